@@ -1,0 +1,91 @@
+# Every target makes the environment it needs. Needed on the machine: make, and Python 3.10-3.13 or uv.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell .ci/find-python)
+UV ?= $(shell uv --version >/dev/null 2>&1 && command -v uv)
+JOBS ?= 2
+FRAMEWORK_ENV := CUDA_VISIBLE_DEVICES= TF_CPP_MIN_LOG_LEVEL=3
+PYTEST_ARGS ?= -q -n $(JOBS) --dist worksteal
+NOT_SLOW := $(if $(SLOW),,and not slow)
+FRAMEWORKS := tf or keras or jax or tfx
+
+# $(call make-env,DIR) and $(call install,DIR,EXTRAS): with uv when the machine has it, else with venv and pip.
+# PYTHON is only looked up when an environment has to be made.
+ifneq ($(UV),)
+make-env = [ -x $(1)/bin/python ] || $(UV) venv -q --python "$(or $(PYTHON),>=3.10,<3.14)" $(1)
+install = $(UV) pip install -q --python $(1)/bin/python -e ".$(2)"
+else
+make-env = [ -x $(1)/bin/python ] || { [ -n "$(PYTHON)" ] || { echo "make: no Python 3.10-3.13 found; set PYTHON=/path/to/python" >&2; exit 1; }; \
+	"$(PYTHON)" -m venv $(1); }
+install = $(1)/bin/python -m pip install -q --disable-pip-version-check -e ".$(2)"
+endif
+
+.PHONY: help demo test test-tf test-jax lint format types imports bench docs clean ci
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
+
+demo: .venv/core.stamp ## Convert the example digits model, verify it and print its figures
+	.venv/bin/litesmith demo
+
+test: .venv/dev.stamp ## Run the core tests (no framework needed)
+	.venv/bin/python -m pytest $(PYTEST_ARGS) -m "not ($(FRAMEWORKS)) $(NOT_SLOW)" $(TESTS)
+
+test-tf: .venv-tf/tf.stamp ## Run the tests against TensorFlow and Keras on TensorFlow
+	$(FRAMEWORK_ENV) KERAS_BACKEND=tensorflow .venv-tf/bin/python -m pytest $(PYTEST_ARGS) -m "(tf or keras) $(NOT_SLOW)" $(TESTS)
+
+test-jax: .venv-jax/jax.stamp ## Run the tests against JAX and Keras on JAX (no TensorFlow)
+	$(FRAMEWORK_ENV) KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(TESTS)
+
+lint: .venv/dev.stamp ## Check style and complexity (ruff)
+	.venv/bin/ruff check .
+
+format: .venv/dev.stamp ## Repair what ruff can repair by itself
+	.venv/bin/ruff check --fix .
+
+types: .venv/dev.stamp ## Check types (mypy --strict)
+	.venv/bin/mypy
+
+imports: .venv/dev.stamp ## Check that imports run one way (import-linter)
+	.venv/bin/lint-imports
+
+bench: .venv-tf/tf.stamp ## Measure against the official converter, side by side
+	$(FRAMEWORK_ENV) .venv-tf/bin/python -m benchmarks $(BENCH_ARGS)
+
+docs: .venv/dev.stamp ## Regenerate the generated tables of the documentation
+	.venv/bin/python tools/docs.py
+
+ci: ## Run everything a change has to pass
+	.ci/run
+
+clean: ## Remove environments, caches and build products
+	rm -rf .venv .venv-tf .venv-jax build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/core.stamp: pyproject.toml
+	@$(call make-env,.venv)
+	@echo "installing litesmith into .venv" >&2
+	@$(call install,.venv,)
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml
+	@$(call make-env,.venv)
+	@echo "installing litesmith[dev] into .venv" >&2
+	@$(call install,.venv,[dev])
+	@touch .venv/core.stamp $@
+
+.venv-tf/tf.stamp: pyproject.toml
+	@$(call make-env,.venv-tf)
+	@echo "installing litesmith[tf,keras,test] into .venv-tf" >&2
+	@$(call install,.venv-tf,[tf$(,)keras$(,)test])
+	@touch $@
+
+.venv-jax/jax.stamp: pyproject.toml
+	@$(call make-env,.venv-jax)
+	@echo "installing litesmith[jax,keras,test] into .venv-jax" >&2
+	@$(call install,.venv-jax,[jax$(,)keras$(,)test])
+	@touch $@
+
+, := ,

@@ -1,0 +1,65 @@
+"""Converts TensorFlow SavedModels, Keras models and JAX functions to LiteRT, without TensorFlow.
+
+    import litesmith
+    model = litesmith.convert("saved_model_dir")
+    model.save("model.tflite")
+
+Code written for ``tf.lite`` runs with ``import litesmith as lite``: ``lite.TFLiteConverter``,
+``lite.Optimize``, …. Nothing is imported until one of the names is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from litesmith.api import Model, convert
+    from litesmith.errors import ConverterError, FormatError, LitesmithError, UsageError, VerificationError
+    from litesmith.lite import (
+        Interpreter,
+        OpsSet,
+        Optimize,
+        RepresentativeDataset,
+        TargetSpec,
+        TFLiteConverter,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConverterError",
+    "FormatError",
+    "Interpreter",
+    "LitesmithError",
+    "Model",
+    "OpsSet",
+    "Optimize",
+    "RepresentativeDataset",
+    "TFLiteConverter",
+    "TargetSpec",
+    "UsageError",
+    "VerificationError",
+    "__version__",
+    "convert",
+]
+
+_MODULES = {
+    "api": ("Model", "convert"),
+    "errors": ("ConverterError", "FormatError", "LitesmithError", "UsageError", "VerificationError"),
+    "lite": ("Interpreter", "OpsSet", "Optimize", "RepresentativeDataset", "TFLiteConverter", "TargetSpec"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
