@@ -1,0 +1,218 @@
+"""The builder: makes operations, infers their types, and evaluates what is already known.
+
+``b.reshape(x, [-1, 10])`` calls the declaration RESHAPE: any operator of the set is a method by its lower-case name.
+Operands may be values, or arrays and numbers that become constants. One result comes back as a `Value`, several as a
+tuple. When every operand is constant the operation's NumPy evaluator runs instead and a constant comes back; a large
+one is computed lazily, when the writer asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias, Union
+
+import numpy as np
+
+from litesmith.errors import UnsupportedError
+from litesmith.ir.constant import Array, Constant
+from litesmith.ir.dims import Dim, Sym
+from litesmith.ir.dtypes import DType
+from litesmith.ir.graph import SMALL, Graph, Op, Origin, Value
+from litesmith.ir.opdef import OpDef, OpSet
+from litesmith.ir.types import TensorType
+
+OperandLike: TypeAlias = Union[Value, "np.ndarray[Any, Any]", Sequence[Any], int, float, bool, bytes, None]
+
+EAGER_BYTES = 1 << 16
+"""Folded results up to this size are computed at once; larger ones when they are written."""
+
+GROWTH_BYTES = 1 << 20
+"""A folded result larger than this and than twice its operands stays an operation (a FILL, a TILE …)."""
+
+
+class Builder:
+    """Appends operations to a graph, or inserts them before one.
+
+    ``graph``: where to; ``before``: insertion point (None: the end); ``origins``: what new operations came from.
+    """
+
+    def __init__(self, graph: Graph, opset: OpSet, before: Op | None = None) -> None:
+        self.graph = graph
+        self.opset = opset
+        self.before = before
+        self.origins: tuple[Origin, ...] = ()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        defn = self.opset.get(name.upper())
+        if defn is None:
+            raise AttributeError(f"no operator {name.upper()}")
+
+        def emit(*operands: OperandLike, **attrs: Any) -> Value | tuple[Value, ...]:
+            results = self.emit(defn, operands, **attrs)
+            return results[0] if len(results) == 1 and not defn.has_variadic_results else results
+
+        return emit
+
+    def on(self, graph: Graph) -> Builder:
+        """A builder with the same operators and origins that appends to another graph."""
+        other = Builder(graph, self.opset)
+        other.origins = self.origins
+        return other
+
+    @contextmanager
+    def at(self, *origins: Origin) -> Iterator[None]:
+        """New operations carry these origins inside the block."""
+        saved, self.origins = self.origins, origins
+        try:
+            yield
+        finally:
+            self.origins = saved
+
+    def constant(self, data: Any, dtype: DType | Any = None, name: str = "") -> Value:
+        """A constant of this array (or `Constant`). Python numbers become float32, int32 or bool unless told."""
+        if isinstance(data, Constant):
+            return Value.constant(data, name)
+        if dtype is None and not isinstance(data, (np.ndarray, np.generic)):
+            dtype = _default_dtype(data)
+        return Value.constant(data, name, DType.of(dtype) if dtype is not None else None)
+
+    def emit(
+        self,
+        defn: OpDef,
+        operands: Sequence[OperandLike],
+        *,
+        result_types: Sequence[TensorType] | None = None,
+        **attrs: Any,
+    ) -> tuple[Value, ...]:
+        """Makes one operation and returns its results; folds it away where possible.
+
+        ``result_types`` overrides inference (needed where the declaration has none: CUSTOM). Raises UnsupportedError
+        when the operands do not fit the declaration, TypeError for an attribute it does not have.
+        """
+        op = Op(defn, self._values(defn, operands), _complete(defn, attrs), self.origins)
+        simpler = defn.simplify(self, op) if defn.simplify is not None else None
+        if simpler is not None:
+            return (simpler,)
+        types = list(result_types) if result_types is not None else infer_types(op)
+        folded = fold(op, types)
+        if folded is not None:
+            return folded
+        known = defn.symbolic(op) if defn.symbolic is not None else None
+        if known is not None and not any(isinstance(e, Sym) for e in known.flat):
+            return (Value.constant(known.astype(types[0].dtype.numpy)),)
+        self._insert(op, types)
+        if known is not None:
+            op.result.sym = known
+        return tuple(op.results)
+
+    def _insert(self, op: Op, types: Sequence[TensorType]) -> None:
+        op.results = [Value(t) for t in types]
+        for index, value in enumerate(op.results):
+            value.op, value.index = op, index
+        self.graph.insert(op, self.before)
+
+    def _values(self, defn: OpDef, operands: Sequence[OperandLike]) -> list[Value | None]:
+        if len(operands) > len(defn.inputs) and not defn.is_variadic:
+            raise TypeError(f"{defn.name} takes {len(defn.inputs)} operands, got {len(operands)}")
+        like = next((v.type.dtype for v in operands if isinstance(v, Value)), None)
+        values = [self._value(v, like) for v in operands]
+        for missing in defn.inputs[len(values) :]:
+            if not missing.optional and not missing.variadic:
+                raise TypeError(f"{defn.name} needs operand {missing.name!r}")
+        return values
+
+    def _value(self, operand: OperandLike, like: DType | None) -> Value | None:
+        if operand is None or isinstance(operand, Value):
+            return operand
+        if isinstance(operand, (bool, int, float)) and like is not None and not isinstance(operand, np.generic):
+            return self.constant(operand, like)
+        return self.constant(operand)
+
+
+def _default_dtype(data: Any) -> DType:
+    array = np.asarray(data)
+    if array.dtype.kind == "f":
+        return DType.FLOAT32
+    if array.dtype.kind in "iu" or array.size == 0:
+        return DType.INT32
+    return DType.of(array.dtype)
+
+
+def _complete(defn: OpDef, attrs: dict[str, Any]) -> dict[str, Any]:
+    for name in attrs:
+        if name not in defn.attrs:
+            raise TypeError(f"{defn.name} has no attribute {name!r}")
+    return {**defn.defaults, **attrs}
+
+
+def infer_types(op: Op) -> list[TensorType]:
+    """Result types of an operation by its declaration. Raises UnsupportedError where it has no inference."""
+    if op.defn.infer is None:
+        raise UnsupportedError(f"{op.name} has no type inference", "give the result types", op=op.name)
+    return list(op.defn.infer(op))
+
+
+def fold(op: Op, types: Sequence[TensorType]) -> tuple[Value, ...] | None:
+    """Constant results of a pure operation on constants, or None where it must stay an operation."""
+    if op.defn.evaluate is None or not op.defn.is_pure or op.subgraphs or not op.inputs:
+        return None
+    if not all(v.is_const for v in op.inputs) or not all(t.is_static and t.quant is None for t in types):
+        return None
+    if any(v.type.quant is not None for v in op.inputs):
+        return None
+    operands = [v.const if v is not None else None for v in op.operands]
+    size_in = sum(c.nbytes for c in operands if c is not None)
+    size_out = max((int(t.count) * t.dtype.numpy.itemsize for t in types if not isinstance(t.count, Sym)), default=0)
+    if size_out > max(GROWTH_BYTES, 2 * size_in):
+        return None
+    if size_in > EAGER_BYTES and len(types) == 1:
+        return (_fold_lazily(op, operands, types[0]),)
+    return _fold_now(op, operands, types)
+
+
+def _evaluate(op: Op, operands: Sequence[Constant | None]) -> list[Array]:
+    assert op.defn.evaluate is not None
+    arrays = [c.array() if c is not None else None for c in operands]
+    with np.errstate(all="ignore"):
+        made = op.defn.evaluate(*arrays, **op.attrs)
+    return list(made) if isinstance(made, (list, tuple)) else [np.asarray(made)]
+
+
+def _fold_now(op: Op, operands: Sequence[Constant | None], types: Sequence[TensorType]) -> tuple[Value, ...] | None:
+    results = _evaluate(op, operands)
+    return tuple(_as_value(array, t, op) for array, t in zip(results, types, strict=True))
+
+
+def _as_value(array: Array, expected: TensorType, op: Op) -> Value:
+    array = np.asarray(array, expected.dtype.numpy)
+    if array.shape != expected.static_shape:
+        raise AssertionError(f"{op.name} inferred {expected} but evaluated to {list(array.shape)}")
+    return Value.constant(Constant(expected.dtype, array.shape, array))
+
+
+def _fold_lazily(op: Op, operands: Sequence[Constant | None], expected: TensorType) -> Value:
+    def recipe() -> Array:
+        return np.asarray(_evaluate(op, operands)[0], expected.dtype.numpy)
+
+    return Value.constant(Constant.lazy(expected.dtype, expected.static_shape, recipe))
+
+
+def symbolically(op: Op) -> Array | None:
+    """`OpDef.symbolic` of operators whose evaluator also works on object arrays of ints and symbols."""
+    if not all(t.dtype.is_integer for t in (v.type for v in op.inputs)):
+        return None
+    known = [v.sym if v is not None else None for v in op.operands]
+    if any(k is None and v is not None for k, v in zip(known, op.operands, strict=True)):
+        return None
+    if sum(k.size for k in known if k is not None) > SMALL:
+        return None
+    assert op.defn.evaluate is not None
+    return np.asarray(op.defn.evaluate(*known, **op.attrs), dtype=object)
+
+
+def dims_of(value: Value) -> tuple[Dim, ...] | None:
+    """Elements of a rank-1 shape operand as dimensions, or None where they are not known."""
+    if value.sym is None or value.rank != 1:
+        return None
+    return tuple(e if isinstance(e, Sym) else int(e) for e in value.sym)

@@ -1,0 +1,85 @@
+"""Constants: lazy array views.
+
+A constant knows its dtype and shape at once and its elements only when asked. It is an array (often an `np.memmap` on
+a checkpoint shard) or a recipe that makes one from others; the writer materializes one at a time and lets it go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from litesmith.ir.dtypes import DType
+
+Array = np.ndarray[Any, Any]
+
+
+class Constant:
+    """The elements of a constant tensor: dtype and shape now, the array on demand.
+
+    ``sparsity`` keeps the schema's sparsity parameters of a constant read from a file, as an opaque payload.
+    """
+
+    __slots__ = ("_array", "_recipe", "dtype", "shape", "sparsity")
+
+    def __init__(
+        self,
+        dtype: DType,
+        shape: Sequence[int],
+        array: Array | None = None,
+        recipe: Callable[[], Array] | None = None,
+        sparsity: Any = None,
+    ) -> None:
+        self.dtype = dtype
+        self.shape = tuple(int(d) for d in shape)
+        self._array = array
+        self._recipe = recipe
+        self.sparsity = sparsity
+
+    @staticmethod
+    def of(array: Any, dtype: DType | None = None) -> Constant:
+        """A constant holding this array (cast to ``dtype`` if given). The array is not copied; do not write to it."""
+        dtype = dtype or DType.of(np.asarray(array).dtype)
+        array = np.asanyarray(array, dtype.numpy)
+        return Constant(dtype, array.shape, array)
+
+    @staticmethod
+    def lazy(dtype: DType, shape: Sequence[int], recipe: Callable[[], Array]) -> Constant:
+        """A constant computed by ``recipe`` each time it is asked for; nothing is kept."""
+        return Constant(dtype, shape, recipe=recipe)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes the unpacked elements take (strings count by their reference)."""
+        return self.size * self.dtype.numpy.itemsize
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether asking for the array computes something."""
+        return self._array is None
+
+    def array(self) -> Array:
+        """The elements. Read-only by convention; shape ``self.shape``, dtype ``self.dtype.numpy``.
+
+        Raises ValueError when a recipe does not keep what it promised.
+        """
+        if self._array is not None:
+            return self._array
+        if self._recipe is None:
+            raise ValueError("constant has neither an array nor a recipe")
+        made = np.asanyarray(self._recipe())
+        if made.shape != self.shape or made.dtype != self.dtype.numpy:
+            raise ValueError(
+                f"lazy constant gave {made.dtype}{list(made.shape)}, expected {self.dtype}{list(self.shape)}"
+            )
+        return made
+
+    def __repr__(self) -> str:
+        return f"Constant({self.dtype}{list(self.shape)}{', lazy' if self.is_lazy else ''})"

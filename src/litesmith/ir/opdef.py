@@ -1,0 +1,190 @@
+"""The form of an operator declaration: everything the project knows of one operator, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from litesmith.ir.dims import Dim
+from litesmith.ir.dtypes import DType
+from litesmith.ir.types import TensorType
+
+if TYPE_CHECKING:
+    from litesmith.ir.builder import Builder
+    from litesmith.ir.constant import Array
+    from litesmith.ir.graph import Op, Value
+
+DTypes: TypeAlias = frozenset[DType]
+
+
+class Trait(Flag):
+    """What passes may take for granted about an operator."""
+
+    NONE = 0
+    ELEMENTWISE = auto()
+    """Each result element depends on the operand elements at the same (broadcast) place only."""
+    COMMUTATIVE = auto()
+    """The two operands may be exchanged."""
+    STATEFUL = auto()
+    """Has effects or state: never folded, merged, reordered with other stateful operations or removed."""
+    RANDOM = auto()
+    """Not a function of its operands alone: never folded or merged, but may be removed."""
+    MOVES_DATA = auto()
+    """Only moves elements of its first operand about (reshape, transpose, slice, gather …)."""
+    FUSES_ACTIVATION = auto()
+    """Has a fused_activation_function attribute its kernel honours."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One declared operand. ``dtypes`` is what the kernel takes, None for anything.
+
+    A variadic operand is the last and takes all remaining slots. A ``state`` operand is a variable tensor the
+    interpreter keeps between invocations.
+    """
+
+    name: str
+    dtypes: DTypes | None = None
+    optional: bool = False
+    variadic: bool = False
+    state: bool = False
+
+
+@dataclass(frozen=True)
+class Attr:
+    """One attribute: its kind in the options table and its default.
+
+    kind: ``bool``, ``int8``, ``uint8``, ``int16``, ``int32``, ``uint32``, ``int64``, ``float``, ``enum8`` (IR value is
+    the name, stored as one of ``names``), ``enum_type`` (a `DType`), ``string``, ``bytes``, ``int32s``, ``int64s``,
+    ``floats``, ``bools``, ``subgraph`` (IR value is a `Graph`, stored as its index), ``table`` (a nested table),
+    ``none`` (an unused slot).
+    ``slot`` is the field's place in the table, -1 for an attribute that is no field of it.
+    """
+
+    kind: str
+    default: Any = None
+    names: tuple[str, ...] = ()
+    slot: int | None = None
+
+
+@dataclass(frozen=True)
+class QuantRule:
+    """How an operator quantizes.
+
+    weights: operand name -> per-channel axis (None: per-tensor only); bias: the int32 bias operand; same_scale: results
+    share the first operand's scale; fixed: scale and zero point the result must have, by dtype.
+    """
+
+    weights: Mapping[str, int | None] = field(default_factory=dict)
+    bias: str | None = None
+    same_scale: bool = False
+    fixed: Mapping[DType, tuple[float, int]] = field(default_factory=dict)
+    dynamic_range: bool = False
+
+
+Infer: TypeAlias = "Callable[[Op], Sequence[TensorType]]"
+Evaluate: TypeAlias = "Callable[..., Array | Sequence[Array]]"
+
+
+@dataclass(frozen=True, eq=False)
+class OpDef:
+    """Declaration of one operator.
+
+    name, code: its name and number in the schema's ``BuiltinOperator``.
+    inputs: operand declarations. results: result names; a trailing ``*`` marks a variadic one.
+    options: the options table's name and its number in the ``BuiltinOptions`` union (`options2`: ``BuiltinOptions2``).
+    attrs: attributes in schema field order, so their position is their slot.
+    infer: result types from an operation whose operands are set; raises `UnsupportedError` for operands the
+    operator does not take. evaluate: NumPy evaluator, called with one array (None where absent) per operand slot and
+    the attributes as keywords. symbolic: known elements of an integer result as an object array, or None.
+    simplify: an existing or cheaper value equal to the only result, or None; called before the operation is made.
+    version: lowest version carrying the semantics of an operation whose types are set. runtimes: version -> first
+    release that runs it. cost: multiply-adds. gpu: whether (or the condition under which) the GPU delegate
+    takes it. micro: whether TFLite Micro has a kernel.
+    """
+
+    name: str
+    code: int
+    inputs: tuple[Operand, ...]
+    results: tuple[str, ...] = ("output",)
+    attrs: Mapping[str, Attr] = field(default_factory=dict)
+    options: tuple[str, int] | None = None
+    options2: bool = False
+    traits: Trait = Trait.NONE
+    infer: Infer | None = None
+    evaluate: Evaluate | None = None
+    symbolic: Callable[[Op], Array | None] | None = None
+    simplify: Callable[[Builder, Op], Value | None] | None = None
+    check: Callable[[Op], str | None] | None = None
+    """Reason why the kernel would not take this operation (beyond operand dtypes), or None."""
+    version: Callable[[Op], int] | int = 1
+    runtimes: Mapping[int, str] = field(default_factory=dict)
+    quant: QuantRule | None = None
+    cost: Callable[[Op], Dim] | None = None
+    gpu: bool | str = False
+    micro: bool = False
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @cached_property
+    def _indices(self) -> dict[str, int]:
+        return {operand.name: index for index, operand in enumerate(self.inputs)}
+
+    def operand_index(self, name: str) -> int:
+        """Position of the operand of this name. Raises KeyError when there is none."""
+        return self._indices[name]
+
+    def operand_at(self, index: int) -> Operand:
+        """Declaration of the operand in this slot; the variadic one for all slots from its own on."""
+        return self.inputs[min(index, len(self.inputs) - 1)]
+
+    @cached_property
+    def is_variadic(self) -> bool:
+        """Whether the last operand takes any number of values."""
+        return bool(self.inputs) and self.inputs[-1].variadic
+
+    @cached_property
+    def has_variadic_results(self) -> bool:
+        """Whether the number of results depends on the operation."""
+        return bool(self.results) and self.results[-1].endswith("*")
+
+    @cached_property
+    def is_pure(self) -> bool:
+        """Whether the results depend on nothing but operands and attributes and nothing else happens."""
+        return not self.traits & (Trait.STATEFUL | Trait.RANDOM)
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """Default of every attribute."""
+        return {name: attr.default for name, attr in self.attrs.items() if attr.kind != "none"}
+
+    def version_of(self, op: Op) -> int:
+        """The version to write for this operation."""
+        return self.version if isinstance(self.version, int) else self.version(op)
+
+
+class OpSet(Mapping[str, OpDef]):
+    """An immutable set of declarations, found by operator name."""
+
+    def __init__(self, defns: Sequence[OpDef]) -> None:
+        self._by_name = {defn.name: defn for defn in defns}
+        self._by_code = {defn.code: defn for defn in defns}
+        if len(self._by_name) != len(defns):
+            raise ValueError("an operator is declared twice")
+
+    def __getitem__(self, name: str) -> OpDef:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def by_code(self, code: int) -> OpDef | None:
+        """The declaration with this schema number, or None."""
+        return self._by_code.get(code)

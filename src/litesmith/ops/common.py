@@ -1,0 +1,183 @@
+"""Words the operator declarations are written in: dtype sets, attribute kinds, inference and evaluation helpers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from litesmith.errors import UnsupportedError
+from litesmith.ir.constant import Array
+from litesmith.ir.dims import Dim, Sym, broadcast
+from litesmith.ir.dtypes import DType
+from litesmith.ir.graph import Op
+from litesmith.ir.opdef import Attr, DTypes, Infer, Operand
+from litesmith.ir.types import Shape, TensorType, shape_text
+
+# -- dtype sets -------------------------------------------------------------------------------------------------------
+
+
+def dtypes(*names: str) -> DTypes:
+    """The set of the element types of these printed names, each string may hold several: ``dtypes("int8 uint8")``."""
+    return frozenset(DType.parse(word) for name in names for word in name.split())
+
+
+FLOAT = dtypes("float32")
+INT8 = dtypes("int8")
+UINT8 = dtypes("uint8")
+INT16 = dtypes("int16")
+INT32 = dtypes("int32")
+INT64 = dtypes("int64")
+BOOL = dtypes("bool")
+STRING = dtypes("string")
+COMPLEX = dtypes("complex64")
+INDEX = INT32 | INT64
+QUANTIZED = INT8 | UINT8 | INT16
+RESOURCE = dtypes("resource")
+
+# -- attribute kinds --------------------------------------------------------------------------------------------------
+
+
+def boolean(default: bool = False) -> Attr:
+    """A bool field."""
+    return Attr("bool", default)
+
+
+def int32(default: int = 0) -> Attr:
+    """An int32 field."""
+    return Attr("int32", default)
+
+
+def real(default: float = 0.0) -> Attr:
+    """A float field."""
+    return Attr("float", default)
+
+
+def enum8(*names: str) -> Attr:
+    """A byte-sized enumeration whose members are numbered from 0 in this order; the first is the default."""
+    return Attr("enum8", names[0], names)
+
+
+def element_type(default: DType = DType.FLOAT32) -> Attr:
+    """A `TensorType` field of the schema."""
+    return Attr("enum_type", default)
+
+
+def ints() -> Attr:
+    """A vector of int32; a tuple in the IR."""
+    return Attr("int32s", ())
+
+
+def subgraph() -> Attr:
+    """The index of a subgraph; the `Graph` itself in the IR."""
+    return Attr("subgraph", None)
+
+
+PADDING = enum8("SAME", "VALID")
+ACTIVATION = enum8("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
+
+# -- operands ---------------------------------------------------------------------------------------------------------
+
+
+def operands(names: str, *sets: DTypes | None) -> tuple[Operand, ...]:
+    """Operands from a line of names: ``x?`` is optional, ``xs*`` variadic, ``state~`` a variable tensor.
+
+    ``sets`` are the dtypes in the same order; the last one given holds for the rest.
+    """
+    made = []
+    for index, name in enumerate(names.split()):
+        taken = sets[min(index, len(sets) - 1)] if sets else None
+        made.append(Operand(name.rstrip("?*~"), taken, name.endswith("?"), name.endswith("*"), name.endswith("~")))
+    return tuple(made)
+
+
+# -- inference --------------------------------------------------------------------------------------------------------
+
+
+def same_as(name: str, dtype: DType | None = None) -> Infer:
+    """The result has the shape (and, unless given, the dtype) of this operand."""
+
+    def infer(op: Op) -> list[TensorType]:
+        like = op[name].type
+        return [TensorType(dtype or like.dtype, like.shape)]
+
+    return infer
+
+
+def broadcast_shapes(op: Op, shapes: Sequence[Shape | None]) -> Shape | None:
+    """The shape these broadcast to (NumPy's rule). Raises UnsupportedError, naming both, where they do not."""
+    result: Shape = ()
+    for shape in shapes:
+        if shape is None:
+            return None
+        rank = max(len(result), len(shape))
+        left = (1,) * (rank - len(result)) + result
+        right = (1,) * (rank - len(shape)) + shape
+        try:
+            result = tuple(broadcast(a, b) for a, b in zip(left, right, strict=True))
+        except ValueError as error:
+            reason = f"shapes {shape_text(left)} and {shape_text(right)} do not broadcast: {error}"
+            raise UnsupportedError(reason, "check the shapes of the operands", op=op.name) from error
+    return result
+
+
+def broadcasting(dtype: DType | None = None) -> Infer:
+    """The result has the broadcast shape of all operands and (unless given) the dtype of the first."""
+
+    def infer(op: Op) -> list[TensorType]:
+        require_same_dtype(op)
+        shape = broadcast_shapes(op, [v.type.shape for v in op.inputs])
+        return [TensorType(dtype or op.inputs[0].type.dtype, shape)]
+
+    return infer
+
+
+def require_same_dtype(op: Op) -> None:
+    """Raises UnsupportedError unless all operands have one element type."""
+    found = {v.type.dtype for v in op.inputs}
+    if len(found) > 1:
+        names = ", ".join(sorted(map(str, found)))
+        raise UnsupportedError(f"operands have different element types: {names}", "cast them to one", op=op.name)
+
+
+def normalized_axis(axis: int, rank: int, op: Op) -> int:
+    """A possibly negative axis as 0 <= axis < rank. Raises UnsupportedError where it is out of range."""
+    if not -rank <= axis < max(rank, 1):
+        raise UnsupportedError(f"axis {axis} is out of range for rank {rank}", "use an axis in range", op=op.name)
+    return axis % rank if rank else 0
+
+
+def normalized_axes(axes: Sequence[int], rank: int, op: Op) -> tuple[int, ...]:
+    """Axes as sorted, distinct, non-negative numbers."""
+    return tuple(sorted({normalized_axis(int(a), rank, op) for a in axes}))
+
+
+def const_ints(op: Op, name: str) -> tuple[int, ...] | None:
+    """Elements of a constant integer operand, flat; None where it is not constant."""
+    value = op.get(name)
+    return tuple(int(e) for e in value.numpy().ravel()) if value is not None and value.is_const else None
+
+
+def unknown_dim(what: str = "d") -> Dim:
+    """A fresh symbol for a size only the running model knows."""
+    return Sym.named(f"_{what}{next(_fresh)}")
+
+
+_fresh = itertools.count()
+
+# -- evaluation -------------------------------------------------------------------------------------------------------
+
+_CLAMPS: dict[str, Callable[[Array], Array]] = {
+    "NONE": lambda y: y,
+    "RELU": lambda y: np.maximum(y, np.zeros((), y.dtype)),
+    "RELU_N1_TO_1": lambda y: np.clip(y, np.array(-1, y.dtype), np.array(1, y.dtype)),
+    "RELU6": lambda y: np.clip(y, np.array(0, y.dtype), np.array(6, y.dtype)),
+    "TANH": np.tanh,
+    "SIGN_BIT": lambda y: np.signbit(y).astype(y.dtype),
+}
+
+
+def activated(y: Array, activation: str) -> Array:
+    """``y`` after a fused activation function."""
+    return _CLAMPS[activation](y) if y.dtype != object else y
