@@ -1,0 +1,1 @@
+"""File formats, each readable and writable on its own."""
