@@ -221,7 +221,9 @@ class Op:
     @property
     def subgraphs(self) -> list[Graph]:
         """The graphs this operation calls."""
-        return [g for g in self.attrs.values() if isinstance(g, Graph)]
+        attrs = self.attrs.values()
+        groups = [a if isinstance(a, (tuple, list)) else (a,) for a in attrs]
+        return [g for group in groups for g in group if isinstance(g, Graph)]
 
     @property
     def origin(self) -> Origin:
