@@ -51,8 +51,8 @@ types: .venv/dev.stamp ## Check types (mypy --strict)
 imports: .venv/dev.stamp ## Check that imports run one way (import-linter)
 	.venv/bin/lint-imports
 
-bench: .venv-tf/tf.stamp ## Measure against the official converter, side by side
-	$(FRAMEWORK_ENV) .venv-tf/bin/python -m benchmarks $(BENCH_ARGS)
+bench: .venv/core.stamp .venv-tf/tf.stamp ## Measure against the official converter, side by side
+	.venv/bin/python -m benchmarks $(BENCH_ARGS)
 
 docs: .venv/dev.stamp ## Regenerate the generated tables of the documentation
 	.venv/bin/python tools/docs.py

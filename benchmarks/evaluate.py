@@ -1,0 +1,155 @@
+"""What a ``.tflite`` is worth: ops, output error against the reference, latency. Prints JSON.
+
+    python -m benchmarks.evaluate MODEL.tflite REFERENCE.npz [--against OTHER.tflite] [--seconds 2]
+
+It talks to the LiteRT runtime directly, not through litesmith, so that it judges both converters alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+INVOCATIONS = 3
+Arrays = dict[str, np.ndarray]
+_NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+
+
+def op_histogram(path: Path) -> dict[str, int]:
+    """Number of ops by name over all subgraphs; a custom op goes by its custom code."""
+    model = schema.Model.GetRootAs(path.read_bytes(), 0)
+    codes = [_code_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
+    counts: Counter[str] = Counter()
+    for index in range(model.SubgraphsLength()):
+        graph = model.Subgraphs(index)
+        counts.update(codes[graph.Operators(i).OpcodeIndex()] for i in range(graph.OperatorsLength()))
+    return dict(counts.most_common())
+
+
+def _code_name(code: Any) -> str:
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    return (code.CustomCode() or b"CUSTOM").decode() if number == schema.BuiltinOperator.CUSTOM else _NAMES[number]
+
+
+def load_reference(path: Path) -> dict[str, dict[str, Arrays]]:
+    """signature -> "inputs" | "outputs" | "outputs.1" ... -> name -> array."""
+    stored: dict[str, dict[str, Arrays]] = {}
+    with np.load(path) as archive:
+        for key in archive.files:
+            signature, kind, name = key.split("/", 2)
+            stored.setdefault(signature, {}).setdefault(kind, {})[name] = archive[key]
+    return stored
+
+
+def output_error(path: Path, reference: dict[str, dict[str, Arrays]]) -> dict[str, float]:
+    """Largest error of each ``signature/output`` over three invocations, relative to the output's range.
+
+    Integers, booleans and strings must be equal; NaN and infinities must stand at the same places: otherwise inf.
+    """
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    errors: dict[str, float] = {}
+    for signature in sorted(interpreter.get_signature_list()):
+        runner, arrays = interpreter.get_signature_runner(signature), reference[signature]
+        for call in range(INVOCATIONS):
+            outputs = runner(**arrays.get("inputs", {}))
+            for name, expected in arrays.get(f"outputs.{call}", arrays["outputs"]).items():
+                key = f"{signature}/{name}"
+                errors[key] = max(errors.get(key, 0.0), relative_error(np.asarray(outputs[name]), expected))
+    return errors
+
+
+def relative_error(got: np.ndarray, expected: np.ndarray) -> float:
+    """max |got - expected| over the range of ``expected``; inf when shape, dtype or non-finite values differ."""
+    if got.shape != expected.shape or (got.dtype != expected.dtype and expected.dtype.kind not in "OS"):
+        return float("inf")
+    if expected.dtype.kind not in "fc":
+        return 0.0 if np.array_equal(got, expected) else float("inf")
+    finite = np.isfinite(expected)
+    if not np.array_equal(got[~finite], expected[~finite], equal_nan=True) or not np.isfinite(got[finite]).all():
+        return float("inf")
+    if not finite.any():
+        return 0.0
+    wide = expected[finite].astype(np.complex128 if expected.dtype.kind == "c" else np.float64)
+    return float(np.max(np.abs(got[finite] - wide)) / output_range(wide))
+
+
+def output_range(values: np.ndarray) -> float:
+    """max - min; a constant output's size stands in for its range, 1 for zeros."""
+    spread = float(np.max(values.real) - np.min(values.real)) if values.size > 1 else 0.0
+    return spread or float(np.max(np.abs(values))) or 1.0
+
+
+def prepared(path: Path, reference: dict[str, dict[str, Arrays]]) -> Callable[[], object]:
+    """A function that invokes the first signature once, its input already set where the runtime allows."""
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    signatures = interpreter.get_signature_list()
+    first = sorted(signatures)[0]
+    inputs = reference[first].get("inputs", {})
+    if len(signatures) > 1:
+        runner = interpreter.get_signature_runner(first)
+        return lambda: runner(**inputs)
+    details = interpreter.get_signature_runner(first).get_input_details()
+    for name, value in inputs.items():
+        interpreter.resize_tensor_input(details[name]["index"], value.shape)
+    interpreter.allocate_tensors()
+    for name, value in inputs.items():
+        interpreter.set_tensor(details[name]["index"], value)
+    return interpreter.invoke
+
+
+def latencies(paths: list[Path], reference: dict[str, dict[str, Arrays]], seconds: float) -> list[float]:
+    """Median milliseconds of one invocation of each model, the models taking turns; at least 7 turns."""
+    calls = [prepared(path, reference) for path in paths]
+    samples: list[list[float]] = [[] for _ in calls]
+    for call in calls:
+        call()
+    end = time.perf_counter() + seconds
+    while len(samples[0]) < 7 or (time.perf_counter() < end and len(samples[0]) < 2000):
+        for call, taken in zip(calls, samples, strict=True):
+            start = time.perf_counter()
+            call()
+            taken.append(time.perf_counter() - start)
+    return [1000 * median(taken) for taken in samples]
+
+
+def describe(path: Path, reference: dict[str, dict[str, Arrays]]) -> dict[str, Any]:
+    """size, op_count, ops, error and errors of one file; when it does not run, ``error`` is None, ``failure`` the reason."""
+    ops = op_histogram(path)
+    facts: dict[str, Any] = {"size": path.stat().st_size, "op_count": sum(ops.values()), "ops": ops}
+    try:
+        errors = output_error(path, reference)
+    except (RuntimeError, ValueError, KeyError) as error:
+        return facts | {"error": None, "failure": f"{type(error).__name__}: {error}"[:500]}
+    worst = max(errors.values(), default=0.0)
+    return facts | {"error": worst if np.isfinite(worst) else "inf", "errors": {k: str(v) for k, v in errors.items()}}
+
+
+def main() -> None:
+    """Describe the model; with ``--against``, both and their interleaved latencies."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("reference", type=Path)
+    parser.add_argument("--against", type=Path)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    arguments = parser.parse_args()
+    reference = load_reference(arguments.reference)
+    paths = [arguments.model, *([arguments.against] if arguments.against else [])]
+    facts = [describe(path, reference) for path in paths]
+    if all(fact["error"] is not None for fact in facts):
+        for fact, taken in zip(facts, latencies(paths, reference, arguments.seconds), strict=True):
+            fact["latency_ms"] = round(taken, 4)
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""The figures that are not a comparison of two converters: large weights, import time, install size."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.process import ROOT, measure, medians
+
+SOURCE = {"PYTHONPATH": str(ROOT / "src")}
+
+# Random rather than constant weights: equal buffers would be shared in the file.
+_MAKE_LARGE = """
+import sys, numpy as np, tensorflow as tf
+class Tower(tf.Module):
+    def __init__(self, layers, width):
+        super().__init__()
+        rng = np.random.default_rng(0)
+        self.kernels = [tf.Variable(rng.random((width, width), np.float32) - np.float32(0.5)) for _ in range(layers)]
+    @tf.function(input_signature=[tf.TensorSpec([1, None], tf.float32, name="x")])
+    def serve(self, x):
+        for kernel in self.kernels:
+            x = tf.tanh(tf.ensure_shape(x, [1, kernel.shape[0]]) @ kernel)
+        return {"y": x}
+tower = Tower(int(sys.argv[2]), int(sys.argv[3]))
+tower.serve.get_concrete_function()
+tf.saved_model.save(tower, sys.argv[1], signatures=tower.serve.get_concrete_function(
+    tf.TensorSpec([1, int(sys.argv[3])], tf.float32, name="x")))
+"""
+
+
+def large_weights(cache: Path, core: str, tf_python: str, *, repeats: int = 3, layers: int = 4) -> dict[str, Any]:
+    """Convert ``layers`` x 256 MB of weights with verification off, against copying the same checkpoint shard."""
+    directory = cache / f"large-{layers}"
+    if not (directory / "saved_model.pb").is_file():
+        made = measure([tf_python, "-c", _MAKE_LARGE, str(directory), str(layers), "8192"])
+        if made.error:
+            raise RuntimeError(f"the large SavedModel cannot be built: {made.error}")
+    shard = next((directory / "variables").glob("variables.data-*"))
+    target, copy = cache / "large.tflite", cache / "large.copy"
+    command = [core, "-m", "litesmith", "convert", str(directory), "-o", str(target), "--no-verify"]
+    conversions, copies = [], []
+    for _ in range(repeats):
+        for path in (target, copy):
+            path.unlink(missing_ok=True)
+        os.sync()
+        copies.append(measure(["cp", str(shard), str(copy)]))
+        copy.unlink(missing_ok=True)
+        os.sync()
+        conversions.append(measure(command, SOURCE))
+    size = shard.stat().st_size
+    converted, copied = medians(conversions), medians(copies)
+    target.unlink(missing_ok=True)
+    return {
+        "gigabytes": size / 1e9, "convert": converted.as_dict(), "copy": copied.as_dict(),
+        "ratio": converted.wall / copied.wall,
+    }  # fmt: skip
+
+
+def import_time(core: str, repeats: int = 11) -> dict[str, Any]:
+    """Seconds inside ``import litesmith`` and ``import numpy``, each in a fresh interpreter, taking turns."""
+    code = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+    taken: dict[str, list[float]] = {"litesmith": [], "numpy": []}
+    for turn in range(repeats + 1):
+        for module, samples in taken.items():
+            usage = measure([core, "-c", code.format(module)], SOURCE)
+            if usage.error:
+                raise RuntimeError(f"import {module}: {usage.error}")
+            if turn:  # the first turn warms the file cache
+                samples.append(float(usage.stdout))
+    ours, numpy = (median(taken[module]) for module in ("litesmith", "numpy"))
+    pairs = zip(taken["litesmith"], taken["numpy"], strict=True)
+    return {"litesmith": ours, "numpy": numpy, "ratio": median(a / b for a, b in pairs)}
+
+
+def install_size(cache: Path) -> dict[str, Any]:
+    """Megabytes of site-packages after installing the project without extras into a fresh environment."""
+    target = cache / "install-venv"
+    shutil.rmtree(target, ignore_errors=True)
+    python = target / "bin" / "python"
+    steps = (
+        ["uv", "venv", "-q", "--python", sys.executable, str(target)],
+        ["uv", "pip", "install", "-q", "--python", str(python), str(ROOT)],
+    )
+    for step in steps:
+        done = subprocess.run(step, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(step[:3])}: {done.stderr[-500:]}")
+    total = sum(path.lstat().st_size for path in target.rglob("*") if path.is_file() and not path.is_symlink())
+    shutil.rmtree(target)
+    return {"megabytes": total / 1e6}
