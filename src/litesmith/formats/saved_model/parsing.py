@@ -66,4 +66,16 @@ def mapped(path: Path) -> Iterator[memoryview]:
         yield view
 
 
+@contextmanager
+def located(path: Path | str, what: str = "") -> Iterator[None]:
+    """Name the file (and what in it) in the `FormatError`s of the block that do not name one yet."""
+    try:
+        yield
+    except FormatError as error:
+        if error.path:
+            raise
+        message = f"{what}: {error}" if what else str(error)
+        raise FormatError(message, path=str(path), fix=_EXPORT_AGAIN) from error
+
+
 _EXPORT_AGAIN = "copy the file again or export the model again; it is truncated, damaged or of another format"

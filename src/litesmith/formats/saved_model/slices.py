@@ -62,7 +62,7 @@ def bounds(extents: Slice, shape: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 def slice_key(name: str, extents: Slice) -> bytes:
     """The key of a slice's own entry: an order-preserving code of 0, name, rank, starts and lengths."""
-    escaped = name.encode().replace(b"\xff", b"\xff\x00").replace(b"\x00", b"\x00\xff")
+    escaped = name.encode().replace(b"\x00", b"\x00\xff")  # UTF-8 has no 0xff, the other byte to escape
     parts = [_unsigned(0), escaped + b"\x00\x01", _unsigned(len(extents))]
     parts += [_signed(number) for extent in extents for number in extent]
     return b"".join(parts)
@@ -79,8 +79,6 @@ def _signed(value: int) -> bytes:
     magnitude = ~value if value < 0 else value
     length = magnitude.bit_length() // 7 + 1
     header = ((1 << length) - 1) << (7 * length)
-    if length > 8:  # the header takes more than a byte: 9 or 10 ones
-        header = ((1 << length) - 1) << (8 * length - length)
     mask = (1 << (8 * length)) - 1
     return ((value & mask) ^ header).to_bytes(length, "big")
 

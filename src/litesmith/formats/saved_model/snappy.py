@@ -57,6 +57,7 @@ def _copy(data: bytes, position: int, out: bytearray) -> int:
         offset |= (tag >> 5) << 8
     if not 0 < offset <= len(out):
         raise FormatError("a compressed block copies from before its start")
-    pattern = bytes(out[-offset:][:length])
+    start = len(out) - offset
+    pattern = out[start : start + length]
     out += (pattern * (length // len(pattern) + 1))[:length]
     return position + 1 + width

@@ -31,12 +31,12 @@ def read_table(data: bytes) -> dict[bytes, bytes]:
     index_handle = _footer(data)
     budget = _MAX_KEY_BYTES_RATIO * len(data) + _MAX_KEY_BYTES_FLOOR
     entries: dict[bytes, bytes] = {}
-    seen: set[int] = set()
+    free = 0
     for _, handle in _entries(_block(data, *index_handle)):
         offset, size = _handle(handle, 0)[0]
-        if offset in seen:
-            raise FormatError("two index entries name the same block")
-        seen.add(offset)
+        if offset < free:
+            raise FormatError("the blocks of the table overlap")
+        free = offset + size
         for key, value in _entries(_block(data, offset, size)):
             budget -= len(key)
             if budget < 0:
