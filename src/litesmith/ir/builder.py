@@ -1,6 +1,7 @@
 """The builder: makes operations, infers their types, and evaluates what is already known.
 
-``b.reshape(x, [-1, 10])`` calls the declaration RESHAPE: any operator of the set is a method by its lower-case name.
+``b.reshape(x, [-1, 10])`` calls the declaration RESHAPE: any operator of the set is a method by its lower-case name
+(``b.while_`` where that is a word of Python).
 Operands may be values, or arrays and numbers that become constants. One result comes back as a `Value`, several as a
 tuple. When every operand is constant the operation's NumPy evaluator runs instead and a constant comes back; a large
 one is computed lazily, when the writer asks for it.
@@ -44,7 +45,7 @@ class Builder:
         self.origins: tuple[Origin, ...] = ()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        defn = self.opset.get(name.upper())
+        defn = self.opset.get(name.rstrip("_").upper())
         if defn is None:
             raise AttributeError(f"no operator {name.upper()}")
 
@@ -98,13 +99,15 @@ class Builder:
         folded = fold(op, types)
         if folded is not None:
             return folded
-        known = defn.symbolic(op) if defn.symbolic is not None else None
-        if known is not None and not any(isinstance(e, Sym) for e in known.flat):
-            return (Value.constant(known.astype(types[0].dtype.numpy)),)
+        known = _known_elements(op)
+        constants = [_known_constant(k, t) for k, t in zip(known, types, strict=False)]
+        if constants and all(c is not None for c in constants):
+            return tuple(c for c in constants if c is not None)
         self._insert(op, types)
-        if known is not None:
-            op.result.sym = known
-        return tuple(op.results)
+        for value, elements in zip(op.results, known, strict=False):
+            value.sym = elements
+        constants += [None] * (len(op.results) - len(constants))
+        return tuple(c or r for c, r in zip(constants, op.results, strict=True))
 
     def _insert(self, op: Op, types: Sequence[TensorType]) -> None:
         op.results = [Value(t) for t in types]
@@ -139,6 +142,20 @@ def _default_dtype(data: Any) -> DType:
     return DType.of(array.dtype)
 
 
+def _known_elements(op: Op) -> Sequence[Array | None]:
+    """What the declaration's symbolic evaluation knows of each result; empty where nothing is known."""
+    known = op.defn.symbolic(op) if op.defn.symbolic is not None else None
+    if known is None:
+        return ()
+    return (known,) if isinstance(known, np.ndarray) else known
+
+
+def _known_constant(elements: Array | None, expected: TensorType) -> Value | None:
+    if elements is None or any(isinstance(e, Sym) for e in elements.flat):
+        return None
+    return Value.constant(elements.astype(expected.dtype.numpy))
+
+
 def _complete(defn: OpDef, attrs: dict[str, Any]) -> dict[str, Any]:
     for name in attrs:
         if name not in defn.attrs:
@@ -160,6 +177,8 @@ def fold(op: Op, types: Sequence[TensorType]) -> tuple[Value, ...] | None:
     if not all(v.is_const for v in op.inputs) or not all(t.is_static and t.quant is None for t in types):
         return None
     if any(v.type.quant is not None for v in op.inputs):
+        return None
+    if op.defn.foldable is not None and not op.defn.foldable(op):
         return None
     operands = [v.const if v is not None else None for v in op.operands]
     size_in = sum(c.nbytes for c in operands if c is not None)

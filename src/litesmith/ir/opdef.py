@@ -30,6 +30,8 @@ class Trait(Flag):
     """The two operands may be exchanged."""
     STATEFUL = auto()
     """Has effects or state: never folded, merged, reordered with other stateful operations or removed."""
+    REMOVABLE = auto()
+    """Though STATEFUL, may be removed when no result is used: it only reads state."""
     RANDOM = auto()
     """Not a function of its operands alone: never folded or merged, but may be removed."""
     MOVES_DATA = auto()
@@ -57,11 +59,20 @@ class Operand:
 class Attr:
     """One attribute: its kind in the options table and its default.
 
-    kind: ``bool``, ``int8``, ``uint8``, ``int16``, ``int32``, ``uint32``, ``int64``, ``float``, ``enum8`` (IR value is
-    the name, stored as one of ``names``), ``enum_type`` (a `DType`), ``string``, ``bytes``, ``int32s``, ``int64s``,
-    ``floats``, ``bools``, ``subgraph`` (IR value is a `Graph`, stored as its index), ``table`` (a nested table),
-    ``none`` (an unused slot).
-    ``slot`` is the field's place in the table, -1 for an attribute that is no field of it.
+    kind: how the field is stored, and what the IR holds for it:
+
+    - ``bool``, ``int8``, ``uint8``, ``int16``, ``int32``, ``uint32``, ``int64``, ``float``: the number;
+    - ``enum8``, ``enum32``: the member's name, stored in 1 or 4 bytes as its place in ``names``;
+    - ``enum_type``: a `DType`, stored in 1 byte;
+    - ``string``: a str; ``bytes``: a vector of ubyte, as bytes;
+    - ``int32s``, ``uint32s``, ``int64s``, ``floats``, ``bools``: a vector, as a tuple of numbers;
+    - ``subgraph``: a `Graph` (None where the field is absent), stored as its index in 4 bytes;
+      ``subgraphs``: a tuple of them, a vector of int32;
+    - ``none``: an unused slot, no attribute of the operation.
+
+    An empty vector or string is not written. No options table of the schema nests another, so no kind does.
+    ``slot`` is the field's place in the table where it is not its place in ``attrs``, -1 for an attribute that is no
+    field of the table (those of CUSTOM lie in the operator itself).
     """
 
     kind: str
@@ -87,6 +98,9 @@ class QuantRule:
 
 Infer: TypeAlias = "Callable[[Op], Sequence[TensorType]]"
 Evaluate: TypeAlias = "Callable[..., Array | Sequence[Array]]"
+Symbolic: TypeAlias = "Callable[[Op], Array | Sequence[Array | None] | None]"
+Check: TypeAlias = "Callable[[Op], str | None]"
+VersionRule: TypeAlias = "Callable[[Op], int]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +113,9 @@ class OpDef:
     attrs: attributes in schema field order, so their position is their slot.
     infer: result types from an operation whose operands are set; raises `UnsupportedError` for operands the
     operator does not take. evaluate: NumPy evaluator, called with one array (None where absent) per operand slot and
-    the attributes as keywords. symbolic: known elements of an integer result as an object array, or None.
+    the attributes as keywords. foldable: whether the kernel defines the result for these constant operands (no integer
+    division by zero, no index out of range); asked before evaluating. symbolic: known elements of an integer result as
+    an object array (a sequence of them for several results), or None.
     simplify: an existing or cheaper value equal to the only result, or None; called before the operation is made.
     version: lowest version carrying the semantics of an operation whose types are set. runtimes: version -> first
     release that runs it. cost: multiply-adds. gpu: whether (or the condition under which) the GPU delegate
@@ -116,11 +132,12 @@ class OpDef:
     traits: Trait = Trait.NONE
     infer: Infer | None = None
     evaluate: Evaluate | None = None
-    symbolic: Callable[[Op], Array | None] | None = None
+    foldable: Callable[[Op], bool] | None = None
+    symbolic: Symbolic | None = None
     simplify: Callable[[Builder, Op], Value | None] | None = None
-    check: Callable[[Op], str | None] | None = None
+    check: Check | None = None
     """Reason why the kernel would not take this operation (beyond operand dtypes), or None."""
-    version: Callable[[Op], int] | int = 1
+    version: VersionRule | int = 1
     runtimes: Mapping[int, str] = field(default_factory=dict)
     quant: QuantRule | None = None
     cost: Callable[[Op], Dim] | None = None
