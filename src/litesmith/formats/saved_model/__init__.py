@@ -1,7 +1,7 @@
 """SavedModels, checkpoints and frozen graphs, read without TensorFlow.
 
-    model = SavedModel.open("dir")
-    model.signatures, model.graph_def, model.functions, model.variable_array("dense/kernel")
+model = SavedModel.open("dir")
+model.signatures, model.graph_def, model.functions, model.variable_array("dense/kernel")
 """
 
 from litesmith.formats.saved_model.assets import Asset

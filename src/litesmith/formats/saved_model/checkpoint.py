@@ -253,11 +253,11 @@ class _Shard:
 
     def _mapped_array(self, entry: TensorEntry, dtype: np.dtype[Any]) -> Array:
         try:
-            if dtype == np.bool_:
-                return np.memmap(self.path, np.uint8, "r", entry.offset, entry.shape) != 0
-            return np.memmap(self.path, dtype, "r", entry.offset, entry.shape)
+            stored = np.dtype(np.uint8) if dtype == np.bool_ else dtype
+            array: Array = np.memmap(self.path, stored, "r", entry.offset, entry.shape)
         except (OSError, ValueError) as error:
             raise FormatError(f"the file cannot be mapped ({error})") from error
+        return np.not_equal(array, 0) if dtype == np.bool_ else array
 
     def _checksum(self, offset: int, size: int) -> int:
         """Of a range that is read, not mapped: verifying must not make the whole checkpoint resident."""

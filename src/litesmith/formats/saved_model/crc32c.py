@@ -66,7 +66,7 @@ def _reader(data: U8) -> Reader:
 
     def read(into: memoryview) -> None:
         nonlocal position
-        into[:] = memoryview(data)[position : position + len(into)]
+        into[:] = data.data[position : position + len(into)]
         position += len(into)
 
     return read
@@ -78,13 +78,13 @@ def _fold(read: Reader, size: int, scale: int, *, invert: bool = False) -> U8:
     distances = [scale * distance for distance in _DISTANCES]
     kept = min(size, distances[-1])
     buffer = np.empty(kept + min(size - kept, _CHUNK), np.uint8)
-    read(memoryview(buffer)[:kept])
+    read(buffer.data[:kept])
     if invert:
         buffer[:4] ^= 0xFF
     remaining = size - kept
     while remaining:
         step = min(remaining, _CHUNK)
-        read(memoryview(buffer)[kept : kept + step])
+        read(buffer.data[kept : kept + step])
         _fold_front(buffer, step, distances)
         buffer[:kept] = buffer[step : step + kept].copy()
         remaining -= step
@@ -115,7 +115,8 @@ def _reduce_rows(data: U8, table: U32) -> U32:
     padded = np.zeros(-(-len(data) // width) * width, np.uint8)
     padded[len(padded) - len(data) :] = data
     index = padded.reshape(-1, width) + np.arange(0, width * 256, 256)
-    return np.bitwise_xor.reduce(table.reshape(-1)[index], axis=1)
+    remainders: U32 = np.bitwise_xor.reduce(table.reshape(-1)[index], axis=1)
+    return remainders
 
 
 @lru_cache(maxsize=1)

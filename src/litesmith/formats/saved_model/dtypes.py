@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -18,12 +19,12 @@ class DType:
     field: the `TensorProto` field that carries the values one by one."""
 
     name: str
-    numpy: np.dtype | None  # type: ignore[type-arg]
+    numpy: np.dtype[Any] | None
     field: str
 
 
-def _row(name: str, numpy: object, field: str) -> DType:
-    return DType(name, None if numpy is None else np.dtype(numpy), field)  # type: ignore[call-overload]
+def _row(name: str, numpy: Any, field: str) -> DType:
+    return DType(name, None if numpy is None else np.dtype(numpy), field)
 
 
 # Sub-byte types take one byte an element, in TensorProto and checkpoints as in ml_dtypes.
@@ -71,7 +72,7 @@ def dtype_of(number: int) -> DType:
     return _TABLE.get(base) or (_INVALID if number == 0 else DType(f"unknown data type {number}", None, ""))
 
 
-def numpy_dtype(number: int) -> np.dtype:  # type: ignore[type-arg]
+def numpy_dtype(number: int) -> np.dtype[Any]:
     """The array dtype of a `DataType` number (object for strings); FormatError when it has none."""
     row = dtype_of(number)
     if row.numpy is None:

@@ -26,7 +26,14 @@ from litesmith.formats.saved_model.parsing import located, parse_file, parse_tex
 from litesmith.formats.saved_model.restore import Stored, restored_variables
 from litesmith.formats.saved_model.signatures import INIT_OP, TRAIN_OP, Signature, read_signature
 from litesmith.formats.saved_model.tensor_proto import to_array
-from litesmith.formats.saved_model.variables import Variable, VariableIndex, graph_variables, object_variables
+from litesmith.formats.saved_model.variables import (
+    VARIABLE_OPS,
+    Variable,
+    VariableIndex,
+    graph_variables,
+    object_variables,
+    shared_name,
+)
 
 if TYPE_CHECKING:
     from litesmith.formats.saved_model.protos import (
@@ -242,8 +249,6 @@ class SavedModel:
         restored = restored_variables(self.nodes, self.functions, self.meta_graph.saver_def.restore_op_name)
         if restored or self.checkpoint is None:
             return restored
-        from litesmith.formats.saved_model.variables import VARIABLE_OPS, shared_name
-
         names = {node.name: shared_name(node) for node in self.graph_def.node if node.op in VARIABLE_OPS}
         return {node: Stored(name) for node, name in names.items() if name in self.checkpoint}
 

@@ -8,7 +8,7 @@ every way of saving, where matching names is not (partitioned, renamed and share
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from litesmith.errors import FormatError
@@ -23,6 +23,7 @@ _ASSIGNMENTS = frozenset({"Assign", "AssignVariableOp"})
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _PASS_THROUGH = frozenset({"Identity", "IdentityN"})
 _MAX_CALL_DEPTH = 8
+_MAX_IDENTITIES = 64  # passed on the way from an operand to where its value is made; real graphs have one or two
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class _Scope:
 
     nodes: Mapping[str, NodeDef]
     arguments: Mapping[str, str] | None = None
+    reads: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)  # RestoreV2 -> keys, slices
 
 
 def restored_variables(
@@ -55,7 +57,7 @@ def restored_variables(
 
 
 def _restored(
-    scope: _Scope, roots: list[str], functions: Mapping[str, FunctionDef], called: set[str]
+    scope: _Scope, roots: list[str], functions: Mapping[str, FunctionDef], called: set[str], depth: int = 0
 ) -> Iterator[tuple[str, Stored]]:
     for node in _reachable(scope, roots):
         if node.op in _ASSIGNMENTS and len(node.input) >= 2:
@@ -64,21 +66,22 @@ def _restored(
             if variable and stored:
                 yield variable, stored
         elif node.op in _CALLS:
-            yield from _restored_by_call(scope, node, functions, called)
+            yield from _restored_by_call(scope, node, functions, called, depth + 1)
 
 
 def _restored_by_call(
-    scope: _Scope, node: NodeDef, functions: Mapping[str, FunctionDef], called: set[str]
+    scope: _Scope, node: NodeDef, functions: Mapping[str, FunctionDef], called: set[str], depth: int = 0
 ) -> Iterator[tuple[str, Stored]]:
     name = node.attr["f"].func.name if "f" in node.attr else ""
     function = functions.get(name)
-    if function is None or name in called or len(called) >= _MAX_CALL_DEPTH:
+    if function is None or name in called or depth > _MAX_CALL_DEPTH:
         return
+    called.add(name)
     operands = [text for text in node.input if not text.startswith("^")]
     names = [argument.name for argument in function.signature.input_arg]
     arguments = {name: _source(scope, text) for name, text in zip(names, operands, strict=False)}
     body = _Scope({inner.name: inner for inner in function.node_def}, arguments)
-    yield from _restored(body, list(body.nodes), functions, called | {name})
+    yield from _restored(body, list(body.nodes), functions, called, depth)
 
 
 def _reachable(scope: _Scope, roots: list[str]) -> list[NodeDef]:
@@ -99,13 +102,13 @@ def _reachable(scope: _Scope, roots: list[str]) -> list[NodeDef]:
 
 def _origin(scope: _Scope, text: str) -> tuple[str, int]:
     """The node or argument a value comes from, and its output number, identities passed through."""
-    for _ in range(len(scope.nodes) + 1):
+    for _ in range(_MAX_IDENTITIES):
         name, number = split_input(text)
         node = scope.nodes.get(name)
         if node is None or node.op not in _PASS_THROUGH or not 0 <= number < len(node.input):
             return name, number
         text = node.input[number]
-    raise FormatError("the restore graph runs in a circle")
+    raise FormatError(f"the restore graph runs in a circle of identities, or a long chain, at {text!r}")
 
 
 def _source(scope: _Scope, text: str) -> str:
@@ -122,7 +125,9 @@ def _stored_tensor(scope: _Scope, text: str) -> Stored | None:
     node = scope.nodes.get(name)
     if node is None or node.op != "RestoreV2" or len(node.input) < 3:
         return None
-    keys, specs = (_constant_strings(scope, operand) for operand in node.input[1:3])
+    if name not in scope.reads:
+        scope.reads[name] = (_constant_strings(scope, node.input[1]), _constant_strings(scope, node.input[2]))
+    keys, specs = scope.reads[name]
     if number >= len(keys) or number >= len(specs):
         return None
     parsed = parse_shape_and_slice(specs[number])

@@ -21,9 +21,7 @@ WHOLE = -1
 
 
 def slice_from_proto(proto: TensorSliceProto) -> Slice:
-    return tuple(
-        (extent.start, extent.length if extent.HasField("length") else WHOLE) for extent in proto.extent
-    )
+    return tuple((extent.start, extent.length if extent.HasField("length") else WHOLE) for extent in proto.extent)
 
 
 def parse_shape_and_slice(spec: str) -> tuple[tuple[int, ...], Slice] | None:

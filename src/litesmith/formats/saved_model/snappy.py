@@ -15,11 +15,8 @@ def decompress(data: bytes) -> bytes:
         raise FormatError(f"a compressed block of {len(data)} bytes claims to hold {size}")
     out = bytearray()
     while position < len(data):
-        tag = data[position]
-        if tag & 3 == 0:
-            position = _literal(data, position, out)
-        else:
-            position = _copy(data, position, out)
+        element = _copy if data[position] & 3 else _literal
+        position = element(data, position, out)
         if len(out) > size:
             raise FormatError("a compressed block holds more than it claims")
     if len(out) != size:

@@ -70,7 +70,7 @@ def from_buffer(data: bytes | memoryview, dtype: np.dtype[Any], shape: tuple[int
     if len(data) != expected:
         raise FormatError(f"a {dtype} tensor of shape {shape} takes {expected} bytes, not {len(data)}")
     if dtype == np.bool_:  # a byte other than 0 and 1 would be neither true nor false to NumPy
-        return (np.frombuffer(data, np.uint8) != 0).reshape(shape)
+        return np.not_equal(np.frombuffer(data, np.uint8), 0).reshape(shape)
     return np.frombuffer(data, dtype).reshape(shape)
 
 

@@ -175,5 +175,3 @@ def _check_declared(variable: Variable, array: Array) -> None:
             f"the variable {variable.name!r} is declared as {variable.dtype.name} {variable.shape}, "
             f"its tensor {variable.key!r} is {array.dtype} {array.shape}"
         )
-
-
