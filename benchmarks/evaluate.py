@@ -21,13 +21,14 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 INVOCATIONS = 3
-Arrays = dict[str, np.ndarray]
+Call = dict[str, dict[str, np.ndarray]]
+Reference = dict[str, list[Call]]
 _NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
 
-def op_histogram(path: Path) -> dict[str, int]:
-    """Number of ops by name over all subgraphs; a custom op goes by its custom code."""
-    model = schema.Model.GetRootAs(path.read_bytes(), 0)
+def op_histogram(content: bytes) -> dict[str, int]:
+    """Number of ops by name over all subgraphs of a ``.tflite``; a custom op goes by its custom code."""
+    model = schema.Model.GetRootAs(content, 0)
     codes = [_code_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
     counts: Counter[str] = Counter()
     for index in range(model.SubgraphsLength()):
@@ -41,17 +42,31 @@ def _code_name(code: Any) -> str:
     return (code.CustomCode() or b"CUSTOM").decode() if number == schema.BuiltinOperator.CUSTOM else _NAMES[number]
 
 
-def load_reference(path: Path) -> dict[str, dict[str, Arrays]]:
-    """signature -> "inputs" | "outputs" | "outputs.1" ... -> name -> array."""
-    stored: dict[str, dict[str, Arrays]] = {}
-    with np.load(path) as archive:
-        for key in archive.files:
-            signature, kind, name = key.split("/", 2)
-            stored.setdefault(signature, {}).setdefault(kind, {})[name] = archive[key]
+def load_reference(path: Path) -> Reference:
+    """signature -> its calls in order -> "inputs" | "outputs" -> name -> array.
+
+    ``path`` is an ``.npz`` file with a call of each signature; a directory of the same name without the suffix, if it
+    is there, has all calls of a model with state, a file each.
+    """
+    steps = path.with_suffix("")
+    stored: Reference = {}
+    for file in sorted(steps.glob("*.npz")) if steps.is_dir() else [path]:
+        for signature, call in _load(file).items():
+            stored.setdefault(signature, []).append(call)
     return stored
 
 
-def output_error(path: Path, reference: dict[str, dict[str, Arrays]]) -> dict[str, float]:
+def _load(path: Path) -> dict[str, Call]:
+    calls: dict[str, Call] = {}
+    with np.load(path) as archive:
+        for key in archive.files:
+            signature, kind, name = key.split("/", 2)
+            call = calls.setdefault(signature, {"inputs": {}, "outputs": {}})
+            call[kind][name] = archive[key]
+    return calls
+
+
+def output_error(path: Path, reference: Reference) -> dict[str, float]:
     """Largest error of each ``signature/output`` over three invocations, relative to the output's range.
 
     Integers, booleans and strings must be equal; NaN and infinities must stand at the same places: otherwise inf.
@@ -59,10 +74,10 @@ def output_error(path: Path, reference: dict[str, dict[str, Arrays]]) -> dict[st
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     errors: dict[str, float] = {}
     for signature in sorted(interpreter.get_signature_list()):
-        runner, arrays = interpreter.get_signature_runner(signature), reference[signature]
-        for call in range(INVOCATIONS):
-            outputs = runner(**arrays.get("inputs", {}))
-            for name, expected in arrays.get(f"outputs.{call}", arrays["outputs"]).items():
+        runner, calls = interpreter.get_signature_runner(signature), reference[signature]
+        for call in calls if len(calls) > 1 else calls * INVOCATIONS:
+            outputs = runner(**call["inputs"])
+            for name, expected in call["outputs"].items():
                 key = f"{signature}/{name}"
                 errors[key] = max(errors.get(key, 0.0), relative_error(np.asarray(outputs[name]), expected))
     return errors
@@ -89,12 +104,12 @@ def output_range(values: np.ndarray) -> float:
     return spread or float(np.max(np.abs(values))) or 1.0
 
 
-def prepared(path: Path, reference: dict[str, dict[str, Arrays]]) -> Callable[[], object]:
+def prepared(path: Path, reference: Reference) -> Callable[[], object]:
     """A function that invokes the first signature once, its input already set where the runtime allows."""
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     signatures = interpreter.get_signature_list()
     first = sorted(signatures)[0]
-    inputs = reference[first].get("inputs", {})
+    inputs = reference[first][0]["inputs"]
     if len(signatures) > 1:
         runner = interpreter.get_signature_runner(first)
         return lambda: runner(**inputs)
@@ -107,7 +122,7 @@ def prepared(path: Path, reference: dict[str, dict[str, Arrays]]) -> Callable[[]
     return interpreter.invoke
 
 
-def latencies(paths: list[Path], reference: dict[str, dict[str, Arrays]], seconds: float) -> list[float]:
+def latencies(paths: list[Path], reference: Reference, seconds: float) -> list[float]:
     """Median milliseconds of one invocation of each model, the models taking turns; at least 7 turns."""
     calls = [prepared(path, reference) for path in paths]
     samples: list[list[float]] = [[] for _ in calls]
@@ -122,9 +137,9 @@ def latencies(paths: list[Path], reference: dict[str, dict[str, Arrays]], second
     return [1000 * median(taken) for taken in samples]
 
 
-def describe(path: Path, reference: dict[str, dict[str, Arrays]]) -> dict[str, Any]:
-    """size, op_count, ops, error and errors of one file; when it does not run, ``error`` is None, ``failure`` the reason."""
-    ops = op_histogram(path)
+def describe(path: Path, reference: Reference) -> dict[str, Any]:
+    """size, op_count, ops, error, errors of a file; ``error`` None and ``failure`` the reason when it does not run."""
+    ops = op_histogram(path.read_bytes())
     facts: dict[str, Any] = {"size": path.stat().st_size, "op_count": sum(ops.values()), "ops": ops}
     try:
         errors = output_error(path, reference)

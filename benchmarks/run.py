@@ -1,6 +1,6 @@
 """litesmith and the official converter side by side, in fresh processes, taking turns.
 
-    python -m benchmarks [--models NAME ...] [--repeats 3] [--quick] [--json FILE] [--tf-python PATH] [--core-python PATH]
+    python -m benchmarks [--models NAME ...] [--repeats 3] [--quick] [--json FILE] [--tf-python P] [--core-python P]
 
 ``--tf-python`` is an interpreter with TensorFlow; ``--core-python`` has litesmith's core dependencies only (by default
 those of the Makefile's environments). Models are built once into ``benchmarks/.cache``. A converter that fails becomes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 
@@ -13,26 +15,39 @@ Arrays = dict[str, np.ndarray]
 def write_reference(entry: Entry, directory: str, path: str, seed: int = 0) -> dict[str, dict[str, float]]:
     """Run every signature and store ``<signature>/inputs/<name>`` and ``<signature>/outputs/<name>`` arrays.
 
-    A model with state gets its later calls as ``<signature>/outputs.1/<name>``, ``outputs.2``, each call with the same
-    input, all calls of a signature before the next signature. Returns the range of every output.
+    ``path`` (an ``.npz`` file) holds one call of each signature. A model with state gets a directory of that name
+    without the suffix besides, with one file for each call in order: several calls of a signature, all with the same
+    input, before those of the next. Returns the range of every output.
     """
     loaded = tf.saved_model.load(directory)
     stored: Arrays = {}
+    steps: list[Arrays] = []
     ranges: dict[str, dict[str, float]] = {}
     for key in sorted(loaded.signatures):
         rng = np.random.default_rng(seed)
         inputs = _inputs(entry, loaded.signatures[key], rng)
-        stored |= {f"{key}/inputs/{name}": value for name, value in inputs.items()}
-        for call in range(entry.calls):
-            outputs = _run(loaded.signatures[key], inputs)
-            suffix = f".{call}" if call else ""
-            stored |= {f"{key}/outputs{suffix}/{name}": value for name, value in outputs.items()}
-        first = {name: stored[f"{key}/outputs/{name}"] for name in outputs}
+        calls = [_run(loaded.signatures[key], inputs) for _ in range(entry.calls)]
+        steps += [_keyed(key, inputs, outputs) for outputs in calls]
+        stored |= _keyed(key, inputs, calls[0])
+        first = calls[0]
         # One more call would move the state that the next signature's reference starts from.
         other = first if entry.calls > 1 else _run(loaded.signatures[key], _inputs(entry, loaded.signatures[key], rng))
         ranges[key] = {name: _meaningful(entry, f"{key}/{name}", first[name], other[name]) for name in first}
     np.savez(path, **stored)
+    if entry.calls > 1:
+        _write_steps(Path(path).with_suffix(""), steps)
     return ranges
+
+
+def _keyed(signature: str, inputs: Arrays, outputs: Arrays) -> Arrays:
+    sides = {"inputs": inputs, "outputs": outputs}
+    return {f"{signature}/{side}/{name}": value for side, named in sides.items() for name, value in named.items()}
+
+
+def _write_steps(directory: Path, steps: list[Arrays]) -> None:
+    directory.mkdir()
+    for number, step in enumerate(steps):
+        np.savez(directory / f"{number:04d}.npz", **step)
 
 
 def _inputs(entry: Entry, function: tf.types.experimental.ConcreteFunction, rng: np.random.Generator) -> Arrays:
