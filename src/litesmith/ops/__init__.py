@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from litesmith.ir.opdef import OpSet
-from litesmith.ops import elementwise, shape
+from litesmith.ops import (
+    control,
+    convolution,
+    elementwise,
+    image,
+    matmul,
+    normalization,
+    pooling,
+    shape,
+    variables,
+)
 
-FAMILIES = (elementwise, shape)
+FAMILIES = (
+    control,
+    convolution,
+    elementwise,
+    image,
+    matmul,
+    normalization,
+    pooling,
+    shape,
+    variables,
+)
 """The modules that declare operators, a family each."""
 
 OPS = OpSet([defn for family in FAMILIES for defn in family.DEFINITIONS])
