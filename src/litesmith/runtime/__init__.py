@@ -1,0 +1,27 @@
+"""The thin layer over the LiteRT interpreter (imported when first used): run, compare, verify, measure."""
+
+from litesmith.runtime.compare import Comparison, compare, compare_outputs, comparison_table
+from litesmith.runtime.inputs import random_inputs
+from litesmith.runtime.measure import Measurement, measure
+from litesmith.runtime.model_file import ModelFacts, SignatureInfo, TensorInfo
+from litesmith.runtime.reference import Record, Reference
+from litesmith.runtime.runner import Runner
+from litesmith.runtime.verify import VerificationReport, verify
+
+__all__ = [
+    "Comparison",
+    "Measurement",
+    "ModelFacts",
+    "Record",
+    "Reference",
+    "Runner",
+    "SignatureInfo",
+    "TensorInfo",
+    "VerificationReport",
+    "compare",
+    "compare_outputs",
+    "comparison_table",
+    "measure",
+    "random_inputs",
+    "verify",
+]
