@@ -1,0 +1,57 @@
+"""A constant added to each channel becomes the bias.
+
+    %1 = CONV_2D(%x, w, b) : float32[n, h, w, 8]
+    %2 = ADD(%1, c)  {fused_activation_function=RELU}        c: float32[8]
+⇒
+    %2 = CONV_2D(%x, w, b + c) {fused_activation_function=RELU}
+
+For every operator with weights and a bias. SUB subtracts. Reshapes that keep the last dimension may stand between;
+they move behind. Legal because the kernels add the bias along the last dimension of the result before the activation;
+only the order of two additions changes. Declined where the operation has an activation already or other users.
+"""
+
+from __future__ import annotations
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Op, Value
+from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.match import (
+    ACTIVATION,
+    absorption_obstacle,
+    activation,
+    before_moves,
+    channel_vector,
+    constant_operand,
+    linear,
+)
+
+
+def fuse_bias(op: Op, b: Builder) -> Outcome:
+    """ADD or SUB of a per-channel constant after a linear operation."""
+    found = constant_operand(op)
+    if found is None:
+        return None
+    moved = before_moves(found.variable, keep_channels=True)
+    target = linear(moved.value.op)
+    if target is None:
+        return None
+    reason = absorption_obstacle(op, found, target)
+    if reason is not None:
+        return Declined(reason)
+    if op.name == "SUB" and not found.on_right:
+        return Declined("the result is subtracted from the constant")
+    delta = channel_vector(b, found.constant, target.channels)
+    made = target.rebuilt(b, bias=_sum(b, op.name, target.bias, delta), **{ACTIVATION: activation(op)})
+    return moved.replayed(b, made)
+
+
+def _sum(b: Builder, name: str, bias: Value | None, delta: Value) -> Value:
+    if name == "SUB":
+        total: Value = b.neg(delta) if bias is None else b.sub(bias, delta)
+    else:
+        total = delta if bias is None else b.add(bias, delta)
+    return total
+
+
+BIAS_FUSION = Pass("bias-fusion", ("ADD", "SUB"), fuse_bias)
+PASSES = (BIAS_FUSION,)

@@ -1,0 +1,252 @@
+"""The rewrite driver: runs one pass over a program to its fixed point.
+
+A local pass is a `Pass`: a name, the operators it looks at (its roots) and a function from one root to what replaces
+it. The driver keeps a worklist of roots for each graph, hands out a builder that inserts before the root, replaces the
+results, erases what died and looks again at the neighbourhood of each change. A pass that needs the whole program at
+once (common subexpressions, layouts) is a `ProgramPass`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias, Union
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.dims import Dim, Sym
+from litesmith.ir.graph import Graph, Op, Origin, Program, Value
+from litesmith.ir.opdef import Trait
+from litesmith.ir.types import Shape, TensorType
+from litesmith.ir.verify import InvalidIRError, compatible
+from litesmith.ops import OPS
+
+REWRITES_PER_OP = 32
+"""A pass that rewrites more often than this, for each operation it started with, reaches no fixed point."""
+
+
+@dataclass(frozen=True)
+class Declined:
+    """A pass saw its pattern but must not rewrite it, and says why."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Union[Value, Sequence["Value | None"], Declined, None]
+"""What a rewrite gives: the new result, one new value for each result (None where unused), a reason, or nothing."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A local rewrite.
+
+    name: kebab-case. roots: operator names and traits it starts from. rewrite: the replacement of a root's results;
+    it may insert operations with the builder and must not change existing ones. after: passes that have to run before.
+    """
+
+    name: str
+    roots: tuple[str | Trait, ...]
+    rewrite: Callable[[Op, Builder], Outcome]
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProgramPass:
+    """A rewrite of a whole program; ``rewrite`` returns how many changes it made."""
+
+    name: str
+    rewrite: Callable[[Program], int]
+    after: tuple[str, ...] = ()
+
+
+AnyPass: TypeAlias = Union[Pass, ProgramPass]
+
+
+@dataclass
+class PassResult:
+    """What one run of a pass did: number of rewrites, number of roots looked at, and what it declined and why."""
+
+    name: str
+    rewrites: int = 0
+    looked_at: int = 0
+    declined: list[tuple[Op, str]] = field(default_factory=list)
+
+    @property
+    def modified(self) -> bool:
+        """Whether the program changed."""
+        return self.rewrites > 0
+
+    def explain(self) -> str:
+        """One line for each declined rewrite: the operator, where it came from, the reason."""
+        return "\n".join(f"{self.name}: {op.name} {op.origin}: {reason}" for op, reason in self.declined)
+
+
+def run_pass(pass_: AnyPass, program: Program) -> PassResult:
+    """Runs one pass over every graph of the program, to its fixed point.
+
+    Raises InvalidIRError when there is none within `REWRITES_PER_OP` rewrites for each operation.
+    """
+    result = PassResult(pass_.name)
+    if isinstance(pass_, ProgramPass):
+        result.rewrites = pass_.rewrite(program)
+        return result
+    for graph in program.all_graphs():
+        _GraphRun(pass_, graph, result).run()
+    return result
+
+
+class _GraphRun:
+    """One local pass over one graph."""
+
+    def __init__(self, pass_: Pass, graph: Graph, result: PassResult) -> None:
+        self.pass_ = pass_
+        self.graph = graph
+        self.result = result
+        self.names = {r for r in pass_.roots if isinstance(r, str)}
+        self.traits = [r for r in pass_.roots if isinstance(r, Trait)]
+        self.queue: deque[Op] = deque()
+        self.queued: set[Op] = set()
+        self.declined: dict[Op, str] = {}
+
+    def run(self) -> None:
+        self.add(self.graph.ops)
+        budget = REWRITES_PER_OP * (len(self.graph) + REWRITES_PER_OP)
+        while self.queue:
+            op = self.queue.popleft()
+            self.queued.discard(op)
+            if op.graph is not self.graph:
+                continue
+            self.result.looked_at += 1
+            if self.rewrite(op):
+                self.result.rewrites += 1
+                budget -= 1
+            if budget < 0:
+                raise InvalidIRError(f"pass {self.pass_.name} reaches no fixed point in graph {self.graph.name!r}")
+        self.result.declined += [(op, why) for op, why in self.declined.items() if op.graph is self.graph]
+
+    def is_root(self, op: Op) -> bool:
+        return op.name in self.names or any(op.defn.traits & t for t in self.traits)
+
+    def add(self, ops: Iterable[Op | None]) -> None:
+        for op in ops:
+            if op is not None and op not in self.queued and self.is_root(op):
+                self.queued.add(op)
+                self.queue.append(op)
+
+    def rewrite(self, op: Op) -> bool:
+        if any(v.type.quant is not None for v in op.results):
+            return False
+        previous = op.prev
+        b = Builder(self.graph, OPS, before=op)
+        b.origins = tuple(o.through(self.pass_.name) for o in op.origins)
+        outcome = self.pass_.rewrite(op, b)
+        made = list(_between(self.graph, previous, op))
+        self.declined.pop(op, None)
+        if isinstance(outcome, Declined):
+            self.declined[op] = outcome.reason
+        if outcome is None or isinstance(outcome, Declined):
+            erase_dead(self.graph, made)
+            return False
+        values = [outcome] if isinstance(outcome, Value) else list(outcome)
+        if all(new is old for new, old in zip(values, op.results, strict=True)):
+            return False
+        self.substitute(op, values, made)
+        return True
+
+    def substitute(self, op: Op, values: Sequence[Value | None], made: Sequence[Op]) -> None:
+        fresh = set(made)
+        for old, new in zip(op.results, values, strict=True):
+            if new is not None:
+                replace_result(self.graph, old, new, refine=new.op in fresh)
+        erased = erase_dead(self.graph, [*made, op])
+        if op.graph is self.graph:
+            raise InvalidIRError(f"pass {self.pass_.name} leaves a result of {op.name} without replacement")
+        merge_origins(made, [e for e in erased if e not in fresh], op, self.pass_.name)
+        self.look_again(values, made, erased)
+
+    def look_again(self, values: Sequence[Value | None], made: Sequence[Op], erased: Sequence[Op]) -> None:
+        self.add(m for m in made if m.graph is self.graph)
+        for new in values:
+            if new is not None and new.op is not None:
+                self.add([new.op])
+            self.add(new.users if new is not None and not new.is_const else ())
+        for value in (v for e in erased for v in e.inputs if v.op is not None):
+            self.add([value.op])
+            self.add(value.users if len(value.users) == 1 else ())
+
+
+def _between(graph: Graph, previous: Op | None, end: Op) -> Iterator[Op]:
+    """The operations after ``previous`` (None: the first of the graph) and before ``end``."""
+    op = next(graph.ops) if previous is None else previous.next
+    while op is not None and op is not end:
+        yield op
+        op = op.next
+
+
+def replace_result(graph: Graph, old: Value, new: Value, refine: bool = False) -> None:
+    """Makes users of ``old`` use ``new``; the name moves along, and with ``refine`` what was known of the shape.
+
+    Raises InvalidIRError when the two cannot be the same tensor.
+    """
+    if old is new:
+        return
+    if not compatible(new.type, old.type):
+        raise InvalidIRError(f"{old.type} cannot be replaced by {new.type}")
+    if refine:
+        new.type = _refined(new.type, old.type)
+        if new.sym is None:
+            new.sym = old.sym
+    if not new.name and new.op is not None:
+        new.name = old.name
+    graph.replace_value(old, new)
+
+
+def _refined(new: TensorType, old: TensorType) -> TensorType:
+    if old.shape is None or new.shape is None:
+        return new if old.shape is None else new.with_shape(old.shape)
+    return new.with_shape(_refined_shape(new.shape, old.shape))
+
+
+def _refined_shape(new: Shape, old: Shape) -> tuple[Dim, ...]:
+    return tuple(o if isinstance(n, Sym) else n for n, o in zip(new, old, strict=True))
+
+
+def has_effects(op: Op) -> bool:
+    """Whether the operation, or one in a subgraph it calls, does more than compute its results."""
+    if op.defn.traits & Trait.STATEFUL:
+        return True
+    return any(has_effects(inner) for graph in op.subgraphs for inner in graph.ops)
+
+
+def is_dead(op: Op) -> bool:
+    """Whether nobody would notice the operation missing."""
+    return not any(r.users or r.output_uses for r in op.results) and not has_effects(op)
+
+
+def erase_dead(graph: Graph, candidates: Iterable[Op]) -> list[Op]:
+    """Erases the dead among these operations and whatever dies with them. Returns what was erased."""
+    erased: list[Op] = []
+    stack = list(candidates)
+    while stack:
+        op = stack.pop()
+        if op.graph is not graph or not is_dead(op):
+            continue
+        graph.erase(op)
+        erased.append(op)
+        stack.extend(v.op for v in op.inputs if v.op is not None)
+    return erased
+
+
+def merge_origins(made: Iterable[Op], gone: Sequence[Op], root: Op, name: str) -> None:
+    """New operations come from all that they replace: producers first, the root last."""
+    others = [o for op in gone if op is not root for o in op.origins]
+    merged = _distinct(o.through(name) for o in [*others, *root.origins])
+    for op in made:
+        op.origins = merged
+
+
+def _distinct(origins: Iterable[Origin]) -> tuple[Origin, ...]:
+    found: dict[tuple[str, str, str, str], Origin] = {}
+    for origin in origins:
+        found.setdefault((origin.op, origin.node, origin.layer, origin.line), origin)
+    return tuple(found.values())

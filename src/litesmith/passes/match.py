@@ -1,0 +1,233 @@
+"""What the passes ask of the IR: who made a value, is it this constant, does it vary along the channels only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.dims import Dim
+from litesmith.ir.dtypes import DType
+from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import Trait
+
+ACTIVATION = "fused_activation_function"
+
+
+def producer(value: Value | None, *names: str) -> Op | None:
+    """The operation this value is a result of, when it is one of these operators."""
+    if value is None or value.op is None or value.op.name not in names:
+        return None
+    return value.op
+
+
+def sole_producer(value: Value | None, *names: str) -> Op | None:
+    """Like `producer`, when this use of the value is the only one, so that rewriting leaves no second copy."""
+    op = producer(value, *names)
+    return op if op is not None and len(op.results) == 1 and op.result.use_count == 1 else None
+
+
+def scalar(value: Value | None) -> Any:
+    """The one number all elements of a small constant are equal to, as a NumPy scalar; else None."""
+    if value is None or not value.is_small_const or value.type.quant is not None:
+        return None
+    elements = value.numpy().ravel()
+    if elements.size == 0 or elements.dtype == object or not np.all(elements == elements[0]):
+        return None
+    return elements[0]
+
+
+def is_number(value: Value | None, number: float, tolerance: float = 0.0) -> bool:
+    """Whether every element of a small constant is ``number``, up to a relative ``tolerance``."""
+    got = scalar(value)
+    return got is not None and abs(float(got) - number) <= tolerance * abs(number)
+
+
+class ConstantOperand(NamedTuple):
+    """The operands of a binary operation of which just one is constant."""
+
+    variable: Value
+    constant: Value
+    on_right: bool
+
+
+def constant_operand(op: Op) -> ConstantOperand | None:
+    """The variable and the constant operand of a binary operation, or None where that is not what it has."""
+    if len(op.inputs) != 2:
+        return None
+    left, right = op.inputs
+    if left.is_const == right.is_const:
+        return None
+    return ConstantOperand(left, right, True) if right.is_const else ConstantOperand(right, left, False)
+
+
+def is_float(*values: Value | None) -> bool:
+    """Whether all present values are float32 and not quantized."""
+    return all(v.type.dtype is DType.FLOAT32 and v.type.quant is None for v in values if v is not None)
+
+
+def activation(op: Op) -> str:
+    """The fused activation of an operation, ``NONE`` where it has no such attribute."""
+    return str(op.attrs.get(ACTIVATION, "NONE"))
+
+
+def keeps_shape(op: Op, operand: Value) -> bool:
+    """Whether broadcasting leaves this operand's shape as it is."""
+    return operand.type.shape is not None and op.result.type.shape == operand.type.shape
+
+
+def last_dim(value: Value) -> Dim | None:
+    """The last dimension, None where there is none or the rank is unknown."""
+    return value.type.shape[-1] if value.type.shape else None
+
+
+def rebuilt(b: Builder, op: Op, operands: Sequence[Value | None] | None = None, **attrs: Any) -> Value:
+    """The operation made anew, at the builder's place, with other operands or attributes. Its only result."""
+    (value,) = b.emit(op.defn, op.operands if operands is None else operands, **{**op.attrs, **attrs})
+    return value
+
+
+def with_operands(op: Op, **replaced: Value | None) -> list[Value | None]:
+    """The operands of an operation with some, by declared name, replaced."""
+    operands = list(op.operands)
+    for name, value in replaced.items():
+        index = op.defn.operand_index(name)
+        operands += [None] * (index + 1 - len(operands))
+        operands[index] = value
+    return operands
+
+
+# -- per-channel constants --------------------------------------------------------------------------------------------
+
+
+def is_per_channel(constant: Value, rank: int, channels: int) -> bool:
+    """Whether a constant, broadcast against a tensor of this rank and last dimension, varies along that one only."""
+    shape = constant.type.static_shape
+    return len(shape) <= rank and all(d == 1 for d in shape[:-1]) and (not shape or shape[-1] in (1, channels))
+
+
+def channel_vector(b: Builder, constant: Value, channels: int) -> Value:
+    """A constant for which `is_per_channel` holds, as a vector of one element for each channel."""
+    if constant.type.count == channels:
+        return reshaped(b, constant, (channels,))
+    return b.constant(np.full(channels, scalar(constant), constant.type.dtype.numpy))
+
+
+def reshaped(b: Builder, value: Value, shape: Sequence[int]) -> Value:
+    """RESHAPE to a static shape (folded on a constant)."""
+    made: Value = b.reshape(value, np.array(shape, np.int32))
+    return made
+
+
+# -- operators with weights and a bias --------------------------------------------------------------------------------
+
+
+class WeightsLayout(NamedTuple):
+    """Name of the weights operand; its dimensions that count the result's and the operand's channels."""
+
+    operand: str
+    outputs: int
+    inputs: int
+
+
+LINEAR: dict[str, WeightsLayout] = {
+    "CONV_2D": WeightsLayout("filter", 0, 3),
+    "DEPTHWISE_CONV_2D": WeightsLayout("filter", 3, 3),
+    "TRANSPOSE_CONV": WeightsLayout("filter", 0, 3),
+    "CONV_3D": WeightsLayout("filter", 4, 3),
+    "CONV_3D_TRANSPOSE": WeightsLayout("filter", 3, 4),
+    "FULLY_CONNECTED": WeightsLayout("weights", 0, 1),
+}
+"""The operators that multiply operand x by weights and add a bias along the last dimension of the result."""
+
+
+class Linear(NamedTuple):
+    """A float operation of `LINEAR` with ``channels`` output channels."""
+
+    op: Op
+    layout: WeightsLayout
+    weights: Value
+    bias: Value | None
+    channels: int
+
+    def rebuilt(
+        self,
+        b: Builder,
+        *,
+        x: Value | None = None,
+        weights: Value | None = None,
+        bias: Value | None = None,
+        **attrs: Any,
+    ) -> Value:
+        """The operation made anew with another operand, other weights or another bias (None: the same)."""
+        operands = {"x": x or self.op["x"], self.layout.operand: weights or self.weights, "bias": bias or self.bias}
+        return rebuilt(b, self.op, with_operands(self.op, **operands), **attrs)
+
+
+def linear(op: Op | None) -> Linear | None:
+    """The operation as a `Linear`, when it is one, all float32 and dense, with a known number of channels."""
+    if op is None or op.name not in LINEAR:
+        return None
+    layout = LINEAR[op.name]
+    weights, bias = op[layout.operand], op.get("bias")
+    channels = weights.dims[layout.outputs]
+    if not is_float(op.result, weights, bias) or not isinstance(channels, int) or last_dim(op.result) != channels:
+        return None
+    if weights.const is not None and weights.const.sparsity is not None:
+        return None
+    return Linear(op, layout, weights, bias, channels)
+
+
+def absorption_obstacle(op: Op, found: ConstantOperand, target: Linear) -> str | None:
+    """Why a per-channel constant applied after a linear operation cannot go into its weights or bias, or None."""
+    if target.op.result.use_count != 1:
+        return "the operation before has other users"
+    if activation(target.op) != "NONE":
+        return "the operation before has an activation"
+    if not keeps_shape(op, found.variable) or not is_per_channel(found.constant, found.variable.rank, target.channels):
+        return "the constant is not one number for each channel"
+    if target.bias is not None and not target.bias.is_const:
+        return "the bias is not constant"
+    return None
+
+
+class Moved(NamedTuple):
+    """A value, and the data movements between it and the value asked about, nearest to that one last."""
+
+    value: Value
+    moves: tuple[Op, ...]
+
+    def replayed(self, b: Builder, value: Value) -> Value:
+        """The same movements applied to another value."""
+        for op in self.moves:
+            value = rebuilt(b, op, [value, *op.operands[1:]])
+        return value
+
+
+def before_moves(value: Value, keep_channels: bool) -> Moved:
+    """Walks up over operations, used here only, that rearrange elements without adding or dropping any.
+
+    With ``keep_channels`` each must keep the last dimension, and so (row-major order) the channel of each element.
+    """
+    moves: list[Op] = []
+    while (op := value.op) is not None and _is_move(op, keep_channels) and value.use_count == 1:
+        moves.insert(0, op)
+        value = op.inputs[0]
+    return Moved(value, tuple(moves))
+
+
+def _is_move(op: Op, keep_channels: bool) -> bool:
+    if not op.defn.traits & Trait.MOVES_DATA or len(op.results) != 1:
+        return False
+    before, after = op.inputs[0].type, op.result.type
+    if before.shape is None or after.shape is None or before.count != after.count:
+        return False
+    if not keep_channels:
+        return True
+    return op.name in KEEP_ORDER and bool(before.shape) and last_dim(op.inputs[0]) == last_dim(op.result)
+
+
+KEEP_ORDER = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
+"""Operators that change the shape and leave the elements in order."""

@@ -1,0 +1,88 @@
+"""The pipeline: all passes in order, repeated until nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from litesmith.ir.graph import Program
+from litesmith.ir.verify import InvalidIRError, verify
+from litesmith.passes import (
+    activation_fusion,
+    bias_fusion,
+    common_subexpressions,
+    dead_code,
+    scale_folding,
+)
+from litesmith.passes.driver import AnyPass, PassResult, run_pass
+
+MODULES = (
+    dead_code,
+    common_subexpressions,
+    bias_fusion,
+    scale_folding,
+    activation_fusion,
+)
+"""The files that hold passes, in the order they run."""
+
+PASSES: tuple[AnyPass, ...] = tuple(p for module in MODULES for p in module.PASSES)
+"""Every pass, in the order they run."""
+
+ROUNDS = 16
+"""More rounds than this mean that two passes undo each other."""
+
+Dump: TypeAlias = Callable[[str, Program], None]
+
+
+def run(
+    program: Program,
+    dump: Dump | None = None,
+    check: bool = False,
+    passes: Sequence[AnyPass] = PASSES,
+) -> list[PassResult]:
+    """Runs the passes over the program, in place, until none changes anything. Running it again changes nothing.
+
+    dump: called with the pass's name and the program after each pass that changed something.
+    check: verify the IR after each such pass (for tests and debugging; it costs more than most passes).
+    Returns the result of every run, in order. Raises InvalidIRError when a pass breaks the IR or no fixed point comes.
+    """
+    results: list[PassResult] = []
+    clean: set[str] = set()
+    for _ in range(ROUNDS):
+        for pass_ in passes:
+            if pass_.name in clean:
+                continue
+            result = run_pass(pass_, program)
+            results.append(result)
+            if result.modified:
+                clean.clear()
+                _after(result, program, dump, check)
+            clean.add(pass_.name)
+        if len(clean) == len(passes):
+            return results
+    raise InvalidIRError(f"the passes reach no fixed point in {ROUNDS} rounds: {_last_to_change(results)} still change")
+
+
+def _after(result: PassResult, program: Program, dump: Dump | None, check: bool) -> None:
+    if dump is not None:
+        dump(result.name, program)
+    if check:
+        try:
+            verify(program)
+        except InvalidIRError as error:
+            raise InvalidIRError(f"after pass {result.name}: {error}") from error
+
+
+def _last_to_change(results: Sequence[PassResult]) -> str:
+    return ", ".join(sorted({r.name for r in results[-len(PASSES) :] if r.modified}))
+
+
+def explain(results: Iterable[PassResult]) -> str:
+    """What was declined in the last run of each pass, and why, one line each."""
+    last = {r.name: r for r in results}
+    return "\n".join(text for r in last.values() if (text := r.explain()))
+
+
+def named(name: str) -> AnyPass:
+    """The pass of this name. Raises KeyError where there is none."""
+    return {p.name: p for p in PASSES}[name]

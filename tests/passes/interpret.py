@@ -1,0 +1,76 @@
+"""A NumPy interpreter of the IR: runs a program through the evaluators of its operators' declarations.
+
+It is what passes are tested against: a program before and after a rewrite must compute the same.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from litesmith.ir.dims import Dim, substitute, symbol_names
+from litesmith.ir.graph import Graph, Op, Program, Value
+from litesmith.ir.types import TensorType
+
+Array = np.ndarray[Any, Any]
+
+SIZES = (3, 2, 5, 4)
+"""Sizes the named symbols get, in order of first appearance."""
+
+
+def run(graph: Graph, inputs: Sequence[Array]) -> list[Array]:
+    """The graph's outputs for these inputs."""
+    values: dict[Value, Array] = dict(zip(graph.inputs, inputs, strict=True))
+    for op in graph.ops:
+        operands = [None if v is None else _read(v, values) for v in op.operands]
+        for result, array in zip(op.results, _evaluate(op, operands), strict=True):
+            assert array.ndim == result.rank, f"{op.name}: {array.shape} is no {result.type}"
+            assert array.dtype == result.type.dtype.numpy, f"{op.name}: {array.dtype} is no {result.type}"
+            for got, dim in zip(array.shape, result.dims, strict=True):
+                assert not isinstance(dim, int) or dim == got, f"{op.name}: {array.shape} is no {result.type}"
+            values[result] = array
+    return [_read(v, values) for v in graph.outputs]
+
+
+def _read(value: Value, values: dict[Value, Array]) -> Array:
+    return value.numpy() if value.is_const else values[value]
+
+
+def _evaluate(op: Op, operands: Sequence[Array | None]) -> list[Array]:
+    if op.name == "WHILE":
+        return _while(op, [o for o in operands if o is not None])
+    if op.name == "IF":
+        condition, *rest = (o for o in operands if o is not None)
+        return run(op.attrs["then_subgraph_index" if condition.item() else "else_subgraph_index"], rest)
+    assert op.defn.evaluate is not None, f"{op.name} has no evaluator"
+    with np.errstate(all="ignore"):
+        made = op.defn.evaluate(*operands, **op.attrs)
+    return [np.asarray(m) for m in made] if isinstance(made, (list, tuple)) else [np.asarray(made)]
+
+
+def _while(op: Op, state: list[Array]) -> list[Array]:
+    cond, body = op.attrs["cond_subgraph_index"], op.attrs["body_subgraph_index"]
+    while run(cond, state)[0].item():
+        state = run(body, state)
+    return state
+
+
+def random_inputs(program: Program, low: float = -2.0, high: float = 2.0) -> list[Array]:
+    """Seeded inputs of the main graph; equal symbols get equal sizes."""
+    sizes: dict[str, Dim] = {}
+    for value in program.main.inputs:
+        for dim in value.dims:
+            for name in symbol_names(dim):
+                sizes.setdefault(name, SIZES[len(sizes) % len(SIZES)])
+    return [_random(v.name, v.type, sizes, low, high) for v in program.main.inputs]
+
+
+def _random(name: str, type_: TensorType, sizes: dict[str, Dim], low: float, high: float) -> Array:
+    shape = [int(substitute(d, sizes)) for d in type_.dims]  # type: ignore[arg-type]
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    if type_.dtype.is_float:
+        return rng.uniform(low, high, shape).astype(type_.dtype.numpy)
+    return rng.integers(0, 2 if type_.dtype.text == "bool" else 5, shape).astype(type_.dtype.numpy)
