@@ -92,6 +92,7 @@ class Builder:
         when the operands do not fit the declaration, TypeError for an attribute it does not have.
         """
         op = Op(defn, self._values(defn, operands), _complete(defn, attrs), self.origins)
+        op.attrs.update({name: derive(op) for name, derive in defn.derived.items()})
         simpler = defn.simplify(self, op) if defn.simplify is not None else None
         if simpler is not None:
             return (simpler,)

@@ -110,7 +110,8 @@ class OpDef:
     name, code: its name and number in the schema's ``BuiltinOperator``.
     inputs: operand declarations. results: result names; a trailing ``*`` marks a variadic one.
     options: the options table's name and its number in the ``BuiltinOptions`` union (`options2`: ``BuiltinOptions2``).
-    attrs: attributes in schema field order, so their position is their slot.
+    attrs: attributes in schema field order, so their position is their slot. derived: attributes that follow from the
+    operands; the builder fills them.
     infer: result types from an operation whose operands are set; raises `UnsupportedError` for operands the
     operator does not take. evaluate: NumPy evaluator, called with one array (None where absent) per operand slot and
     the attributes as keywords. foldable: whether the kernel defines the result for these constant operands (no integer
@@ -129,6 +130,7 @@ class OpDef:
     attrs: Mapping[str, Attr] = field(default_factory=dict)
     options: tuple[str, int] | None = None
     options2: bool = False
+    derived: Mapping[str, Callable[[Op], Any]] = field(default_factory=dict)
     traits: Trait = Trait.NONE
     infer: Infer | None = None
     evaluate: Evaluate | None = None

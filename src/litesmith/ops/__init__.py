@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from litesmith.ir.opdef import OpSet
 from litesmith.ops import (
+    activation,
+    comparison,
     control,
     convolution,
     elementwise,
     image,
+    layout,
     matmul,
     normalization,
     pooling,
+    reduce_window,
+    reduction,
     shape,
+    unary,
     variables,
 )
 
 FAMILIES = (
+    activation,
+    comparison,
     control,
     convolution,
     elementwise,
     image,
+    layout,
     matmul,
     normalization,
     pooling,
+    reduce_window,
+    reduction,
     shape,
+    unary,
     variables,
 )
 """The modules that declare operators, a family each."""

@@ -11,8 +11,8 @@ from litesmith.errors import UnsupportedError
 from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, Sym, broadcast
 from litesmith.ir.dtypes import DType
-from litesmith.ir.graph import Op
-from litesmith.ir.opdef import Attr, DTypes, Infer, Operand
+from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import Attr, Check, DTypes, Infer, Operand, QuantRule, VersionRule
 from litesmith.ir.types import Shape, TensorType, shape_text
 
 # -- dtype sets -------------------------------------------------------------------------------------------------------
@@ -91,6 +91,84 @@ def operands(names: str, *sets: DTypes | None) -> tuple[Operand, ...]:
         made.append(Operand(name.rstrip("?*~"), taken, name.endswith("?"), name.endswith("*"), name.endswith("~")))
     return tuple(made)
 
+
+# -- versions, kernel limits, quantization ----------------------------------------------------------------------------
+
+
+def by_dtype(operand: int = 0, /, **versions: int) -> VersionRule:
+    """The version by the element type of one operand: ``by_dtype(int8=2, int16=3)``; 1 for every other type."""
+
+    def version(op: Op) -> int:
+        value = op.operands[operand]
+        return versions.get(value.type.dtype.text, 1) if value is not None else 1
+
+    return version
+
+
+def highest(*rules: VersionRule) -> VersionRule:
+    """The highest version any of these rules asks for."""
+    return lambda op: max(rule(op) for rule in rules)
+
+
+def is_quantized(value: Value) -> bool:
+    """Whether the value carries scale and zero point."""
+    return value.type.quant is not None
+
+
+def needs_broadcast(op: Op) -> bool:
+    """Whether the operands have different shapes, so that the kernel takes its broadcasting path."""
+    return len({v.type.shape for v in op.inputs}) > 1
+
+
+def max_rank(values: Sequence[Value]) -> int:
+    """The highest rank among values; an unknown one counts as 0."""
+    return max((len(v.type.shape or ()) for v in values), default=0)
+
+
+def first_reason(*checks: Check) -> Check:
+    """A check giving the first reason any of these gives."""
+    return lambda op: next((reason for check in checks if (reason := check(op)) is not None), None)
+
+
+def rank_at_most(limit: int, *names: str) -> Check:
+    """The kernel takes these operands (all of them, when none is named) up to this rank."""
+
+    def check(op: Op) -> str | None:
+        rank = max_rank([op[name] for name in names] if names else op.inputs)
+        return f"rank {rank} is above {limit}, the highest the kernel takes" if rank > limit else None
+
+    return check
+
+
+def broadcast_rank_at_most(limit: int) -> Check:
+    """The kernel broadcasts operands up to this rank only; equal shapes may have any."""
+
+    def check(op: Op) -> str | None:
+        rank = max_rank(op.inputs)
+        if rank <= limit or not needs_broadcast(op):
+            return None
+        return f"the kernel broadcasts up to rank {limit}, these operands have rank {rank}"
+
+    return check
+
+
+def quantized_only(*names: str) -> Check:
+    """The kernel takes the first operand in these element types only with quantization parameters."""
+    needing = dtypes(*names)
+
+    def check(op: Op) -> str | None:
+        x = op.inputs[0]
+        if x.type.dtype not in needing or is_quantized(x):
+            return None
+        return f"{x.type.dtype} is taken only with quantization parameters"
+
+    return check
+
+
+REQUANTIZED = QuantRule()
+"""Operands and results have scales of their own."""
+SAME_SCALE = QuantRule(same_scale=True)
+"""Results share the scale of the first operand."""
 
 # -- inference --------------------------------------------------------------------------------------------------------
 
@@ -180,4 +258,4 @@ _CLAMPS: dict[str, Callable[[Array], Array]] = {
 
 def activated(y: Array, activation: str) -> Array:
     """``y`` after a fused activation function."""
-    return _CLAMPS[activation](y) if y.dtype != object else y
+    return _CLAMPS[activation](y)

@@ -1,42 +1,529 @@
-"""Element-wise operators."""
+"""Arithmetic on two or more tensors, broadcast against each other: ADD, MUL, FLOOR_MOD, MAXIMUM, …"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from litesmith.ir.builder import symbolically
+from litesmith.ir.builder import Builder, symbolically
 from litesmith.ir.constant import Array
-from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ir.dims import Dim, Sym, floordiv, maximum, minimum, modulo, non_negative
+from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import Check, OpDef, Trait
 from litesmith.ops.common import (
     ACTIVATION,
+    BOOL,
     FLOAT,
     INDEX,
+    INT8,
     INT16,
+    INT32,
     QUANTIZED,
+    REQUANTIZED,
+    SAME_SCALE,
+    UINT8,
     activated,
     boolean,
+    broadcast_rank_at_most,
     broadcasting,
+    by_dtype,
+    dtypes,
+    first_reason,
+    highest,
+    is_quantized,
+    max_rank,
+    needs_broadcast,
     operands,
+    quantized_only,
 )
 
+# -- helpers of this family -------------------------------------------------------------------------------------------
 
-def _add(x: Array, y: Array, *, fused_activation_function: str = "NONE", pot_scale_int16: bool = True) -> Array:
-    return activated(np.add(x, y), fused_activation_function)
+_FUSED = {"fused_activation_function": ACTIVATION}
+_FUSED_POT = {**_FUSED, "pot_scale_int16": boolean(True)}
+_CLAMPING = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
 
+
+def clamping_activation(op: Op) -> str | None:
+    """Arithmetic kernels honour the activations that clamp, and silently skip TANH and SIGN_BIT."""
+    activation = op.attrs["fused_activation_function"]
+    return None if activation in _CLAMPING else f"the kernel does not apply a fused {activation}"
+
+
+def elements_made(op: Op) -> Dim:
+    """One multiply-add for each result element."""
+    return op.results[0].type.count
+
+
+def _fused(function: Callable[[Array, Array], Array]) -> Callable[..., Array]:
+    def evaluate(x: Array, y: Array, *, fused_activation_function: str = "NONE", pot_scale_int16: bool = True) -> Array:
+        return activated(function(x, y), fused_activation_function)
+
+    return evaluate
+
+
+def _symbolic_by(function: Callable[[Array, Array], Any]) -> Callable[[Op], Array | None]:
+    """Symbolic evaluation of unfused integer arithmetic through a function of object arrays."""
+
+    def symbolic(op: Op) -> Array | None:
+        if op.attrs.get("fused_activation_function", "NONE") != "NONE":
+            return None
+        x, y = (v.sym if v.type.dtype.is_integer else None for v in op.inputs)
+        if x is None or y is None:
+            return None
+        made = function(x, y)
+        return None if made is None else np.asarray(made, dtype=object)
+
+    return symbolic
+
+
+def _each(function: Callable[[Dim, Dim], Dim]) -> Callable[[Array, Array], Any]:
+    return np.frompyfunc(function, 2, 1)
+
+
+def _nonzero(y: Array) -> bool:
+    return all(isinstance(e, Sym) or e != 0 for e in y.flat)
+
+
+def _symbolic_floordiv(x: Array, y: Array) -> Any:
+    return _each(floordiv)(x, y) if _nonzero(y) else None
+
+
+def _symbolic_modulo(x: Array, y: Array) -> Any:
+    return _each(modulo)(x, y) if _nonzero(y) else None
+
+
+def _symbolic_truncdiv(x: Array, y: Array) -> Any:
+    if not all(map(non_negative, [*x.flat, *y.flat])):
+        return None
+    return _symbolic_floordiv(x, y)
+
+
+def divisor_nonzero(op: Op) -> bool:
+    """Integer division by zero is an error when the model runs; it is not folded."""
+    y = op.inputs[1]
+    return not y.type.dtype.is_integer or bool(np.all(y.numpy() != 0))
+
+
+def _neutral(op: Op, name: str, is_neutral: Callable[[Array], Any]) -> bool:
+    """Whether this operand is a constant that leaves the other one as it is, in value, type and shape."""
+    value = op[name]
+    other = op["y" if name == "x" else "x"]
+    if not value.is_small_const or is_quantized(value) or is_quantized(other):
+        return False
+    if op.attrs.get("fused_activation_function", "NONE") != "NONE" or value.type.dtype is not other.type.dtype:
+        return False
+    if other.type.shape is None or not _fits_into(value.type.dims, other.type.dims):
+        return False
+    return bool(np.all(is_neutral(value.numpy())))
+
+
+def _fits_into(small: tuple[Dim, ...], shape: tuple[Dim, ...]) -> bool:
+    """Whether broadcasting ``small`` against ``shape`` certainly gives ``shape``."""
+    if len(small) > len(shape):
+        return False
+    return all(d == 1 or d == s for d, s in zip(small, shape[len(shape) - len(small) :], strict=True))
+
+
+def _elide(is_neutral: Callable[[Array], Any], either: bool) -> Callable[[Builder, Op], Value | None]:
+    """Drops an operation whose second operand (or either one) is its neutral element."""
+
+    def simplify(b: Builder, op: Op) -> Value | None:
+        if _neutral(op, "y", is_neutral):
+            return op["x"]
+        return op["y"] if either and _neutral(op, "x", is_neutral) else None
+
+    return simplify
+
+
+def _is_negative_zero(a: Array) -> Any:
+    """x + -0.0 is x for every x; x + 0.0 is not, it turns -0.0 into 0.0."""
+    return (a == 0) & np.signbit(a) if a.dtype.kind == "f" else a == 0
+
+
+def _is_positive_zero(a: Array) -> Any:
+    return (a == 0) & ~np.signbit(a) if a.dtype.kind == "f" else a == 0
+
+
+def _is_one(a: Array) -> Any:
+    return a == 1
+
+
+def _arithmetic_check(*needing_quantization: str, rank: int) -> Check:
+    return first_reason(clamping_activation, quantized_only(*needing_quantization), broadcast_rank_at_most(rank))
+
+
+def _plain_int16(version: int) -> Callable[[Op], int]:
+    def rule(op: Op) -> int:
+        x = op.inputs[0]
+        return version if x.type.dtype.text == "int16" and not is_quantized(x) else 1
+
+    return rule
+
+
+def _general_scale_int16(version: int) -> Callable[[Op], int]:
+    """The version that takes int16 with scales that are no powers of two."""
+
+    def rule(op: Op) -> int:
+        is_int16 = op.inputs[0].type.dtype.text == "int16" and is_quantized(op.inputs[0])
+        return version if is_int16 and not op.attrs["pot_scale_int16"] else 1
+
+    return rule
+
+
+def _wide_broadcast(version: int) -> Callable[[Op], int]:
+    """The version that broadcasts more than four dimensions."""
+    return lambda op: version if needs_broadcast(op) and max_rank(op.inputs) > 4 else 1
+
+
+# -- arithmetic with a fused activation -------------------------------------------------------------------------------
 
 ADD = OpDef(
     "ADD",
     0,
-    operands("x y", FLOAT | INDEX | QUANTIZED | INT16),
-    attrs={"fused_activation_function": ACTIVATION, "pot_scale_int16": boolean(True)},
+    operands("x y", FLOAT | INDEX | QUANTIZED),
+    attrs=_FUSED_POT,
     options=("AddOptions", 11),
     traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE | Trait.FUSES_ACTIVATION,
     infer=broadcasting(),
-    evaluate=_add,
-    symbolic=symbolically,
-    runtimes={1: "1.5.0"},
+    evaluate=_fused(np.add),
+    symbolic=_symbolic_by(np.add),
+    simplify=_elide(_is_negative_zero, either=True),
+    check=_arithmetic_check("int8 uint8", rank=6),
+    version=highest(by_dtype(int8=2, int64=4), _plain_int16(5), _general_scale_int16(3)),
+    runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.13.0"},
+    quant=REQUANTIZED,
+    cost=elements_made,
     gpu=True,
     micro=True,
 )
 
-DEFINITIONS = (ADD,)
+SUB = OpDef(
+    "SUB",
+    41,
+    operands("x y", FLOAT | INDEX | QUANTIZED),
+    attrs=_FUSED_POT,
+    options=("SubOptions", 28),
+    traits=Trait.ELEMENTWISE | Trait.FUSES_ACTIVATION,
+    infer=broadcasting(),
+    evaluate=_fused(np.subtract),
+    symbolic=_symbolic_by(np.subtract),
+    simplify=_elide(_is_positive_zero, either=False),
+    check=_arithmetic_check("int8 uint8 int16", rank=6),
+    version=highest(by_dtype(int8=2, int64=4), _general_scale_int16(5), _wide_broadcast(3)),
+    runtimes={1: "1.6.0", 2: "1.14.0", 3: "2.3.0", 4: "2.4.0", 5: "2.4.0"},
+    quant=REQUANTIZED,
+    cost=elements_made,
+    gpu=True,
+    micro=True,
+)
+
+
+def _rescales_up(op: Op) -> int:
+    """Version 3 takes a product of operand scales at or above the result scale."""
+    scales = [v.type.quant.scale for v in (*op.inputs, *op.results) if v.type.quant is not None]
+    if len(scales) < 3:
+        return 1
+    x, y, result = (float(s.flat[0]) for s in scales)
+    return 3 if x * y / result >= 1.0 else 1
+
+
+def _mul_version(op: Op) -> int:
+    return highest(by_dtype(int8=2, int16=4, int64=5, complex64=6, uint32=7), _plain_int16(7), _rescales_up)(op)
+
+
+MUL = OpDef(
+    "MUL",
+    18,
+    operands("x y", FLOAT | INDEX | QUANTIZED | dtypes("uint32 complex64")),
+    attrs=_FUSED,
+    options=("MulOptions", 21),
+    traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE | Trait.FUSES_ACTIVATION,
+    infer=broadcasting(),
+    evaluate=_fused(np.multiply),
+    symbolic=_symbolic_by(np.multiply),
+    simplify=_elide(_is_one, either=True),
+    check=_arithmetic_check("int8 uint8", rank=6),
+    version=_mul_version,
+    runtimes={1: "1.5.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0", 5: "2.6.0", 6: "2.11.0", 7: "2.13.0"},
+    quant=REQUANTIZED,
+    cost=elements_made,
+    gpu=True,
+    micro=True,
+)
+
+
+def _quotient(x: Array, y: Array) -> Array:
+    """Division; of integers truncated toward zero, as C does."""
+    if x.dtype.kind not in "iu":
+        return np.asarray(x / y)
+    wide, by = x.astype(np.int64), y.astype(np.int64)
+    magnitude = np.abs(wide) // np.abs(by)
+    return np.asarray(np.where((wide < 0) != (by < 0), -magnitude, magnitude).astype(x.dtype))
+
+
+DIV = OpDef(
+    "DIV",
+    42,
+    operands("x y", FLOAT | INT32 | UINT8),
+    attrs=_FUSED,
+    options=("DivOptions", 29),
+    traits=Trait.ELEMENTWISE | Trait.FUSES_ACTIVATION,
+    infer=broadcasting(),
+    evaluate=_fused(_quotient),
+    foldable=divisor_nonzero,
+    symbolic=_symbolic_by(_symbolic_truncdiv),
+    simplify=_elide(_is_one, either=False),
+    check=_arithmetic_check("uint8", rank=6),
+    version=_wide_broadcast(2),
+    runtimes={1: "1.6.0", 2: "2.3.0"},
+    cost=elements_made,
+    gpu=True,
+    micro=True,
+)
+
+# -- arithmetic without ----------------------------------------------------------------------------------------------
+
+
+def _floor_div(x: Array, y: Array) -> Array:
+    return np.floor(x / y).astype(x.dtype) if x.dtype.kind == "f" else np.asarray(x // y)
+
+
+FLOOR_DIV = OpDef(
+    "FLOOR_DIV",
+    90,
+    operands("x y", FLOAT | INT32 | INT8 | INT16),
+    options=("FloorDivOptions", 65),
+    traits=Trait.ELEMENTWISE,
+    infer=broadcasting(),
+    evaluate=_floor_div,
+    foldable=divisor_nonzero,
+    symbolic=_symbolic_by(_symbolic_floordiv),
+    check=broadcast_rank_at_most(4),
+    version=by_dtype(float32=2, int8=3, int16=3),
+    runtimes={1: "1.14.0", 2: "1.14.0", 3: "2.13.0"},
+    gpu=True,
+    micro=True,
+)
+
+
+def _floor_mod(x: Array, y: Array) -> Array:
+    """The remainder with the divisor's sign, made from the truncated one as the kernel does (so that -0.0 stays)."""
+    remainder = np.fmod(x, y)
+    adjust = (remainder != 0) & ((y < 0) != (remainder < 0))
+    return np.asarray(np.where(adjust, remainder + y, remainder), x.dtype)
+
+
+FLOOR_MOD = OpDef(
+    "FLOOR_MOD",
+    95,
+    operands("x y", FLOAT | INDEX | INT8 | INT16),
+    options=("FloorModOptions", 72),
+    traits=Trait.ELEMENTWISE,
+    infer=broadcasting(),
+    evaluate=_floor_mod,
+    foldable=divisor_nonzero,
+    symbolic=_symbolic_by(_symbolic_modulo),
+    check=broadcast_rank_at_most(4),
+    version=by_dtype(int8=2, int16=2),
+    runtimes={1: "1.13.0", 2: "2.13.0"},
+    gpu=True,
+    micro=True,
+)
+
+
+def _pow(x: Array, y: Array) -> Array:
+    return np.asarray(np.power(x, y), x.dtype)
+
+
+def _pow_is_defined(op: Op) -> bool:
+    """Integer powers: no negative exponent (an error at run time), no overflow."""
+    x, y = op["x"], op["y"]
+    if not x.type.dtype.is_integer:
+        return True
+    if bool(np.any(y.numpy() < 0)):
+        return False
+    exact = np.power(x.numpy().astype(np.float64), y.numpy().astype(np.float64))
+    return bool(np.all(np.abs(exact) <= np.iinfo(x.type.dtype.numpy).max))
+
+
+POW = OpDef(
+    "POW",
+    78,
+    operands("x y", FLOAT | INT32),
+    options=("PowOptions", 56),
+    traits=Trait.ELEMENTWISE,
+    infer=broadcasting(),
+    evaluate=_pow,
+    foldable=_pow_is_defined,
+    simplify=_elide(_is_one, either=False),
+    check=broadcast_rank_at_most(4),
+    runtimes={1: "1.10.0"},
+    gpu=True,
+)
+
+
+def _extremum(
+    name: str, code: int, function: Callable[[Array, Array], Array], of_dims: Callable[[Dim, Dim], Dim]
+) -> OpDef:
+    return OpDef(
+        name,
+        code,
+        operands("x y", FLOAT | INDEX | QUANTIZED),
+        options=("MaximumMinimumOptions", 39),
+        traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE,
+        infer=broadcasting(),
+        evaluate=function,
+        symbolic=_symbolic_by(_each(of_dims)),
+        check=broadcast_rank_at_most(8),
+        version=highest(by_dtype(int8=2, int16=4), _wide_broadcast(3)),
+        runtimes={1: "1.14.0", 2: "1.14.0", 3: "2.3.0", 4: "2.3.0"},
+        quant=SAME_SCALE,
+        gpu=True,
+        micro=True,
+    )
+
+
+MAXIMUM = _extremum("MAXIMUM", 55, np.maximum, maximum)
+MINIMUM = _extremum("MINIMUM", 57, np.minimum, minimum)
+
+
+def _squared_difference(x: Array, y: Array) -> Array:
+    difference = x - y
+    return np.asarray(difference * difference)
+
+
+SQUARED_DIFFERENCE = OpDef(
+    "SQUARED_DIFFERENCE",
+    99,
+    operands("x y", FLOAT | INT32 | INT8),
+    options=("SquaredDifferenceOptions", 76),
+    traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE,
+    infer=broadcasting(),
+    evaluate=_squared_difference,
+    check=first_reason(quantized_only("int8"), broadcast_rank_at_most(4)),
+    version=by_dtype(int8=2),
+    runtimes={1: "1.13.1", 2: "2.5.0"},
+    quant=REQUANTIZED,
+    cost=elements_made,
+    gpu=True,
+    micro=True,
+)
+
+
+def _same_shapes(op: Op) -> str | None:
+    return "the operands have different shapes" if needs_broadcast(op) else None
+
+
+def _add_n(*xs: Array) -> Array:
+    total = xs[0]
+    for x in xs[1:]:
+        total = total + x
+    return total
+
+
+ADD_N = OpDef(
+    "ADD_N",
+    106,
+    operands("xs*", FLOAT | INT32),
+    options=("AddNOptions", 82),
+    traits=Trait.ELEMENTWISE,
+    infer=broadcasting(),
+    evaluate=_add_n,
+    symbolic=symbolically,
+    simplify=lambda b, op: op.inputs[0] if len(op.inputs) == 1 else None,
+    check=_same_shapes,
+    runtimes={1: "1.14.0"},
+    cost=lambda op: op.results[0].type.count * (len(op.inputs) - 1),
+    gpu=True,
+    micro=True,
+)
+
+ATAN2 = OpDef(
+    "ATAN2",
+    156,
+    operands("y x", dtypes("float32 float64")),
+    options=("ATan2Options", 122),
+    traits=Trait.ELEMENTWISE,
+    infer=broadcasting(),
+    evaluate=np.arctan2,
+    check=_same_shapes,
+    runtimes={1: "2.10.0"},
+)
+
+# -- bits and truth values --------------------------------------------------------------------------------------------
+
+_BITS = dtypes("int8 uint8 int16 uint16 int32 uint32")
+
+BITWISE_XOR = OpDef(
+    "BITWISE_XOR",
+    160,
+    operands("x y", _BITS),
+    options=("BitwiseXorOptions", 125),
+    traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE,
+    infer=broadcasting(),
+    evaluate=np.bitwise_xor,
+    check=broadcast_rank_at_most(4),
+    runtimes={1: "2.13.0"},
+)
+
+
+def _right_shift(x: Array, y: Array) -> Array:
+    """Arithmetic shift; an amount out of range is brought into it."""
+    amount = np.clip(y.astype(np.int64), 0, x.dtype.itemsize * 8 - 1)
+    return np.asarray(np.right_shift(x, amount.astype(x.dtype)))
+
+
+RIGHT_SHIFT = OpDef(
+    "RIGHT_SHIFT",
+    161,
+    operands("x y", _BITS),
+    options=("RightShiftOptions", 126),
+    traits=Trait.ELEMENTWISE,
+    infer=broadcasting(),
+    evaluate=_right_shift,
+    check=broadcast_rank_at_most(4),
+    runtimes={1: "2.13.0"},
+)
+
+
+def _logical(name: str, code: int, options: tuple[str, int], function: Any, neutral: bool, gpu: bool) -> OpDef:
+    return OpDef(
+        name,
+        code,
+        operands("x y", BOOL),
+        options=options,
+        traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE,
+        infer=broadcasting(),
+        evaluate=function,
+        simplify=_elide(lambda a: a == neutral, either=True),
+        check=broadcast_rank_at_most(4),
+        runtimes={1: "1.11.0"},
+        gpu=gpu,
+        micro=True,
+    )
+
+
+LOGICAL_AND = _logical("LOGICAL_AND", 86, ("LogicalAndOptions", 62), np.logical_and, neutral=True, gpu=True)
+LOGICAL_OR = _logical("LOGICAL_OR", 84, ("LogicalOrOptions", 60), np.logical_or, neutral=False, gpu=False)
+
+DEFINITIONS = (
+    ADD,
+    SUB,
+    MUL,
+    DIV,
+    FLOOR_DIV,
+    FLOOR_MOD,
+    POW,
+    MAXIMUM,
+    MINIMUM,
+    SQUARED_DIFFERENCE,
+    ADD_N,
+    ATAN2,
+    BITWISE_XOR,
+    RIGHT_SHIFT,
+    LOGICAL_AND,
+    LOGICAL_OR,
+)
