@@ -126,9 +126,8 @@ class Checkpoint:
 
     def tensor_slice(self, key: str, extents: Slice, *, verify: bool = True) -> Array:
         """A part of a tensor: as it is stored when it was saved so, else a view of the whole."""
-        part = slice_key(key, extents)
-        if part in self._table:
-            return self._read(part, self._entry(part, f"{key} {extents}"), verify)
+        if slice_key(key, extents) in self._table:
+            return self._stored_slice(key, extents, verify)
         spans = bounds(extents, self.entry(key).shape)
         return self.tensor(key, verify=verify)[tuple(slice(*span) for span in spans)]
 
@@ -188,19 +187,28 @@ class Checkpoint:
         array.flags.writeable = False
         return array
 
+    def _stored_slice(self, key: str, extents: Slice, verify: bool) -> Array:
+        part = slice_key(key, extents)
+        if part not in self._table:
+            raise FormatError(f"the slice {extents} is missing")
+        box = tuple(stop - start for start, stop in bounds(extents, self.entry(key).shape))
+        array = self._read(part, self._entry(part, f"{key} {extents}"), verify)
+        if array.shape != box:
+            raise FormatError(f"the slice {extents} is stored with the shape {array.shape}")
+        return array
+
     def _assembled(self, entry: TensorEntry, verify: bool) -> Array:
         """A partitioned tensor put together. Its size is bounded by that of the shards."""
         try:
-            parts = [(extents, self.tensor_slice(entry.key, extents, verify=verify)) for extents in entry.slices]
+            parts = [(extents, self._stored_slice(entry.key, extents, verify)) for extents in entry.slices]
             used = {self._entries[slice_key(entry.key, extents)].shard for extents in entry.slices}
             if entry.dtype.name != "string" and entry.nbytes > sum(self._shard(i).size for i in used):
                 raise FormatError(f"a shape of {entry.shape} is larger than the data")
             if any(array.dtype != entry.dtype.numpy for _, array in parts):
                 raise FormatError("the slices differ in type")
             full = assemble(entry.shape, parts[0][1].dtype, parts)
-        except (FormatError, KeyError) as error:
-            reason = f"a slice is missing ({error})" if isinstance(error, KeyError) else str(error)
-            raise FormatError(f"partitioned tensor {entry.key!r}: {reason}", path=self._index_path) from error
+        except FormatError as error:
+            raise FormatError(f"partitioned tensor {entry.key!r}: {error}", path=self._index_path) from error
         full.flags.writeable = False
         return full
 

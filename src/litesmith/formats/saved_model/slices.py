@@ -31,7 +31,7 @@ def parse_shape_and_slice(spec: str) -> tuple[tuple[int, ...], Slice] | None:
     *sizes, extents = spec.split(" ")
     try:
         shape = tuple(int(size) for size in sizes)
-        parsed = tuple(_parse_extent(extent) for extent in extents.split(":")) if extents else ()
+        parsed = tuple(_parse_extent(extent) for extent in extents.split(":"))
     except ValueError as error:
         raise FormatError(f"{spec!r} is not a shape and slice") from error
     bounds(parsed, shape)
@@ -82,7 +82,7 @@ def _signed(value: int) -> bytes:
 
 
 def assemble(shape: tuple[int, ...], dtype: np.dtype[Any], parts: Iterable[tuple[Slice, Array]]) -> Array:
-    """One array from parts that must cover it exactly. The caller bounds its size."""
+    """One array from parts, each of its slice's shape, that must cover it exactly. The caller bounds its size."""
     placed = [(bounds(extents, shape), array) for extents, array in parts]
     _check_cover([box for box, _ in placed], shape)
     full = np.empty(shape, dtype)

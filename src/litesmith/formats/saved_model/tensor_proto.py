@@ -107,8 +107,8 @@ def _strings(values: Sequence[bytes], shape: tuple[int, ...]) -> Array:
     count = _check_count(len(values), shape)
     if count * 8 > MAX_EXPANDED_BYTES:
         raise FormatError(f"{len(values)} strings for a tensor of shape {shape}")
-    array = np.full(count, values[-1] if values else b"", np.object_)
-    array[: len(values)] = list(values)
+    array = np.empty(count, np.object_)  # np.full would drop a trailing zero byte of the string
+    array[:] = [*values, *[values[-1] if values else b""] * (count - len(values))]
     return array.reshape(shape)
 
 
