@@ -55,10 +55,11 @@ class Value:
     """A tensor of the graph. Compared by identity.
 
     type: its `TensorType`; name: tensor name, may be empty; const: its elements when constant; op and index: the
-    operation it is a result of; users: operations that take it, each once, in the order they were added.
+    operation it is a result of; users: operations that take it, each once, in the order they were added; is_variable:
+    whether it is a variable tensor, which no operation makes: zero at first, then what its user left in it.
     """
 
-    __slots__ = ("_sym", "const", "index", "name", "op", "output_uses", "type", "users")
+    __slots__ = ("_sym", "const", "index", "is_variable", "name", "op", "output_uses", "type", "users")
 
     def __init__(self, type: TensorType, name: str = "", const: Constant | None = None) -> None:
         self.type = type
@@ -66,6 +67,7 @@ class Value:
         self.const = const
         self.op: Op | None = None
         self.index = 0
+        self.is_variable = False
         self.users: dict[Op, None] = {}
         self.output_uses = 0
         self._sym: Array | None = None
@@ -75,6 +77,13 @@ class Value:
         """A constant value from an array (or anything NumPy takes) or from a `Constant`."""
         const = data if isinstance(data, Constant) else Constant.of(data, dtype)
         return Value(TensorType(const.dtype, const.shape), name, const)
+
+    @staticmethod
+    def variable(type: TensorType, name: str = "") -> Value:
+        """A variable tensor: zero before the first invocation, then kept from one to the next."""
+        value = Value(type, name)
+        value.is_variable = True
+        return value
 
     @property
     def is_const(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.ir.constant import Constant
 from litesmith.ir.dims import Dim, Sym, product
 from litesmith.ir.dtypes import DType
 
@@ -16,12 +17,26 @@ Shape = tuple[Dim, ...]
 
 
 @dataclass(frozen=True, eq=False)
+class Blockwise:
+    """Blockwise quantization: one scale for each ``block_size`` elements along the last dimension.
+
+    scales: [..., blocks] float16; zero_points: the same shape, None for zero; block_shape: sizes of a block along each
+    dimension, empty where ``block_size`` says it all. Compared by identity.
+    """
+
+    scales: Constant
+    zero_points: Constant | None
+    block_size: int
+    block_shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class Quantization:
     """Affine quantization ``real = scale * (stored - zero_point)``.
 
     scale: [1] or [channels] float32; zero_point: the same shape, int64; axis: the channel dimension when per-channel.
-    ``minimum`` and ``maximum`` are the recorded range, empty when none is. ``details`` keeps a quantization the
-    schema says in another way (blockwise), as (name, payload).
+    ``minimum`` and ``maximum`` are the recorded range, empty when none is. ``details`` is a quantization the schema
+    says in another way: `Blockwise`, or the opaque bytes of a custom one; ``scale`` and ``zero_point`` may be empty then.
     """
 
     scale: np.ndarray[Any, Any]
@@ -29,7 +44,7 @@ class Quantization:
     axis: int = 0
     minimum: tuple[float, ...] = ()
     maximum: tuple[float, ...] = ()
-    details: tuple[str, Any] | None = None
+    details: Blockwise | bytes | None = None
 
     @cached_property
     def _key(self) -> tuple[object, ...]:
@@ -39,7 +54,7 @@ class Quantization:
             self.axis,
             self.minimum,
             self.maximum,
-            str(self.details),
+            self.details,
         )
 
     def __eq__(self, other: object) -> bool:

@@ -57,7 +57,7 @@ def _broken_op(op: Op, graph: Graph, defined: set[Value]) -> Iterator[str]:
         if absent and not operand.optional and not operand.variadic:
             yield f"lacks operand {operand.name!r}"
     for value in op.inputs:
-        if not value.is_const and value not in defined:
+        if not value.is_const and not value.is_variable and value not in defined:
             yield f"uses {value!r} before it is defined"
         if op not in value.users:
             yield f"is no user of its operand {value!r}"

@@ -1,0 +1,88 @@
+"""Options tables of operators, written and read by the attributes of their declaration; no table of operators here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from litesmith.formats.tflite.encoder import REF, Encoder, Field
+from litesmith.ir import Attr, DType, Graph, OpDef
+
+SCALARS = {
+    "bool": "?",
+    "int8": "b",
+    "uint8": "B",
+    "int16": "h",
+    "int32": "i",
+    "uint32": "I",
+    "int64": "q",
+    "float": "f",
+    "enum8": "b",
+    "enum32": "I",
+    "enum_type": "b",
+    "subgraph": "i",
+}
+"""Attribute kinds stored in the table itself, with their `struct` code."""
+
+VECTORS = {"int32s": "<i4", "uint32s": "<u4", "int64s": "<i8", "floats": "<f4", "bools": "?", "subgraphs": "<i4"}
+"""Attribute kinds stored as a vector, with their NumPy dtype."""
+
+CUSTOM = 32
+"""Number of the operator whose name and options lie outside of the options tables, in these attributes of slot -1."""
+CUSTOM_CODE = "custom_code"
+CUSTOM_OPTIONS = "custom_options"
+
+GraphIndex = Callable[[Graph], int]
+
+
+@cache
+def slots(defn: OpDef) -> Mapping[int, tuple[str, Attr]]:
+    """Name and attribute of each field of the operator's options table, by slot; unused slots included."""
+    placed = ((index if a.slot is None else a.slot, name, a) for index, (name, a) in enumerate(defn.attrs.items()))
+    return {slot: (name, attr) for slot, name, attr in placed if slot >= 0}
+
+
+def write_options(encoder: Encoder, defn: OpDef, attrs: Mapping[str, Any], graph_index: GraphIndex) -> int:
+    """Writes the options table of an operation and returns its position. Fields at their default are left out."""
+    fields: list[Field] = []
+    for slot, (name, attr) in slots(defn).items():
+        if attr.kind == "none":
+            continue
+        try:
+            fields += _field(encoder, slot, attr, attrs[name], graph_index)
+        except (ValueError, TypeError, OverflowError, KeyError) as error:
+            reason = f"{defn.name}: attribute {name!r} ({attr.kind}) cannot hold {attrs.get(name)!r}"
+            raise ValueError(reason) from error
+    return encoder.table(fields)
+
+
+def _field(encoder: Encoder, slot: int, attr: Attr, value: Any, graph_index: GraphIndex) -> Iterator[Field]:
+    kind = attr.kind
+    if kind in SCALARS:
+        stored = _stored(attr, value, graph_index)
+        if stored is not None:
+            yield slot, SCALARS[kind], stored
+    elif not value:
+        return
+    elif kind == "string":
+        yield slot, REF, encoder.string(value)
+    elif kind == "bytes":
+        yield slot, REF, encoder.octets(value)
+    else:
+        elements = [graph_index(g) for g in value] if kind == "subgraphs" else value
+        yield slot, REF, encoder.scalars(elements, VECTORS[kind])
+
+
+def _stored(attr: Attr, value: Any, graph_index: GraphIndex) -> int | float | None:
+    """What a scalar field holds, None where it is left out."""
+    if attr.kind == "subgraph":
+        return None if value is None else graph_index(value)
+    if attr.kind == "float":
+        value = float(value)  # repr, because -0.0 == 0.0
+        return None if repr(value) == repr(float(attr.default)) else value
+    if value == attr.default:
+        return None
+    if attr.kind.startswith("enum"):
+        return int(value.value) if isinstance(value, DType) else attr.names.index(value)
+    return bool(value) if attr.kind == "bool" else int(value)

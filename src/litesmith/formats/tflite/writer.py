@@ -1,0 +1,200 @@
+"""Writes a program as a `.tflite` file.
+
+The FlatBuffer tables come first and the weights after them, in order of first use: references point forward, so the
+tables are laid out with room for them, the weights are streamed one at a time, and then it is filled in where each
+went.
+A file too large for the 2 GB of a FlatBuffer keeps its weights behind it, found by ``Buffer.offset`` and ``.size``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from litesmith.formats.tflite.buffers import BufferPool
+from litesmith.formats.tflite.encoder import PLACEHOLDER, REF, Encoder, Field
+from litesmith.formats.tflite.options import CUSTOM, CUSTOM_CODE, CUSTOM_OPTIONS, write_options
+from litesmith.formats.tflite.requirements import MIN_RUNTIME_VERSION, min_runtime_version
+from litesmith.formats.tflite.tensors import GraphTensors, write_tensor
+from litesmith.ir import Graph, Op, Program, Signature, Value
+
+SCHEMA_VERSION = 3
+FILE_IDENTIFIER = b"TFL3"
+LARGEST_FLATBUFFER = 2**31 - 2**20
+"""Files up to this size are one FlatBuffer; in larger ones the weights lie behind it."""
+
+PLACEHOLDER_CODE = 127
+"""What the one-byte field of the operator number says for numbers that do not fit it."""
+
+
+def write_model(program: Program, *, external_over: int = LARGEST_FLATBUFFER) -> bytes:
+    """The program as the bytes of a `.tflite` file. Same program, same bytes.
+
+    ``external_over``: size in bytes above which the weights lie behind the FlatBuffer. Raises ValueError for a program
+    that is not valid IR.
+    """
+    out = io.BytesIO()
+    _write(program, out, external_over)
+    return out.getvalue()
+
+
+def write_file(program: Program, path: str | os.PathLike[str], *, external_over: int = LARGEST_FLATBUFFER) -> None:
+    """Writes the program to a `.tflite` file, streaming: no more than one constant is in memory at a time.
+
+    The file appears whole or not at all; an older one stays until then. Raises OSError where it cannot be written.
+    """
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    try:
+        with os.fdopen(handle, "w+b") as out:
+            _write(program, out, external_over)
+        os.chmod(temporary, _mode_of(target))
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _mode_of(target: Path) -> int:
+    """Permissions for the new file: those of the old one, else what the process gives to new files."""
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _write(program: Program, out: BinaryIO, external_over: int) -> None:
+    tables = _Tables(program, external_over)
+    out.write(bytes(len(tables.data)))
+    for number, place in enumerate(tables.pool.stream(out, len(tables.data), tables.external)):
+        tables.locate(number, place.start, place.size)
+    out.seek(0)
+    out.write(tables.data)
+
+
+class _Tables:
+    """Everything of a model but its weights, as the bytes at the head of the file."""
+
+    def __init__(self, program: Program, external_over: int) -> None:
+        self._encoder = Encoder()
+        self._graphs = program.all_graphs()
+        self._graph_index = {id(g): i for i, g in enumerate(self._graphs)}
+        self._tensors = [GraphTensors(g) for g in self._graphs]
+        self._codes: dict[tuple[int, str, int], int] = {}
+        self.pool = BufferPool(c for tensors in self._tensors for c in tensors.constants)
+        subgraphs = [self._subgraph(g, t) for g, t in zip(self._graphs, self._tensors, strict=True)]
+        signatures = [self._signature(s) for s in program.signatures]
+        metadata = {**program.metadata, MIN_RUNTIME_VERSION: min_runtime_version(program)}
+        room = sum(len(data) for data in metadata.values()) + self._encoder.size + 64 * len(self.pool.constants)
+        self.external = room + self.pool.total > external_over
+        self._slots: list[int] = []
+        buffers, entries = self._buffers(metadata)
+        root = self._root(program, subgraphs, buffers, entries, signatures)
+        self.data = self._encoder.finish(root, FILE_IDENTIFIER)
+
+    def locate(self, number: int, start: int, size: int) -> None:
+        """Fills in where the bytes of one of the pool's constants are."""
+        place = len(self.data) - self._slots[number]
+        if self.external:
+            struct.pack_into("<QQ", self.data, place, start, size)
+        else:
+            struct.pack_into("<I", self.data, place, start - 4 - place)
+
+    def _root(
+        self, program: Program, subgraphs: list[int], buffers: list[int], metadata: list[int], signatures: list[int]
+    ) -> int:
+        encoder = self._encoder
+        fields: list[Field] = [
+            (0, "I", SCHEMA_VERSION),
+            (1, REF, encoder.references([self._operator_code(*key) for key in self._codes])),
+            (2, REF, encoder.references(subgraphs)),
+            (3, REF, encoder.string(program.description)),
+            (4, REF, encoder.references(buffers)),
+            (6, REF, encoder.references(metadata)),
+        ]
+        if signatures:
+            fields.append((7, REF, encoder.references(signatures)))
+        return encoder.table(fields)
+
+    def _buffers(self, metadata: Mapping[str, bytes]) -> tuple[list[int], list[int]]:
+        """Tables of the buffers (the empty one, the constants' own, those of the metadata) and of the metadata."""
+        encoder = self._encoder
+        tables = [encoder.table([])]
+        empty: list[Field] = [(1, "Q", 0), (2, "Q", 0)] if self.external else [(0, PLACEHOLDER, 0)]
+        first_slot = encoder.layout(empty).places[0]
+        for _ in self.pool.constants:
+            tables.append(encoder.table(empty))
+            self._slots.append(tables[-1] - first_slot)
+        if self.pool.has_empty:
+            tables.append(encoder.table([(0, REF, encoder.octets(b""))]))
+        entries = []
+        for name, data in metadata.items():
+            entries.append(encoder.table([(0, REF, encoder.string(name)), (1, "I", len(tables))]))
+            tables.append(encoder.table([(0, REF, encoder.octets(data, 16))]))
+        return tables, entries
+
+    def _subgraph(self, graph: Graph, tensors: GraphTensors) -> int:
+        encoder = self._encoder
+        operators = [self._operator(op, tensors) for op in graph.ops]
+        tables = [write_tensor(encoder, tensors, i, self.pool) for i in range(len(tensors.values))]
+        return encoder.table(
+            [
+                (0, REF, encoder.references(tables)),
+                (1, REF, encoder.scalars([tensors.index[id(v)] for v in graph.inputs], "<i4")),
+                (2, REF, encoder.scalars([tensors.index[id(v)] for v in graph.outputs], "<i4")),
+                (3, REF, encoder.references(operators)),
+                (4, REF, encoder.string(graph.name)),
+            ]
+        )
+
+    def _operator(self, op: Op, tensors: GraphTensors) -> int:
+        encoder, defn = self._encoder, op.defn
+        key = (defn.code, op.attrs[CUSTOM_CODE] if defn.code == CUSTOM else "", defn.version_of(op))
+        operands = [-1 if v is None else tensors.index[id(v)] for v in op.operands]
+        fields: list[Field] = [
+            (0, "I", self._codes.setdefault(key, len(self._codes))),
+            (1, REF, encoder.scalars(operands, "<i4")),
+            (2, REF, encoder.scalars([tensors.index[id(v)] for v in op.results], "<i4")),
+        ]
+        if defn.options is not None:
+            slot = 11 if defn.options2 else 3
+            table = write_options(encoder, defn, op.attrs, self._index_of)
+            fields += [(slot, "B", defn.options[1]), (slot + 1, REF, table)]
+        if defn.code == CUSTOM:
+            fields.append((5, REF, encoder.octets(op.attrs[CUSTOM_OPTIONS], 16)))
+        if id(op) in tensors.intermediates:
+            fields.append((8, REF, encoder.scalars(tensors.intermediates[id(op)], "<i4")))
+        return encoder.table(fields)
+
+    def _index_of(self, graph: Graph) -> int:
+        return self._graph_index[id(graph)]
+
+    def _operator_code(self, code: int, custom: str, version: int) -> int:
+        fields: list[Field] = [(0, "b", min(code, PLACEHOLDER_CODE)), (3, "i", code), (2, "i", version)]
+        if code == CUSTOM:
+            fields.append((1, REF, self._encoder.string(custom)))
+        return self._encoder.table(fields)
+
+    def _signature(self, signature: Signature) -> int:
+        encoder, tensors = self._encoder, self._tensors[self._index_of(signature.graph)]
+
+        def maps(places: Mapping[str, int], values: Sequence[Value]) -> int:
+            pairs = [(encoder.string(name), tensors.index[id(values[place])]) for name, place in places.items()]
+            return encoder.references([encoder.table([(0, REF, name), (1, "I", i)]) for name, i in pairs])
+
+        return encoder.table(
+            [
+                (0, REF, maps(signature.inputs, signature.graph.inputs)),
+                (1, REF, maps(signature.outputs, signature.graph.outputs)),
+                (2, REF, encoder.string(signature.key)),
+                (4, "I", self._index_of(signature.graph)),
+            ]
+        )
