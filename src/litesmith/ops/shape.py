@@ -9,11 +9,26 @@ import numpy as np
 from litesmith.errors import UnsupportedError
 from litesmith.ir.builder import Builder, dims_of
 from litesmith.ir.constant import Array
-from litesmith.ir.dims import Dim, Sym, floordiv, product
+from litesmith.ir.dims import Dim, Sym, floordiv, maximum, product
+from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import OpDef, QuantRule, Trait
+from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import Shape, TensorType, shape_text
-from litesmith.ops.common import INDEX, element_type, ints, operands, unknown_dim
+from litesmith.ops.common import (
+    INDEX,
+    SAME_SCALE,
+    broadcast_shapes,
+    by_dtype,
+    const_ints,
+    element_type,
+    ints,
+    is_quantized,
+    normalized_axes,
+    normalized_axis,
+    operands,
+    require_same_dtype,
+    unknown_dim,
+)
 
 
 def _reshape_dims(op: Op) -> Shape:
@@ -91,7 +106,7 @@ RESHAPE = OpDef(
     symbolic=lambda op: None if op["x"].sym is None else _symbolic_reshape(op),
     simplify=_simplify_reshape,
     runtimes={1: "1.5.0"},
-    quant=QuantRule(same_scale=True),
+    quant=SAME_SCALE,
     gpu=True,
     micro=True,
 )
@@ -125,4 +140,143 @@ SHAPE = OpDef(
     micro=True,
 )
 
-DEFINITIONS = (RESHAPE, SHAPE)
+
+def _symbolic_rank(op: Op) -> Array | None:
+    shape = op["x"].type.shape
+    return None if shape is None else np.array(len(shape), dtype=object)
+
+
+RANK = OpDef(
+    "RANK",
+    110,
+    operands("x"),
+    options=("RankOptions", 86),
+    infer=lambda op: [TensorType(DType.INT32, ())],
+    evaluate=lambda x: np.array(x.ndim, np.int32),
+    symbolic=_symbolic_rank,
+    runtimes={1: "1.14.0"},
+)
+
+# -- dimensions of size 1 ---------------------------------------------------------------------------------------------
+
+
+def _infer_expand_dims(op: Op) -> list[TensorType]:
+    x, axis = op["x"].type, const_ints(op, "axis")
+    if axis is None:
+        return [TensorType(x.dtype, tuple(unknown_dim() for _ in range(x.rank + 1)))]
+    along = normalized_axis(axis[0], x.rank + 1, op)
+    return [x.with_shape((*x.dims[:along], 1, *x.dims[along:]))]
+
+
+def _as_reshape(b: Builder, op: Op) -> Value | None:
+    """A RESHAPE, where at most one size of the result is unknown: all passes know RESHAPE."""
+    if op["x"].type.shape is None or is_quantized(op["x"]) or op["x"].is_const:
+        return None
+    assert op.defn.infer is not None
+    (made,) = op.defn.infer(op)
+    target = constant_target(made.dims)
+    return None if target is None else _as_value(b.reshape(op["x"], np.array(target, np.int32)))
+
+
+def _symbolic_same_elements(op: Op) -> Array | None:
+    """The first operand's known elements in the result's shape."""
+    x = op["x"].sym
+    assert op.defn.infer is not None
+    (made,) = op.defn.infer(op)
+    return None if x is None or not made.is_static else x.reshape(made.static_shape)
+
+
+EXPAND_DIMS = OpDef(
+    "EXPAND_DIMS",
+    70,
+    operands("x axis", None, INDEX),
+    options=("ExpandDimsOptions", 52),
+    traits=Trait.MOVES_DATA,
+    infer=_infer_expand_dims,
+    evaluate=lambda x, axis: np.expand_dims(x, int(axis.ravel()[0])),
+    symbolic=_symbolic_same_elements,
+    simplify=_as_reshape,
+    runtimes={1: "1.10.0"},
+    quant=SAME_SCALE,
+    gpu=True,
+    micro=True,
+)
+
+
+def _squeezed_axes(op: Op) -> tuple[int, ...]:
+    x = op["x"].type
+    axes = normalized_axes(op.attrs["squeeze_dims"], x.rank, op)
+    if not axes:
+        if not x.is_static:
+            reason = f"which dimensions of {x} have size 1 is unknown"
+            raise UnsupportedError(reason, "say which to remove", op=op.name)
+        return tuple(i for i, d in enumerate(x.dims) if d == 1)
+    for axis in axes:
+        if isinstance(x.dims[axis], int) and x.dims[axis] != 1:
+            raise UnsupportedError(f"dimension {axis} of {x} is not 1", "squeeze a dimension of size 1", op=op.name)
+    return axes
+
+
+def _infer_squeeze(op: Op) -> list[TensorType]:
+    x, gone = op["x"].type, _squeezed_axes(op)
+    return [x.with_shape(d for i, d in enumerate(x.dims) if i not in gone)]
+
+
+def _squeeze(x: Array, *, squeeze_dims: tuple[int, ...]) -> Array:
+    return np.squeeze(x, tuple(squeeze_dims)) if squeeze_dims else np.squeeze(x)
+
+
+def _simplify_squeeze(b: Builder, op: Op) -> Value | None:
+    """A RESHAPE, where every removed dimension is known to have size 1."""
+    x = op["x"]
+    certain = x.type.shape is not None and all(x.dims[i] == 1 for i in _squeezed_axes(op))
+    return _as_reshape(b, op) if certain else None
+
+
+SQUEEZE = OpDef(
+    "SQUEEZE",
+    43,
+    operands("x", None),
+    attrs={"squeeze_dims": ints()},
+    options=("SqueezeOptions", 30),
+    traits=Trait.MOVES_DATA,
+    infer=_infer_squeeze,
+    evaluate=_squeeze,
+    symbolic=_symbolic_same_elements,
+    simplify=_simplify_squeeze,
+    version=by_dtype(string=2),
+    runtimes={1: "1.6.0", 2: "2.5.0"},
+    quant=SAME_SCALE,
+    gpu=True,
+    micro=True,
+)
+
+# -- arithmetic on shapes ---------------------------------------------------------------------------------------------
+
+
+def _infer_broadcast_args(op: Op) -> list[TensorType]:
+    require_same_dtype(op)
+    left, right = op["x"].dims[0], op["y"].dims[0]
+    return [TensorType(op["x"].type.dtype, (maximum(left, right),))]
+
+
+def _symbolic_broadcast_args(op: Op) -> Array | None:
+    left, right = dims_of(op["x"]), dims_of(op["y"])
+    if left is None or right is None:
+        return None
+    made = broadcast_shapes(op, [left, right])
+    return None if made is None else np.array(made, dtype=object)
+
+
+BROADCAST_ARGS = OpDef(
+    "BROADCAST_ARGS",
+    145,
+    operands("x y", INDEX),
+    infer=_infer_broadcast_args,
+    evaluate=lambda x, y: np.array(np.broadcast_shapes(tuple(x), tuple(y)), x.dtype),
+    symbolic=_symbolic_broadcast_args,
+    runtimes={1: "2.6.0"},
+    micro=True,
+)
+
+DEFINITIONS = (RESHAPE, SHAPE, RANK, EXPAND_DIMS, SQUEEZE, BROADCAST_ARGS)

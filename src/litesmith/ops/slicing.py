@@ -1,0 +1,367 @@
+"""Parts of a tensor by position: SLICE, STRIDED_SLICE, DYNAMIC_UPDATE_SLICE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from litesmith.errors import UnsupportedError
+from litesmith.ir.builder import Builder, dims_of
+from litesmith.ir.constant import Array
+from litesmith.ir.dims import Dim, Sym, floordiv, maximum, minimum, non_negative
+from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ir.types import Shape, TensorType
+from litesmith.ops.common import (
+    BOOL,
+    FLOAT,
+    INDEX,
+    INT8,
+    INT16,
+    QUANTIZED,
+    SAME_SCALE,
+    STRING,
+    boolean,
+    by_dtype,
+    const_ints,
+    dtypes,
+    first_reason,
+    int32,
+    is_quantized,
+    max_rank,
+    operands,
+    rank_at_most,
+    unknown_dim,
+)
+
+# -- SLICE ------------------------------------------------------------------------------------------------------------
+
+
+def _infer_slice(op: Op) -> list[TensorType]:
+    x, begin, size = op["x"].type, dims_of(op["begin"]), dims_of(op["size"])
+    if size is None:
+        return [TensorType(x.dtype, tuple(unknown_dim() for _ in x.dims))]
+    starts: Sequence[Dim | None] = begin if begin is not None else [None] * len(size)
+    return [TensorType(x.dtype, tuple(map(_slice_size, x.dims, starts, size)))]
+
+
+def _slice_size(dim: Dim, begin: Dim | None, size: Dim) -> Dim:
+    """-1 takes the rest. Raises UnsupportedError for a part that is certainly outside."""
+    if begin is None:
+        return unknown_dim() if size == -1 else size
+    made: Dim = dim - begin if size == -1 else size
+    room = dim - begin - made
+    if (isinstance(room, int) and room < 0) or (isinstance(made, int) and made < 0):
+        raise UnsupportedError(
+            f"a slice from {begin} of size {size} does not fit size {dim}", "slice inside", op="SLICE"
+        )
+    return made
+
+
+def _slice(x: Array, begin: Array, size: Array) -> Array:
+    places = tuple(slice(int(b), None if int(s) == -1 else int(b) + int(s)) for b, s in zip(begin, size, strict=True))
+    return np.asarray(x[places])
+
+
+def _simplify_slice(b: Builder, op: Op) -> Value | None:
+    """A slice of everything is its operand."""
+    begin, x = const_ints(op, "begin"), op["x"]
+    if begin is None or any(begin) or x.type.shape is None or is_quantized(x):
+        return None
+    (taken,) = _infer_slice(op)
+    return x if taken.shape == x.type.shape else None
+
+
+def _symbolic_slice(op: Op) -> Array | None:
+    x = op["x"].sym
+    if x is None or not op["begin"].is_const or not op["size"].is_const:
+        return None
+    return _slice(x, op["begin"].numpy(), op["size"].numpy())
+
+
+def _slice_version(op: Op) -> int:
+    by_rank = 5 if max_rank([op["x"]]) > 4 else 1
+    return max(by_rank, by_dtype(int8=2, string=3, int16=4, uint32=6)(op))
+
+
+SLICE = OpDef(
+    "SLICE",
+    65,
+    operands("x begin size", FLOAT | INDEX | QUANTIZED | BOOL | STRING | dtypes("uint32"), INDEX),
+    options=("SliceOptions", 48),
+    traits=Trait.MOVES_DATA,
+    infer=_infer_slice,
+    evaluate=_slice,
+    symbolic=_symbolic_slice,
+    simplify=_simplify_slice,
+    check=rank_at_most(5, "x"),
+    version=_slice_version,
+    runtimes={1: "1.14.0", 2: "1.14.0", 3: "1.14.0", 4: "2.4.0", 5: "2.5.0", 6: "2.14.0"},
+    quant=SAME_SCALE,
+    gpu=True,
+    micro=True,
+)
+
+# -- STRIDED_SLICE ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a strided slice takes of one dimension of its operand, or a new dimension it puts in.
+
+    begin, end, stride: as given, begin and end None where masked; source: the operand's dimension (None: a new one);
+    shrink: the dimension goes away.
+    """
+
+    source: int | None
+    begin: Dim | None = None
+    end: Dim | None = None
+    stride: int = 1
+    shrink: bool = False
+
+
+def strided_spans(op: Op) -> list[Span] | None:
+    """The operation's masks spelled out, one span for each dimension; None where begin, end or strides are unknown.
+
+    An ``end`` is relative to ``begin`` with the ``offset`` attribute.
+    """
+    begin, end, strides = (dims_of(op[name]) for name in ("begin", "end", "strides"))
+    if begin is None or end is None or strides is None or any(isinstance(s, Sym) for s in strides):
+        return None
+    if op.attrs["offset"]:
+        end = tuple(b + e for b, e in zip(begin, end, strict=True))
+    return _expand_masks(begin, end, [int(s) for s in strides if isinstance(s, int)], op.attrs, op["x"].rank)
+
+
+def _expand_masks(
+    begin: Sequence[Any], end: Sequence[Any], strides: Sequence[int], masks: dict[str, Any], rank: int
+) -> list[Span]:
+    ellipsis, new_axis = masks["ellipsis_mask"], masks["new_axis_mask"]
+    count = len(strides)
+    explicit = sum(1 for i in range(count) if not (ellipsis | new_axis) >> i & 1)
+    spans: list[Span] = []
+    source = 0
+    for i in range(count):
+        if ellipsis >> i & 1:
+            spans += [Span(source + j) for j in range(rank - explicit)]
+            source += rank - explicit
+        elif new_axis >> i & 1:
+            spans.append(Span(None))
+        else:
+            spans.append(_span(i, source, begin[i], end[i], strides[i], masks))
+            source += 1
+    if source > rank:
+        raise UnsupportedError(f"{source} dimensions sliced of rank {rank}", "slice fewer", op="STRIDED_SLICE")
+    return spans + [Span(j) for j in range(source, rank)]
+
+
+def _span(i: int, source: int, begin: Any, end: Any, stride: int, masks: dict[str, Any]) -> Span:
+    if masks["shrink_axis_mask"] >> i & 1:
+        return Span(source, begin, None, 1, shrink=True)
+    first = None if masks["begin_mask"] >> i & 1 else begin
+    last = None if masks["end_mask"] >> i & 1 else end
+    return Span(source, first, last, stride)
+
+
+def _span_size(span: Span, dims: Shape) -> Dim:
+    """How many elements a span takes; a fresh unknown size where the sign of a bound is not known."""
+    if span.source is None:
+        return 1
+    size = dims[span.source]
+    if span.stride == 0:
+        raise UnsupportedError("a stride is 0", "use a stride other than 0", op="STRIDED_SLICE")
+    first, last = _bounds(span, size)
+    if first is None or last is None:
+        return unknown_dim()
+    distance = last - first if span.stride > 0 else first - last
+    step = abs(span.stride)
+    return maximum(floordiv(distance + step - 1, step), 0)
+
+
+def _bounds(span: Span, size: Dim) -> tuple[Dim | None, Dim | None]:
+    forward = span.stride > 0
+    low, high = (0, size) if forward else (-1, size - 1)
+    first = (low if forward else high) if span.begin is None else _clamped(span.begin, size, low, high)
+    last = (high if forward else low) if span.end is None else _clamped(span.end, size, low, high)
+    return first, last
+
+
+def _clamped(place: Dim, size: Dim, low: Dim, high: Dim) -> Dim | None:
+    """A position counted from the end when negative, brought into the bounds; None where its sign is unknown."""
+    if non_negative(place):
+        found = place
+    elif non_negative(-1 - place):
+        found = place + size
+    else:
+        return None
+    return minimum(maximum(found, low), high)
+
+
+def _infer_strided_slice(op: Op) -> list[TensorType]:
+    x = op["x"].type
+    spans = strided_spans(op)
+    if spans is None:
+        return [TensorType(x.dtype, _shape_of_unknown_spans(op))]
+    for span in spans:
+        _require_inside(span, x.dims)
+    return [TensorType(x.dtype, tuple(_span_size(s, x.dims) for s in spans if not s.shrink))]
+
+
+def _require_inside(span: Span, dims: Shape) -> None:
+    """An index that takes a dimension away must be inside it."""
+    if not span.shrink or span.source is None:
+        return
+    size, place = dims[span.source], span.begin
+    if isinstance(size, int) and isinstance(place, int) and not -size <= place < size:
+        raise UnsupportedError(
+            f"index {place} is out of range for size {size}", "use an index in range", op="STRIDED_SLICE"
+        )
+
+
+def _shape_of_unknown_spans(op: Op) -> Shape | None:
+    length = op["begin"].dims[0]
+    if isinstance(length, Sym):
+        return None
+    zeros = [0] * length
+    spans = _expand_masks(zeros, zeros, [1] * length, op.attrs, op["x"].rank)
+    whole = op["x"].dims
+    return tuple(
+        1 if s.source is None else whole[s.source] if s == Span(s.source) else unknown_dim()
+        for s in spans
+        if not s.shrink
+    )
+
+
+def _strided_slice(x: Array, begin: Array, end: Array, strides: Array, *, offset: bool, **masks: Any) -> Array:
+    last = begin + end if offset else end
+    spans = _expand_masks([int(b) for b in begin], [int(e) for e in last], [int(s) for s in strides], masks, x.ndim)
+    return np.asarray(x[tuple(map(_index, spans))])
+
+
+def _index(span: Span) -> Any:
+    if span.source is None:
+        return None
+    return span.begin if span.shrink else slice(span.begin, span.end, span.stride)
+
+
+def _strided_slice_is_defined(op: Op) -> bool:
+    return 0 not in (const_ints(op, "strides") or ())
+
+
+def _symbolic_strided_slice(op: Op) -> Array | None:
+    x = op["x"].sym
+    if x is None or not all(op[name].is_const for name in ("begin", "end", "strides")):
+        return None
+    made = _strided_slice(x, op["begin"].numpy(), op["end"].numpy(), op["strides"].numpy(), **op.attrs)
+    return np.asarray(made, dtype=object)
+
+
+def _simplify_strided_slice(b: Builder, op: Op) -> Value | None:
+    """A slice of everything, forward, is its operand."""
+    x = op["x"]
+    spans = strided_spans(op) if x.type.shape is not None and not is_quantized(x) else None
+    if spans is None or any(s.source is None or s.shrink or s.stride != 1 for s in spans):
+        return None
+    whole = all(_takes_all(s, x.dims) for s in spans)
+    return x if whole else None
+
+
+def _takes_all(span: Span, dims: Shape) -> bool:
+    if span.source is None:
+        return False
+    first, last = _bounds(span, dims[span.source])
+    return first == 0 and last == dims[span.source]
+
+
+def _strided_slice_version(op: Op) -> int:
+    masks = op.attrs["ellipsis_mask"] or op.attrs["new_axis_mask"]
+    by_rank = 4 if max_rank([op["x"]]) > 4 else 1
+    by_masks = 8 if op.attrs["offset"] else 6 if masks else 1
+    return max(by_rank, by_masks, by_dtype(int8=2, bool=3, string=5, uint32=7)(op))
+
+
+def _shrink_strides(op: Op) -> str | None:
+    """The kernel takes a dimension away only with a positive stride."""
+    strides = const_ints(op, "strides")
+    shrink = op.attrs["shrink_axis_mask"]
+    backward = strides is not None and any(s < 0 and shrink >> i & 1 for i, s in enumerate(strides))
+    return "a dimension taken away by shrink_axis_mask has a negative stride" if backward else None
+
+
+STRIDED_SLICE = OpDef(
+    "STRIDED_SLICE",
+    45,
+    operands("x begin end strides", FLOAT | INDEX | QUANTIZED | BOOL | STRING | dtypes("uint32"), dtypes("int32")),
+    attrs={
+        "begin_mask": int32(),
+        "end_mask": int32(),
+        "ellipsis_mask": int32(),
+        "new_axis_mask": int32(),
+        "shrink_axis_mask": int32(),
+        "offset": boolean(),
+    },
+    options=("StridedSliceOptions", 32),
+    traits=Trait.MOVES_DATA,
+    infer=_infer_strided_slice,
+    evaluate=_strided_slice,
+    foldable=_strided_slice_is_defined,
+    symbolic=_symbolic_strided_slice,
+    simplify=_simplify_strided_slice,
+    check=first_reason(rank_at_most(5, "x"), _shrink_strides),
+    version=_strided_slice_version,
+    runtimes={
+        1: "1.6.0",
+        2: "1.14.0",
+        3: "2.1.0",
+        4: "2.2.0",
+        5: "2.5.0",
+        6: "2.6.0",
+        7: "2.14.0",
+        8: "2.14.0",
+    },
+    quant=SAME_SCALE,
+    gpu=True,
+    micro=True,
+)
+
+# -- DYNAMIC_UPDATE_SLICE ---------------------------------------------------------------------------------------------
+
+
+def _infer_update(op: Op) -> list[TensorType]:
+    x, update = op["x"].type, op["update"].type
+    if x.dtype is not update.dtype or x.rank != update.rank:
+        reason = f"the update {update} does not fit the operand {x}"
+        raise UnsupportedError(reason, "give both the same element type and rank", op=op.name)
+    for size, part in zip(x.dims, update.dims, strict=True):
+        if isinstance(size, int) and isinstance(part, int) and part > size:
+            raise UnsupportedError(f"the update {update} is larger than {x}", "update a part", op=op.name)
+    return [TensorType(x.dtype, x.shape)]
+
+
+def _update(x: Array, update: Array, start: Array) -> Array:
+    """The start is moved so that the update fits."""
+    made = np.array(x)
+    starts = [min(max(int(s), 0), n - u) for s, n, u in zip(start, x.shape, update.shape, strict=True)]
+    made[tuple(slice(s, s + u) for s, u in zip(starts, update.shape, strict=True))] = update
+    return made
+
+
+_UPDATED = FLOAT | INDEX | INT8 | INT16 | BOOL | dtypes("float16")
+
+DYNAMIC_UPDATE_SLICE = OpDef(
+    "DYNAMIC_UPDATE_SLICE",
+    151,
+    operands("x update start", _UPDATED, _UPDATED, INDEX),
+    options=("DynamicUpdateSliceOptions", 117),
+    infer=_infer_update,
+    evaluate=_update,
+    version=lambda op: max(by_dtype(float16=3, int16=4)(op), by_dtype(2, int64=2)(op)),
+    runtimes={1: "2.9.0", 2: "2.17.0", 3: "2.19.0", 4: "2.20.0"},
+    quant=SAME_SCALE,
+    micro=True,
+)
+
+DEFINITIONS = (SLICE, STRIDED_SLICE, DYNAMIC_UPDATE_SLICE)
