@@ -31,7 +31,7 @@ class Trait(Flag):
     STATEFUL = auto()
     """Has effects or state: never folded, merged, reordered with other stateful operations or removed."""
     REMOVABLE = auto()
-    """Though STATEFUL, may be removed when no result is used: it only reads state."""
+    """Though STATEFUL, may be removed when no result is used: it only reads state, or the state is all its own."""
     RANDOM = auto()
     """Not a function of its operands alone: never folded or merged, but may be removed."""
     MOVES_DATA = auto()

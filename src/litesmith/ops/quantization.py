@@ -1,0 +1,137 @@
+"""Between real and quantized numbers, and from sparse to dense constants.
+
+QUANTIZE's result type (element type, scale, zero point) is a matter of the result, not of attributes: give it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from litesmith.errors import UnsupportedError
+from litesmith.ir.constant import Array
+from litesmith.ir.dtypes import DType
+from litesmith.ir.graph import Op
+from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ir.types import TensorType
+from litesmith.ops.common import FLOAT, boolean, dtypes, int32, operands, real, same_as
+
+
+def _infer_quantize(op: Op) -> list[TensorType]:
+    if not op.results:
+        raise UnsupportedError("the result type of QUANTIZE is not inferred", "give the result types", op=op.name)
+    return [op.results[0].type.with_shape(op["x"].type.shape)]
+
+
+def _is_per_channel(op: Op) -> bool:
+    types = [v.type for v in (*op.inputs, *op.results)]
+    return any(t.quant is not None and t.quant.per_channel for t in types)
+
+
+def _quantize_version(op: Op) -> int:
+    types = {v.type.dtype for v in (op["x"], *op.results)}
+    needed = [
+        (6, DType.INT2 in types),
+        (5, DType.UINT4 in types),
+        (4, DType.INT4 in types),
+        (3, _is_per_channel(op)),
+        (2, DType.INT16 in types),
+    ]
+    return max((version for version, holds in needed if holds), default=1)
+
+
+QUANTIZE = OpDef(
+    "QUANTIZE",
+    114,
+    operands("x", dtypes("float32 int8 uint8 int16 int32")),
+    options=("QuantizeOptions", 89),
+    traits=Trait.ELEMENTWISE,
+    infer=_infer_quantize,
+    version=_quantize_version,
+    runtimes={1: "1.14.0", 2: "1.15.0", 3: "2.7.0", 4: "2.21.0", 5: "2.21.0", 6: "2.21.0"},
+    gpu=True,
+    micro=True,
+)
+
+
+def _dequantize_version(op: Op) -> int:
+    per_channel = 5 if _is_per_channel(op) else 2
+    versions = {
+        DType.UINT4: 8,
+        DType.INT2: 7,
+        DType.INT4: 6,
+        DType.INT16: 3,
+        DType.FLOAT16: 3,
+        DType.INT8: per_channel,
+    }
+    return versions.get(op["x"].type.dtype, 1)
+
+
+DEQUANTIZE = OpDef(
+    "DEQUANTIZE",
+    6,
+    operands("x", dtypes("float16 int8 uint8 int16 int4 uint4 int2")),
+    options=("DequantizeOptions", 38),
+    traits=Trait.ELEMENTWISE,
+    infer=same_as("x", DType.FLOAT32),
+    evaluate=lambda x: x.astype(np.float32),
+    foldable=lambda op: op["x"].type.dtype is DType.FLOAT16,
+    version=_dequantize_version,
+    runtimes={
+        1: "1.13.1", 2: "1.14.0", 3: "1.15.0", 4: "2.2.0", 5: "2.7.0", 6: "2.18.0", 7: "2.21.0", 8: "2.22.0",
+    },
+    gpu=True,
+    micro=True,
+)  # fmt: skip
+
+
+def _nudged(low: np.float32, high: np.float32, quant_min: int, quant_max: int) -> tuple[np.float32, np.float32]:
+    """Scale and least value of the grid nearest to [low, high] on which 0 lies."""
+    scale = (high - low) / np.float32(quant_max - quant_min)
+    zero = np.float32(quant_min) - low / scale
+    nudged = np.floor(np.clip(zero, quant_min, quant_max) + np.float32(0.5))
+    return scale, (np.float32(quant_min) - nudged) * scale
+
+
+def _fake_quant(x: Array, *, min: float, max: float, num_bits: int, narrow_range: bool) -> Array:
+    quant_min, quant_max = (1 if narrow_range else 0), (1 << num_bits) - 1
+    scale, low = _nudged(np.float32(min), np.float32(max), quant_min, quant_max)
+    high = low + scale * np.float32(quant_max - quant_min)
+    steps = np.floor((np.clip(x, low, high) - low) * (np.float32(1) / scale) + np.float32(0.5))
+    return np.asarray(steps * scale + low, np.float32)
+
+
+def _fake_quant_range(op: Op) -> str | None:
+    low, high, bits = op.attrs["min"], op.attrs["max"], op.attrs["num_bits"]
+    if not low <= 0 <= high or low == high:
+        return f"range [{low}, {high}] does not hold 0 and another number"
+    return None if 2 <= bits <= 16 else f"{bits} bits are not within 2 to 16"
+
+
+FAKE_QUANT = OpDef(
+    "FAKE_QUANT",
+    80,
+    operands("x", FLOAT),
+    attrs={"min": real(), "max": real(), "num_bits": int32(), "narrow_range": boolean()},
+    options=("FakeQuantOptions", 58),
+    traits=Trait.ELEMENTWISE,
+    infer=same_as("x"),
+    evaluate=_fake_quant,
+    check=_fake_quant_range,
+    version=lambda op: 2 if op.attrs["narrow_range"] else 1,
+    runtimes={1: "1.5.0", 2: "1.10.0"},
+)
+
+DENSIFY = OpDef(
+    "DENSIFY",
+    124,
+    operands("x", dtypes("float32 float16 int8")),
+    options=("DensifyOptions", 99),
+    infer=same_as("x"),
+    evaluate=lambda x: x,
+    foldable=lambda op: op["x"].const is not None and op["x"].const.sparsity is None,
+    check=lambda op: None if op["x"].is_const else "the operand is no constant",
+    runtimes={1: "2.2.0"},
+    gpu=True,
+)
+
+DEFINITIONS = (QUANTIZE, DEQUANTIZE, FAKE_QUANT, DENSIFY)
