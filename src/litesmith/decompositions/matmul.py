@@ -1,0 +1,191 @@
+"""Tensor contractions in matrix products with the fewest transpositions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from litesmith.decompositions.shapes import cast, reshape, transpose
+from litesmith.errors import UnsupportedError
+from litesmith.ir import Builder, Dim, DType, Value
+from litesmith.ir.dims import product
+
+Axes = Sequence[int]
+
+
+def dot_general(
+    b: Builder,
+    x: Value,
+    y: Value,
+    contracting: tuple[Axes, Axes],
+    batch: tuple[Axes, Axes] = ((), ()),
+    dtype: DType | None = None,
+) -> Value:
+    """Products of ``x`` and ``y`` summed over the contracting dimensions, for each index of the batch dimensions.
+
+    Returns [*batch, *rest of x, *rest of y] in element type ``dtype`` (default: that of ``x``). float32 becomes
+    FULLY_CONNECTED (constant ``y``, no batch) or BATCH_MATMUL; float16 and bfloat16 are computed in float32; integers
+    as an exact product and sum.
+    """
+    dtype = dtype or x.type.dtype
+    if x.type.dtype.is_float:
+        compute = DType.FLOAT32
+    elif x.type.dtype.is_integer and dtype.is_integer:
+        compute = dtype if dtype in (DType.INT32, DType.INT64) else DType.INT32
+    else:
+        compute = dtype
+    sides = _sides(cast(b, x, compute), cast(b, y, compute), contracting, batch)
+    return cast(b, _contract(b, *sides), dtype)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One operand with its dimensions by role; pairs of batch and contracting dimensions stand in the same order."""
+
+    x: Value
+    batch: tuple[int, ...]
+    inner: tuple[int, ...]
+
+    @property
+    def free(self) -> tuple[int, ...]:
+        taken = {*self.batch, *self.inner}
+        return tuple(a for a in range(self.x.rank) if a not in taken)
+
+    def dims(self, axes: Axes) -> list[Dim]:
+        return [self.x.dims[a] for a in axes]
+
+
+def _sides(x: Value, y: Value, contracting: tuple[Axes, Axes], batch: tuple[Axes, Axes]) -> tuple[_Side, _Side]:
+    made = (
+        _Side(v, tuple(a % v.rank for a in b), tuple(a % v.rank for a in c))
+        for v, b, c in zip((x, y), batch, contracting, strict=True)
+    )
+    left, right = made
+    for mine, theirs in ((left.batch, right.batch), (left.inner, right.inner)):
+        sizes = list(zip(left.dims(mine), right.dims(theirs), strict=True))
+        if any(isinstance(a, int) and isinstance(c, int) and a != c for a, c in sizes):
+            raise UnsupportedError(f"{x.type} and {y.type} do not contract: sizes {sizes}", "make the sizes agree")
+    return left, right
+
+
+def _contract(b: Builder, left: _Side, right: _Side) -> Value:
+    result = [*left.dims(left.batch), *left.dims(left.free), *right.dims(right.free)]
+    sources = (left.x, right.x)
+    if left.x.type.dtype is not DType.FLOAT32 or not left.inner or not (left.free or right.free):
+        return reshape(b, _multiply_and_sum(b, left, right), result, *sources)
+    left, right = _best_order(left, right)
+    if not left.batch and right.x.is_const:
+        made = _fully_connected(b, left, right)
+    else:
+        made = _batch_matmul(b, left, right)
+    return reshape(b, made, result, *sources)
+
+
+# -- layouts ----------------------------------------------------------------------------------------------------------
+
+
+def _is_ordered(side: _Side, first: Axes, second: Axes) -> bool:
+    """Whether the operand already lies as [batch, first, second], dimensions of size 1 aside."""
+    axes = [a for a in (*side.batch, *first, *second) if side.x.dims[a] != 1]
+    return axes == sorted(axes)
+
+
+def _cost(side: _Side) -> int:
+    """Transpositions needed to multiply this operand: none when it is a matrix or its adjoint."""
+    if side.x.is_const:
+        return 0
+    return int(not (_is_ordered(side, side.free, side.inner) or _is_ordered(side, side.inner, side.free)))
+
+
+def _best_order(left: _Side, right: _Side) -> tuple[_Side, _Side]:
+    """The contracting dimensions in the order (the same on both sides) that needs the fewest transpositions."""
+    count = len(left.inner)
+    by_left = sorted(range(count), key=lambda i: left.inner[i])
+    by_right = sorted(range(count), key=lambda i: right.inner[i])
+    orders = [list(range(count)), by_left, by_right]
+    pairs = [
+        (
+            _Side(left.x, left.batch, tuple(left.inner[i] for i in order)),
+            _Side(right.x, right.batch, tuple(right.inner[i] for i in order)),
+        )
+        for order in orders
+    ]
+    return min(pairs, key=lambda pair: _cost(pair[0]) + _cost(pair[1]))
+
+
+# -- products ---------------------------------------------------------------------------------------------------------
+
+
+def _fully_connected(b: Builder, left: _Side, right: _Side) -> Value:
+    """Product with constant weights, kept as [units, features]; a matrix has one row for each remaining index."""
+    features = product(left.dims(left.inner))
+    weights = reshape(
+        b, transpose(b, right.x, [*right.free, *right.inner]), [product(right.dims(right.free)), features]
+    )
+    rows = reshape(b, transpose(b, left.x, [*left.free, *left.inner]), [*left.dims(left.free), features])
+    made: Value = b.fully_connected(rows, weights, None, keep_num_dims=rows.rank > 2)
+    if rows.rank == 1:
+        made = reshape(b, made, [weights.dims[0]])
+    return made
+
+
+def _batch_matmul(b: Builder, left: _Side, right: _Side) -> Value:
+    batch = left.dims(left.batch)
+    if len(batch) > 3:
+        batch = [product(batch)]
+    rows, columns = product(left.dims(left.free)), product(right.dims(right.free))
+    inner = product(left.dims(left.inner))
+    adj_x = not _is_ordered(left, left.free, left.inner) and _is_ordered(left, left.inner, left.free)
+    adj_y = not _is_ordered(right, right.inner, right.free) and _is_ordered(right, right.free, right.inner)
+    x = _matrix(b, left, batch, (left.free, rows), (left.inner, inner), adj_x)
+    y = _matrix(b, right, batch, (right.inner, inner), (right.free, columns), adj_y)
+    made: Value = b.batch_matmul(x, y, adj_x=adj_x, adj_y=adj_y)
+    return made
+
+
+def _matrix(
+    b: Builder, side: _Side, batch: list[Dim], rows: tuple[Axes, Dim], columns: tuple[Axes, Dim], adjoint: bool
+) -> Value:
+    first, second = (columns, rows) if adjoint else (rows, columns)
+    ordered = transpose(b, side.x, [*side.batch, *first[0], *second[0]])
+    return reshape(b, ordered, [*batch, first[1], second[1]])
+
+
+def _multiply_and_sum(b: Builder, left: _Side, right: _Side) -> Value:
+    """Element-wise products as [batch, rows, columns, inner], summed over the last: exact for integers."""
+    batch = product(left.dims(left.batch))
+    rows, columns = product(left.dims(left.free)), product(right.dims(right.free))
+    inner = product(left.dims(left.inner))
+    x = reshape(b, transpose(b, left.x, [*left.batch, *left.free, *left.inner]), [batch, rows, 1, inner])
+    y = reshape(b, transpose(b, right.x, [*right.batch, *right.free, *right.inner]), [batch, 1, columns, inner])
+    products: Value = b.mul(x, y)
+    if not left.inner:
+        return products
+    summed: Value = b.sum(products, [3], keep_dims=False)
+    return summed
+
+
+def tensordot(b: Builder, x: Value, y: Value, axes: int | tuple[Axes, Axes]) -> Value:
+    """NumPy's tensordot: sums over the last ``axes`` dimensions of ``x`` and first of ``y``, or over the named pairs."""
+    if isinstance(axes, int):
+        axes = (range(x.rank - axes, x.rank), range(axes))
+    return dot_general(b, x, y, (tuple(axes[0]), tuple(axes[1])))
+
+
+def matmul(b: Builder, x: Value, y: Value) -> Value:
+    """NumPy's matmul: vectors, matrices and stacks of matrices, the stacks broadcast."""
+    if x.rank == 1 or y.rank == 1 or (y.rank == 2 and y.is_const):
+        return dot_general(b, x, y, ((x.rank - 1,), (max(y.rank - 2, 0),))) if y.rank <= 2 else _vector_matmul(b, x, y)
+    if x.type.dtype is DType.FLOAT32 and max(x.rank, y.rank) <= 5:
+        made: Value = b.batch_matmul(x, y)
+        return made
+    from litesmith.decompositions.einsum import einsum
+
+    return einsum(b, "...ij,...jk->...ik", [x, y])
+
+
+def _vector_matmul(b: Builder, x: Value, y: Value) -> Value:
+    """[k] times [..., k, n]."""
+    return dot_general(b, x, y, ((0,), (y.rank - 2,)))
+
+
