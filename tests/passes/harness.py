@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import dedent
@@ -49,6 +50,13 @@ def normalized(text: str) -> str:
     return print_program(parse_program(dedent(text), OPS))
 
 
+def require_text(got: str, expected: str) -> None:
+    """Fails with a line by line difference unless the texts are equal."""
+    if got != expected:
+        difference = difflib.unified_diff(expected.splitlines(), got.splitlines(), "expected", "got", lineterm="")
+        pytest.fail("\n".join(difference), pytrace=False)
+
+
 def apply(passes: Sequence[AnyPass], program: Program) -> list[PassResult]:
     """Runs each pass once, in order, and verifies the IR after each."""
     results = []
@@ -64,7 +72,7 @@ def check_rewrite(passes: Sequence[AnyPass], case: Rewrite) -> None:
     inputs = random_inputs(program)
     expected = run(program.main, inputs)
     apply(passes, program)
-    assert print_program(program) == normalized(case.after)
+    require_text(print_program(program), normalized(case.after))
     check_same(run(program.main, inputs), expected, case.tolerance)
     again = apply(passes, program)
     assert not any(r.modified for r in again), [r.name for r in again if r.modified]
@@ -75,7 +83,7 @@ def check_unchanged(passes: Sequence[AnyPass], case: Unchanged) -> None:
     program = parsed(case.before)
     text = print_program(program)
     results = apply(passes, program)
-    assert print_program(program) == text
+    require_text(print_program(program), text)
     reasons = [reason for r in results for _, reason in r.declined]
     if case.reason is None:
         assert reasons == []

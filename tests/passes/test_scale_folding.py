@@ -192,6 +192,7 @@ test_declined = unchanged(
           return %2
         }
         """,
+        "the channels are padded",
     ),
     Unchanged(
         "other_user_of_the_result",

@@ -36,11 +36,15 @@ Outcome: TypeAlias = Union[Value, Sequence["Value | None"], Declined, None]
 """What a rewrite gives: the new result, one new value for each result (None where unused), a reason, or nothing."""
 
 
+EVERY = "*"
+"""As a root: every operation."""
+
+
 @dataclass(frozen=True)
 class Pass:
     """A local rewrite.
 
-    name: kebab-case. roots: operator names and traits it starts from. rewrite: the replacement of a root's results;
+    name: kebab-case. roots: operator names and traits it starts from, or `EVERY`. rewrite: the replacement of a root's results;
     it may insert operations with the builder and must not change existing ones. after: passes that have to run before.
     """
 
@@ -125,7 +129,7 @@ class _GraphRun:
         self.result.declined += [(op, why) for op, why in self.declined.items() if op.graph is self.graph]
 
     def is_root(self, op: Op) -> bool:
-        return op.name in self.names or any(op.defn.traits & t for t in self.traits)
+        return op.name in self.names or EVERY in self.names or any(op.defn.traits & t for t in self.traits)
 
     def add(self, ops: Iterable[Op | None]) -> None:
         for op in ops:

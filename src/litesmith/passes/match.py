@@ -96,6 +96,8 @@ def with_operands(op: Op, **replaced: Value | None) -> list[Value | None]:
         index = op.defn.operand_index(name)
         operands += [None] * (index + 1 - len(operands))
         operands[index] = value
+    while len(operands) > len(op.operands) and operands[-1] is None:
+        operands.pop()
     return operands
 
 

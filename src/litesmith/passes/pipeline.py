@@ -12,13 +12,19 @@ from litesmith.passes import (
     bias_fusion,
     common_subexpressions,
     dead_code,
+    layout,
     scale_folding,
+    simplify,
+    transpose_absorption,
 )
 from litesmith.passes.driver import AnyPass, PassResult, run_pass
 
 MODULES = (
     dead_code,
+    simplify,
     common_subexpressions,
+    layout,
+    transpose_absorption,
     bias_fusion,
     scale_folding,
     activation_fusion,

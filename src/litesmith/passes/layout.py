@@ -1,0 +1,247 @@
+"""Transposes meet and vanish: every group of layout-agnostic operations gets the layout that needs the fewest.
+
+    %1 = TRANSPOSE(%conv, [0, 3, 1, 2])            n h w c → n c h w
+    %2 = MUL(%1, const[c, 1, 1])
+    %3 = ADD(%2, %other)                           %other = TRANSPOSE(…, [0, 3, 1, 2])
+    %4 = TRANSPOSE(%3, [0, 2, 3, 1])
+    %5 = CONV_2D(%4, …)
+⇒
+    %2 = MUL(%conv, const[1, 1, c])
+    %3 = ADD(%2, …)
+    %5 = CONV_2D(%3, …)
+
+Operations that do not care about the order of dimensions (element-wise ones; CONCATENATION, PAD, SPLIT, SLICE, kept
+reductions … with their axes renamed) form connected regions. A region's cost in a layout is the transposes needed
+where values enter and leave it; the candidates are the layouts that undo a transpose at its border. A region moves only
+when its cost falls, so the number of transposes never grows and the pass ends. On equal counts a transpose moves away
+from an operation with weights, so that scales, biases and activations after it can be folded, or to the smaller tensor.
+
+Legal because transposing all operands of such an operation transposes its results. Each sweep is linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Graph, Op, Program, Value
+from litesmith.ops import OPS
+from litesmith.passes.driver import ProgramPass, erase_dead, merge_origins, replace_result
+from litesmith.passes.layout_rules import (
+    Permutation,
+    absorbs,
+    composed,
+    inverse,
+    is_free,
+    permutation_of,
+    permuted_op,
+    permutes,
+)
+from litesmith.passes.match import LINEAR
+
+NAME = "layout"
+SWEEPS = 64
+
+
+class Cost(NamedTuple):
+    """Transposes at a region's border; those right after an operation with weights; elements they move."""
+
+    count: int = 0
+    blocking: int = 0
+    elements: int = 0
+
+    def plus(self, source: Value) -> Cost:
+        """With one more transpose, of this value."""
+        blocks = source.op is not None and source.op.name in LINEAR
+        return Cost(self.count + 1, self.blocking + blocks, self.elements + _elements(source))
+
+
+def _elements(value: Value) -> int:
+    """Number of elements, unknown sizes taken as 1."""
+    return int(np.prod([d for d in value.dims if isinstance(d, int)], dtype=np.int64))
+
+
+Region: TypeAlias = "list[Op]"
+
+
+def choose_layouts(program: Program) -> int:
+    """Moves regions to cheaper layouts until none is left to move. Returns how many moved."""
+    return sum(_choose(graph) for graph in program.all_graphs())
+
+
+def _choose(graph: Graph) -> int:
+    total = 0
+    for _ in range(SWEEPS):
+        if not any(op.name == "TRANSPOSE" for op in graph.ops):
+            break
+        moved = sum(_settle(graph, region) for region in regions(graph))
+        total += moved
+        if not moved:
+            break
+    return total
+
+
+# -- regions ----------------------------------------------------------------------------------------------------------
+
+
+def regions(graph: Graph) -> list[Region]:
+    """The layout-agnostic operations, grouped by what is connected, in program order."""
+    parent: dict[Op, Op] = {op: op for op in graph.ops if permutes(op)}
+
+    def root(op: Op) -> Op:
+        while parent[op] is not op:
+            parent[op] = parent[parent[op]]
+            op = parent[op]
+        return op
+
+    for op in parent:
+        for value in op.inputs:
+            if value.op in parent and value.rank == op.results[0].rank:
+                parent[root(op)] = root(value.op)  # type: ignore[arg-type]
+    groups: dict[Op, Region] = {}
+    for op in parent:
+        groups.setdefault(root(op), []).append(op)
+    return list(groups.values())
+
+
+class _Border(NamedTuple):
+    """Where values enter and leave a region."""
+
+    entering: list[Value]
+    leaving: list[Value]
+
+
+def _border(region: Region) -> _Border:
+    members = set(region)
+    rank = region[0].results[0].rank
+    entering = {
+        v: None for op in region for v in op.inputs if not v.is_const and v.op not in members and v.rank == rank
+    }
+    leaving = [r for op in region for r in op.results if r.output_uses or any(u not in members for u in r.users)]
+    return _Border(list(entering), leaving)
+
+
+def _candidates(border: _Border, members: set[Op]) -> dict[Permutation, None]:
+    found: dict[Permutation, None] = {}
+    for value in border.entering:
+        perm = permutation_of(value.op)
+        if perm is not None:
+            found[inverse(perm)] = None
+    for value in border.leaving:
+        for user in value.users:
+            perm = permutation_of(user)
+            if perm is not None and user not in members:
+                found[perm] = None
+    return found
+
+
+# -- costs ------------------------------------------------------------------------------------------------------------
+
+
+def _cost(border: _Border, members: set[Op], perm: Permutation | None) -> Cost:
+    """Cost of the region in the layout ``perm`` of its present one (None: as it is)."""
+    cost = Cost()
+    for value in border.entering:
+        cost = _entering_cost(cost, value, members, perm)
+    for value in border.leaving:
+        cost = _leaving_cost(cost, value, members, perm)
+    return cost
+
+
+def _entering_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation | None) -> Cost:
+    present = permutation_of(value.op)
+    if perm is None:
+        return cost.plus(value.op["x"]) if value.op is not None and present is not None else cost
+    if present is None or value.op is None:
+        return cost if is_free(value, perm) else cost.plus(value)
+    source = value.op["x"]
+    if value.output_uses or any(u not in members for u in value.users):
+        cost = cost.plus(source)
+    return cost if is_free(source, composed(present, perm)) else cost.plus(source)
+
+
+def _leaving_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation | None) -> Cost:
+    outside = [u for u in value.users if u not in members]
+    back = () if perm is None else inverse(perm)
+    wanted = {permutation_of(u) for u in outside} - {None}
+    for asked in wanted:
+        assert asked is not None
+        if not is_free(value, composed(back, asked) if perm is not None else asked):
+            cost = cost.plus(value)
+    plain = [u for u in outside if permutation_of(u) is None]
+    needed = bool(value.output_uses) or not all(perm is not None and absorbs(u, value, back) for u in plain)
+    if perm is not None and needed and not is_free(value, back):
+        cost = cost.plus(value)
+    return cost
+
+
+# -- moving a region --------------------------------------------------------------------------------------------------
+
+
+def _settle(graph: Graph, region: Region) -> bool:
+    """Moves a region to its cheapest layout, when that is cheaper than where it is."""
+    members = set(region)
+    if any(op.graph is not graph for op in region):
+        return False
+    border = _border(region)
+    costs = {perm: _cost(border, members, perm) for perm in _candidates(border, members)}
+    if not costs:
+        return False
+    best = min(costs, key=lambda perm: costs[perm])
+    if costs[best] >= _cost(border, members, None):
+        return False
+    _move(graph, region, border, best)
+    return True
+
+
+def _move(graph: Graph, region: Region, border: _Border, perm: Permutation) -> None:
+    moved: dict[Value, Value] = {}
+    members, entering = set(region), set(border.entering)
+    for op in region:
+        b = Builder(graph, OPS, before=op)
+        b.origins = tuple(o.through(NAME) for o in op.origins)
+        for value in op.inputs:
+            if value not in moved and value in entering:
+                moved[value] = transposed(b, value, perm)
+        made = permuted_op(b, op, perm, moved)
+        moved.update(zip(op.results, made, strict=True))
+    for value in border.leaving:
+        _leave(graph, value, moved[value], members, perm)
+    for op in reversed(region):
+        for result in op.results:
+            if result.name and not moved[result].name:
+                moved[result].name = result.name
+        erase_dead(graph, [op])
+
+
+def _leave(graph: Graph, old: Value, new: Value, members: set[Op], perm: Permutation) -> None:
+    """Gives the users outside what they had, and joins the transposes among them with the one that needs."""
+    assert old.op is not None
+    b = Builder(graph, OPS, before=old.op)
+    b.origins = tuple(o.through(NAME) for o in old.op.origins)
+    outside = [u for u in old.users if u not in members]
+    for user in outside:
+        asked = permutation_of(user)
+        if asked is None:
+            continue
+        joined = transposed(b, new, composed(inverse(perm), asked))
+        replace_result(graph, user.result, joined, refine=joined is not new)
+        if joined is not new and joined.op is not None:
+            merge_origins([joined.op], [], user, NAME)
+        graph.erase(user)
+    if old.output_uses or any(u.graph is graph for u in outside):
+        replace_result(graph, old, transposed(b, new, inverse(perm)), refine=True)
+        old.name = ""
+
+
+def transposed(b: Builder, value: Value, perm: Sequence[int]) -> Value:
+    """The value transposed; joined with a transpose below, folded on a constant, a reshape where that is enough."""
+    made: Value = b.transpose(value, np.array(perm, np.int32))
+    return made
+
+
+LAYOUT = ProgramPass(NAME, choose_layouts)
+PASSES = (LAYOUT,)

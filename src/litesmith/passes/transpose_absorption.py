@@ -1,0 +1,90 @@
+"""A transpose goes into an operation that can do without it.
+
+    %1 = TRANSPOSE(%x, [0, 3, 1, 2])
+    %2 = MEAN(%1, [2, 3])
+⇒
+    %2 = MEAN(%x, [1, 2])
+
+- Reductions (`reduction-transpose`), where the dimensions left over keep their order.
+- BATCH_MATMUL (`matmul-transpose`), where the last two dimensions change places: adj_x, adj_y.
+- FULLY_CONNECTED after a flattening reshape (`flatten-transpose`): the features of the constant weights are reordered.
+
+Legal because each computes the same sums of the same products; sums may be taken in another order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Op, Value
+from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.layout_rules import Permutation, inverse, permutation_of, unordered_axes
+from litesmith.passes.match import linear, rebuilt, reshaped, sole_producer, with_operands
+
+
+def absorb_into_reduction(op: Op, b: Builder) -> Outcome:
+    """A reduction of a transposed operand."""
+    perm = permutation_of(op["x"].op)
+    axes = None if perm is None else unordered_axes(op, perm)
+    if axes is None:
+        return None
+    operands = with_operands(op, x=_source(op["x"]), axes=b.constant(np.array(axes, np.int32)))
+    return rebuilt(b, op, operands)
+
+
+def _source(transposed: Value) -> Value:
+    assert transposed.op is not None
+    return transposed.op["x"]
+
+
+def _swaps_last_two(perm: Permutation | None) -> bool:
+    return perm is not None and perm == (*range(len(perm) - 2), len(perm) - 1, len(perm) - 2)
+
+
+def absorb_into_matmul(op: Op, b: Builder) -> Outcome:
+    """A BATCH_MATMUL with an operand whose matrices are transposed."""
+    changes: dict[str, Value] = {}
+    flags: dict[str, bool] = {}
+    for name, flag in (("x", "adj_x"), ("y", "adj_y")):
+        if _swaps_last_two(permutation_of(op[name].op)):
+            changes[name] = _source(op[name])
+            flags[flag] = not op.attrs[flag]
+    return rebuilt(b, op, with_operands(op, **changes), **flags) if changes else None
+
+
+def absorb_into_weights(op: Op, b: Builder) -> Outcome:
+    """A FULLY_CONNECTED of a transposed and then flattened operand."""
+    reshape = sole_producer(op["x"], "RESHAPE")
+    perm = permutation_of(sole_producer(reshape["x"], "TRANSPOSE")) if reshape is not None else None
+    target = linear(op)
+    if reshape is None or perm is None or target is None:
+        return None
+    if not target.weights.is_const:
+        return Declined("the weights are not constant")
+    inner = reshape["x"].dims[1:]
+    if perm[0] != 0 or reshape.result.dims[:1] != reshape["x"].dims[:1] or not all(isinstance(d, int) for d in inner):
+        return Declined("more than the features of one row are reordered")
+    if reshape.result.rank != 2 or target.weights.dims[1] != reshape.result.dims[1]:
+        return Declined("the operand is not flattened to its features")
+    features = [d for d in inner if isinstance(d, int)]
+    flat = rebuilt(b, reshape, with_operands(reshape, x=_source(reshape["x"])))
+    return target.rebuilt(b, x=flat, weights=_reordered(b, target.weights, features, perm))
+
+
+def _reordered(b: Builder, weights: Value, features: list[int], perm: Permutation) -> Value:
+    """Weights [units, features] for features in the order they had before the transpose."""
+    units, count = weights.type.static_shape
+    cube = reshaped(b, weights, (units, *features))
+    return reshaped(b, b.transpose(cube, np.array(inverse(perm), np.int32)), (units, count))
+
+
+REDUCTION_TRANSPOSE = Pass(
+    "reduction-transpose",
+    ("SUM", "MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "REDUCE_ANY", "REDUCE_ALL"),
+    absorb_into_reduction,
+    after=("layout",),
+)
+MATMUL_TRANSPOSE = Pass("matmul-transpose", ("BATCH_MATMUL",), absorb_into_matmul, after=("layout",))
+FLATTEN_TRANSPOSE = Pass("flatten-transpose", ("FULLY_CONNECTED",), absorb_into_weights, after=("layout",))
+PASSES = (REDUCTION_TRANSPOSE, MATMUL_TRANSPOSE, FLATTEN_TRANSPOSE)

@@ -1,0 +1,58 @@
+from litesmith.passes.simplify import PASSES
+from tests.passes.harness import Rewrite, rewrites
+
+test_simplified = rewrites(
+    PASSES,
+    Rewrite(
+        "reshape_pair_and_cast",
+        """
+        graph main(%x: float32[2, 4]) {
+          %0 = RESHAPE(%x, int32[2](4, 2)) : float32[4, 2]
+          %1 = CAST(%0) {in_data_type=float32, out_data_type=float32} : float32[4, 2]
+          %2 = RESHAPE(%1, int32[1](8)) : float32[8]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[2, 4]) {
+          %0 = RESHAPE(%x, int32[1](8)) : float32[8]
+          return %0
+        }
+        """,
+    ),
+    Rewrite(
+        "transposes_cancel",
+        """
+        graph main(%x: float32[n, 4, 3]) {
+          %0 = TRANSPOSE(%x, int32[3](2, 0, 1)) : float32[3, n, 4]
+          %1 = TRANSPOSE(%0, int32[3](1, 2, 0)) : float32[n, 4, 3]
+          %2 = NEG(%1) : float32[n, 4, 3]
+          return %2, %0
+        }
+        """,
+        """
+        graph main(%x: float32[n, 4, 3]) {
+          %0 = TRANSPOSE(%x, int32[3](2, 0, 1)) : float32[3, n, 4]
+          %1 = NEG(%x) : float32[n, 4, 3]
+          return %1, %0
+        }
+        """,
+    ),
+    Rewrite(
+        "folded",
+        """
+        graph main(%x: float32[n, 2]) {
+          %0 = NEG(float32[2](1, 2)) : float32[2]
+          %1 = ADD(%0, float32[](1)) : float32[2]
+          %2 = ADD(%x, %1) : float32[n, 2]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[n, 2]) {
+          %0 = ADD(%x, float32[2](0, -1)) : float32[n, 2]
+          return %0
+        }
+        """,
+    ),
+)
