@@ -1,0 +1,143 @@
+"""Padding and cropping with any number, any sign, also between the elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from litesmith.decompositions.shapes import shape_vector
+from litesmith.errors import UnsupportedError
+from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ir.dims import non_negative
+
+PADDED = frozenset({DType.FLOAT32, DType.INT32, DType.INT64, DType.INT8, DType.UINT8, DType.INT16, DType.BOOL})
+
+
+def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int | bool | Value = 0) -> Value:
+    """``x`` with ``low`` and ``high`` elements of ``fill`` added at the ends of each dimension; negative ones crop.
+
+    fill: a number, or a scalar value of the type of ``x``.
+    """
+    x = crop(b, x, [(_cut(low), _cut(high)) for low, high in pads])
+    added = [(_grown(low), _grown(high)) for low, high in pads]
+    if all(p == (0, 0) for p in added):
+        return x
+    if x.rank > 5:
+        return _pad_wide(b, x, added, fill)
+    vector = shape_vector(b, [d for pair in added for d in pair], x)
+    paddings: Value = b.reshape(vector, [x.rank, 2])
+    if not isinstance(fill, Value) and fill == 0 and not np.signbit(fill):
+        made: Value = b.pad(x, paddings)
+    else:
+        made = b.padv2(x, paddings, fill if isinstance(fill, Value) else np.array(fill, x.type.dtype.numpy))
+    return made
+
+
+def _cut(amount: Dim) -> Dim:
+    if isinstance(amount, Sym):
+        if non_negative(amount):
+            return 0
+        if non_negative(-amount):
+            return -amount
+        raise UnsupportedError(f"padding by the unknown size {amount} of unknown sign", "give the input a fixed shape")
+    return max(-amount, 0)
+
+
+def _grown(amount: Dim) -> Dim:
+    if isinstance(amount, Sym):
+        return amount if non_negative(amount) else 0
+    return max(amount, 0)
+
+
+def _pad_wide(b: Builder, x: Value, pads: list[tuple[Dim, Dim]], fill: float | int | bool | Value) -> Value:
+    """More dimensions than the kernel takes: neighbours that are not padded become one."""
+    from litesmith.decompositions.shapes import reshape
+
+    groups: list[list[int]] = []
+    for axis, amount in enumerate(pads):
+        if groups and amount == (0, 0) and pads[groups[-1][0]] == (0, 0):
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    if len(groups) > 5:
+        raise UnsupportedError(f"padding a tensor of rank {x.rank}", "reshape it to at most five dimensions")
+    low: list[Dim] = []
+    for group in groups:
+        size: Dim = 1
+        for axis in group:
+            size = size * x.dims[axis]
+        low.append(size)
+    made = pad(b, reshape(b, x, low), [pads[g[0]] for g in groups], fill)
+    return reshape(b, made, [d + p[0] + p[1] for d, p in zip(x.dims, pads, strict=True)], x)
+
+
+def crop(b: Builder, x: Value, cuts: Sequence[tuple[Dim, Dim]]) -> Value:
+    """``x`` without the first ``low`` and last ``high`` elements of each dimension."""
+    if all(c == (0, 0) for c in cuts):
+        return x
+    ends = [d - high for d, (_, high) in zip(x.dims, cuts, strict=True)]
+    return slice_static(b, x, [low for low, _ in cuts], ends)
+
+
+def slice_static(
+    b: Builder, x: Value, begin: Sequence[Dim], end: Sequence[Dim], strides: Sequence[int] | None = None
+) -> Value:
+    """``x[begin:end:stride]`` in every dimension, all within bounds, strides positive.
+
+    An end that is the whole dimension is masked, so that an unknown size costs nothing.
+    """
+    steps = [int(s) for s in strides] if strides is not None else [1] * x.rank
+    whole = [e == d for e, d in zip(end, x.dims, strict=True)]
+    if all(whole) and not any(isinstance(f, Sym) or f for f in begin) and set(steps) <= {1}:
+        return x
+    if x.rank > 5:
+        return _slice_wide(b, x, begin, end, steps)
+    ends = [0 if w else e for w, e in zip(whole, end, strict=True)]
+    made: Value = b.strided_slice(
+        x,
+        shape_vector(b, begin, x),
+        shape_vector(b, ends, x),
+        np.array(steps, np.int32),
+        end_mask=sum(1 << i for i, w in enumerate(whole) if w),
+        begin_mask=sum(1 << i for i, f in enumerate(begin) if not isinstance(f, Sym) and f == 0),
+    )
+    return made
+
+
+def _slice_wide(b: Builder, x: Value, begin: Sequence[Dim], end: Sequence[Dim], steps: list[int]) -> Value:
+    """More dimensions than the kernel takes: neighbours taken whole become one."""
+    from litesmith.decompositions.shapes import reshape
+
+    kept = [
+        not isinstance(f, Sym) and f == 0 and e == d and s == 1
+        for f, e, d, s in zip(begin, end, x.dims, steps, strict=True)
+    ]
+    groups: list[list[int]] = []
+    for axis, is_kept in enumerate(kept):
+        if groups and is_kept and kept[groups[-1][0]]:
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    if len(groups) > 5:
+        raise UnsupportedError(f"slicing a tensor of rank {x.rank}", "reshape it to at most five dimensions")
+    low: list[Dim] = []
+    for group in groups:
+        size: Dim = 1
+        for axis in group:
+            size = size * x.dims[axis]
+        low.append(size)
+    first = [g[0] for g in groups]
+    stops = [size if kept[a] else end[a] for size, a in zip(low, first, strict=True)]
+    made = slice_static(b, reshape(b, x, low), [begin[a] for a in first], stops, [steps[a] for a in first])
+    dims = [(e - f + s - 1) // s for f, e, s in zip(begin, end, steps, strict=True)]
+    return reshape(b, made, dims, x)
+
+
+def pad_interior(b: Builder, x: Value, interior: Sequence[int], fill: float | int | bool | Value = 0) -> Value:
+    """``x`` with that many elements of ``fill`` between neighbours of each dimension."""
+    if not any(interior):
+        return x
+    number = fill if isinstance(fill, Value) else b.constant(np.array(fill, x.type.dtype.numpy))
+    made: Value = b.dilate(x, np.array([i + 1 for i in interior], np.int32), number)
+    return made
