@@ -1,0 +1,83 @@
+"""Clamps said with MINIMUM and MAXIMUM become the activations that clamp.
+
+    %1 = MAXIMUM(%x, 0)
+    %2 = MINIMUM(%1, 6)
+⇒
+    %2 = RELU6(%x)
+
+[0, ∞) is RELU, [0, 6] RELU6, [-1, 1] RELU_N1_TO_1 and [0, 1] RELU_0_TO_1; the order of the two does not matter, and a
+clamp of a clamp is the narrower one. Float32 only. Legal for every number; for NaN the kernels of MAXIMUM and RELU keep
+no promise, and the official converter makes the same exchange.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import NamedTuple
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Op, Value
+from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.match import constant_operand, is_float, keeps_shape, scalar
+
+
+class Clamp(NamedTuple):
+    """``min(max(x, low), high)`` with low <= high."""
+
+    x: Value
+    low: float
+    high: float
+
+
+ACTIVATIONS: dict[tuple[float, float], str] = {
+    (0.0, inf): "RELU",
+    (0.0, 6.0): "RELU6",
+    (-1.0, 1.0): "RELU_N1_TO_1",
+    (0.0, 1.0): "RELU_0_TO_1",
+}
+_RANGES = {name: bounds for bounds, name in ACTIVATIONS.items()}
+
+
+def clamp_of(value: Value) -> Clamp | None:
+    """The value as a clamp of what the operation before takes, None where it is none."""
+    op = value.op
+    if op is None or not is_float(value):
+        return None
+    if op.name in _RANGES:
+        return Clamp(op["x"], *_RANGES[op.name])
+    if op.name not in ("MINIMUM", "MAXIMUM"):
+        return None
+    found = constant_operand(op)
+    bound = None if found is None else scalar(found.constant)
+    if found is None or bound is None or bound != bound or not keeps_shape(op, found.variable):
+        return None
+    limit = float(bound)
+    return Clamp(found.variable, -inf, limit) if op.name == "MINIMUM" else Clamp(found.variable, limit, inf)
+
+
+def name_clamp(op: Op, b: Builder) -> Outcome:
+    """A clamp, perhaps of a clamp, that has a name."""
+    outer = clamp_of(op.result)
+    if outer is None:
+        return None
+    for clamp in (_joined(outer), outer):
+        name = ACTIVATIONS.get((clamp.low, clamp.high))
+        if name is not None:
+            return None if name == op.name and clamp.x is op.operands[0] else _emitted(b, name, clamp.x)
+    return Declined(f"no activation clamps to [{outer.low:g}, {outer.high:g}]")
+
+
+def _joined(outer: Clamp) -> Clamp:
+    """With the clamp before it."""
+    inner = clamp_of(outer.x) or Clamp(outer.x, -inf, inf)
+    low, high = (min(max(bound, outer.low), outer.high) for bound in (inner.low, inner.high))
+    return Clamp(inner.x, low, high)
+
+
+def _emitted(b: Builder, name: str, x: Value) -> Value:
+    made: Value = getattr(b, name.lower())(x)
+    return made
+
+
+CLAMPS = Pass("clamps", ("MINIMUM", "MAXIMUM", *_RANGES), name_clamp)
+PASSES = (CLAMPS,)
