@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,21 +33,21 @@ def block(entries: Sequence[tuple[bytes, bytes]], restart_interval: int = 16) ->
         if i % restart_interval == 0:
             restarts.append(len(out))
         else:
-            shared = next((n for n, (a, b) in enumerate(zip(last, key)) if a != b), min(len(last), len(key)))
+            shared = len(os.path.commonprefix([last, key]))
         out += varint(shared) + varint(len(key) - shared) + varint(len(value)) + key[shared:] + value
         last = key
     restarts = restarts or [0]
     return bytes(out) + b"".join(r.to_bytes(4, "little") for r in [*restarts, len(restarts)])
 
 
-def table(entries: Mapping[bytes, bytes], block_entries: int = 7, compress=None) -> bytes:
-    """A whole table. compress: None, or the function that makes Snappy blocks."""
+def table(entries: Mapping[bytes, bytes], block_entries: int = 7, compress=None, kind: int = 1) -> bytes:
+    """A whole table. compress: None, or what makes the stored form of a block; kind: the name of that form."""
     out = bytearray()
 
     def add(content: bytes) -> bytes:
         stored = compress(content) if compress else content
         handle = varint(len(out)) + varint(len(stored))
-        trailed = stored + (b"\x01" if compress else b"\x00")
+        trailed = stored + bytes([kind if compress else 0])
         out.extend(trailed + mask(crc32c(trailed)).to_bytes(4, "little"))
         return handle
 

@@ -101,7 +101,7 @@ class Checkpoint:
     def __contains__(self, key: str) -> bool:
         return key != "" and key.encode() in self._table
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """The names of all tensors (of whole ones, not of the slices they are stored in), sorted."""
         names = (_text(key) for key in self._table if key and not key.startswith(b"\0"))
         return sorted(name for name in names if name is not None)
@@ -109,7 +109,7 @@ class Checkpoint:
     def entry(self, key: str) -> TensorEntry:
         """What the index says of a tensor. UsageError: no such key; FormatError: it makes no sense."""
         if key not in self:
-            raise UsageError(f"the checkpoint {self.prefix} holds no tensor {key!r}{_some(self.keys())}")
+            raise UsageError(f"the checkpoint {self.prefix} holds no tensor {key!r}{_some(self.names())}")
         return self._entry(key.encode(), key)
 
     def tensor(self, key: str, *, verify: bool = True) -> Array:

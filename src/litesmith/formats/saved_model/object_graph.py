@@ -61,12 +61,14 @@ def _paired_nodes(saved: SavedObjectGraph, stored: TrackableObjectGraph) -> Iter
     if not saved.nodes or not stored.nodes:
         return
     pending, seen = [(0, 0)], {0}
+    children: dict[int, dict[str, int]] = {}
     while pending:
         saved_id, stored_id = pending.pop()
         yield saved_id, stored_id
-        stored_children = {child.local_name: child.node_id for child in stored.nodes[stored_id].children}
+        if stored_id not in children:
+            children[stored_id] = {child.local_name: child.node_id for child in stored.nodes[stored_id].children}
         for child in saved.nodes[saved_id].children:
-            other = stored_children.get(child.local_name, -1)
+            other = children[stored_id].get(child.local_name, -1)
             if child.node_id in seen or not 0 <= other < len(stored.nodes):
                 continue
             checked_node(saved, child.node_id)

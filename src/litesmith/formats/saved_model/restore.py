@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from litesmith.errors import FormatError
 from litesmith.formats.saved_model.graph_def import split_input
 from litesmith.formats.saved_model.slices import Slice, parse_shape_and_slice
-from litesmith.formats.saved_model.tensor_proto import to_array
+from litesmith.formats.saved_model.tensor_proto import static_shape
 
 if TYPE_CHECKING:
     from litesmith.formats.saved_model.protos import FunctionDef, NodeDef
@@ -128,15 +128,18 @@ def _stored_tensor(scope: _Scope, text: str) -> Stored | None:
     if name not in scope.reads:
         scope.reads[name] = (_constant_strings(scope, node.input[1]), _constant_strings(scope, node.input[2]))
     keys, specs = scope.reads[name]
-    if number >= len(keys) or number >= len(specs):
+    if not 0 <= number < min(len(keys), len(specs)):
         return None
     parsed = parse_shape_and_slice(specs[number])
     return Stored(keys[number], parsed[1] if parsed else None)
 
 
 def _constant_strings(scope: _Scope, text: str) -> list[str]:
+    """The values of a vector of strings, which must all be listed in its message."""
     node = scope.nodes.get(_origin(scope, text)[0])
     if node is None or node.op != "Const" or "value" not in node.attr:
         return []
-    values = to_array(node.attr["value"].tensor).reshape(-1).tolist()
-    return [value.decode("utf-8", "surrogateescape") for value in values if isinstance(value, bytes)]
+    tensor = node.attr["value"].tensor
+    if static_shape(tensor.tensor_shape) != (len(tensor.string_val),):
+        raise FormatError(f"the operand {text!r} of RestoreV2 is not a vector of strings")
+    return [value.decode("utf-8", "surrogateescape") for value in tensor.string_val]

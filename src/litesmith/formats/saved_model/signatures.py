@@ -12,7 +12,7 @@ from litesmith.formats.saved_model.dtypes import DType, dtype_of
 from litesmith.formats.saved_model.tensor_proto import tensor_shape, to_array
 
 if TYPE_CHECKING:
-    from litesmith.formats.saved_model.protos import SignatureDef, TensorInfo
+    from litesmith.formats.saved_model.protos import SignatureDef, TensorInfo, TensorProto
 
 Shape = tuple[int | None, ...] | None
 
@@ -50,7 +50,11 @@ class Signature:
     inputs: Mapping[str, SignatureTensor]
     outputs: Mapping[str, SignatureTensor]
     method_name: str = ""
-    defaults: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    defaults: Mapping[str, TensorProto] = field(default_factory=dict, repr=False)
+
+    def default(self, name: str) -> np.ndarray[Any, Any] | None:
+        """The value an input takes when the caller gives none; None when it has to be given."""
+        return to_array(self.defaults[name]) if name in self.defaults else None
 
 
 def read_signature(key: str, proto: SignatureDef) -> Signature:
@@ -59,7 +63,7 @@ def read_signature(key: str, proto: SignatureDef) -> Signature:
         {name: _tensor(name, proto.inputs[name]) for name in sorted(proto.inputs)},
         {name: _tensor(name, proto.outputs[name]) for name in sorted(proto.outputs)},
         proto.method_name,
-        {name: to_array(proto.defaults[name]) for name in sorted(proto.defaults)},
+        dict(proto.defaults),
     )
 
 

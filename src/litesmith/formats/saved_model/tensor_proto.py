@@ -18,7 +18,9 @@ Array = np.ndarray[Any, Any]
 
 MAX_RANK = 64  # NumPy's limit
 MAX_ELEMENTS = 2**62
-MAX_EXPANDED_BYTES = 2**31  # of a tensor whose message holds fewer values than its shape asks for
+# Of a tensor whose message holds fewer values than its shape asks for: one value takes no memory to repeat.
+MAX_REPEATED_BYTES = 2**31
+MAX_EXPANDED_BYTES = 2**28
 
 
 def tensor_shape(proto: TensorShapeProto) -> tuple[int | None, ...] | None:
@@ -95,7 +97,8 @@ def _expand(values: Array, shape: tuple[int, ...]) -> Array:
     count = _check_count(len(values), shape)
     if len(values) == count:
         return values.reshape(shape)
-    if count * values.dtype.itemsize > MAX_EXPANDED_BYTES:
+    limit = MAX_EXPANDED_BYTES if len(values) > 1 else MAX_REPEATED_BYTES
+    if count * values.dtype.itemsize > limit:
         raise FormatError(f"{len(values)} values for a {values.dtype} tensor of shape {shape}")
     if len(values) <= 1:
         fill = values[0] if len(values) else np.zeros((), values.dtype)
@@ -105,7 +108,7 @@ def _expand(values: Array, shape: tuple[int, ...]) -> Array:
 
 def _strings(values: Sequence[bytes], shape: tuple[int, ...]) -> Array:
     count = _check_count(len(values), shape)
-    if count * 8 > MAX_EXPANDED_BYTES:
+    if len(values) < count and count * 8 > MAX_EXPANDED_BYTES:
         raise FormatError(f"{len(values)} strings for a tensor of shape {shape}")
     array = np.empty(count, np.object_)  # np.full would drop a trailing zero byte of the string
     array[:] = [*values, *[values[-1] if values else b""] * (count - len(values))]
