@@ -65,6 +65,7 @@ class FormatError(LitesmithError):
     """A file is missing, truncated, corrupt or not what it claims to be."""
 
     def __init__(self, message: str, *, path: str = "", fix: str = "") -> None:
+        self.message = message
         self.path = path
         self.fix = fix
         where = f"{path}: " if path else ""

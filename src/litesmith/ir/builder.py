@@ -100,7 +100,7 @@ class Builder:
         folded = fold(op, types)
         if folded is not None:
             return folded
-        known = _known_elements(op)
+        known = known_elements(op)
         constants = [_known_constant(k, t) for k, t in zip(known, types, strict=False)]
         if constants and all(c is not None for c in constants):
             return tuple(c for c in constants if c is not None)
@@ -143,7 +143,7 @@ def _default_dtype(data: Any) -> DType:
     return DType.of(array.dtype)
 
 
-def _known_elements(op: Op) -> Sequence[Array | None]:
+def known_elements(op: Op) -> Sequence[Array | None]:
     """What the declaration's symbolic evaluation knows of each result; empty where nothing is known."""
     known = op.defn.symbolic(op) if op.defn.symbolic is not None else None
     if known is None:

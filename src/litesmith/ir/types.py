@@ -36,7 +36,7 @@ class Quantization:
 
     scale: [1] or [channels] float32; zero_point: the same shape, int64; axis: the channel dimension when per-channel.
     ``minimum`` and ``maximum`` are the recorded range, empty when none is. ``details`` is a quantization the schema
-    says in another way: `Blockwise`, or the opaque bytes of a custom one; ``scale`` and ``zero_point`` may be empty then.
+    says in another way: `Blockwise`, or the bytes of a custom one; ``scale`` and ``zero_point`` may be empty then.
     """
 
     scale: np.ndarray[Any, Any]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from litesmith.errors import FormatError
+from litesmith.formats.tflite.decoder import Table
 from litesmith.formats.tflite.encoder import REF, Encoder, Field
 from litesmith.ir import Attr, DType, Graph, OpDef
 
@@ -86,3 +88,60 @@ def _stored(attr: Attr, value: Any, graph_index: GraphIndex) -> int | float | No
     if attr.kind.startswith("enum"):
         return int(value.value) if isinstance(value, DType) else attr.names.index(value)
     return bool(value) if attr.kind == "bool" else int(value)
+
+
+def read_options(table: Table | None, defn: OpDef, graphs: Sequence[Graph]) -> dict[str, Any]:
+    """The attributes an options table holds. Raises FormatError for what the declaration does not know.
+
+    An operation without its table has all fields zero in the runtime, whatever their defaults.
+    """
+    declared = slots(defn)
+    if table is not None:
+        unknown = next((slot for slot in table.slots if slot not in declared), None)
+        if unknown is not None:
+            reason = f"field {unknown} of the options of {defn.name} is not known"
+            raise FormatError(reason, fix="upgrade litesmith")
+    known = ((slot, name, attr) for slot, (name, attr) in declared.items() if attr.kind != "none")
+    return {name: _read_field(table, slot, name, attr, graphs) for slot, name, attr in known}
+
+
+def _read_field(table: Table | None, slot: int, name: str, attr: Attr, graphs: Sequence[Graph]) -> Any:
+    kind = attr.kind
+    if kind == "subgraph":
+        index = None if table is None or table.place(slot) is None else table.scalar(slot, SCALARS[kind])
+        return None if index is None else _graph(index, graphs)
+    if kind in SCALARS:
+        number = 0 if table is None else table.scalar(slot, SCALARS[kind], None)
+        return attr.default if number is None else _read_scalar(attr, name, number)
+    if table is None:
+        return {"string": "", "bytes": b""}.get(kind, ())
+    if kind == "string":
+        return table.text(slot)
+    if kind == "bytes":
+        return table.octets(slot)
+    elements = table.array(slot, VECTORS[kind]).tolist()
+    return tuple(_graph(index, graphs) for index in elements) if kind == "subgraphs" else tuple(elements)
+
+
+def _read_scalar(attr: Attr, name: str, number: Any) -> Any:
+    if attr.kind == "enum_type":
+        return element_type(number)
+    if not attr.names:
+        return number
+    if not 0 <= number < len(attr.names):
+        raise FormatError(f"attribute {name!r} has the unknown value {number}", fix="upgrade litesmith")
+    return attr.names[number]
+
+
+def element_type(number: int) -> DType:
+    """The element type with this number. Raises FormatError when there is none."""
+    try:
+        return DType(number)
+    except ValueError:
+        raise FormatError(f"there is no element type {number}", fix="upgrade litesmith") from None
+
+
+def _graph(index: int, graphs: Sequence[Graph]) -> Graph:
+    if not 0 <= index < len(graphs):
+        raise FormatError(f"an operation calls subgraph {index} of {len(graphs)}")
+    return graphs[index]

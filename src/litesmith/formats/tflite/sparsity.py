@@ -67,7 +67,7 @@ class Sparsity:
 
     def _places(self) -> Array:
         """The flat place in the dense tensor of each stored element. Raises FormatError for inconsistent parameters."""
-        self._check()
+        self.check()
         rank = len(self.shape)
         block_sizes = {b: self._block_size(i) for i, b in enumerate(self.blocks)}
         strides = np.cumprod([1, *self.shape[:0:-1]], dtype=np.int64)[::-1]
@@ -82,7 +82,8 @@ class Sparsity:
             places = places[parents] + indices * step
         return places
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises FormatError for parameters that contradict each other or the shape."""
         rank = len(self.shape)
         if sorted(self.order) != list(range(rank + len(self.blocks))) or len(self.levels) != len(self.order):
             raise FormatError("sparsity parameters do not cover the dimensions of their tensor")

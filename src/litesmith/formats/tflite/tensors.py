@@ -127,7 +127,7 @@ def _write_sparsity(encoder: Encoder, sparsity: Sparsity) -> int:
     return encoder.table([*fields, (2, REF, encoder.references(levels))])
 
 
-SPARSE_VECTORS = {1: np.dtype("<i4"), 2: np.dtype("<u2"), 3: np.dtype("u1")}
+SPARSE_VECTORS: dict[int, np.dtype[Any]] = {1: np.dtype("<i4"), 2: np.dtype("<u2"), 3: np.dtype("u1")}
 """Members of the union of index vectors, with the dtype of their elements."""
 
 

@@ -1,0 +1,260 @@
+"""Reads a `.tflite` file into a program.
+
+Everything is read by the operators' declarations. What the IR cannot hold is refused, never dropped, but for what the
+runtime ignores: ``mutating_variable_inputs`` and the links into debug metadata.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from litesmith._util.mapping import map_file
+from litesmith.errors import FormatError
+from litesmith.formats.tflite.decoder import FlatBuffer, Table
+from litesmith.formats.tflite.infer import Inference
+from litesmith.formats.tflite.options import CUSTOM, CUSTOM_CODE, CUSTOM_OPTIONS, read_options
+from litesmith.formats.tflite.tensor_reader import BufferReader, TensorReader
+from litesmith.formats.tflite.tensors import INTERMEDIATES
+from litesmith.formats.tflite.writer import FILE_IDENTIFIER, SCHEMA_VERSION
+from litesmith.ir import Graph, Op, OpDef, OpSet, Origin, Program, Signature, Value
+from litesmith.ops import OPS
+
+
+def read_model(source: bytes | bytearray | memoryview | str | os.PathLike[str], *, opset: OpSet = OPS) -> Program:
+    """The program of a `.tflite` file, given as its bytes or its path. Constants are views of the bytes or the file.
+
+    Raises FormatError for a file that is missing, damaged or holds what the program could not.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _Model(np.frombuffer(source, np.uint8), opset).program()
+    path = os.fspath(source)
+    try:
+        return _Model(map_file(path), opset).program()
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
+    except FormatError as error:
+        raise FormatError(error.message, path=path, fix=error.fix) from None
+
+
+@dataclass
+class _Operator:
+    """An operator as it stands in the file: tensors by number, absent ones -1."""
+
+    defn: OpDef
+    operands: list[int]
+    results: list[int]
+    attrs: dict[str, Any]
+    intermediates: list[int] = field(default_factory=list)
+
+
+class _Model:
+    """A file while it is read."""
+
+    def __init__(self, data: np.ndarray[Any, Any], opset: OpSet) -> None:
+        self.buffer = FlatBuffer(data)
+        self.root = self.buffer.root(FILE_IDENTIFIER)
+        self.root.require_known(10)
+        version = self.root.scalar(0, "I")
+        if version != SCHEMA_VERSION:
+            raise FormatError(f"the file has schema version {version}, expected {SCHEMA_VERSION}")
+        self.codes = [_operator_code(table, opset) for table in self.root.tables(1, "OperatorCode")]
+        self.buffers = BufferReader(self.buffer, self.root.tables(4, "Buffer"))
+        self.subgraphs = self.root.tables(2, "SubGraph")
+        if not self.subgraphs:
+            raise FormatError("the file has no subgraph")
+        self.graphs = [Graph(table.text(4)) for table in self.subgraphs]
+        self.inference = Inference()
+
+    def program(self) -> Program:
+        """The whole program."""
+        operators = [self._operators(table) for table in self.subgraphs]
+        tensors = [TensorReader(t, self.buffers, self.inference) for t in self.subgraphs]
+        for number in _callees_first(operators, self.graphs):
+            _GraphReader(self, number, tensors[number]).read(operators[number])
+        signatures = [self._signature(t, tensors) for t in self.root.tables(7, "SignatureDef")]
+        metadata = self._metadata()
+        if self.root.tables(8, "ExternalBufferGroup") or self.root.tables(9, "ExternalBuffer"):
+            raise FormatError("the weights lie in other files, which is not supported")
+        return Program(self._entries(operators, signatures), signatures, metadata, self.root.text(3))
+
+    def _operators(self, subgraph: Table) -> list[_Operator]:
+        subgraph.require_known(6)
+        return [self._operator(table) for table in subgraph.tables(3, "Operator")]
+
+    def _operator(self, table: Table) -> _Operator:
+        table.require_known(14)
+        index = table.scalar(0, "I")
+        if index >= len(self.codes):
+            raise FormatError(f"an operator has code {index} of {len(self.codes)}")
+        defn, custom_code = self.codes[index]
+        operands, results = table.array(1, "<i4").tolist(), table.array(2, "<i4").tolist()
+        attrs = {**defn.defaults, **read_options(_options_table(table, defn), defn, self.graphs)}
+        if defn.code == CUSTOM:
+            attrs |= {CUSTOM_CODE: custom_code, CUSTOM_OPTIONS: self._custom_options(table)}
+        elif table.span(5)[1]:
+            raise FormatError(f"{defn.name} has custom options, which only CUSTOM has")
+        intermediates = table.array(8, "<i4").tolist()
+        if intermediates and INTERMEDIATES not in attrs:
+            raise FormatError(f"{defn.name} has intermediate tensors, which its declaration does not know")
+        return _Operator(defn, operands, results, attrs, intermediates)
+
+    def _custom_options(self, table: Table) -> bytes:
+        if table.scalar(6, "b"):
+            raise FormatError("custom options in a format that is not FlexBuffers")
+        start, size = table.scalar(9, "Q"), table.scalar(10, "Q")
+        if start <= 1:
+            return table.octets(5)
+        return self.buffers.bytes_at(start, size)
+
+    def _signature(self, table: Table, tensors: Sequence[TensorReader]) -> Signature:
+        table.require_known(5)
+        index, key = table.scalar(4, "I"), table.text(2)
+        if index >= len(self.graphs):
+            raise FormatError(f"signature {key!r} is of subgraph {index} of {len(self.graphs)}")
+        inputs, outputs = tensors[index].inputs, tensors[index].outputs
+        return Signature(key, self.graphs[index], _places(table, 0, inputs, key), _places(table, 1, outputs, key))
+
+    def _metadata(self) -> dict[str, bytes]:
+        entries: dict[str, bytes] = {}
+        numbers = {0}
+        for table in self.root.tables(6, "Metadata"):
+            table.require_known(2)
+            name, number = table.text(0), table.scalar(1, "I")
+            if name in entries:
+                raise FormatError(f"there are two metadata entries {name!r}")
+            entries[name] = self.buffers.contents(number)
+            numbers.add(number)
+        if not numbers.issuperset(self.root.array(5, "<i4").tolist()):
+            raise FormatError("metadata_buffer lists a buffer that no metadata entry names")
+        return entries
+
+    def _entries(self, operators: Sequence[Sequence[_Operator]], signatures: Sequence[Signature]) -> list[Graph]:
+        """Graphs that are entry points: the first, those with a signature and those nothing calls."""
+        called = {id(g) for ops in operators for op in ops for g in _called(op)}
+        entered = {id(self.graphs[0]), *(id(s.graph) for s in signatures)}
+        return [g for g in self.graphs if id(g) in entered or id(g) not in called]
+
+
+class _GraphReader:
+    """Makes the values and operations of one subgraph."""
+
+    def __init__(self, model: _Model, number: int, tensors: TensorReader) -> None:
+        self.graph = model.graphs[number]
+        self.tensors = tensors
+        self.inference = model.inference
+        self.values: dict[int, Value] = {}
+
+    def read(self, operators: Iterable[_Operator]) -> None:
+        """Fills the graph. Raises FormatError where tensors are used before they are made, or made twice."""
+        for number in self.tensors.inputs:
+            type_ = self.inference.named(self.tensors.type(number))
+            self._define(number, self.graph.add_input(type_, self.tensors.name(number)))
+            self.values[number].is_variable = self.tensors.is_variable(number)
+        for operator in operators:
+            self._op(operator)
+        self.graph.outputs = [self._operand(number, "the graph") for number in self.tensors.outputs]
+
+    def _define(self, number: int, value: Value) -> None:
+        if number in self.values or self.tensors.has_data(number):
+            raise FormatError(f"tensor {number} ({self.tensors.name(number)!r}) has more than one source")
+        self.values[number] = value
+
+    def _operand(self, number: int, user: str) -> Value:
+        value = self.values.get(number)
+        if value is None:
+            value = self.values[number] = self.tensors.source(number, user)
+        return value
+
+    def _op(self, operator: _Operator) -> None:
+        defn = operator.defn
+        _require_arity(operator)
+        operands = [None if n == -1 else self._operand(n, defn.name) for n in operator.operands]
+        attrs = operator.attrs
+        if operator.intermediates:
+            types = (None if n == -1 else self.tensors.type(n) for n in operator.intermediates)
+            attrs[INTERMEDIATES] = tuple(None if t is None else self.inference.named(t) for t in types)
+        declared = [self.tensors.type(n) for n in operator.results]
+        for name, attr in defn.attrs.items():
+            if attr.slot == -1 and attr.kind == "enum_type" and declared:
+                attrs[name] = declared[0].dtype
+        names = [self.tensors.name(n) for n in operator.results]
+        op = Op(defn, operands, attrs, (Origin(defn.name, names[0] if names else ""),))
+        for index, (number, name) in enumerate(zip(operator.results, names, strict=True)):
+            value = Value(declared[index], name)
+            value.op, value.index = op, index
+            op.results.append(value)
+            self._define(number, value)
+        self.inference.complete(op)
+        self.graph.insert(op)
+
+
+def _operator_code(table: Table, opset: OpSet) -> tuple[OpDef, str]:
+    table.require_known(4)
+    code = max(table.scalar(0, "b"), table.scalar(3, "i"))
+    defn = opset.by_code(code)
+    if defn is None:
+        custom = f" ({table.text(1)!r})" if code == CUSTOM else ""
+        raise FormatError(f"the file has operator number {code}{custom}, which is not known", fix="upgrade litesmith")
+    return defn, table.text(1)
+
+
+def _options_table(table: Table, defn: OpDef) -> Table | None:
+    """The options of an operator; those of another type or in the other union are refused."""
+    slot = 11 if defn.options2 else 3
+    present = {s: table.scalar(s, "B") for s in (3, 11)}
+    number = present.pop(slot)
+    if any(present.values()) or (number and (defn.options is None or number != defn.options[1])):
+        raise FormatError(f"{defn.name} has options of another operator")
+    return table.table(slot + 1, f"{defn.name} options") if number else None
+
+
+def _require_arity(operator: _Operator) -> None:
+    defn, operands = operator.defn, operator.operands
+    if len(operands) > len(defn.inputs) and not defn.is_variadic:
+        raise FormatError(f"{defn.name} has {len(operands)} operands, takes {len(defn.inputs)}")
+    for index, declared in enumerate(defn.inputs):
+        absent = index >= len(operands) or operands[index] == -1
+        if absent and not declared.optional and not declared.variadic:
+            raise FormatError(f"{defn.name} lacks operand {declared.name!r}")
+    if not defn.has_variadic_results and len(operator.results) != len(defn.results):
+        raise FormatError(f"{defn.name} has {len(operator.results)} results, makes {len(defn.results)}")
+
+
+def _called(operator: _Operator) -> list[Graph]:
+    return Op(operator.defn, [], operator.attrs).subgraphs
+
+
+def _callees_first(operators: Sequence[Sequence[_Operator]], graphs: Sequence[Graph]) -> list[int]:
+    """Numbers of all graphs, each after those it calls (but for recursion), so that results can be inferred."""
+    numbers = {id(g): i for i, g in enumerate(graphs)}
+    calls = [[numbers[id(g)] for op in ops for g in _called(op)] for ops in operators]
+    order: list[int] = []
+    entered: set[int] = set()
+    for start in range(len(graphs)):
+        stack = [(start, False)]
+        while stack:
+            number, left = stack.pop()
+            if left:
+                order.append(number)
+            elif number not in entered:
+                entered.add(number)
+                stack += [(number, True), *((callee, False) for callee in calls[number])]
+    return order
+
+
+def _places(table: Table, slot: int, numbers: Sequence[int], key: str) -> dict[str, int]:
+    """Names of a signature's inputs or outputs and their positions among the graph's."""
+    positions = {n: i for i, n in reversed(list(enumerate(numbers)))}
+    places: dict[str, int] = {}
+    for entry in table.tables(slot, "TensorMap"):
+        entry.require_known(2)
+        name, number = entry.text(0), entry.scalar(1, "I")
+        if name in places or number not in positions:
+            raise FormatError(f"signature {key!r} names {name!r} twice or a tensor that is no input or output")
+        places[name] = positions[number]
+    return places
