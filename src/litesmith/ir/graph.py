@@ -175,6 +175,13 @@ class Op:
         return self._operands
 
     @property
+    def slots(self) -> list[Value | None]:
+        """Operand slots as a file has them: absent ones at the end only where the kernel counts them."""
+        present = max((index + 1 for index, value in enumerate(self._operands) if value is not None), default=0)
+        count = len(self.defn.inputs) if self.defn.all_slots else present
+        return [*self._operands, *[None] * count][: max(count, present)]
+
+    @property
     def inputs(self) -> list[Value]:
         """The operands that are present."""
         return [v for v in self._operands if v is not None]

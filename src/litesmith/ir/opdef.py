@@ -68,6 +68,7 @@ class Attr:
     - ``int32s``, ``uint32s``, ``int64s``, ``floats``, ``bools``: a vector, as a tuple of numbers;
     - ``subgraph``: a `Graph` (None where the field is absent), stored as its index in 4 bytes;
       ``subgraphs``: a tuple of them, a vector of int32;
+    - ``types``: a tuple of `TensorType` or None, no field of the table (tensors the operator lists besides);
     - ``none``: an unused slot, no attribute of the operation.
 
     An empty vector or string is not written. No options table of the schema nests another, so no kind does.
@@ -131,6 +132,8 @@ class OpDef:
     options: tuple[str, int] | None = None
     options2: bool = False
     derived: Mapping[str, Callable[[Op], Any]] = field(default_factory=dict)
+    all_slots: bool = False
+    """Whether the kernel counts absent operands at the end too, so that a file has to have a slot for them."""
     traits: Trait = Trait.NONE
     infer: Infer | None = None
     evaluate: Evaluate | None = None

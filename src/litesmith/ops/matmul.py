@@ -82,8 +82,6 @@ def _fully_connected_version(op: Op) -> int:
         needed.append(12)
     if op["weights"].const is not None and op["weights"].const.sparsity is not None:
         needed.append(8)
-    if op.get("bias") is None:
-        needed.append(6)
     if op.attrs["keep_num_dims"]:
         needed.append(5)
     if op.attrs["weights_format"] != "DEFAULT":
@@ -131,6 +129,7 @@ FULLY_CONNECTED = OpDef(
         "quant_spec": Attr("bytes", b""),
     },
     options=("FullyConnectedOptions", 8),
+    all_slots=True,  # with a slot for the absent bias, version 1 will do; without one it takes version 6
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer_fully_connected,
     evaluate=_fully_connected,

@@ -1,7 +1,7 @@
 """Recurrent layers as single operators.
 
-Their state operands are variable tensors: constants of zeros in the IR, which the interpreter makes zero when it
-allocates and keeps between invocations. Gates come in the order input, forget, cell, output; gate weights are
+Their state operands are variable tensors (`Value.variable`), which the interpreter makes zero when it allocates and
+keeps between invocations. Gates come in the order input, forget, cell, output; gate weights are
 [units, features], so that a gate is ``weights @ x + recurrent @ h + bias``.
 """
 
@@ -13,7 +13,7 @@ from litesmith.errors import UnsupportedError
 from litesmith.ir.dims import Dim
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
-from litesmith.ir.opdef import DTypes, OpDef, Operand, QuantRule, Trait, VersionRule
+from litesmith.ir.opdef import Attr, DTypes, OpDef, Operand, QuantRule, Trait, VersionRule
 from litesmith.ir.types import TensorType
 from litesmith.ops.common import ACTIVATION, FLOAT, boolean, dtypes, enum8, int32, operands, real
 
@@ -66,6 +66,9 @@ BIDIRECTIONAL_LSTM_OPERANDS = (
     *_gated("fw_aux_input_to_{}_weights", WEIGHTS, GATES),
     *_gated("bw_aux_input_to_{}_weights", WEIGHTS, GATES),
 )
+
+INTERMEDIATES = Attr("types", (), slot=-1)
+"""Types of the intermediate tensors of the integer kernels, with the scales of the gates; None for an absent one."""
 
 # -- inference and versions -------------------------------------------------------------------------------------------
 
@@ -148,8 +151,10 @@ LSTM = OpDef(
         "proj_clip": real(),
         "kernel_type": enum8("FULL", "BASIC"),
         "asymmetric_quantize_inputs": boolean(),
+        "intermediates": INTERMEDIATES,
     },
     options=("LSTMOptions", 14),
+    all_slots=True,
     traits=OWN_STATE,
     infer=_infer_lstm,
     version=_lstm_version,
@@ -177,8 +182,10 @@ UNIDIRECTIONAL_SEQUENCE_LSTM = OpDef(
         "time_major": boolean(),
         "asymmetric_quantize_inputs": boolean(),
         "diagonal_recurrent_tensors": boolean(),
+        "intermediates": INTERMEDIATES,
     },
     options=("UnidirectionalSequenceLSTMOptions", 71),
+    all_slots=True,
     traits=OWN_STATE,
     infer=lambda op: _features_replaced(op, 3, _lstm_units(op)),
     version=_sequence_lstm_version,
@@ -202,6 +209,7 @@ BIDIRECTIONAL_SEQUENCE_LSTM = OpDef(
         "asymmetric_quantize_inputs": boolean(),
     },
     options=("BidirectionalSequenceLSTMOptions", 69),
+    all_slots=True,
     traits=OWN_STATE,
     infer=lambda op: _merged(op, _lstm_units(op, "fw_"), _lstm_units(op, "bw_")),
     version=_hybrid("fw_input_to_forget_weights", 1, 3),
@@ -264,6 +272,7 @@ BIDIRECTIONAL_SEQUENCE_RNN = OpDef(
         "asymmetric_quantize_inputs": boolean(),
     },
     options=("BidirectionalSequenceRNNOptions", 70),
+    all_slots=True,
     traits=OWN_STATE,
     infer=lambda op: _merged(op, op["fw_weights"].dims[0], op["bw_weights"].dims[0]),
     version=_hybrid("fw_weights"),

@@ -158,7 +158,7 @@ class _Tables:
     def _operator(self, op: Op, tensors: GraphTensors) -> int:
         encoder, defn = self._encoder, op.defn
         key = (defn.code, op.attrs[CUSTOM_CODE] if defn.code == CUSTOM else "", defn.version_of(op))
-        operands = [-1 if v is None else tensors.index[id(v)] for v in op.operands]
+        operands = [-1 if v is None else tensors.index[id(v)] for v in op.slots]
         fields: list[Field] = [
             (0, "I", self._codes.setdefault(key, len(self._codes))),
             (1, REF, encoder.scalars(operands, "<i4")),
