@@ -1,0 +1,66 @@
+"""Matrix products with constant weights are FULLY_CONNECTED, without reshapes around them.
+
+    %1 = BATCH_MATMUL(%x, w)                      %x: [n, t, 8], w: [8, 4]
+⇒
+    %1 = FULLY_CONNECTED(%x, transpose(w)) {keep_num_dims=True}
+
+    %1 = RESHAPE(%x, [-1, 8])                     %x: [n, t, 8]
+    %2 = FULLY_CONNECTED(%1, w)
+    %3 = RESHAPE(%2, [n, t, 4])
+⇒
+    %3 = FULLY_CONNECTED(%x, w) {keep_num_dims=True}
+
+Legal because FULLY_CONNECTED multiplies each row of features by the transposed weights. Weights with a batch dimension
+(of size 1) give the same; larger ones are declined. The transpose is folded into the constant, lazily.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Op, Value
+from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.match import is_float, linear, rebuilt, reshaped, sole_producer, with_operands
+
+
+def use_fully_connected(op: Op, b: Builder) -> Outcome:
+    """BATCH_MATMUL by a constant matrix."""
+    x, weights = op["x"], op["y"]
+    if not weights.is_const or x.is_const or not is_float(x, weights):
+        return None
+    shape = weights.type.static_shape
+    if any(d != 1 for d in shape[:-2]):
+        return Declined("the constant is more than one matrix")
+    if weights.rank > x.rank:
+        return Declined("the constant has more dimensions than the operand")
+    if op.attrs["adj_x"]:
+        return Declined("the operand is transposed")
+    matrix = reshaped(b, weights, shape[-2:])
+    if not op.attrs["adj_y"]:
+        matrix = b.transpose(matrix, np.array([1, 0], np.int32))
+    made: Value = b.fully_connected(x, matrix, keep_num_dims=x.rank > 2)
+    return made
+
+
+def drop_reshapes(op: Op, b: Builder) -> Outcome:
+    """A RESHAPE of the rows of a FULLY_CONNECTED back to what they were before another one."""
+    target = linear(sole_producer(op["x"], "FULLY_CONNECTED"))
+    if target is None:
+        return None
+    before = target.op["x"].op
+    x = before["x"] if before is not None and before.name == "RESHAPE" else target.op["x"]
+    if x.type.shape is None or x.rank < 2 or x.dims[-1] != target.weights.dims[1]:
+        return None
+    if op.result.dims != (*x.dims[:-1], target.channels):
+        return Declined("the dimensions before the features change")
+    return rebuilt(b, target.op, with_operands(target.op, x=x), keep_num_dims=x.rank > 2)
+
+
+BATCH_MATMUL_TO_FULLY_CONNECTED = Pass(
+    "batch-matmul-to-fully-connected", ("BATCH_MATMUL",), use_fully_connected, after=("matmul-transpose",)
+)
+FULLY_CONNECTED_RESHAPES = Pass(
+    "fully-connected-reshapes", ("RESHAPE",), drop_reshapes, after=("batch-matmul-to-fully-connected",)
+)
+PASSES = (BATCH_MATMUL_TO_FULLY_CONNECTED, FULLY_CONNECTED_RESHAPES)
