@@ -174,6 +174,8 @@ EXCHANGED = (
 
 @pytest.mark.parametrize("type", EXCHANGED)
 def test_every_exchanged_type_goes_in_and_out(type: str) -> None:
+    if not hasattr(TYPES, type):
+        pytest.skip(f"this runtime is older than {type}")
     runner = Runner(model(identity([-1, 3], getattr(TYPES, type))))
     (tensor,) = runner.signature().inputs
     assert tensor.type == type.lower()
@@ -185,6 +187,8 @@ def test_every_exchanged_type_goes_in_and_out(type: str) -> None:
 
 @pytest.mark.parametrize("type", ["BFLOAT16", "RESOURCE", "VARIANT", "INT2"])
 def test_types_that_are_not_exchanged_are_refused(type: str) -> None:
+    if not hasattr(TYPES, type):
+        pytest.skip(f"this runtime is older than {type}")
     runner = Runner(model(identity([2], getattr(TYPES, type))))
     with pytest.raises(UsageError, match=f"does not exchange {type.lower()}"):
         runner.run([X])
