@@ -12,7 +12,7 @@ import io
 import os
 import struct
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -44,16 +44,25 @@ def write_model(program: Program, *, external_over: int = LARGEST_FLATBUFFER) ->
     return out.getvalue()
 
 
-def write_file(program: Program, path: str | os.PathLike[str], *, external_over: int = LARGEST_FLATBUFFER) -> None:
+def write_file(
+    program: Program,
+    path: str | os.PathLike[str],
+    *,
+    external_over: int = LARGEST_FLATBUFFER,
+    check: Callable[[Path], None] | None = None,
+) -> None:
     """Writes the program to a `.tflite` file, streaming: no more than one constant is in memory at a time.
 
-    The file appears whole or not at all; an older one stays until then. Raises OSError where it cannot be written.
+    The file appears whole or not at all; an older one stays until then. ``check`` is called with the whole new file
+    before it takes its place, and keeps it from doing so by raising. Raises OSError where it cannot be written.
     """
     target = Path(path)
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     try:
         with os.fdopen(handle, "w+b") as out:
             _write(program, out, external_over)
+        if check is not None:
+            check(Path(temporary))
         os.chmod(temporary, _mode_of(target))
         os.replace(temporary, target)
     except BaseException:

@@ -1,0 +1,1 @@
+"""Importers: from the graphs of other frameworks to the IR."""

@@ -1,0 +1,1 @@
+"""The TensorFlow importer: SavedModels, concrete functions and frozen graphs, without TensorFlow."""

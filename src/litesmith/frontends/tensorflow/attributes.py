@@ -1,0 +1,79 @@
+"""Attribute values of TensorFlow nodes as Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from litesmith.errors import UnsupportedError
+from litesmith.formats.saved_model.dtypes import dtype_of
+from litesmith.formats.saved_model.tensor_proto import to_array
+from litesmith.ir import DType
+
+_NAMELESS = {"qint8": "int8", "quint8": "uint8", "qint16": "int16", "quint16": "uint16", "qint32": "int32"}
+
+
+@cache
+def tf_dtype(number: int) -> DType:
+    """The element type of a ``DataType`` number. Raises UnsupportedError where LiteRT has none."""
+    name = dtype_of(number).name
+    try:
+        return DType.parse(_NAMELESS.get(name, name))
+    except KeyError:
+        raise UnsupportedError(
+            f"TensorFlow data type {name} has no LiteRT counterpart", "cast to another type"
+        ) from None
+
+
+@dataclass(frozen=True)
+class FunctionName:
+    """A function-valued attribute: the function's name and the attributes it is called with."""
+
+    name: str
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def shape_of(proto: Any) -> tuple[int, ...] | None:
+    """A ``TensorShapeProto`` as a tuple with -1 for unknown sizes; None for an unknown rank."""
+    return None if proto.unknown_rank else tuple(int(d.size) for d in proto.dim)
+
+
+def _text(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _function(proto: Any) -> FunctionName:
+    return FunctionName(proto.name, {k: decode(v) for k, v in proto.attr.items()})
+
+
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "s": _text,
+    "i": int,
+    "f": float,
+    "b": bool,
+    "type": tf_dtype,
+    "shape": shape_of,
+    "tensor": to_array,
+    "func": _function,
+}
+
+
+def decode(proto: Any) -> Any:
+    """An ``AttrValue``: str (bytes where it is no text), number, bool, `DType`, shape, array, `FunctionName` or list."""
+    kind = proto.WhichOneof("value")
+    if kind == "list":
+        return _decode_list(proto.list)
+    return _DECODERS[kind](getattr(proto, kind)) if kind in _DECODERS else None
+
+
+def _decode_list(proto: Any) -> list[Any]:
+    for kind, decoder in _DECODERS.items():
+        elements = getattr(proto, kind)
+        if len(elements):
+            return [decoder(e) for e in elements]
+    return []

@@ -1,0 +1,323 @@
+"""Walks a TensorFlow graph once, in order, and lowers every node it needs.
+
+Functions are inlined where they are called, unless a composite lowering takes them whole. What cannot be lowered is
+noted and its dependants skipped, so that one import reports every problem of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from litesmith.errors import ConverterError, Problem, UnsupportedError
+from litesmith.frontends.tensorflow.attributes import FunctionName, decode
+from litesmith.frontends.tensorflow.registry import Lowering
+from litesmith.frontends.tensorflow.resources import POISON, TensorList, Variable
+from litesmith.ir import Builder, Graph, Origin, TensorType, Value
+from litesmith.ir.opdef import OpSet
+from litesmith.ops import OPS
+from litesmith.ops.common import unknown_dim
+
+MAX_DEPTH = 64
+"""Function calls nested deeper than this are refused (the graph is recursive or hostile)."""
+
+
+@dataclass
+class Model:
+    """What an import needs to know of the source model.
+
+    functions: FunctionDefs by name; variable: the variable of a node's (container, shared name); lines: the user's
+    source line of a (function, node), when the model carries it.
+    """
+
+    functions: Mapping[str, Any]
+    variable: Callable[[str, Any], Variable]
+    lines: Callable[[str, str], str] = lambda function, node: ""
+    assets: Mapping[str, str] = field(default_factory=dict)
+    tables: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Session:
+    """State of one import that all graphs share.
+
+    mutable: variables known to be assigned, which stay variables; assigned: those found to be assigned during this
+    import (it is done again with them when they were not known); problems: everything that stands in the way.
+    """
+
+    model: Model
+    lowerings: Mapping[str, Lowering]
+    composites: Mapping[str, Lowering] = field(default_factory=dict)
+    opset: OpSet = field(default_factory=lambda: OPS)
+    mutable: frozenset[str] = frozenset()
+    assigned: dict[str, Variable] = field(default_factory=dict)
+    handles: dict[tuple[int, str], Value] = field(default_factory=dict)
+    problems: dict[Problem, None] = field(default_factory=dict)
+    graph_names: dict[str, int] = field(default_factory=dict)
+    on_unknown: Callable[[Context, Any, Sequence[Any]], Any] | None = None
+
+    def new_graph(self, name: str) -> Graph:
+        """A graph with a name of its own."""
+        count = self.graph_names.get(name, 0)
+        self.graph_names[name] = count + 1
+        return Graph(f"{name}_{count}" if count else name)
+
+    def raise_problems(self) -> None:
+        """Raises ConverterError when anything stands in the way."""
+        if self.problems:
+            raise ConverterError(list(self.problems))
+
+
+@dataclass
+class Context:
+    """What a lowering may use besides its operands: the builder, the session, where it is."""
+
+    b: Builder
+    session: Session
+    node: Any = None
+    function: str = ""
+    depth: int = 0
+
+    def call(self, function: str, args: Sequence[Any], attrs: Mapping[str, Any] | None = None) -> list[Any]:
+        """Inlines a function of the model here and returns its results."""
+        return call_function(self, function, args, attrs or {})
+
+    def into(self, graph: Graph) -> Context:
+        """The same place, building into another graph."""
+        return Context(self.b.on(graph), self.session, self.node, self.function, self.depth + 1)
+
+    def read(self, variable: Variable) -> Value:
+        """The variable's value here: a constant unless the model assigns it."""
+        if variable.name in self.session.mutable:
+            return self.b.read_variable(self.handle(variable), result_types=[_type_of(variable)])
+        if variable.value is None:
+            if variable.initial is None:
+                raise UnsupportedError(f"variable {variable.name!r} has no value", "initialize and save it")
+            variable.value = Value.constant(variable.initial, variable.name)
+        return variable.value
+
+    def handle(self, variable: Variable) -> Value:
+        """The VAR_HANDLE of a variable the model assigns, one in each graph."""
+        self.session.assigned[variable.name] = variable
+        key = (id(self.b.graph), variable.name)
+        if key not in self.session.handles:
+            self.session.handles[key] = self.b.var_handle(container="", shared_name=variable.name)
+        return self.session.handles[key]
+
+    def definition(self, function: str) -> Any:
+        """The FunctionDef of this name. Raises UnsupportedError when the model has none."""
+        found = self.session.model.functions.get(function)
+        if found is None:
+            raise UnsupportedError(f"function {function!r} is not in the model's library", "export the model again")
+        return found
+
+
+def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
+    """Inlines one call. Results are in the order of the function's declared outputs."""
+    if context.depth > MAX_DEPTH:
+        raise UnsupportedError(f"calls of {name!r} are nested too deeply", "remove the recursion")
+    definition = context.definition(name)
+    composite = _composite(context.session, definition)
+    if composite is not None:
+        results = composite(
+            Context(context.b, context.session, context.node, name, context.depth + 1), definition, args
+        )
+        if results is not None:
+            return list(results)
+    scope = Scope(
+        Context(context.b, context.session, None, name, context.depth + 1),
+        definition.node_def,
+        call_attrs=attrs,
+    )
+    for declared, value in zip(definition.signature.input_arg, args, strict=True):
+        scope.feed(declared.name, [value])
+    wanted = [definition.ret[out.name] for out in definition.signature.output_arg]
+    scope.run([*wanted, *(f"^{node}" for node in definition.control_ret.values())])
+    return [scope.result(reference) for reference in wanted]
+
+
+def _composite(session: Session, definition: Any) -> Lowering | None:
+    for key in ("_implements", "api_implements"):
+        if key in definition.attr:
+            value = decode(definition.attr[key])
+            name = value.name if isinstance(value, FunctionName) else str(value)
+            for candidate in (name, name.rsplit("_", 5)[0]):
+                if candidate in session.composites:
+                    return session.composites[candidate]
+    return None
+
+
+def _type_of(variable: Variable) -> TensorType:
+    shape = None if variable.shape is None else tuple(unknown_dim() if d < 0 else d for d in variable.shape)
+    return TensorType(variable.dtype, shape)
+
+
+class Scope:
+    """The nodes of one GraphDef or FunctionDef while it is imported: names to results."""
+
+    def __init__(
+        self,
+        context: Context,
+        nodes: Iterable[Any],
+        call_attrs: Mapping[str, Any] | None = None,
+        prefix: str = "",
+    ) -> None:
+        self.context = context
+        self.nodes = {node.name: node for node in nodes}
+        self.results: dict[str, Any] = {}
+        self.fed: dict[str, Any] = {}
+        self.call_attrs = call_attrs or {}
+        self.prefix = prefix
+
+    def feed(self, name: str, values: Sequence[Any]) -> None:
+        """Gives the results of a node (or function argument) instead of importing it."""
+        self.results[name] = list(values)
+
+    def feed_tensor(self, reference: str, value: Any) -> None:
+        """Gives one tensor (``node:0``) instead of importing it."""
+        self.fed[reference if ":" in reference else f"{reference}:0"] = value
+
+    def run(self, wanted: Sequence[str]) -> None:
+        """Imports everything the wanted references (``node:0``, ``node:out:0``, ``^node``) depend on."""
+        for name in self._order([_node_name(r) for r in wanted if self._is_needed(r)]):
+            self._import(self.nodes[name])
+
+    def _is_needed(self, reference: str) -> bool:
+        return _node_name(reference) not in self.results and reference not in self.fed
+
+    def _dependencies(self, node: Any) -> list[str]:
+        return [_node_name(r) for r in node.input if r not in self.fed and f"{r}:0" not in self.fed]
+
+    def _order(self, roots: Sequence[str]) -> list[str]:
+        """The nodes the roots depend on, operands first (depth-first, without recursion)."""
+        order: list[str] = []
+        state: dict[str, int] = {}
+        stack = [(name, False) for name in reversed(roots)]
+        while stack:
+            name, done = stack.pop()
+            if done:
+                state[name] = 2
+                order.append(name)
+            elif state.get(name) is None and name not in self.results:
+                state[name] = 1
+                stack.append((name, True))
+                stack.extend((d, False) for d in reversed(self._dependencies(self._node(name))))
+            elif state.get(name) == 1 and self._node(name).op not in ("NextIteration", "Merge"):
+                raise UnsupportedError(f"node {name!r} depends on itself", "export the model again", node=name)
+        return order
+
+    def _node(self, name: str) -> Any:
+        node = self.nodes.get(name)
+        if node is None:
+            raise UnsupportedError(f"node {name!r} is not in the graph", "export the model again", node=name)
+        return node
+
+    def result(self, reference: str) -> Any:
+        """The value behind a reference."""
+        if reference in self.fed or f"{reference}:0" in self.fed:
+            return self.fed.get(reference, self.fed.get(f"{reference}:0"))
+        name, *rest = reference.split(":")
+        outputs = self.results[name]
+        if outputs is POISON:
+            return POISON
+        if len(rest) == 2 and rest[0] != "output":
+            return self._named_output(name, outputs, rest[0], int(rest[1]))
+        index = int(rest[-1]) if rest else 0
+        return outputs[index] if index < len(outputs) else POISON
+
+    def _named_output(self, name: str, outputs: Sequence[Any], output: str, index: int) -> Any:
+        node = self.nodes.get(name)
+        lowering = self.context.session.lowerings.get(node.op) if node is not None else None
+        if lowering is None or output not in lowering.outputs:
+            return outputs[index] if index < len(outputs) else POISON
+        position = lowering.outputs.index(output) + index
+        return outputs[position] if position < len(outputs) else POISON
+
+    def _attrs(self, node: Any) -> dict[str, Any]:
+        return {
+            name: self.call_attrs.get(value.placeholder)
+            if value.WhichOneof("value") == "placeholder"
+            else decode(value)
+            for name, value in node.attr.items()
+            if not name.startswith("_")
+        }
+
+    def _import(self, node: Any) -> None:
+        inputs = [self.result(r) for r in node.input if not r.startswith("^")]
+        if any(value is POISON for value in inputs):
+            self.results[node.name] = POISON
+            return
+        origin = self._origin(node)
+        context = Context(self.context.b, self.context.session, node, self.context.function, self.context.depth)
+        with context.b.at(origin):
+            try:
+                results = lower_node(context, node, inputs, self._attrs(node))
+            except ConverterError as error:
+                for problem in error.problems:
+                    located = problem.located(op=origin.op, node=origin.label, line=origin.line)
+                    context.session.problems[located] = None
+                self.results[node.name] = POISON
+                return
+        self.results[node.name] = results
+        _name_results(node.name, results)
+
+    def _origin(self, node: Any) -> Origin:
+        line = self.context.session.model.lines(self.context.function, node.name)
+        return Origin(f"tf.{node.op}", f"{self.prefix}{node.name}", line=line)
+
+
+def _node_name(reference: str) -> str:
+    return reference.lstrip("^").split(":")[0]
+
+
+def _name_results(name: str, results: Sequence[Any]) -> None:
+    for value in results:
+        if isinstance(value, Value) and not value.is_const and not value.name and value.op is not None:
+            value.name = name
+
+
+def lower_node(context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
+    """Lowers one node. Raises UnsupportedError with the reason where that is not possible."""
+    lowering = context.session.lowerings.get(node.op)
+    if lowering is None:
+        if node.op in context.session.model.functions:
+            return context.call(node.op, inputs, attrs)
+        return _unknown(context, node, inputs)
+    wants = lowering.parameters
+    bound = lowering.bind_inputs(inputs)
+    operands = [
+        [as_tensor(context, v, takes_any) for v in value] if is_list else as_tensor(context, value, takes_any)
+        for value, (_, is_list, takes_any) in zip(bound, wants.inputs, strict=True)
+    ]
+    keywords = lowering.bind_attrs(attrs)
+    results = lowering(context if wants.wants_context else context.b, *operands, **keywords)
+    if results is None:
+        return []
+    return list(results) if isinstance(results, (tuple, list)) else [results]
+
+
+def as_tensor(context: Context, value: Any, takes_any: bool) -> Any:
+    """The tensor behind an operand. Raises UnsupportedError for a resource where a tensor is needed."""
+    if takes_any or isinstance(value, Value):
+        return value
+    if isinstance(value, Variable) and value.reference:
+        return context.read(value)
+    if isinstance(value, TensorList) and value.stacked is not None:
+        return value.stacked
+    raise UnsupportedError(
+        f"a {type(value).__name__.lower()} is used where a tensor is needed",
+        "read the resource before using it",
+    )
+
+
+def _unknown(context: Context, node: Any, inputs: Sequence[Any]) -> list[Any]:
+    if context.session.on_unknown is not None:
+        made = context.session.on_unknown(context, node, inputs)
+        if made is not None:
+            return list(made)
+    raise UnsupportedError(
+        "has no lowering to built-in operators",
+        "replace the operation, set allow_custom_ops=True, or add a lowering (docs/add-an-op.md)",
+        code="LS010",
+    )

@@ -1,0 +1,70 @@
+"""Nodes that carry a value or order others, and compute nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from litesmith.errors import UnsupportedError
+from litesmith.frontends.tensorflow.importer import Context, as_tensor
+from litesmith.frontends.tensorflow.registry import lowers
+from litesmith.frontends.tensorflow.resources import Variable
+from litesmith.ir import Builder, DType, Value
+
+
+@lowers("Const")
+def const(b: Builder, *, value: Any, dtype: DType) -> Value:
+    return b.constant(value, dtype)
+
+
+@lowers("Placeholder", "PlaceholderV2", "_Arg")
+def placeholder(b: Builder) -> Value:
+    raise UnsupportedError("a placeholder is needed that is no input of the signature", "add it to the inputs")
+
+
+@lowers("PlaceholderWithDefault")
+def placeholder_with_default(b: Builder, input: Any) -> Any:
+    return input
+
+
+@lowers("Identity")
+def identity(context: Context, input: Any) -> Any:
+    """The tensor itself; of a TF1 reference variable, its value at this moment."""
+    return as_tensor(context, input, takes_any=not (isinstance(input, Variable) and input.reference))
+
+
+@lowers(
+    "StopGradient",
+    "PreventGradient",
+    "Snapshot",
+    "CheckNumerics",
+    "CheckNumericsV2",
+    "EnsureShape",
+    "DebugIdentity",
+    "OptimizationBarrier",
+)
+def pass_through(b: Builder, input: Any) -> Any:
+    return input
+
+
+@lowers("IdentityN")
+def identity_n(b: Builder, input: list[Any]) -> list[Any]:
+    return list(input)
+
+
+@lowers("NoOp", "Assert", "Print", "PrintV2", "ControlTrigger")
+def no_op(b: Builder, inputs: list[Any]) -> None:
+    return None
+
+
+@lowers("Bitcast")
+def bitcast(b: Builder, input: Value, *, type: DType) -> Value:
+    return b.bitcast(input, dtype=type)
+
+
+@lowers("ZerosLike", "ZerosLikeV2")
+def zeros_like(b: Builder, x: Value) -> Value:
+    if x.type.is_static:
+        return b.constant(np.zeros(x.type.static_shape, x.type.dtype.numpy))
+    return b.zeros_like(x)

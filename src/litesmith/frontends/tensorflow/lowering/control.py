@@ -1,0 +1,280 @@
+"""Calls, conditionals and loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from litesmith.errors import UnsupportedError
+from litesmith.frontends.tensorflow.attributes import FunctionName
+from litesmith.frontends.tensorflow.importer import Context
+from litesmith.frontends.tensorflow.registry import lowers
+from litesmith.frontends.tensorflow.resources import POISON, TensorList
+from litesmith.ir import Dim, DType, Graph, Sym, TensorType, Value
+from litesmith.ops.common import unknown_dim
+
+
+@lowers("PartitionedCall", "StatefulPartitionedCall")
+def partitioned_call(context: Context, args: list[Any], *, f: FunctionName) -> list[Any]:
+    return context.call(f.name, args, f.attrs)
+
+
+# -- what travels in and out of a subgraph ----------------------------------------------------------------------------
+
+
+def _is_captured(item: Any) -> bool:
+    """Whether the item is used inside a subgraph directly: a constant, or a resource, which is no tensor at all."""
+    return item.is_const if isinstance(item, Value) else not isinstance(item, TensorList)
+
+
+def _tensor(item: Any) -> Value:
+    """The one tensor that carries an item through a subgraph boundary."""
+    if isinstance(item, Value):
+        return item
+    if isinstance(item, TensorList) and item.stacked is not None:
+        return item.stacked
+    raise UnsupportedError("a list whose element shape is unknown enters a subgraph", "give the list an element shape")
+
+
+def _rewrapped(item: Any, tensor: Value) -> Any:
+    """The same kind of thing as ``item`` around another tensor."""
+    return replace(item, stacked=tensor) if isinstance(item, TensorList) else tensor
+
+
+def _joined(left: TensorType, right: TensorType, what: str) -> TensorType:
+    """The type both fit in: sizes that differ become unknown. Raises UnsupportedError for different dtypes or ranks."""
+    if left.dtype is not right.dtype or left.shape is None or right.shape is None or left.rank != right.rank:
+        raise UnsupportedError(f"{what} changes from {left} to {right}", "keep the element type and the rank the same")
+    return left.with_shape(a if a == b else unknown_dim() for a, b in zip(left.dims, right.dims, strict=True))
+
+
+# -- conditionals -----------------------------------------------------------------------------------------------------
+
+
+def _scalar_bool(context: Context, condition: Value) -> Value:
+    if condition.type.shape not in ((), (1,)):
+        raise UnsupportedError(f"the condition has shape {condition.type}", "make the condition a scalar")
+    if condition.type.dtype is DType.BOOL:
+        return condition
+    if condition.type.dtype is DType.STRING:
+        raise UnsupportedError("the condition is a string", "compare it with an empty string")
+    return context.b.not_equal(condition, context.b.constant(0, condition.type.dtype))
+
+
+def _branch(context: Context, function: str, args: Sequence[Any], name: str) -> tuple[Graph, list[Any]]:
+    """A branch as a graph over the arguments that are no captures."""
+    graph = context.session.new_graph(name)
+    inner = context.into(graph)
+    bound = [a if _is_captured(a) else _rewrapped(a, graph.add_input(_tensor(a).type)) for a in args]
+    results = inner.call(function, bound)
+    if any(r is POISON for r in results):
+        return graph, [POISON] * len(results)
+    graph.outputs = [_tensor(r) for r in results]
+    return graph, results
+
+
+def _conditional(context: Context, condition: Value, branches: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+    """One IF. ``branches``: for true and for false, a function name or a callable making a graph with its results."""
+    made = [
+        _branch(context, b, args, f"{context.node.name}_{side}") if isinstance(b, str) else b()
+        for b, side in zip(branches, ("then", "else"), strict=True)
+    ]
+    (then_graph, then_results), (else_graph, else_results) = made
+    if any(r is POISON for r in [*then_results, *else_results]):
+        return [POISON] * len(then_results)
+    types = [
+        _joined(t.type, e.type, f"result {i} of the branches")
+        for i, (t, e) in enumerate(zip(then_graph.outputs, else_graph.outputs, strict=True))
+    ]
+    operands = [condition, *(_tensor(a) for a in args if not _is_captured(a))]
+    values = context.b.emit(
+        context.session.opset["IF"],
+        operands,
+        result_types=types,
+        then_subgraph=then_graph,
+        else_subgraph=else_graph,
+    )
+    return [_rewrapped(r, v) for r, v in zip(then_results, values, strict=True)]
+
+
+@lowers("If", "StatelessIf")
+def if_(
+    context: Context,
+    cond: Value,
+    input: list[Any],
+    *,
+    then_branch: FunctionName,
+    else_branch: FunctionName,
+) -> list[Any]:
+    if cond.is_const and cond.type.dtype is not DType.STRING:
+        taken = then_branch if bool(np.all(cond.numpy() != 0)) and cond.numpy().size else else_branch
+        return context.call(taken.name, input, taken.attrs)
+    return _conditional(context, _scalar_bool(context, cond), (then_branch.name, else_branch.name), input)
+
+
+@lowers("Case", "StatelessCase")
+def case(context: Context, branch_index: Value, input: list[Any], *, branches: list[FunctionName]) -> list[Any]:
+    last = len(branches) - 1
+    if branch_index.is_const:
+        index = int(branch_index.numpy())
+        return context.call(branches[index if 0 <= index <= last else last].name, input)
+    return _case_from(context, branch_index, input, [b.name for b in branches], 0)
+
+
+def _case_from(context: Context, index: Value, args: list[Any], branches: list[str], first: int) -> list[Any]:
+    """An IF on the first of the remaining branches, with the other ones below its else. The last takes what is left."""
+    if first == len(branches) - 1:
+        return context.call(branches[first], args)
+    condition = context.b.equal(index, context.b.constant(first, index.type.dtype))
+
+    def rest() -> tuple[Graph, list[Any]]:
+        graph = context.session.new_graph(f"{context.node.name}_from_{first + 1}")
+        inner = context.into(graph)
+        inner_index = graph.add_input(index.type)
+        bound = [a if _is_captured(a) else _rewrapped(a, graph.add_input(_tensor(a).type)) for a in args]
+        results = _case_from(inner, inner_index, bound, branches, first + 1)
+        if all(r is not POISON for r in results):
+            graph.outputs = [_tensor(r) for r in results]
+        return graph, results
+
+    def taken() -> tuple[Graph, list[Any]]:
+        return _branch(context, branches[first], args, f"{context.node.name}_{first}")
+
+    return _case_conditional(context, condition, index, args, taken, rest)
+
+
+def _case_conditional(context: Context, condition: Value, index: Value, args: list[Any], taken: Any, rest: Any) -> Any:
+    """`_conditional` whose both branches also take the index, so that they have the same operands."""
+
+    def with_index() -> tuple[Graph, list[Any]]:
+        graph, results = taken()
+        graph.inputs.insert(0, Value(index.type))
+        return graph, results
+
+    return _conditional(context, condition, (with_index, rest), [index, *args])
+
+
+# -- loops ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Loop:
+    """A while loop being imported. ``items``: its variables; ``carried``: positions of those that change."""
+
+    context: Context
+    items: list[Any]
+    carried: list[int]
+    types: list[TensorType]
+
+    def bind(self, graph: Graph) -> list[Any]:
+        """The loop variables inside a graph: captures as they are, the others as graph inputs."""
+        bound = list(self.items)
+        for position, type_ in zip(self.carried, self.types, strict=True):
+            bound[position] = _rewrapped(self.items[position], graph.add_input(type_))
+        return bound
+
+
+def _invariants(context: Context, body: str) -> list[bool]:
+    """For every loop variable, whether the body hands it on as it came."""
+    definition = context.definition(body)
+    nodes = {n.name: n for n in definition.node_def}
+    args = [a.name for a in definition.signature.input_arg]
+
+    def source(reference: str) -> str:
+        name = reference.split(":", maxsplit=1)[0]
+        while name in nodes and nodes[name].op == "Identity":
+            name = nodes[name].input[0].split(":")[0]
+        return name
+
+    outputs = [definition.ret[o.name] for o in definition.signature.output_arg]
+    return [source(out) == arg for out, arg in zip(outputs, args, strict=True)]
+
+
+@lowers("While", "StatelessWhile")
+def while_(context: Context, input: list[Any], *, cond: FunctionName, body: FunctionName) -> list[Any]:
+    unchanged = _invariants(context, body.name)
+    items = _with_element_shapes(context, list(input), unchanged, body.name)
+    carried = [i for i, item in enumerate(items) if not (unchanged[i] and _is_captured(item))]
+    for position in carried:
+        if not isinstance(items[position], (Value, TensorList)):
+            raise UnsupportedError("a resource changes inside the loop", "keep resources the same in every iteration")
+    loop = _Loop(context, items, carried, [_tensor(items[i]).type for i in carried])
+    body_graph = _stable_body(loop, body.name)
+    if body_graph is None:
+        return [POISON] * len(items)
+    cond_graph = context.session.new_graph(f"{context.node.name}_cond")
+    (condition,) = context.into(cond_graph).call(cond.name, loop.bind(cond_graph))
+    if condition is POISON:
+        return [POISON] * len(items)
+    cond_graph.outputs = [_scalar_bool(context.into(cond_graph), condition)]
+    results = context.b.emit(
+        context.session.opset["WHILE"],
+        [_tensor(items[i]) for i in carried],
+        result_types=loop.types,
+        cond_subgraph=cond_graph,
+        body_subgraph=body_graph,
+    )
+    finished = list(items)
+    for position, value in zip(carried, results, strict=True):
+        finished[position] = _rewrapped(items[position], value)
+    return finished
+
+
+def _stable_body(loop: _Loop, body: str) -> Graph | None:
+    """The body as a graph, imported again with sizes made unknown until every variable keeps its type."""
+    for _ in range(1 + sum(t.rank for t in loop.types)):
+        graph = loop.context.session.new_graph(f"{loop.context.node.name}_body")
+        results = loop.context.into(graph).call(body, loop.bind(graph))
+        made = [results[i] for i in loop.carried]
+        if any(r is POISON for r in made):
+            return None
+        graph.outputs = [_tensor(r) for r in made]
+        joined = [
+            _joined(t, v.type, f"loop variable {i}")
+            for i, t, v in zip(loop.carried, loop.types, graph.outputs, strict=True)
+        ]
+        if all(_unknown_where(t) == _unknown_where(j) for t, j in zip(loop.types, joined, strict=True)):
+            return graph
+        loop.types = joined
+    raise UnsupportedError("the loop variables keep changing their shapes", "use fixed shapes in the loop")
+
+
+def _unknown_where(type_: TensorType) -> list[bool]:
+    return [isinstance(d, Sym) for d in type_.dims]
+
+
+def _with_element_shapes(context: Context, items: list[Any], unchanged: list[bool], body: str) -> list[Any]:
+    """Lists reserved without an element shape get the one the body gives them, found by a trial import."""
+    open_lists = [i for i, v in enumerate(items) if isinstance(v, TensorList) and v.stacked is None]
+    if not open_lists:
+        return items
+    graph = Graph("trial")
+    inner = context.into(graph)
+    bound = [
+        item
+        if (unchanged[i] and _is_captured(item)) or i in open_lists
+        else _rewrapped(item, graph.add_input(_tensor(item).type))
+        for i, item in enumerate(items)
+    ]
+    results = inner.call(body, bound)
+    for i in open_lists:
+        element = results[i].element if isinstance(results[i], TensorList) else None
+        items[i] = reserved(context, items[i], element)
+    return items
+
+
+def reserved(context: Context, items: TensorList, element: Sequence[Dim] | None) -> TensorList:
+    """The list with all its elements zero, once their shape is known."""
+    if element is None or any(isinstance(d, Sym) and str(d).startswith("_") for d in element):
+        raise UnsupportedError("the element shape of a list is unknown", "give the TensorArray an element_shape")
+    b = context.b
+    from litesmith.decompositions.shapes import shape_vector
+
+    assert items.length is not None
+    length = b.reshape(items.length, [1])
+    dims = b.concatenation(length, shape_vector(b, element), axis=0)
+    stacked = b.fill(dims, b.constant(0, items.dtype))
+    return replace(items, stacked=stacked, element=tuple(element))
