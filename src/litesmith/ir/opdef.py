@@ -73,7 +73,8 @@ class Attr:
 
     An empty vector or string is not written. No options table of the schema nests another, so no kind does.
     ``slot`` is the field's place in the table where it is not its place in ``attrs``, -1 for an attribute that is no
-    field of the table (those of CUSTOM lie in the operator itself).
+    field of the table (those of CUSTOM lie in the operator itself). An ``enum_type`` that is no field is the element
+    type of the last result.
     """
 
     kind: str

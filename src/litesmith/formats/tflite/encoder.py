@@ -25,14 +25,18 @@ PLACEHOLDER = "I"
 _SIZES = {c: struct.calcsize("<" + c) for c in "?bBhHiIqQfd"} | {REF: 4}
 
 
-@dataclass(frozen=True)
+_SHORT = 16
+_INT_VECTORS = [struct.Struct(f"<I{count}i") for count in range(_SHORT)]
+
+
+@dataclass(frozen=True, slots=True)
 class _Layout:
     packer: struct.Struct
-    order: tuple[int, ...]
-    """Fields in the order they lie in the table, as places in the sequence given."""
+    size: int
+    order: tuple[tuple[int, int], ...]
+    """Fields as they lie in the table: index in the sequence given and, of references, the byte offset, else 0."""
     places: tuple[int, ...]
     """Byte offset of each field, in the sequence given."""
-    refs: tuple[int, ...]
     vtable: bytes
     align: int
 
@@ -74,6 +78,8 @@ class Encoder:
 
     def scalars(self, values: Any, dtype: str | np.dtype[Any]) -> int:
         """A vector of scalars of this (little-endian) NumPy dtype; equal ones are written once."""
+        if dtype == "<i4" and len(values) < _SHORT:  # most vectors by far: shapes and tensor numbers
+            return self._share(_INT_VECTORS[len(values)].pack(len(values), *values), 4, 4)
         array = np.asarray(values, dtype)
         raw = struct.pack("<I", array.size) + array.tobytes()
         return self._share(raw + bytes(-len(raw) % 4), max(4, array.itemsize), 4)
@@ -94,17 +100,14 @@ class Encoder:
         """A table of these fields; those left out have their default."""
         layout = self.layout(fields)
         vtable = self._share(layout.vtable, 2, 0)
-        position = self.size + layout.packer.size
+        position = self.size + layout.size
         position += -position % layout.align
-        values = [value for _, _, value in fields]
-        for index in layout.refs:
-            values[index] = position - layout.places[index] - values[index]
-        self._push(layout.packer.pack(vtable - position, *[values[i] for i in layout.order]), layout.align)
-        return position
+        values = [position - place - fields[index][2] if place else fields[index][2] for index, place in layout.order]
+        return self._push(layout.packer.pack(vtable - position, *values), layout.align)
 
     def layout(self, fields: Sequence[Field]) -> _Layout:
         """How a table of these fields lies in memory."""
-        key = tuple((slot, code) for slot, code, _ in fields)
+        key = tuple([field[:2] for field in fields])
         found = self._layouts.get(key)
         if found is None:
             found = self._layouts[key] = _lay_out(key)
@@ -137,5 +140,5 @@ def _lay_out(key: tuple[tuple[int, str], ...]) -> _Layout:
     for (slot, _), place in zip(key, places, strict=True):
         entries[slot] = place
     vtable = struct.pack(f"<{slots + 2}H", 4 + 2 * slots, packer.size, *entries)
-    refs = tuple(i for i, (_, code) in enumerate(key) if code == REF)
-    return _Layout(packer, order, tuple(places), refs, vtable + bytes(-len(vtable) % 4), align)
+    refs = tuple((i, places[i] if key[i][1] == REF else 0) for i in order)
+    return _Layout(packer, packer.size, refs, tuple(places), vtable + bytes(-len(vtable) % 4), align)

@@ -34,6 +34,7 @@ CUSTOM = 32
 """Number of the operator whose name and options lie outside of the options tables, in these attributes of slot -1."""
 CUSTOM_CODE = "custom_code"
 CUSTOM_OPTIONS = "custom_options"
+CUSTOM_VERSION = "custom_version"
 
 GraphIndex = Callable[[Graph], int]
 

@@ -106,7 +106,9 @@ def sample(array: Array, count: int = 64) -> bytes:
     """The bytes of elements spread evenly over an array; arrays with different samples differ."""
     if array.dtype == object:
         return pack_strings(array)
-    places = np.linspace(0, array.size - 1, min(count, array.size)).astype(np.int64)
+    if array.size <= count:
+        return array.tobytes()
+    places = np.arange(count) * (array.size - 1) // (count - 1)
     picked: Array = array[np.unravel_index(places, array.shape)] if array.ndim else array
     return picked.tobytes()
 

@@ -17,7 +17,7 @@ from litesmith._util.mapping import map_file
 from litesmith.errors import FormatError
 from litesmith.formats.tflite.decoder import FlatBuffer, Table
 from litesmith.formats.tflite.infer import Inference
-from litesmith.formats.tflite.options import CUSTOM, CUSTOM_CODE, CUSTOM_OPTIONS, read_options
+from litesmith.formats.tflite.options import CUSTOM, CUSTOM_CODE, CUSTOM_OPTIONS, CUSTOM_VERSION, read_options
 from litesmith.formats.tflite.tensor_reader import BufferReader, TensorReader
 from litesmith.formats.tflite.tensors import INTERMEDIATES
 from litesmith.formats.tflite.writer import FILE_IDENTIFIER, SCHEMA_VERSION
@@ -91,11 +91,12 @@ class _Model:
         index = table.scalar(0, "I")
         if index >= len(self.codes):
             raise FormatError(f"an operator has code {index} of {len(self.codes)}")
-        defn, custom_code = self.codes[index]
+        defn, custom_code, version = self.codes[index]
         operands, results = table.array(1, "<i4").tolist(), table.array(2, "<i4").tolist()
         attrs = {**defn.defaults, **read_options(_options_table(table, defn), defn, self.graphs)}
         if defn.code == CUSTOM:
-            attrs |= {CUSTOM_CODE: custom_code, CUSTOM_OPTIONS: self._custom_options(table)}
+            options = self._custom_options(table)
+            attrs |= {CUSTOM_CODE: custom_code, CUSTOM_OPTIONS: options, CUSTOM_VERSION: version}
         elif table.span(5)[1]:
             raise FormatError(f"{defn.name} has custom options, which only CUSTOM has")
         intermediates = table.array(8, "<i4").tolist()
@@ -181,7 +182,7 @@ class _GraphReader:
         declared = [self.tensors.type(n) for n in operator.results]
         for name, attr in defn.attrs.items():
             if attr.slot == -1 and attr.kind == "enum_type" and declared:
-                attrs[name] = declared[0].dtype
+                attrs[name] = declared[-1].dtype
         names = [self.tensors.name(n) for n in operator.results]
         op = Op(defn, operands, attrs, (Origin(defn.name, names[0] if names else ""),))
         for index, (number, name) in enumerate(zip(operator.results, names, strict=True)):
@@ -193,14 +194,14 @@ class _GraphReader:
         self.graph.insert(op)
 
 
-def _operator_code(table: Table, opset: OpSet) -> tuple[OpDef, str]:
+def _operator_code(table: Table, opset: OpSet) -> tuple[OpDef, str, int]:
     table.require_known(4)
     code = max(table.scalar(0, "b"), table.scalar(3, "i"))
     defn = opset.by_code(code)
     if defn is None:
         custom = f" ({table.text(1)!r})" if code == CUSTOM else ""
         raise FormatError(f"the file has operator number {code}{custom}, which is not known", fix="upgrade litesmith")
-    return defn, table.text(1)
+    return defn, table.text(1), table.scalar(2, "i", 1)
 
 
 def _options_table(table: Table, defn: OpDef) -> Table | None:
