@@ -13,7 +13,7 @@ def spaced(paddings: str, phase: str, crops: str, size: str, result: str, attrs:
     return f"""
     graph main(%x: float32[1, {size}, {size}, 1]) {{
       %0 = SPACE_TO_BATCH_ND(%x, int32[2](2, 2), int32[2, 2]({paddings}, {paddings})) : float32[4, {inside}, {inside}, 1]
-      %1 = CONV_2D(%0, {KERNEL}) {{{attrs}}} : float32[4, {outside}, {outside}, 1]
+      %1 = CONV_2D(%0, {KERNEL}, float32[1](0)) {{{attrs}}} : float32[4, {outside}, {outside}, 1]
       %2 = BATCH_TO_SPACE_ND(%1, int32[2](2, 2), int32[2, 2]({crops}, {crops})) : float32[1, {result}, {result}, 1]
       return %2
     }}
@@ -23,7 +23,7 @@ def spaced(paddings: str, phase: str, crops: str, size: str, result: str, attrs:
 def dilated(size: str, result: str, attrs: str) -> str:
     return f"""
     graph main(%x: float32[1, {size}, {size}, 1]) {{
-      %0 = CONV_2D(%x, {KERNEL}) {{{attrs}, {TWO}}} : float32[1, {result}, {result}, 1]
+      %0 = CONV_2D(%x, {KERNEL}, float32[1](0)) {{{attrs}, {TWO}}} : float32[1, {result}, {result}, 1]
       return %0
     }}
     """
@@ -42,7 +42,7 @@ test_recognised = rewrites(
         f"""
         graph main(%x: float32[1, 5, 5, 1]) {{
           %0 = PAD(%x, int32[4, 2](0, 0, 2, 1, 2, 1, 0, 0)) : float32[1, 8, 8, 1]
-          %1 = CONV_2D(%0, {KERNEL}) {{{PLAIN}, {TWO}}} : float32[1, 4, 4, 1]
+          %1 = CONV_2D(%0, {KERNEL}, float32[1](0)) {{{PLAIN}, {TWO}}} : float32[1, 4, 4, 1]
           return %1
         }}
         """,
@@ -53,7 +53,7 @@ test_recognised = rewrites(
         graph main(%x: float32[2, 6, 2]) {
           %0 = SPACE_TO_BATCH_ND(%x, int32[1](2), int32[1, 2](4, 0)) : float32[4, 5, 2]
           %1 = EXPAND_DIMS(%0, int32[](1)) : float32[4, 1, 5, 2]
-          %2 = CONV_2D(%1, float32[1, 1, 3, 2](1, 2, 3, 4, 5, 6)) {padding=VALID, stride_w=1, stride_h=1} : float32[4, 1, 3, 1]
+          %2 = CONV_2D(%1, float32[1, 1, 3, 2](1, 2, 3, 4, 5, 6), float32[1](0)) {padding=VALID, stride_w=1, stride_h=1} : float32[4, 1, 3, 1]
           %3 = SQUEEZE(%2) {squeeze_dims=[1]} : float32[4, 3, 1]
           %4 = BATCH_TO_SPACE_ND(%3, int32[1](2), int32[1, 2](0, 0)) : float32[2, 6, 1]
           return %4
@@ -63,7 +63,7 @@ test_recognised = rewrites(
         graph main(%x: float32[2, 6, 2]) {
           %0 = RESHAPE(%x, int32[4](2, 1, 6, 2)) : float32[2, 1, 6, 2]
           %1 = PAD(%0, int32[4, 2](0, 0, 0, 0, 4, 0, 0, 0)) : float32[2, 1, 10, 2]
-          %2 = CONV_2D(%1, float32[1, 1, 3, 2](1, 2, 3, 4, 5, 6)) {padding=VALID, stride_w=1, stride_h=1, dilation_w_factor=2} : float32[2, 1, 6, 1]
+          %2 = CONV_2D(%1, float32[1, 1, 3, 2](1, 2, 3, 4, 5, 6), float32[1](0)) {padding=VALID, stride_w=1, stride_h=1, dilation_w_factor=2} : float32[2, 1, 6, 1]
           %3 = RESHAPE(%2, int32[3](2, 6, 1)) : float32[2, 6, 1]
           return %3
         }
@@ -84,7 +84,7 @@ test_declined = unchanged(
         f"""
         graph main(%x: float32[1, 4, 4, 1]) {{
           %0 = SPACE_TO_BATCH_ND(%x, int32[2](2, 2), int32[2, 2](2, 2, 2, 2)) : float32[4, 4, 4, 1]
-          %1 = CONV_2D(%0, {KERNEL}) {{{PLAIN}}} : float32[4, 2, 2, 1]
+          %1 = CONV_2D(%0, {KERNEL}, float32[1](0)) {{{PLAIN}}} : float32[4, 2, 2, 1]
           %2 = BATCH_TO_SPACE_ND(%1, int32[2](1, 2), int32[2, 2](0, 0, 0, 0)) : float32[2, 2, 4, 1]
           return %2
         }}

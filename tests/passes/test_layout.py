@@ -7,7 +7,7 @@ from tests.passes.interpret import random_inputs, run
 
 TO_NCHW = "int32[4](0, 3, 1, 2)"
 TO_NHWC = "int32[4](0, 2, 3, 1)"
-CONV = "CONV_2D(%{}, float32[2, 1, 1, 2](1, 2, 3, 4)) {{stride_w=1, stride_h=1}} : float32[n, 3, 5, 2]"
+CONV = "CONV_2D(%{}, float32[2, 1, 1, 2](1, 2, 3, 4), float32[2](0, 0)) {{stride_w=1, stride_h=1}} : float32[n, 3, 5, 2]"
 
 
 def conv(x: str) -> str:
@@ -92,7 +92,7 @@ test_layout = rewrites(
           %1 = TRANSPOSE(%0, {TO_NCHW}) : float32[n, 2, 3, 5]
           %2 = MEAN(%1, int32[2](2, 3)) {{keep_dims=True}} : float32[n, 2, 1, 1]
           %3 = RESHAPE(%2, int32[4](-1, 1, 1, 2)) : float32[n, 1, 1, 2]
-          %4 = CONV_2D(%3, float32[2, 1, 1, 2](1, 2, 3, 4)) {{stride_w=1, stride_h=1}} : float32[n, 1, 1, 2]
+          %4 = CONV_2D(%3, float32[2, 1, 1, 2](1, 2, 3, 4), float32[2](0, 0)) {{stride_w=1, stride_h=1}} : float32[n, 1, 1, 2]
           %5 = RESHAPE(%4, int32[4](-1, 2, 1, 1)) : float32[n, 2, 1, 1]
           %6 = LOGISTIC(%5) : float32[n, 2, 1, 1]
           %7 = MUL(%1, %6) : float32[n, 2, 3, 5]
@@ -107,7 +107,7 @@ test_layout = rewrites(
         graph main(%x: float32[n, 3, 5, 2]) {{
           %0 = {conv("x")}
           %1 = MEAN(%0, int32[2](1, 2)) {{keep_dims=True}} : float32[n, 1, 1, 2]
-          %2 = CONV_2D(%1, float32[2, 1, 1, 2](1, 2, 3, 4)) {{stride_w=1, stride_h=1}} : float32[n, 1, 1, 2]
+          %2 = CONV_2D(%1, float32[2, 1, 1, 2](1, 2, 3, 4), float32[2](0, 0)) {{stride_w=1, stride_h=1}} : float32[n, 1, 1, 2]
           %3 = LOGISTIC(%2) : float32[n, 1, 1, 2]
           %4 = MUL(%0, %3) : float32[n, 3, 5, 2]
           %5 = ADD(%4, %x) : float32[n, 3, 5, 2]

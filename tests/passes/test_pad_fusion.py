@@ -9,7 +9,7 @@ def padded(size: str, padding: str, result: str, stride: int = 1, kernel: int = 
     return f"""
     graph main(%x: float32[1, {size}, {size}, 1]) {{
       %0 = PAD(%x, int32[4, 2](0, 0, {before}, {after}, {before}, {after}, 0, 0)) : float32[1, {total}, {total}, 1]
-      %1 = CONV_2D(%0, float32[1, {kernel}, {kernel}, 1]({weights})) {{padding=VALID, stride_w={stride}, stride_h={stride}{extra}}} : float32[1, {result}, {result}, 1]
+      %1 = CONV_2D(%0, float32[1, {kernel}, {kernel}, 1]({weights}), float32[1](0)) {{padding=VALID, stride_w={stride}, stride_h={stride}{extra}}} : float32[1, {result}, {result}, 1]
       return %1
     }}
     """
@@ -20,7 +20,7 @@ def same(size: str, result: str, stride: int = 1, kernel: int = 3, extra: str = 
     weights = ", ".join("1" for _ in range(kernel * kernel))
     return f"""
     graph main(%x: float32[1, {size}, {size}, 1]) {{
-      %0 = CONV_2D(%x, float32[1, {kernel}, {kernel}, 1]({weights})) {{stride_w={stride}, stride_h={stride}{extra}}} : float32[1, {result}, {result}, 1]
+      %0 = CONV_2D(%x, float32[1, {kernel}, {kernel}, 1]({weights}), float32[1](0)) {{stride_w={stride}, stride_h={stride}{extra}}} : float32[1, {result}, {result}, 1]
       return %0
     }}
     """

@@ -32,7 +32,7 @@ test_batch_norm = rewrites(
         """,
         """
         graph main(%x: float32[n, 4, 4, 2]) {
-          %0 = DEPTHWISE_CONV_2D(%x, float32[1, 1, 2, 4](1, 1, 3, 1, 5, 3, 7, 2)) {stride_w=1, stride_h=1, depth_multiplier=2, fused_activation_function=RELU} : float32[n, 4, 4, 4]
+          %0 = DEPTHWISE_CONV_2D(%x, float32[1, 1, 2, 4](1, 1, 3, 1, 5, 3, 7, 2), float32[4](0, 0, 0, 0)) {stride_w=1, stride_h=1, depth_multiplier=2, fused_activation_function=RELU} : float32[n, 4, 4, 4]
           return %0
         }
         """,
@@ -88,7 +88,7 @@ test_input = rewrites(
         """
         graph main(%x: float32[n, 4, 4, 2]) {
           %0 = PAD(%x, int32[4, 2](0, 0, 1, 1, 1, 1, 0, 0)) : float32[n, 6, 6, 2]
-          %1 = CONV_2D(%0, float32[1, 1, 2, 2](0.5, 4, 1.5, 8)) {padding=VALID, stride_w=1, stride_h=1} : float32[n, 6, 5, 1]
+          %1 = CONV_2D(%0, float32[1, 1, 2, 2](0.5, 4, 1.5, 8), float32[1](0)) {padding=VALID, stride_w=1, stride_h=1} : float32[n, 6, 5, 1]
           return %1
         }
         """,
@@ -104,7 +104,7 @@ test_input = rewrites(
         """,
         """
         graph main(%x: float32[n, 4, 4, 1]) {
-          %0 = DEPTHWISE_CONV_2D(%x, float32[1, 2, 2, 1](1, 2, 3, 4)) {stride_w=1, stride_h=1, depth_multiplier=1} : float32[n, 4, 4, 1]
+          %0 = DEPTHWISE_CONV_2D(%x, float32[1, 2, 2, 1](1, 2, 3, 4), float32[1](0)) {stride_w=1, stride_h=1, depth_multiplier=1} : float32[n, 4, 4, 1]
           return %0
         }
         """,

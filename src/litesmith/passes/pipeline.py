@@ -10,10 +10,15 @@ from litesmith.ir.verify import InvalidIRError, verify
 from litesmith.passes import (
     activation_fusion,
     bias_fusion,
+    clamps,
     common_subexpressions,
     dead_code,
+    dilated_convolution,
+    fully_connected,
     layout,
+    pad_fusion,
     scale_folding,
+    shape_values,
     simplify,
     transpose_absorption,
 )
@@ -21,12 +26,17 @@ from litesmith.passes.driver import AnyPass, PassResult, run_pass
 
 MODULES = (
     dead_code,
+    shape_values,
     simplify,
     common_subexpressions,
     layout,
     transpose_absorption,
+    fully_connected,
+    clamps,
     bias_fusion,
+    dilated_convolution,
     scale_folding,
+    pad_fusion,
     activation_fusion,
 )
 """The files that hold passes, in the order they run."""

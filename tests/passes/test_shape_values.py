@@ -1,0 +1,88 @@
+from litesmith.passes.shape_values import PASSES
+from tests.passes.harness import Rewrite, rewrites
+
+ELEMENT = "STRIDED_SLICE(%s, int32[1]({}), int32[1]({}), int32[1](1)) {{shrink_axis_mask=1}} : int32[]"
+
+test_shorter = rewrites(
+    PASSES,
+    Rewrite(
+        "packed_sizes",
+        f"""
+        graph main(%x: float32[n, t, 8], %y: float32[1, 1, 1, 1]) {{
+          %s = SHAPE(%x) {{out_type=int32}} : int32[3]
+          %1 = {ELEMENT.format(0, 1)}
+          %2 = {ELEMENT.format(1, 2)}
+          %3 = PACK(%1, %2, int32[](2), int32[](4)) {{values_count=4}} : int32[4]
+          %4 = BROADCAST_TO(%y, %3) : float32[n, t, 2, 4]
+          return %4
+        }}
+        """,
+        """
+        graph main(%x: float32[n, t, 8], %y: float32[1, 1, 1, 1]) {
+          %0 = SHAPE(%x) {out_type=int32} : int32[3]
+          %1 = STRIDED_SLICE(%0, int32[1](0), int32[1](2), int32[1](1)) : int32[2]
+          %2 = CONCATENATION(%1, int32[2](2, 4)) : int32[4]
+          %3 = BROADCAST_TO(%y, %2) : float32[n, t, 2, 4]
+          return %3
+        }
+        """,
+    ),
+    Rewrite(
+        "the_shape_itself",
+        f"""
+        graph main(%x: float32[n, 5], %y: float32[1, 1]) {{
+          %s = SHAPE(%x) {{out_type=int32}} : int32[2]
+          %1 = {ELEMENT.format(0, 1)}
+          %2 = PACK(%1, int32[](5)) {{values_count=2}} : int32[2]
+          %3 = BROADCAST_TO(%y, %2) : float32[n, 5]
+          return %3
+        }}
+        """,
+        """
+        graph main(%x: float32[n, 5], %y: float32[1, 1]) {
+          %0 = SHAPE(%x) {out_type=int32} : int32[2]
+          %1 = BROADCAST_TO(%y, %0) : float32[n, 5]
+          return %1
+        }
+        """,
+    ),
+    Rewrite(
+        "known_at_last",
+        """
+        graph main(%x: float32[2, 5], %y: float32[1, 1]) {
+          %0 = SHAPE(%x) {out_type=int32} : int32[2]
+          %1 = ADD(%0, int32[](1)) : int32[2]
+          %2 = BROADCAST_TO(%y, %1) : float32[3, 6]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[2, 5], %y: float32[1, 1]) {
+          %0 = BROADCAST_TO(%y, int32[2](3, 6)) : float32[3, 6]
+          return %0
+        }
+        """,
+    ),
+)
+
+
+def test_left_alone() -> None:
+    from litesmith.ir.printer import print_program
+    from tests.passes.harness import apply, parsed, require_text
+
+    text = f"""
+    graph main(%x: float32[n, t, 8], %y: float32[1, 1, 1]) {{
+      %s = SHAPE(%x) {{out_type=int32}} : int32[3]
+      %1 = STRIDED_SLICE(%s, int32[1](0), int32[1](2), int32[1](1)) : int32[2]
+      %2 = CONCATENATION(%1, int32[1](2)) : int32[3]
+      %3 = BROADCAST_TO(%y, %2) : float32[n, t, 2]
+      return %3
+    }}
+    """
+    program = parsed(text)
+    before = print_program(program)
+    learnt, rebuilt = apply(PASSES, program)
+    assert learnt.rewrites == 3
+    assert not rebuilt.modified
+    assert any("no shorter chain" in why for _, why in rebuilt.declined)
+    require_text(print_program(program), before)
