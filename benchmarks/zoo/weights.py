@@ -73,7 +73,7 @@ def _spread_classifier(model: keras.Model, sample: Any) -> None:
     last = model.layers[-1]
     if not isinstance(last, keras.layers.Dense) or last.activation is not keras.activations.softmax:
         return
-    features = np.asarray(keras.Model(model.inputs, last.input)(sample, training=False))
+    features = np.asarray(keras.Model(model._inputs_struct, last.input)(sample, training=False))
     spread = float(np.std(features @ np.asarray(last.kernel), axis=-1).mean())
     last.kernel.assign(np.asarray(last.kernel) * (1.5 / max(spread, 1e-6)))
 
