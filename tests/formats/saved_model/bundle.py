@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,8 @@ def block(entries: Sequence[tuple[bytes, bytes]], restart_interval: int = 16) ->
         if i % restart_interval == 0:
             restarts.append(len(out))
         else:
-            shared = len(os.path.commonprefix([last, key]))
+            same = (a == b for a, b in zip(last, key, strict=False))
+            shared = sum(takewhile(bool, same))
         out += varint(shared) + varint(len(key) - shared) + varint(len(value)) + key[shared:] + value
         last = key
     restarts = restarts or [0]
