@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from litesmith.errors import ConverterError, Problem, UsageError
-from litesmith.formats.saved_model import SavedModel, SignatureTensor
+from litesmith.errors import UsageError
+from litesmith.formats.saved_model import SavedModel
 from litesmith.formats.saved_model import Signature as SourceSignature
-from litesmith.frontends.tensorflow.importer import Context, Model, Scope, Session
-from litesmith.frontends.tensorflow.lowering import LOWERINGS
-from litesmith.frontends.tensorflow.resources import POISON, TensorList, Variable
-from litesmith.ir import Builder, Constant, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
-
-Shapes = Mapping[str, Sequence[int | None]]
+from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
+from litesmith.frontends.tensorflow.importer import Model, Session
+from litesmith.frontends.tensorflow.resources import Variable
+from litesmith.ir import Constant, DType, Graph, Program
 
 DEFAULT_SIGNATURE = "serving_default"
 _KEY_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -41,26 +38,12 @@ def import_saved_model(
         for signature in chosen:
             meaning = meaning_of(model, signature) or signature.key
             if meaning not in made:
-                made[meaning] = _import_signature(session, model, signature, input_shapes or {})
+                made[meaning] = import_signature(session, model.nodes.values(), signature, input_shapes or {})
                 program.graphs.append(made[meaning])
-            _add_signature(program, signature, made[meaning])
+            add_signature(program, signature, made[meaning])
         return program
 
     return import_until_stable(source, build, on_unknown)
-
-
-def import_until_stable(model: Model, build: Callable[[Session], Program], on_unknown: Any = None) -> Program:
-    """Imports again while variables are found to be assigned that were taken for constants."""
-    mutable: frozenset[str] = frozenset()
-    while True:
-        session = Session(model, LOWERINGS, mutable=mutable, on_unknown=on_unknown)
-        program = build(session)
-        found = mutable | session.assigned.keys()
-        if found == mutable:
-            session.raise_problems()
-            _initialize_variables(program, session)
-            return program
-        mutable = frozenset(found)
 
 
 def _chosen(model: SavedModel, keys: Sequence[str] | None) -> list[SourceSignature]:
@@ -108,100 +91,6 @@ def _variable(model: SavedModel, found: Any, node: str, name: str) -> Variable:
     return Variable(name, dtype, shape, initial)
 
 
-# -- one signature ----------------------------------------------------------------------------------------------------
-
-
-def _import_signature(session: Session, model: SavedModel, signature: SourceSignature, shapes: Shapes) -> Graph:
-    graph = session.new_graph("main" if not session.graph_names else signature.key)
-    context = Context(Builder(graph, session.opset), session)
-    scope = Scope(context, model.nodes.values())
-    for declared in _ordered(signature.inputs):
-        value = _graph_input(session, graph, declared, shapes)
-        if value is not None:
-            scope.feed_tensor(declared.tensor_name, value)
-    declared_outputs = [o for o in _ordered(signature.outputs) if _is_dense(session, o, "output")]
-    if session.problems and len(graph.inputs) < len(signature.inputs):
-        return graph
-    scope.run([o.tensor_name for o in declared_outputs])
-    results = [scope.result(o.tensor_name) for o in declared_outputs]
-    set_outputs(context, graph, results, [o.tensor_name for o in declared_outputs])
-    return graph
-
-
-def _ordered(tensors: Mapping[str, SignatureTensor]) -> list[SignatureTensor]:
-    return list(tensors.values())
-
-
-def _is_dense(session: Session, tensor: SignatureTensor, role: str) -> bool:
-    if tensor.encoding == "dense":
-        return True
-    reason = f"{role} {tensor.name!r} is a {tensor.encoding} tensor"
-    session.problems[Problem("LS020", reason, "make it a dense tensor in the signature", node=tensor.name)] = None
-    return False
-
-
-def _graph_input(session: Session, graph: Graph, declared: SignatureTensor, shapes: Shapes) -> Value | None:
-    if not _is_dense(session, declared, "input"):
-        return None
-    shape = shapes.get(declared.name, declared.shape)
-    if shape is None:
-        fix = f"give its shape: input_shapes={{{declared.name!r}: [...]}}"
-        reason = f"input {declared.name!r} has an unknown rank"
-        session.problems[Problem("LS021", reason, fix, node=declared.name)] = None
-        return None
-    if declared.shape is not None and not _fits(shape, declared.shape):
-        raise UsageError(f"input {declared.name!r} is {declared}; the shape {list(shape)} does not fit")
-    try:
-        dtype = DType.parse(declared.dtype.name)
-    except KeyError:
-        reason = f"input {declared.name!r} is {declared.dtype.name}, which LiteRT does not have"
-        session.problems[Problem("LS022", reason, "use another type in the signature", node=declared.name)] = None
-        return None
-    return graph.add_input(TensorType(dtype, symbolic_shape(declared.name, shape)), declared.tensor_name)
-
-
-def _fits(given: Sequence[int | None], declared: Sequence[int | None]) -> bool:
-    return len(given) == len(declared) and all(
-        d is None or (g is not None and g == d) for g, d in zip(given, declared, strict=True)
-    )
-
-
-def symbolic_shape(name: str, shape: Sequence[int | None]) -> tuple[Dim, ...]:
-    """A shape whose unknown sizes (None or -1) are symbols named after the input and the axis."""
-    stem = re.sub(r"\W", "_", name) or "input"
-    stem = stem if stem[0].isalpha() else f"x{stem}"
-    return tuple(Sym.named(f"{stem}_{i}") if d is None or d < 0 else int(d) for i, d in enumerate(shape))
-
-
-def set_outputs(context: Context, graph: Graph, results: Sequence[Any], names: Sequence[str]) -> None:
-    """Makes the results the graph's outputs, each a tensor of its own with the wanted name."""
-    outputs: list[Value] = []
-    for result, name in zip(results, names, strict=True):
-        if result is POISON:
-            continue
-        value = result.stacked if isinstance(result, TensorList) else result
-        if isinstance(value, Variable):
-            value = context.read(value)
-        if not isinstance(value, Value):
-            reason = f"output {name!r} is a {type(result).__name__.lower()}, not a tensor"
-            context.session.problems[Problem("LS023", reason, "return tensors only", node=name)] = None
-            continue
-        outputs.append(_named(value, name, outputs))
-    graph.outputs = outputs
-
-
-def _named(value: Value, name: str, taken: Sequence[Value]) -> Value:
-    if value.op is not None and not any(value is t for t in taken):
-        value.name = name
-    return value
-
-
-def _add_signature(program: Program, signature: SourceSignature, graph: Graph) -> None:
-    inputs = {t.name: i for i, t in enumerate(_ordered(signature.inputs))}
-    outputs = {t.name: i for i, t in enumerate(_ordered(signature.outputs))}
-    program.signatures.append(Signature(signature.key, graph, inputs, outputs))
-
-
 def meaning_of(model: SavedModel, signature: SourceSignature) -> object | None:
     """What a TF2 signature computes, as something to compare: signatures that mean the same share one graph.
 
@@ -223,24 +112,3 @@ def meaning_of(model: SavedModel, signature: SourceSignature) -> object | None:
         tuple(n.SerializeToString(deterministic=True) for n in body.node_def),
         tuple(sorted(body.ret.items())),
     )
-
-
-# -- state ------------------------------------------------------------------------------------------------------------
-
-
-def _initialize_variables(program: Program, session: Session) -> None:
-    """Gives every assigned variable its first value, once, before anything else runs."""
-    if not session.assigned:
-        return
-    missing = [v.name for v in session.assigned.values() if v.initial is None]
-    if missing:
-        problems = [Problem("LS024", f"variable {n!r} has no initial value", "initialize and save it") for n in missing]
-        raise ConverterError(problems)
-    graph = session.new_graph("initialize_variables")
-    b = Builder(graph, session.opset)
-    for variable in session.assigned.values():
-        handle = b.var_handle(container="", shared_name=variable.name)
-        b.assign_variable(handle, Value.constant(variable.initial, variable.name))
-    for entry in program.graphs:
-        first = next(entry.ops, None)
-        Builder(entry, session.opset, before=first).call_once(init_subgraph=graph)

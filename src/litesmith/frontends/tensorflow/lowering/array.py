@@ -345,9 +345,7 @@ def _resize(builtin: str) -> Any:
         b: Builder, images: Value, size: Value, *, align_corners: bool = False, half_pixel_centers: bool = False
     ) -> Value:
         resize = getattr(b, builtin)
-        return resize(
-            images, as_int32(b, size), align_corners=align_corners, half_pixel_centers=half_pixel_centers
-        )
+        return resize(images, as_int32(b, size), align_corners=align_corners, half_pixel_centers=half_pixel_centers)
 
     return function
 
