@@ -80,6 +80,7 @@ class BufferPool:
         """
         written: dict[tuple[Any, ...], list[Place]] = {}
         some_lazy = {_kind(c, self._sizes[id(c)]) for c in self.constants if c.is_lazy}
+        pending = 0
         for constant in self.constants:
             array = constant.array()
             size = self._sizes[id(constant)]
@@ -97,7 +98,10 @@ class BufferPool:
                 place = Place(start, size)
                 earlier.append(place)
             yield place
-            release_pages(array)
+            pending += size
+            if pending > CHUNK:
+                release_pages(array)
+                pending = 0
             del array
         out.seek(position)
 
@@ -130,7 +134,11 @@ def _kind(constant: Constant, size: int) -> tuple[Any, ...]:
 
 
 def _sample(constant: Constant) -> bytes:
-    return sample(constant.array())
+    array = constant.array()
+    picked = sample(array)
+    if array.nbytes > CHUNK:
+        release_pages(array)  # one touch may map megabytes
+    return picked
 
 
 def _write(out: BinaryIO, constant: Constant, array: Array, size: int) -> int:
