@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,19 @@ class Options:
     input_shapes: input name -> shape (None for an unknown size), replacing the model's.
     verify: whether the result is loaded and run before it is handed out. reference: calls with expected outputs (see
     `litesmith.runtime.Reference`) or the path of such a file; the result must agree with them.
+    input_names, output_names: tensors of a frozen graph to convert between (default: its placeholders and ends).
+    safe_mode: whether a Keras file may not run code it carries (Lambda layers).
     dump: called with a name and the program after the import and after each pass that changed something.
     """
 
-    signature_keys: tuple[str, ...] | None = None
-    tags: tuple[str, ...] | None = None
+    signature_keys: Sequence[str] | None = None
+    tags: Sequence[str] | None = None
     input_shapes: Shapes = field(default_factory=dict)
     verify: bool = True
     reference: Any = None
+    input_names: Sequence[str] | None = None
+    output_names: Sequence[str] | None = None
+    safe_mode: bool = True
     dump: Dump | None = None
 
 
@@ -94,45 +99,124 @@ class Model:
         return self.program.histogram()
 
 
-def convert(
-    source: Any,
-    *args: Any,
-    signature_keys: Sequence[str] | None = None,
-    tags: Sequence[str] | None = None,
-    input_shapes: Shapes | None = None,
-    verify: bool = True,
-    reference: Any = None,
-    dump: Dump | None = None,
-) -> Model:
+def convert(source: Any, *args: Any, **options: Any) -> Model:
     """Converts a model to LiteRT.
 
-    source: the directory of a SavedModel. Options are those of `Options`. Raises ConverterError listing everything that
-    stands in the way, FormatError for a damaged file, UsageError for a request that makes no sense.
+    source: the directory of a SavedModel; a Keras model or its file (`.keras`, `.h5`); TensorFlow concrete functions
+    (one or a list) or a frozen graph (`.pb`); a function of JAX arrays, with examples or ``jax.ShapeDtypeStruct`` of
+    its arguments as ``args``; a `.tflite` file, which is optimized again.
+    options: those of `Options`, as keywords.
+
+    Raises ConverterError listing everything that stands in the way, FormatError for a damaged file, UsageError for a
+    request that makes no sense.
     """
-    options = Options(
-        tuple(signature_keys) if signature_keys else None,
-        tuple(tags) if tags else None,
-        dict(input_shapes or {}),
-        verify,
-        reference,
-        dump,
-    )
-    return Model(optimize(import_source(source, args, options), options), options)
+    try:
+        chosen = Options(**options)
+    except TypeError as error:
+        known = ", ".join(f.name for f in fields(Options))
+        raise UsageError(f"{error}; the options are {known}") from error
+    return Model(optimize(import_source(source, args, chosen), chosen), chosen)
 
 
 def import_source(source: Any, args: Sequence[Any], options: Options) -> Program:
     """The program of any source `convert` takes, before any pass."""
     if isinstance(source, (str, os.PathLike)):
         return _import_path(Path(source), options)
-    raise UsageError(f"cannot convert a {type(source).__name__}: give the directory of a SavedModel")
+    for is_this, importer in _OBJECTS:
+        if is_this(source):
+            return importer(source, args, options)
+    raise UsageError(
+        f"cannot convert a {type(source).__name__}: give a SavedModel directory, a Keras model or file, a concrete "
+        "function, or a JAX function with example arguments"
+    )
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
 
 
 def _import_path(path: Path, options: Options) -> Program:
+    importer = _FILES.get(path.suffix.lower()) if not path.is_dir() else None
+    return (importer or _import_saved_model)(path, options)
+
+
+def _import_saved_model(path: Path, options: Options) -> Program:
     from litesmith.formats.saved_model import SavedModel
     from litesmith.frontends.tensorflow.saved_model import import_saved_model
 
     model = SavedModel.open(path, options.tags)
     return import_saved_model(model, options.signature_keys, options.input_shapes)
+
+
+def _import_frozen_graph(path: Path, options: Options) -> Program:
+    from litesmith.formats.saved_model import read_graph_def
+    from litesmith.frontends.tensorflow.graph_def import frozen_entry, import_entries
+
+    graph_def = read_graph_def(path)
+    entry = frozen_entry(graph_def, options.input_names, options.output_names, options.input_shapes)
+    return import_entries([entry], options.input_shapes)
+
+
+def _import_keras_file(path: Path, options: Options) -> Program:
+    from litesmith.frontends.keras import load_model
+
+    return _import_keras(load_model(path, safe_mode=options.safe_mode), (), options)
+
+
+def _import_tflite(path: Path, options: Options) -> Program:
+    from litesmith.formats.tflite import read_model
+
+    return read_model(path)
+
+
+_FILES: dict[str, Callable[[Path, Options], Program]] = {
+    ".pb": _import_frozen_graph,
+    ".pbtxt": _import_frozen_graph,
+    ".keras": _import_keras_file,
+    ".h5": _import_keras_file,
+    ".hdf5": _import_keras_file,
+    ".tflite": _import_tflite,
+}
+
+# -- objects of other frameworks, told by where their classes come from, so that none of them is imported here ---------
+
+
+def _is_instance(source: Any, module: str, name: str) -> bool:
+    return any(c.__module__.split(".")[0] in module.split() and c.__name__ == name for c in type(source).__mro__)
+
+
+def _is_keras(source: Any) -> bool:
+    return _is_instance(source, "keras tf_keras", "Layer")
+
+
+def _is_concrete(source: Any) -> bool:
+    many = isinstance(source, (list, tuple)) and bool(source)
+    return all(_is_instance(f, "tensorflow", "ConcreteFunction") for f in (source if many else [source]))
+
+
+def _import_keras(source: Any, args: Sequence[Any], options: Options) -> Program:
+    from litesmith.frontends.keras import import_keras
+
+    return import_keras(source, args, options.input_shapes)
+
+
+def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Program:
+    from litesmith.frontends.tensorflow.graph_def import import_concrete_functions
+
+    functions = list(source) if isinstance(source, (list, tuple)) else [source]
+    return import_concrete_functions(functions, options.signature_keys, options.input_shapes)
+
+
+def _import_function(source: Any, args: Sequence[Any], options: Options) -> Program:
+    from litesmith.frontends.jax import import_jax
+
+    return import_jax(source, args, options.signature_keys)
+
+
+_OBJECTS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Sequence[Any], Options], Program]], ...] = (
+    (_is_keras, _import_keras),
+    (_is_concrete, _import_concrete),
+    (callable, _import_function),
+)
 
 
 def optimize(program: Program, options: Options) -> Program:

@@ -64,7 +64,7 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 
 
 def decode(proto: Any) -> Any:
-    """An ``AttrValue``: str (bytes where it is no text), number, bool, `DType`, shape, array, `FunctionName` or list."""
+    """An ``AttrValue``: str (bytes where it is no text), number, bool, dtype, shape, array, `FunctionName` or list."""
     kind = proto.WhichOneof("value")
     if kind == "list":
         return _decode_list(proto.list)

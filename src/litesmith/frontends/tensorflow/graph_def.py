@@ -6,6 +6,7 @@ not imported here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,6 +108,33 @@ def _frozen_tensor(nodes: Mapping[str, Any], name: str, shape: Sequence[int | No
 # -- concrete functions -----------------------------------------------------------------------------------------------
 
 
+def import_concrete_functions(
+    functions: Sequence[Any], keys: Sequence[str] | None = None, shapes: Shapes | None = None
+) -> Program:
+    """Imports TensorFlow ConcreteFunctions, an entry point each.
+
+    keys: their names (default: ``serving_default`` for one, the functions' own for several). Raises UsageError where
+    the keys do not fit or a function takes a resource.
+    """
+    chosen = list(keys or _keys_of(functions))
+    if len(chosen) != len(functions) or len(set(chosen)) != len(chosen):
+        raise UsageError(f"{len(functions)} functions need as many different signature keys, got {chosen}")
+    return import_entries([concrete_entry(f, k) for f, k in zip(functions, chosen, strict=True)], shapes)
+
+
+def _keys_of(functions: Sequence[Any]) -> list[str]:
+    if len(functions) == 1:
+        return ["serving_default"]
+    names = [_name(f) for f in functions]
+    return [n if names.count(n) == 1 else f"{n}_{i}" for i, n in enumerate(names)]
+
+
+def _name(function: Any) -> str:
+    """The Python function's name, out of ``__inference_name_12``."""
+    name = function.name.decode() if isinstance(function.name, bytes) else str(function.name)
+    return re.sub(r"^__inference_|_\d+$", "", name) or name
+
+
 def concrete_entry(function: Any, key: str) -> Entry:
     """The entry point of a TensorFlow ConcreteFunction. Raises UsageError where it takes a resource as an argument."""
     graph_def = function.graph.as_graph_def()
@@ -161,5 +189,5 @@ def _variable(variable: Any) -> Variable:
     shape = tuple(-1 if d is None else int(d) for d in variable.shape.as_list())
     dtype = tf_dtype(variable.dtype.base_dtype.as_datatype_enum)
     static = variable.value().shape.as_list()
-    initial = Constant.lazy(dtype, static, lambda: variable.numpy())
+    initial = Constant.lazy(dtype, static, variable.numpy)
     return Variable(variable.name.partition(":")[0], dtype, shape, initial)

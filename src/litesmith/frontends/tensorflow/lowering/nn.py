@@ -320,9 +320,9 @@ def _pool3d(op: str) -> Any:
     def function(
         b: Builder, input: Value, *, ksize: list[int], strides: list[int], padding: str, data_format: str = "NDHWC"
     ) -> Value:
-        from litesmith.decompositions import convolution
+        from litesmith.decompositions import windows
 
-        y = convolution.pool(
+        y = windows.pool(
             b,
             to_nhwc(b, input, data_format),
             op,
