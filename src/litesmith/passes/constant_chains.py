@@ -1,0 +1,106 @@
+"""Chains of additions, or of multiplications, of constants become one.
+
+    %1 = MUL(%x, a)
+    %2 = DIV(%1, c)
+⇒
+    %2 = MUL(%x, a / c)
+
+    %1 = SUB(a, %x)
+    %2 = ADD(%1, c)
+⇒
+    %2 = SUB(a + c, %x)
+
+Legal by associativity: exact for integers (they wrap), rounded once instead of twice for floats. Only where nobody else
+uses the first result. Declined where the constants would broadcast to more elements than either has, and where the
+joined constant over- or underflows though the two did not. Integer division is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Op, Value
+from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.match import ACTIVATION, activation, constant_operand, is_float, sole_producer
+
+
+class Link(NamedTuple):
+    """An operation as ``x**x_sign * constant**constant_sign``, or the same said of sums: signs are 1 or -1."""
+
+    x: Value
+    constant: Value
+    x_sign: int
+    constant_sign: int
+
+
+FAMILIES = (("ADD", "SUB"), ("MUL", "DIV"))
+"""An operation and its inverse."""
+
+
+def join_constants(op: Op, b: Builder) -> Outcome:
+    """The second of two operations with constants."""
+    family = next(f for f in FAMILIES if op.name in f)
+    outer = _link(op)
+    before = sole_producer(outer.x, *family) if outer is not None else None
+    inner = _link(before) if before is not None and activation(before) == "NONE" else None
+    if outer is None or inner is None or before is None:
+        return None
+    if "DIV" in (op.name, before.name) and not is_float(op.result):
+        return None
+    constant = _joined_constant(b, inner, outer, family)
+    reason = _obstacle(constant, inner.constant, outer.constant, factors="MUL" in family)
+    if reason is not None:
+        return Declined(reason)
+    same, inverse = family
+    made: Value
+    if inner.x_sign * outer.x_sign < 0:
+        made = getattr(b, inverse.lower())(constant, inner.x, **{ACTIVATION: activation(op)})
+    else:
+        both_inverted = inner.constant_sign < 0 and outer.constant_sign < 0
+        made = getattr(b, (inverse if both_inverted else same).lower())(inner.x, constant, **{ACTIVATION: activation(op)})
+    return made
+
+
+def _link(op: Op) -> Link | None:
+    found = constant_operand(op)
+    if found is None or found.constant.type.quant is not None:
+        return None
+    if op.name in ("ADD", "MUL"):
+        return Link(found.variable, found.constant, 1, 1)
+    return Link(found.variable, found.constant, *((1, -1) if found.on_right else (-1, 1)))
+
+
+def _joined_constant(b: Builder, inner: Link, outer: Link, family: tuple[str, str]) -> Value:
+    """Both constants as one; the inverse of it where both are inverted (and then the operand is not)."""
+    same, inverse = (getattr(b, name.lower()) for name in family)
+    inner_sign = inner.constant_sign * outer.x_sign
+    made: Value
+    if inner_sign == outer.constant_sign:
+        made = same(inner.constant, outer.constant)
+    elif inner_sign > 0:
+        made = inverse(inner.constant, outer.constant)
+    else:
+        made = inverse(outer.constant, inner.constant)
+    return made
+
+
+def _obstacle(joined: Value, *parts: Value, factors: bool) -> str | None:
+    if joined.const is None or joined.const.size > max(p.const.size for p in parts if p.const is not None):
+        return "the joined constant has more elements than either"
+    if joined.is_small_const and _is_healthy(parts, factors) and not _is_healthy((joined,), factors):
+        return "the joined constant over- or underflows"
+    return None
+
+
+def _is_healthy(constants: Sequence[Value], factors: bool) -> bool:
+    """Whether every element is finite, and no factor zero."""
+    arrays = [c.numpy() for c in constants]
+    return all(bool(np.all(np.isfinite(a))) and not (factors and 0 in a) for a in arrays)
+
+
+CONSTANT_CHAINS = Pass("constant-chains", ("ADD", "SUB", "MUL", "DIV"), join_constants)
+PASSES = (CONSTANT_CHAINS,)

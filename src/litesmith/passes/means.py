@@ -1,0 +1,72 @@
+"""A sum divided by the number of its terms is a mean; a reduction reshaped to keep its dimensions keeps them.
+
+    %1 = SUM(%x, [1, 2])                     %x: [n, 7, 7, c]
+    %2 = MUL(%1, 1 / 49)                     or DIV(%1, 49)
+⇒
+    %2 = MEAN(%x, [1, 2])
+
+    %1 = SUM(%x, [-1])
+    %2 = RESHAPE(%1, [n, t, 1])              %x: [n, t, c]
+⇒
+    %2 = SUM(%x, [-1]) {keep_dims=True}
+
+Legal because the MEAN kernel adds up and divides, in float; the factor must be the reciprocal to the last bit but one.
+Only where nobody else uses the reduction, and where the number of terms is known.
+"""
+
+from __future__ import annotations
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.dims import product
+from litesmith.ir.graph import Op, Value
+from litesmith.ops.reduction import reduced_axes
+from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.match import (
+    activation,
+    constant_operand,
+    is_float,
+    is_number,
+    keeps_shape,
+    rebuilt,
+    sole_producer,
+)
+
+ROUNDING = 1.2e-7
+"""Relative distance of neighbouring float32 numbers."""
+
+REDUCTIONS = ("SUM", "MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "REDUCE_ANY", "REDUCE_ALL")
+
+
+def name_mean(op: Op, b: Builder) -> Outcome:
+    """MUL or DIV of a sum by a constant."""
+    found = constant_operand(op)
+    total = sole_producer(found.variable, "SUM") if found is not None else None
+    if found is None or total is None or not is_float(op.result) or activation(op) != "NONE":
+        return None
+    axes = reduced_axes(total)
+    count = None if axes is None else product([total["x"].dims[a] for a in axes])
+    if not isinstance(count, int) or count == 0:
+        return Declined("the number of terms is unknown")
+    if (op.name == "DIV" and not found.on_right) or not keeps_shape(op, found.variable):
+        return None
+    if not is_number(found.constant, count if op.name == "DIV" else 1 / count, ROUNDING):
+        return Declined(f"the factor is not that of {count} terms")
+    made: Value = b.mean(total["x"], total["axes"], keep_dims=total.attrs["keep_dims"])
+    return made
+
+
+def keep_dimensions(op: Op, b: Builder) -> Outcome:
+    """A reshape that puts back the dimensions a reduction dropped, with size 1."""
+    reduction = sole_producer(op.inputs[0], *REDUCTIONS)
+    if reduction is None or reduction.attrs["keep_dims"] or op.result.type.quant is not None:
+        return None
+    axes = reduced_axes(reduction)
+    dims = reduction["x"].dims
+    if axes is None or op.result.dims != tuple(1 if i in axes else d for i, d in enumerate(dims)):
+        return None
+    return rebuilt(b, reduction, keep_dims=True)
+
+
+MEANS = Pass("means", ("MUL", "DIV"), name_mean)
+KEPT_DIMENSIONS = Pass("kept-dimensions", ("RESHAPE", "EXPAND_DIMS"), keep_dimensions)
+PASSES = (KEPT_DIMENSIONS, MEANS)
