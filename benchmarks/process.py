@@ -56,8 +56,8 @@ def measure(command: Sequence[str], env: Mapping[str, str] | None = None, timeou
 def medians(runs: Sequence[Usage]) -> Usage:
     """The median of each figure; the first error if any run failed."""
     error = next((run.error for run in runs if run.error), "")
-    values = (median(getattr(run, name) for run in runs) for name in ("wall", "cpu", "peak_mb"))
-    return Usage(*values, error=error, stdout=runs[-1].stdout)
+    wall, cpu, peak = (median([getattr(run, name) for run in runs]) for name in ("wall", "cpu", "peak_mb"))
+    return Usage(wall, cpu, peak, error, runs[-1].stdout)
 
 
 def _text(stream: object) -> str:

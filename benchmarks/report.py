@@ -124,7 +124,7 @@ def scenario_lines(scenarios: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"{large['gigabytes']:.2f} GB of weights, --no-verify: {large['convert']['wall']:.2f} s, "
             f"{large['convert']['peak_mb']:.0f} MB peak; copying the file takes {large['copy']['wall']:.2f} s "
-            f"({large['ratio']:.2f}×){' – ' + large['convert']['error'] if large['convert']['error'] else ''}"
+            f"({large['ratio']:.2f}×)"
         )
     if imports := scenarios.get("import"):
         lines.append(
@@ -132,5 +132,5 @@ def scenario_lines(scenarios: Mapping[str, Any]) -> list[str]:
             f"({imports['ratio']:.2f}×)"
         )
     if install := scenarios.get("install"):
-        lines.append(f"core install {install['megabytes']:.0f} MB{install.get('error', '')}")
+        lines.append(f"core install {install['megabytes']:.0f} MB")
     return lines

@@ -166,11 +166,11 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> int:
     """Measure, print, keep. Exit code 1 when a model misses a per-model figure."""
-    arguments, console = _arguments(), Console()
+    arguments, console = _arguments(), Console(width=None if sys.stdout.isatty() else 150)
     CACHE.mkdir(exist_ok=True)
     LATEST.parent.mkdir(exist_ok=True)
     records = measure_models(arguments, console)
-    result = {
+    result: dict[str, Any] = {
         "environment": environment(arguments), "models": records, "geometric_means": report.geometric_means(records),
         "scenarios": measure_scenarios(arguments, console),
     }  # fmt: skip

@@ -55,6 +55,8 @@ def large_weights(cache: Path, core: str, tf_python: str, *, repeats: int = 3, l
         conversions.append(measure(command, SOURCE))
     size = shard.stat().st_size
     converted, copied = medians(conversions), medians(copies)
+    if converted.error:
+        raise RuntimeError(converted.error)
     target.unlink(missing_ok=True)
     return {
         "gigabytes": size / 1e9, "convert": converted.as_dict(), "copy": copied.as_dict(),

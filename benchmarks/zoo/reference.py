@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -33,7 +34,7 @@ def write_reference(entry: Entry, directory: str, path: str, seed: int = 0) -> d
         # One more call would move the state that the next signature's reference starts from.
         other = first if entry.calls > 1 else _run(loaded.signatures[key], _inputs(entry, loaded.signatures[key], rng))
         ranges[key] = {name: _meaningful(entry, f"{key}/{name}", first[name], other[name]) for name in first}
-    np.savez(path, **stored)
+    _savez(path, stored)
     if entry.calls > 1:
         _write_steps(Path(path).with_suffix(""), steps)
     return ranges
@@ -47,7 +48,11 @@ def _keyed(signature: str, inputs: Arrays, outputs: Arrays) -> Arrays:
 def _write_steps(directory: Path, steps: list[Arrays]) -> None:
     directory.mkdir()
     for number, step in enumerate(steps):
-        np.savez(directory / f"{number:04d}.npz", **step)
+        _savez(str(directory / f"{number:04d}.npz"), step)
+
+
+def _savez(path: str, arrays: dict[str, Any]) -> None:
+    np.savez(path, **arrays)
 
 
 def _inputs(entry: Entry, function: tf.types.experimental.ConcreteFunction, rng: np.random.Generator) -> Arrays:

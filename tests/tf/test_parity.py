@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-tf = pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow")
 
-from litesmith.errors import ConverterError, Problem  # noqa: E402
-from tests.tf.parity import Case, Convert, Table, f32, ints  # noqa: E402
+import tensorflow as tf
+
+from litesmith.errors import ConverterError, Problem
+from tests.tf.parity import Case, Convert, Table, f32, ints
 
 pytestmark = pytest.mark.tf
 
@@ -119,7 +121,7 @@ class TestExpectedRefusal:
             Table([self.case]).check(self.case, peer_convert)
 
 
-class Accumulator(tf.Module):  # type: ignore[misc]
+class Accumulator(tf.Module):
     def __init__(self) -> None:
         super().__init__()
         self.total = tf.Variable([1.0, 2.0])
