@@ -250,12 +250,15 @@ def _callees_first(operators: Sequence[Sequence[_Operator]], graphs: Sequence[Gr
 
 def _places(table: Table, slot: int, numbers: Sequence[int], key: str) -> dict[str, int]:
     """Names of a signature's inputs or outputs and their positions among the graph's."""
-    positions = {n: i for i, n in reversed(list(enumerate(numbers)))}
+    positions: dict[int, list[int]] = {}
+    for position, number in enumerate(numbers):
+        positions.setdefault(number, []).append(position)
     places: dict[str, int] = {}
     for entry in table.tables(slot, "TensorMap"):
         entry.require_known(2)
         name, number = entry.text(0), entry.scalar(1, "I")
         if name in places or number not in positions:
             raise FormatError(f"signature {key!r} names {name!r} twice or a tensor that is no input or output")
-        places[name] = positions[number]
+        left = positions[number]  # one tensor may be several outputs, each under a name of its own
+        places[name] = left.pop(0) if len(left) > 1 else left[0]
     return places
