@@ -73,9 +73,13 @@ CASES = [
     _conv("valid", IMAGE, FILTER, (1, 1), expect={"CONV_2D": 1, "PAD": 0}),
     _conv("same", IMAGE, FILTER, (1, 1), padding="SAME", expect={"PAD": 0}, shapes=[("n", "h", "w", 4)]),
     _conv("same strided", IMAGE, FILTER, (2, 2), padding="SAME", expect={"PAD": 0}, shapes=[("n", 8, 9, 4)]),
-    _conv("same strided dynamic", IMAGE, FILTER, (2, 2), padding="SAME", expect={"PAD": 0}, shapes=[("n", "h", "w", 4)]),
+    _conv(
+        "same strided dynamic", IMAGE, FILTER, (2, 2), padding="SAME", expect={"PAD": 0}, shapes=[("n", "h", "w", 4)]
+    ),
     _conv("explicit same", IMAGE, FILTER, (1, 1), padding=[(1, 1), (1, 1)], expect={"PAD": 0}),
-    _conv("torch pads", IMAGE, FILTER, (2, 2), padding=[(1, 1), (1, 1)], expect={"PAD": 1}, shapes=[("n", "h", "w", 4)]),
+    _conv(
+        "torch pads", IMAGE, FILTER, (2, 2), padding=[(1, 1), (1, 1)], expect={"PAD": 1}, shapes=[("n", "h", "w", 4)]
+    ),
     _conv("negative pads", IMAGE, FILTER, (1, 2), padding=[(-1, 2), (0, -2)]),
     _conv("atrous", IMAGE, FILTER, (1, 1), padding="SAME", rhs_dilation=(2, 3), expect={"PAD": 0}),
     _conv("groups", IMAGE, f32(3, 3, 2, 6), (1, 1), padding="SAME", groups=2, expect={"CONV_2D": 1}),
@@ -87,24 +91,85 @@ CASES = [
     _conv("1d depthwise", f32(2, 9, 4), f32(3, 1, 4), (1,), padding="SAME", groups=4, shapes=[("n", "t", 4)]),
     _conv("3d", f32(2, 5, 6, 7, 3), f32(2, 3, 3, 3, 4), (1, 2, 1), padding="SAME", expect={"CONV_3D": 1}),
     _conv("3d groups", f32(2, 5, 6, 7, 4), f32(2, 3, 3, 2, 4), (1, 1, 1), padding=[(1, 1), (0, 0), (1, 2)], groups=2),
-    _conv("nchw", f32(2, 4, 8, 9), f32(6, 4, 3, 3), (1, 1), padding="SAME",
-          specs=((0, 1, 2, 3), (0, 1, 2, 3), (0, 1, 2, 3)), expect={"TRANSPOSE": 2}),
-    _conv("hwnc", f32(8, 9, 2, 4), f32(3, 3, 4, 6), (1, 1), padding="SAME",
-          specs=((2, 3, 0, 1), (3, 2, 0, 1), (0, 1, 2, 3))),
-    _conv("transposed same", f32(2, 4, 5, 3), f32(4, 4, 3, 6), (1, 1), lhs_dilation=(2, 2), padding=[(2, 2), (2, 2)],
-          expect={"TRANSPOSE_CONV": 1, "STRIDED_SLICE": 0, "PAD": 0}),
-    _conv("transposed dynamic", f32(2, 4, 5, 3), f32(4, 4, 3, 6), (1, 1), lhs_dilation=(2, 2), padding=[(2, 2), (2, 2)],
-          shapes=[("n", "h", "w", 3)], expect={"TRANSPOSE_CONV": 1, "PAD": 0}),
-    _conv("transposed valid", f32(2, 4, 5, 3), f32(3, 3, 3, 6), (1, 1), lhs_dilation=(2, 2), padding=[(2, 2), (2, 2)],
-          expect={"TRANSPOSE_CONV": 1, "STRIDED_SLICE": 0}),
-    _conv("transposed uneven", f32(2, 4, 5, 3), f32(3, 3, 3, 6), (1, 1), lhs_dilation=(2, 2), padding=[(1, 2), (0, 3)],
-          expect={"TRANSPOSE_CONV": 1}),
-    _conv("transposed small window", f32(2, 4, 5, 3), f32(2, 1, 3, 6), (1, 1), lhs_dilation=(3, 2), padding=[(1, 2), (0, 1)]),
-    _conv("transposed groups", f32(2, 4, 5, 4), f32(3, 3, 2, 6), (1, 1), lhs_dilation=(2, 2), padding=[(1, 2), (1, 2)], groups=2),
-    _conv("transposed strided", f32(2, 4, 5, 3), f32(3, 3, 3, 6), (2, 1), lhs_dilation=(3, 2), padding=[(1, 1), (1, 1)]),
+    _conv(
+        "nchw",
+        f32(2, 4, 8, 9),
+        f32(6, 4, 3, 3),
+        (1, 1),
+        padding="SAME",
+        specs=((0, 1, 2, 3), (0, 1, 2, 3), (0, 1, 2, 3)),
+        expect={"TRANSPOSE": 2},
+    ),
+    _conv(
+        "hwnc",
+        f32(8, 9, 2, 4),
+        f32(3, 3, 4, 6),
+        (1, 1),
+        padding="SAME",
+        specs=((2, 3, 0, 1), (3, 2, 0, 1), (0, 1, 2, 3)),
+    ),
+    _conv(
+        "transposed same",
+        f32(2, 4, 5, 3),
+        f32(4, 4, 3, 6),
+        (1, 1),
+        lhs_dilation=(2, 2),
+        padding=[(2, 2), (2, 2)],
+        expect={"TRANSPOSE_CONV": 1, "STRIDED_SLICE": 0, "PAD": 0},
+    ),
+    _conv(
+        "transposed dynamic",
+        f32(2, 4, 5, 3),
+        f32(4, 4, 3, 6),
+        (1, 1),
+        lhs_dilation=(2, 2),
+        padding=[(2, 2), (2, 2)],
+        shapes=[("n", "h", "w", 3)],
+        expect={"TRANSPOSE_CONV": 1, "PAD": 0},
+    ),
+    _conv(
+        "transposed valid",
+        f32(2, 4, 5, 3),
+        f32(3, 3, 3, 6),
+        (1, 1),
+        lhs_dilation=(2, 2),
+        padding=[(2, 2), (2, 2)],
+        expect={"TRANSPOSE_CONV": 1, "STRIDED_SLICE": 0},
+    ),
+    _conv(
+        "transposed uneven",
+        f32(2, 4, 5, 3),
+        f32(3, 3, 3, 6),
+        (1, 1),
+        lhs_dilation=(2, 2),
+        padding=[(1, 2), (0, 3)],
+        expect={"TRANSPOSE_CONV": 1},
+    ),
+    _conv(
+        "transposed small window",
+        f32(2, 4, 5, 3),
+        f32(2, 1, 3, 6),
+        (1, 1),
+        lhs_dilation=(3, 2),
+        padding=[(1, 2), (0, 1)],
+    ),
+    _conv(
+        "transposed groups",
+        f32(2, 4, 5, 4),
+        f32(3, 3, 2, 6),
+        (1, 1),
+        lhs_dilation=(2, 2),
+        padding=[(1, 2), (1, 2)],
+        groups=2,
+    ),
+    _conv(
+        "transposed strided", f32(2, 4, 5, 3), f32(3, 3, 3, 6), (2, 1), lhs_dilation=(3, 2), padding=[(1, 1), (1, 1)]
+    ),
     _conv("transposed 1d", f32(2, 5, 3), f32(4, 3, 6), (1,), lhs_dilation=(2,), padding=[(2, 2)], shapes=[("n", 5, 3)]),
-    _conv("transposed 3d", f32(1, 3, 4, 3, 2), f32(3, 3, 3, 2, 4), (1, 1, 1), lhs_dilation=(2, 2, 2), padding=[(1, 2)] * 3),
-]  # fmt: skip
+    _conv(
+        "transposed 3d", f32(1, 3, 4, 3, 2), f32(3, 3, 3, 2, 4), (1, 1, 1), lhs_dilation=(2, 2, 2), padding=[(1, 2)] * 3
+    ),
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)

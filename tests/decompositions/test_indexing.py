@@ -97,10 +97,25 @@ GATHERS = [
     _gather("rows dynamic", X, i32(4, 1, low=0, high=5), ROWS, (1, 6, 7), shapes=[(5, 6, 7), ("n", 1)]),
     _gather("rows clipped", X, i32(4, 1, low=-3, high=9), ROWS, (1, 6, 7)),
     _gather("rows filled", X, i32(4, 1, low=-3, high=9), ROWS, (1, 6, 7), "fill", np.nan),
-    _gather("constant rows", X, i32(4, 1, low=0, high=5), ROWS, (1, 6, 7), "fill", np.nan, constant=[1],
-            expect={"GATHER": 1, "SELECT_V2": 0}),
-    _gather("middle axis", X, i32(4, 2, 1, low=0, high=6), GatherDims((0, 3), (1,), (1,)), (5, 1, 7),
-            expect={"GATHER": 1, "TRANSPOSE": 0}),
+    _gather(
+        "constant rows",
+        X,
+        i32(4, 1, low=0, high=5),
+        ROWS,
+        (1, 6, 7),
+        "fill",
+        np.nan,
+        constant=[1],
+        expect={"GATHER": 1, "SELECT_V2": 0},
+    ),
+    _gather(
+        "middle axis",
+        X,
+        i32(4, 2, 1, low=0, high=6),
+        GatherDims((0, 3), (1,), (1,)),
+        (5, 1, 7),
+        expect={"GATHER": 1, "TRANSPOSE": 0},
+    ),
     _gather("batch first", X, i32(4, 1, low=0, high=6), GatherDims((1, 2), (1,), (1,)), (5, 1, 7)),
     _gather("kept dimension", X, i32(4, 1, low=0, high=6), GatherDims((1, 2, 3), (), (1,)), (5, 1, 7)),
     _gather("points", X, i32(4, 2, low=0, high=5), POINTS, (1, 1, 7), expect={"GATHER_ND": 1}),
@@ -111,32 +126,104 @@ GATHERS = [
     _gather("partial rest", X, i32(4, 1, low=0, high=5), ROWS, (1, 6, 3)),
     _gather("one window", X, i32(2, low=-2, high=6), GatherDims((0, 1), (0,), (0, 2)), (1, 6, 3)),
     _gather("one window filled", X, np.array([4, 6], np.int32), GatherDims((0, 1), (0,), (0, 2)), (1, 6, 3), "fill"),
-    _gather("batched", f32(3, 5, 4), i32(3, 6, 1, low=0, high=5), GatherDims((2,), (1,), (1,), (0,), (0,)), (1, 1, 4),
-            expect={"GATHER": 1, "TRANSPOSE": 0}),
-    _gather("batched two", f32(3, 5, 4), i32(3, 4, 6, 1, low=0, high=5), GatherDims((), (1,), (1,), (0, 2), (0, 1)),
-            (1, 1, 1)),
+    _gather(
+        "batched",
+        f32(3, 5, 4),
+        i32(3, 6, 1, low=0, high=5),
+        GatherDims((2,), (1,), (1,), (0,), (0,)),
+        (1, 1, 4),
+        expect={"GATHER": 1, "TRANSPOSE": 0},
+    ),
+    _gather(
+        "batched two",
+        f32(3, 5, 4),
+        i32(3, 4, 6, 1, low=0, high=5),
+        GatherDims((), (1,), (1,), (0, 2), (0, 1)),
+        (1, 1, 1),
+    ),
     _gather("int32 rows", i32(5, 6), i32(4, 1, low=0, high=5), GatherDims((1,), (0,), (0,)), (1, 6)),
-]  # fmt: skip
-SCATTERS = [
-    _scatter(f"rows {kind}", X, np.array([[1], [3], [1]], np.int32), f32(3, 6, 7, seed="u"), ROWS, kind)
-    for kind in OPERATIONS
-] + [
-    _scatter(f"rows {kind} dropped", X, np.array([[1], [7], [-1], [4]], np.int32), f32(4, 6, 7, seed="u"), ROWS, kind, "fill")
-    for kind in OPERATIONS
-] + [
-    _scatter("points", X, i32(4, 2, low=0, high=5), f32(4, 7, seed="u"), POINTS, "add"),
-    _scatter("points dynamic", X, i32(4, 2, low=0, high=5), f32(4, 7, seed="u"), POINTS, "add",
-             shapes=[("a", 6, 7), ("n", 2), ("n", 7)]),
-    _scatter("one row set", X, np.array([2], np.int32), f32(6, 7, seed="u"), GatherDims((0, 1), (0,), (0,)), "set",
-             expect={"DYNAMIC_UPDATE_SLICE": 1}),
-    _scatter("one row dropped", X, np.array([9], np.int32), f32(6, 7, seed="u"), GatherDims((0, 1), (0,), (0,)), "set", "fill"),
-    _scatter("windows", X, i32(3, 2, low=-1, high=6), f32(3, 2, 3, 7, seed="u"), GatherDims((1, 2, 3), (), (0, 1)), "add"),
-    _scatter("partial rest", X, np.array([[1], [3]], np.int32), f32(2, 4, 7, seed="u"), ROWS, "set"),
-    _scatter("column", X, np.array([[1], [3]], np.int32), f32(5, 2, 7, seed="u"), GatherDims((0, 2), (1,), (1,)), "set"),
-    _scatter("batched", f32(3, 5, 4), i32(3, 2, 1, low=0, high=5), f32(3, 2, 4), GatherDims((2,), (1,), (1,), (0,), (0,)), "add"),
-    _scatter("int32 set", i32(5, 6), np.array([[1], [3]], np.int32), i32(2, 6, seed="u"), GatherDims((1,), (0,), (0,)), "set", tolerance=0),
-    _scatter("bool set", i32(5, 6) > 0, np.array([[1], [3]], np.int32), i32(2, 6, seed="u") > 0, GatherDims((1,), (0,), (0,)), "set", tolerance=0),
-]  # fmt: skip
+]
+SCATTERS = (
+    [
+        _scatter(f"rows {kind}", X, np.array([[1], [3], [1]], np.int32), f32(3, 6, 7, seed="u"), ROWS, kind)
+        for kind in OPERATIONS
+    ]
+    + [
+        _scatter(
+            f"rows {kind} dropped",
+            X,
+            np.array([[1], [7], [-1], [4]], np.int32),
+            f32(4, 6, 7, seed="u"),
+            ROWS,
+            kind,
+            "fill",
+        )
+        for kind in OPERATIONS
+    ]
+    + [
+        _scatter("points", X, i32(4, 2, low=0, high=5), f32(4, 7, seed="u"), POINTS, "add"),
+        _scatter(
+            "points dynamic",
+            X,
+            i32(4, 2, low=0, high=5),
+            f32(4, 7, seed="u"),
+            POINTS,
+            "add",
+            shapes=[("a", 6, 7), ("n", 2), ("n", 7)],
+        ),
+        _scatter(
+            "one row set",
+            X,
+            np.array([2], np.int32),
+            f32(6, 7, seed="u"),
+            GatherDims((0, 1), (0,), (0,)),
+            "set",
+            expect={"DYNAMIC_UPDATE_SLICE": 1},
+        ),
+        _scatter(
+            "one row dropped",
+            X,
+            np.array([9], np.int32),
+            f32(6, 7, seed="u"),
+            GatherDims((0, 1), (0,), (0,)),
+            "set",
+            "fill",
+        ),
+        _scatter(
+            "windows", X, i32(3, 2, low=-1, high=6), f32(3, 2, 3, 7, seed="u"), GatherDims((1, 2, 3), (), (0, 1)), "add"
+        ),
+        _scatter("partial rest", X, np.array([[1], [3]], np.int32), f32(2, 4, 7, seed="u"), ROWS, "set"),
+        _scatter(
+            "column", X, np.array([[1], [3]], np.int32), f32(5, 2, 7, seed="u"), GatherDims((0, 2), (1,), (1,)), "set"
+        ),
+        _scatter(
+            "batched",
+            f32(3, 5, 4),
+            i32(3, 2, 1, low=0, high=5),
+            f32(3, 2, 4),
+            GatherDims((2,), (1,), (1,), (0,), (0,)),
+            "add",
+        ),
+        _scatter(
+            "int32 set",
+            i32(5, 6),
+            np.array([[1], [3]], np.int32),
+            i32(2, 6, seed="u"),
+            GatherDims((1,), (0,), (0,)),
+            "set",
+            tolerance=0,
+        ),
+        _scatter(
+            "bool set",
+            i32(5, 6) > 0,
+            np.array([[1], [3]], np.int32),
+            i32(2, 6, seed="u") > 0,
+            GatherDims((1,), (0,), (0,)),
+            "set",
+            tolerance=0,
+        ),
+    ]
+)
 
 
 def _slice(name, sizes, *starts, shapes=()):
@@ -158,17 +245,43 @@ SLICES = [
     _slice("dynamic slice", (2, 6, 3), 1, 0, 2),
     _slice("dynamic slice clamped", (2, 6, 3), 9, 5, -2),
     _slice("dynamic slice of unknown size", (2, 2, 3), 4, 1, 6, shapes=[("a", 6, "c")]),
-    Case("update", lambda b, x, u, *at: dynamic_update_slice(b, x, u, at), _update,
-         (X, f32(2, 6, 3, seed="u"), *(np.array(s, np.int32) for s in (4, 1, 2))), 0),
-    Case("along axis", lambda b, x, i: take_along_axis(b, x, i, 1), lambda x, i: np.take_along_axis(x, i, 1),
-         (X, i32(5, 3, 7, low=0, high=6)), 0),
-    Case("pad and crop", lambda b, x: pad(b, x, [(1, -2), (0, 3), (-1, 0)], 7.0),
-         lambda x: np.pad(x[:, :, 1:][:-2], [(1, 0), (0, 3), (0, 0)], constant_values=7), (X,), 0, [("a", "b", 7)]),
-    Case("pad rank 7", lambda b, x: pad(b, x, [(0, 0)] * 3 + [(1, 2)] + [(0, 0)] * 3),
-         lambda x: np.pad(x, [(0, 0)] * 3 + [(1, 2)] + [(0, 0)] * 3), (f32(1, 2, 1, 3, 2, 1, 2),), 0),
-    Case("slice rank 7", lambda b, x: slice_static(b, x, [0, 0, 1, 0, 0, 0, 0], [1, 2, 3, 3, 2, 1, 2], [1, 1, 1, 2, 1, 1, 1]),
-         lambda x: x[:, :, 1:3, ::2], (f32(1, 2, 4, 3, 2, 1, 2),), 0),
-]  # fmt: skip
+    Case(
+        "update",
+        lambda b, x, u, *at: dynamic_update_slice(b, x, u, at),
+        _update,
+        (X, f32(2, 6, 3, seed="u"), *(np.array(s, np.int32) for s in (4, 1, 2))),
+        0,
+    ),
+    Case(
+        "along axis",
+        lambda b, x, i: take_along_axis(b, x, i, 1),
+        lambda x, i: np.take_along_axis(x, i, 1),
+        (X, i32(5, 3, 7, low=0, high=6)),
+        0,
+    ),
+    Case(
+        "pad and crop",
+        lambda b, x: pad(b, x, [(1, -2), (0, 3), (-1, 0)], 7.0),
+        lambda x: np.pad(x[:, :, 1:][:-2], [(1, 0), (0, 3), (0, 0)], constant_values=7),
+        (X,),
+        0,
+        [("a", "b", 7)],
+    ),
+    Case(
+        "pad rank 7",
+        lambda b, x: pad(b, x, [(0, 0)] * 3 + [(1, 2)] + [(0, 0)] * 3),
+        lambda x: np.pad(x, [(0, 0)] * 3 + [(1, 2)] + [(0, 0)] * 3),
+        (f32(1, 2, 1, 3, 2, 1, 2),),
+        0,
+    ),
+    Case(
+        "slice rank 7",
+        lambda b, x: slice_static(b, x, [0, 0, 1, 0, 0, 0, 0], [1, 2, 3, 3, 2, 1, 2], [1, 1, 1, 2, 1, 1, 1]),
+        lambda x: x[:, :, 1:3, ::2],
+        (f32(1, 2, 4, 3, 2, 1, 2),),
+        0,
+    ),
+]
 
 
 def reference_window(x, kind, window, strides, padding, base, dilation):
@@ -181,7 +294,9 @@ def reference_window(x, kind, window, strides, padding, base, dilation):
     made = np.zeros(sizes, x.dtype)
     reduce = {"add": np.sum, "mul": np.prod, "min": np.min, "max": np.max, "and": np.all, "or": np.any}[kind]
     for at in itertools.product(*map(range, sizes)):
-        part = padded[tuple(slice(i * s, i * s + k, d) for i, s, k, d in zip(at, strides, spans, dilation, strict=True))]
+        part = padded[
+            tuple(slice(i * s, i * s + k, d) for i, s, k, d in zip(at, strides, spans, dilation, strict=True))
+        ]
         made[at] = reduce(part.astype(np.float64) if x.dtype == np.float32 else part)
     return made
 
@@ -231,8 +346,15 @@ IMAGE = f32(2, 7, 8, 3)
 WINDOWS = [
     _window("max", IMAGE, "max", (1, 2, 3, 1), (1, 2, 2, 1), expect={"MAX_POOL_2D": 1, "TRANSPOSE": 0}),
     _window("max same", IMAGE, "max", (1, 3, 3, 1), None, [(0, 0), (1, 1), (1, 1), (0, 0)], expect={"PADV2": 0}),
-    _window("max padded", IMAGE, "max", (1, 3, 3, 1), (1, 2, 2, 1), [(0, 0), (1, 1), (1, 1), (0, 0)],
-            shapes=[("n", "h", "w", 3)]),
+    _window(
+        "max padded",
+        IMAGE,
+        "max",
+        (1, 3, 3, 1),
+        (1, 2, 2, 1),
+        [(0, 0), (1, 1), (1, 1), (0, 0)],
+        shapes=[("n", "h", "w", 3)],
+    ),
     _window("max nchw", IMAGE, "max", (1, 1, 2, 2), (1, 1, 2, 2)),
     _window("min", IMAGE, "min", (1, 2, 2, 1), (1, 2, 2, 1)),
     _window("sum", IMAGE, "add", (1, 2, 3, 1), (1, 2, 1, 1), [(0, 0), (1, 0), (1, 1), (0, 0)]),
@@ -252,7 +374,7 @@ WINDOWS = [
     _pool("avg 1d pool", f32(2, 9, 3), "avg", (3,), (3,), "VALID"),
     _pool("max 3d pool", f32(2, 4, 5, 6, 3), "max", (2, 2, 3), (2, 2, 2), "SAME", shapes=[("n", 4, 5, 6, 3)]),
     _pool("avg 3d pool", f32(2, 4, 5, 6, 3), "avg", (2, 3, 2), (2, 2, 2), "SAME"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("case", [*GATHERS, *SCATTERS, *SLICES, *WINDOWS], ids=repr)

@@ -150,7 +150,9 @@ def _pair(b: Builder, first: _Term, second: _Term, needed: set[str]) -> _Term:
         ([left.labels.index(c) for c in inner], [right.labels.index(c) for c in inner]),
         ([left.labels.index(c) for c in batch], [right.labels.index(c) for c in batch]),
     )
-    labels = "".join([*batch, *(c for c in left.labels if c not in shared), *(c for c in right.labels if c not in shared)])
+    labels = "".join(
+        [*batch, *(c for c in left.labels if c not in shared), *(c for c in right.labels if c not in shared)]
+    )
     return _Term(made, labels)
 
 
@@ -159,9 +161,7 @@ def _without_broadcast(b: Builder, term: _Term, other: _Term) -> _Term:
     for label in term.labels:
         if label in other.labels:
             broadcast(term.dim(label), other.dim(label))
-    gone = [
-        i for i, c in enumerate(term.labels) if c in other.labels and term.x.dims[i] == 1 and other.dim(c) != 1
-    ]
+    gone = [i for i, c in enumerate(term.labels) if c in other.labels and term.x.dims[i] == 1 and other.dim(c) != 1]
     if not gone:
         return term
     dims = [d for i, d in enumerate(term.x.dims) if i not in gone]

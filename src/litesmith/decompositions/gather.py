@@ -174,7 +174,9 @@ def index_vectors(
         else:
             number = dims.index_map.index(axis)
             ends = [*batch, number + 1]
-            part = reshape(b, slice_static(b, starts, [0] * len(batch) + [number], ends), [*batch, *[1] * len(windowed)])
+            part = reshape(
+                b, slice_static(b, starts, [0] * len(batch) + [number], ends), [*batch, *[1] * len(windowed)]
+            )
         if axis in windowed:
             part = b.add(part, _number_line(b, shape, len(batch) + windowed.index(axis), starts))
         components.append(reshape(b, broadcast_to(b, part, shape, starts), [*shape, 1], starts))

@@ -74,11 +74,8 @@ def _contract(b: Builder, left: _Side, right: _Side) -> Value:
     if left.x.type.dtype is not DType.FLOAT32 or not left.inner or not (left.free or right.free):
         return reshape(b, _multiply_and_sum(b, left, right), result, *sources)
     left, right = _best_order(left, right)
-    if not left.batch and right.x.is_const:
-        made = _fully_connected(b, left, right)
-    else:
-        made = _batch_matmul(b, left, right)
-    return reshape(b, made, result, *sources)
+    multiply = _fully_connected if not left.batch and right.x.is_const else _batch_matmul
+    return reshape(b, multiply(b, left, right), result, *sources)
 
 
 # -- layouts ----------------------------------------------------------------------------------------------------------
@@ -166,7 +163,7 @@ def _multiply_and_sum(b: Builder, left: _Side, right: _Side) -> Value:
 
 
 def tensordot(b: Builder, x: Value, y: Value, axes: int | tuple[Axes, Axes]) -> Value:
-    """NumPy's tensordot: sums over the last ``axes`` dimensions of ``x`` and first of ``y``, or over the named pairs."""
+    """NumPy's tensordot: sums over the last ``axes`` dimensions of ``x`` and first of ``y``, or over named pairs."""
     if isinstance(axes, int):
         axes = (range(x.rank - axes, x.rank), range(axes))
     return dot_general(b, x, y, (tuple(axes[0]), tuple(axes[1])))
@@ -187,5 +184,3 @@ def matmul(b: Builder, x: Value, y: Value) -> Value:
 def _vector_matmul(b: Builder, x: Value, y: Value) -> Value:
     """[k] times [..., k, n]."""
     return dot_general(b, x, y, ((0,), (y.rank - 2,)))
-
-

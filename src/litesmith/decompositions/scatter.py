@@ -62,9 +62,7 @@ def _window_sizes(x: Value, updates: Value, dims: GatherDims) -> list[Dim]:
     return [1 if a in hidden else next(window) for a in range(x.rank)]
 
 
-def _one_window(
-    b: Builder, x: Value, starts: Value, updates: Value, dims: GatherDims, sizes: Sequence[Dim]
-) -> Value:
+def _one_window(b: Builder, x: Value, starts: Value, updates: Value, dims: GatherDims, sizes: Sequence[Dim]) -> Value:
     places: list[Value | int] = [0] * x.rank
     for number, axis in enumerate(dims.index_map):
         places[axis] = reshape(b, slice_static(b, starts, [number], [number + 1]), ())

@@ -206,6 +206,14 @@ def cast(b: Builder, x: Value, dtype: DType) -> Value:
     return made
 
 
+def bitcast(b: Builder, x: Value, dtype: DType) -> Value:
+    """The same bits in another element type; of another width, the last dimension is split or joined."""
+    if x.type.dtype is dtype:
+        return x
+    made: Value = b.bitcast(x, out_data_type=dtype)
+    return made
+
+
 # -- reshapes ---------------------------------------------------------------------------------------------------------
 
 

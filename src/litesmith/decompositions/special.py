@@ -1,0 +1,373 @@
+"""Elementary and special functions of float32 tensors.
+
+Each is accurate to a few units in the last place of float32 unless its docstring says otherwise; infinities, NaN and
+the ends of the domains give what the C library gives.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from litesmith.decompositions.gather import select
+from litesmith.decompositions.shapes import bitcast, full, reshape
+from litesmith.ir import Builder, DType, Value
+
+LN_2 = math.log(2.0)
+
+
+def number(b: Builder, value: float, like: Value) -> Value:
+    """A scalar constant in the element type of ``like``."""
+    return b.constant(np.array(value, like.type.dtype.numpy))
+
+
+def ones_like(b: Builder, x: Value) -> Value:
+    """A tensor of ones shaped as ``x``."""
+    return full(b, x.dims, 1, x.type.dtype, x)
+
+
+def polynomial(b: Builder, x: Value, coefficients: Sequence[float]) -> Value:
+    """The polynomial with these coefficients, highest power first, by Horner's rule."""
+    total = number(b, coefficients[0], x)
+    for coefficient in coefficients[1:]:
+        total = b.add(b.mul(total, x), number(b, coefficient, x))
+    return total
+
+
+def is_nan(b: Builder, x: Value) -> Value:
+    """Where an element is NaN."""
+    made: Value = b.not_equal(x, x)
+    return made
+
+
+def is_finite(b: Builder, x: Value) -> Value:
+    """Where an element is neither NaN nor infinite."""
+    made: Value = b.less(b.abs(x), number(b, np.inf, x))
+    return made
+
+
+# -- exponentials and logarithms --------------------------------------------------------------------------------------
+
+
+def log1p(b: Builder, x: Value) -> Value:
+    """log(1 + x); near 0 as 2 artanh(x / (x + 2)) by its series, because the kernels' LOG is only absolutely accurate
+    near 1."""
+    ratio = b.div(x, b.add(x, number(b, 2, x)))
+    near = b.mul(ratio, polynomial(b, b.mul(ratio, ratio), (2 / 9, 2 / 7, 2 / 5, 2 / 3, 2.0)))
+    far = b.log(b.add(x, number(b, 1, x)))
+    return select(b, b.less(b.abs(x), number(b, 0.3, x)), near, far)
+
+
+def expm1(b: Builder, x: Value) -> Value:
+    """exp(x) - 1; near 0 by 2 t / (1 - t) with t = tanh(x / 2)."""
+    half = b.tanh(b.mul(x, number(b, 0.5, x)))
+    near = b.div(b.add(half, half), b.sub(number(b, 1, x), half))
+    far = b.sub(b.exp(x), number(b, 1, x))
+    return select(b, b.less(b.abs(x), number(b, 0.5, x)), near, far)
+
+
+def exp2(b: Builder, x: Value) -> Value:
+    """2 to the power x."""
+    made: Value = b.pow(number(b, 2, x), x)
+    return made
+
+
+def softplus(b: Builder, x: Value) -> Value:
+    """log(1 + exp(x)), without overflow."""
+    made: Value = b.add(b.maximum(x, number(b, 0, x)), log1p(b, b.exp(b.neg(b.abs(x)))))
+    return made
+
+
+def log_sigmoid(b: Builder, x: Value) -> Value:
+    """log(1 / (1 + exp(-x)))."""
+    made: Value = b.neg(softplus(b, b.neg(x)))
+    return made
+
+
+def logaddexp(b: Builder, x: Value, y: Value) -> Value:
+    """log(exp(x) + exp(y)), without overflow; equal infinities stay."""
+    delta = b.sub(x, y)
+    made = b.add(b.maximum(x, y), log1p(b, b.exp(b.neg(b.abs(delta)))))
+    return select(b, is_nan(b, delta), b.add(x, y), made)
+
+
+def logsumexp(b: Builder, x: Value, axes: Sequence[int], keep_dims: bool = False) -> Value:
+    """log(sum(exp(x))) over some dimensions, without overflow."""
+    over = np.array(axes, np.int32)
+    top = b.reduce_max(x, over, keep_dims=True)
+    top = select(b, is_finite(b, top), top, number(b, 0, x))
+    total = b.log(b.sum(b.exp(b.sub(x, top)), over, keep_dims=keep_dims))
+    if not keep_dims:
+        top = reshape(b, top, total.dims, x)
+    made: Value = b.add(total, top)
+    return made
+
+
+def cbrt(b: Builder, x: Value) -> Value:
+    """The real cube root."""
+    made: Value = b.mul(b.sign(x), b.pow(b.abs(x), number(b, 1 / 3, x)))
+    return made
+
+
+# -- trigonometry -----------------------------------------------------------------------------------------------------
+
+
+def tan(b: Builder, x: Value) -> Value:
+    """sin(x) / cos(x)."""
+    made: Value = b.div(b.sin(x), b.cos(x))
+    return made
+
+
+def atan(b: Builder, x: Value) -> Value:
+    """The angle whose tangent is x."""
+    made: Value = b.atan2(x, ones_like(b, x))
+    return made
+
+
+def _other_leg(b: Builder, x: Value) -> Value:
+    """sqrt(1 - x²) without losing what is small near 1."""
+    one = number(b, 1, x)
+    made: Value = b.sqrt(b.mul(b.sub(one, x), b.add(one, x)))
+    return made
+
+
+def asin(b: Builder, x: Value) -> Value:
+    """The angle whose sine is x; NaN outside [-1, 1]."""
+    made: Value = b.atan2(x, _other_leg(b, x))
+    return made
+
+
+def acos(b: Builder, x: Value) -> Value:
+    """The angle whose cosine is x; NaN outside [-1, 1]."""
+    made: Value = b.atan2(_other_leg(b, x), x)
+    return made
+
+
+# -- hyperbolic functions ---------------------------------------------------------------------------------------------
+
+
+def _half_exponentials(b: Builder, x: Value) -> tuple[Value, Value]:
+    """exp(x) / 2 and exp(-x) / 2, finite as long as their sum is."""
+    return b.exp(b.sub(x, number(b, LN_2, x))), b.exp(b.sub(b.neg(x), number(b, LN_2, x)))
+
+
+def sinh(b: Builder, x: Value) -> Value:
+    """(exp(x) - exp(-x)) / 2; near 0 from expm1."""
+    up, down = _half_exponentials(b, x)
+    grown = expm1(b, x)
+    near = b.mul(b.add(grown, b.div(grown, b.add(grown, number(b, 1, x)))), number(b, 0.5, x))
+    return select(b, b.less(b.abs(x), number(b, 1, x)), near, b.sub(up, down))
+
+
+def cosh(b: Builder, x: Value) -> Value:
+    """(exp(x) + exp(-x)) / 2."""
+    up, down = _half_exponentials(b, x)
+    made: Value = b.add(up, down)
+    return made
+
+
+def asinh(b: Builder, x: Value) -> Value:
+    """sign(x) log(|x| + sqrt(x² + 1)): log1p near 0, log(2 |x|) where x² overflows."""
+    size, one = b.abs(x), number(b, 1, x)
+    square = b.mul(size, size)
+    near = log1p(b, b.add(size, b.div(square, b.add(one, b.sqrt(b.add(square, one))))))
+    far = b.add(b.log(size), number(b, LN_2, x))
+    magnitude = select(b, b.greater(size, number(b, 1e9, x)), far, near)
+    return select(b, b.less(x, number(b, 0, x)), b.neg(magnitude), magnitude)
+
+
+def acosh(b: Builder, x: Value) -> Value:
+    """log(x + sqrt(x² - 1)), NaN below 1."""
+    one = number(b, 1, x)
+    beyond = b.sub(x, one)
+    near = log1p(b, b.add(beyond, b.sqrt(b.mul(beyond, b.add(x, one)))))
+    far = b.add(b.log(x), number(b, LN_2, x))
+    return select(b, b.greater(x, number(b, 1e9, x)), far, near)
+
+
+def atanh(b: Builder, x: Value) -> Value:
+    """(log(1 + x) - log(1 - x)) / 2."""
+    made: Value = b.mul(b.sub(log1p(b, x), log1p(b, b.neg(x))), number(b, 0.5, x))
+    return made
+
+
+# -- the error function -----------------------------------------------------------------------------------------------
+
+ERF_OVER = (2.29050653e-4, 3.40829107e-3, 5.09556942e-2, 1.85208321e-1, 1.12837911)
+ERF_UNDER = (-1.17916031e-7, 2.35479656e-5, 1.01796259e-3, 1.40704699e-2, 1.10985048e-1, 4.97469246e-1, 1.0)
+ERF_LIMIT = 3.7439211627767994
+
+
+def erf(b: Builder, x: Value) -> Value:
+    """The error function, by a rational function of x² up to where it is 1."""
+    limit = number(b, ERF_LIMIT, x)
+    x = b.maximum(b.minimum(x, limit), b.neg(limit))
+    square = b.mul(x, x)
+    made: Value = b.div(b.mul(x, polynomial(b, square, ERF_OVER)), polynomial(b, square, ERF_UNDER))
+    return made
+
+
+def erfc(b: Builder, x: Value) -> Value:
+    """1 - erf(x), keeping its relative accuracy (about 1e-5) where it is small."""
+    size = b.abs(x)
+    far = b.div(
+        b.mul(
+            b.exp(b.neg(b.mul(x, x))), polynomial(b, b.div(number(b, 1, x), b.add(size, number(b, 0.5, x))), ERFC_TAIL)
+        ),
+        b.add(size, number(b, 0.5, x)),
+    )
+    near = b.sub(number(b, 1, x), erf(b, x))
+    mirrored = select(b, b.less(x, number(b, 0, x)), b.sub(number(b, 2, x), far), far)
+    return select(b, b.less(size, number(b, 0.75, x)), near, mirrored)
+
+
+def _fit_erfc_tail() -> tuple[float, ...]:
+    """A polynomial in t = 1 / (x + 1/2) for erfc(x) exp(x²) (x + 1/2), x >= 1/2, through Chebyshev nodes."""
+    degree, low, high = 12, 0.0, 1.0 / 1.2
+    nodes = (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
+    values = [_scaled_erfc(1 / t - 0.5) / t for t in nodes]
+    return tuple(np.polyfit(nodes, values, degree))
+
+
+def _scaled_erfc(x: float) -> float:
+    """erfc(x) exp(x²), by its continued fraction where both factors leave the range."""
+    if x < 5:
+        return math.erfc(x) * math.exp(x * x)
+    fraction = 0.0
+    for k in range(60, 0, -1):
+        fraction = (k / 2) / (x + fraction)
+    return 1 / ((x + fraction) * math.sqrt(math.pi))
+
+
+ERFC_TAIL = _fit_erfc_tail()
+
+ERF_INV_CENTRE = (
+    2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503, -0.00417768164,
+    0.246640727, 1.50140941,
+)  # fmt: skip
+ERF_INV_TAIL = (
+    -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047,
+    1.00167406, 2.83297682,
+)  # fmt: skip
+
+
+def erf_inv(b: Builder, x: Value) -> Value:
+    """The inverse of erf on (-1, 1), infinite at its ends (M. Giles, Approximating the erfinv function)."""
+    w = b.neg(log1p(b, b.neg(b.mul(x, x))))
+    centre = polynomial(b, b.sub(w, number(b, 2.5, x)), ERF_INV_CENTRE)
+    tail = polynomial(b, b.sub(b.sqrt(w), number(b, 3, x)), ERF_INV_TAIL)
+    made = b.mul(x, select(b, b.less(w, number(b, 5, x)), centre, tail))
+    at_end = b.equal(b.abs(x), number(b, 1, x))
+    return select(b, at_end, b.mul(x, number(b, np.inf, x)), made)
+
+
+# -- the gamma function -----------------------------------------------------------------------------------------------
+
+LANCZOS_G = 7.0
+LANCZOS = (
+    676.520368121885098567009190444019, -1259.13921672240287047156078755283, 771.3234287776530788486528258894,
+    -176.61502916214059906584551354, 12.507343278686904814458936853, -0.13857109526572011689554707,
+    9.984369578019570859563e-6, 1.50563273514931155834e-7,
+)  # fmt: skip
+
+
+def _lanczos(b: Builder, z: Value) -> tuple[Value, Value]:
+    """Lanczos' series at z and its derivative."""
+    total, slope = number(b, 1.0, z), number(b, 0.0, z)
+    for index, coefficient in enumerate(LANCZOS):
+        term = b.div(number(b, coefficient, z), b.add(z, number(b, index + 1.0, z)))
+        total = b.add(total, term)
+        slope = b.sub(slope, b.div(term, b.add(z, number(b, index + 1.0, z))))
+    return total, slope
+
+
+def _lanczos_log(b: Builder, z: Value) -> tuple[Value, Value]:
+    """t = z + g + 1/2 and its logarithm."""
+    base = LANCZOS_G + 0.5
+    logarithm = b.add(log1p(b, b.div(z, number(b, base, z))), number(b, math.log(base), z))
+    return b.add(z, number(b, base, z)), logarithm
+
+
+def _reflected(b: Builder, x: Value) -> tuple[Value, Value]:
+    """Whether x < 1/2, and the argument of the series: -x there, x - 1 elsewhere."""
+    below = b.less(x, number(b, 0.5, x))
+    return below, select(b, below, b.neg(x), b.sub(x, number(b, 1, x)))
+
+
+def lgamma(b: Builder, x: Value) -> Value:
+    """The logarithm of |gamma(x)|; within about 1e-6 of its value, and of 1 near its zeros."""
+    below, z = _reflected(b, x)
+    series, _ = _lanczos(b, z)
+    t, log_t = _lanczos_log(b, z)
+    power = b.mul(b.sub(b.add(z, number(b, 0.5, x)), b.div(t, log_t)), log_t)
+    direct = b.add(b.add(power, number(b, math.log(2 * math.pi) / 2, x)), b.log(series))
+    size = b.abs(x)
+    part = b.sub(size, b.floor(size))
+    part = b.minimum(part, b.sub(number(b, 1, x), part))
+    sine = b.log(b.sin(b.mul(part, number(b, math.pi, x))))
+    mirrored = b.sub(b.sub(number(b, math.log(math.pi), x), sine), direct)
+    mirrored = select(b, is_finite(b, sine), mirrored, b.neg(sine))
+    made = select(b, below, mirrored, direct)
+    return select(b, b.equal(size, number(b, np.inf, x)), number(b, np.inf, x), made)
+
+
+def digamma(b: Builder, x: Value) -> Value:
+    """The derivative of log(gamma(x)); NaN at 0 and the negative integers."""
+    below, z = _reflected(b, x)
+    series, slope = _lanczos(b, z)
+    t, log_t = _lanczos_log(b, z)
+    direct = b.sub(b.add(log_t, b.div(slope, series)), b.div(number(b, LANCZOS_G, x), t))
+    part = b.sub(x, b.floor(b.add(x, number(b, 0.5, x))))
+    angle = b.mul(part, number(b, math.pi, x))
+    mirrored = b.sub(direct, b.div(b.mul(b.cos(angle), number(b, math.pi, x)), b.sin(angle)))
+    pole = b.logical_and(b.less_equal(x, number(b, 0, x)), b.equal(x, b.floor(x)))
+    return select(b, pole, number(b, np.nan, x), select(b, below, mirrored, direct))
+
+
+# -- activations that are no built-in ---------------------------------------------------------------------------------
+
+
+def gelu(b: Builder, x: Value, approximate: bool = False) -> Value:
+    """x times the normal distribution function, exact or by tanh."""
+    made: Value = b.gelu(x, approximate=approximate)
+    return made
+
+
+def silu(b: Builder, x: Value) -> Value:
+    """x * sigmoid(x)."""
+    made: Value = b.mul(x, b.logistic(x))
+    return made
+
+
+# -- sign and parts ---------------------------------------------------------------------------------------------------
+
+
+def trunc(b: Builder, x: Value) -> Value:
+    """Toward zero; the sign of zero is kept."""
+    down = b.floor(b.abs(x))
+    return select(b, sign_bit(b, x), b.neg(down), down)
+
+
+def round_away(b: Builder, x: Value) -> Value:
+    """To the nearest integer, halves away from zero."""
+    size = b.abs(x)
+    floor = b.floor(size)
+    up = b.greater_equal(b.sub(size, floor), number(b, 0.5, x))
+    made = select(b, up, b.add(floor, number(b, 1, x)), floor)
+    return select(b, sign_bit(b, x), b.neg(made), made)
+
+
+def sign_bit(b: Builder, x: Value) -> Value:
+    """Where the sign bit of a float32 is set, negative zeros and NaNs included."""
+    bits = bitcast(b, x, DType.INT32)
+    made: Value = b.less(bits, b.constant(np.array(0, np.int32)))
+    return made
+
+
+def truncated_remainder(b: Builder, x: Value, y: Value) -> Value:
+    """The remainder with the sign of ``x``, as C's fmod and %."""
+    zero = number(b, 0, x)
+    made = b.floor_mod(b.abs(x), b.abs(y))
+    return select(b, b.less(x, zero), b.neg(made), made)
