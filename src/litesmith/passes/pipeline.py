@@ -10,11 +10,13 @@ from litesmith.ir.verify import InvalidIRError, verify
 from litesmith.passes import (
     activation_fusion,
     bias_fusion,
+    broadcast_rank,
     clamps,
     common_subexpressions,
     dead_code,
     dilated_convolution,
     fully_connected,
+    kernel_types,
     layout,
     pad_fusion,
     scale_folding,
@@ -26,6 +28,8 @@ from litesmith.passes.driver import AnyPass, PassResult, run_pass
 
 MODULES = (
     dead_code,
+    kernel_types,
+    broadcast_rank,
     shape_values,
     simplify,
     common_subexpressions,
