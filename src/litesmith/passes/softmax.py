@@ -1,0 +1,88 @@
+"""SOFTMAX and LOG_SOFTMAX from their definitions.
+
+    %1 = REDUCE_MAX(%x, [-1]) {keep_dims=True}
+    %2 = SUB(%x, %1)
+    %3 = EXP(%2)
+    %4 = SUM(%3, [-1]) {keep_dims=True}
+    %5 = DIV(%3, %4)                              or SUB(%2, LOG(%4))
+⇒
+    %5 = SOFTMAX(%x) {beta=1}                     or LOG_SOFTMAX(%x)
+
+Legal because the kernels compute just that, over the last dimension: other axes are declined. A softmax written without
+the subtraction is left alone: it overflows to NaN where the kernel does not.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Op, Value
+from litesmith.ops.reduction import reduced_axes
+from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.match import activation, is_float, producer
+
+
+class Shifted(NamedTuple):
+    """``x - max(x)`` and the axes of the maximum."""
+
+    x: Value
+    axes: tuple[int, ...]
+
+
+def name_softmax(op: Op, b: Builder) -> Outcome:
+    """DIV of exponentials by their sum."""
+    exponential = producer(op["x"], "EXP")
+    axes = _summed_axes(op["y"], op["x"])
+    if exponential is None or axes is None or activation(op) != "NONE":
+        return None
+    shifted = _shifted(exponential["x"])
+    if shifted is None:
+        return Declined("the greatest element is not subtracted first")
+    if shifted.axes != axes or axes != (shifted.x.rank - 1,):
+        return Declined("the axis is not the last one")
+    made: Value = b.softmax(shifted.x, beta=1.0)
+    return made
+
+
+def name_log_softmax(op: Op, b: Builder) -> Outcome:
+    """SUB of the logarithm of the sum of exponentials."""
+    logarithm = producer(op["y"], "LOG")
+    total = producer(logarithm["x"], "SUM") if logarithm is not None else None
+    exponential = producer(total["x"], "EXP") if total is not None else None
+    if logarithm is None or exponential is None or exponential["x"] is not op["x"] or activation(op) != "NONE":
+        return None
+    axes, shifted = _summed_axes(logarithm["x"], exponential.result), _shifted(op["x"])
+    if axes is None or shifted is None:
+        return Declined("the greatest element is not subtracted first")
+    if shifted.axes != axes or axes != (shifted.x.rank - 1,):
+        return Declined("the axis is not the last one")
+    made: Value = b.log_softmax(shifted.x)
+    return made
+
+
+def _kept_axes(reduction: Op) -> tuple[int, ...] | None:
+    """The constant axes of a reduction that keeps its dimensions."""
+    return reduced_axes(reduction) if reduction.attrs["keep_dims"] else None
+
+
+def _summed_axes(total: Value, terms: Value) -> tuple[int, ...] | None:
+    """The axes over which ``total`` is the sum of ``terms``."""
+    summed = producer(total, "SUM")
+    if summed is None or summed["x"] is not terms or not is_float(terms):
+        return None
+    return _kept_axes(summed)
+
+
+def _shifted(value: Value) -> Shifted | None:
+    difference = producer(value, "SUB")
+    greatest = producer(difference["y"], "REDUCE_MAX") if difference is not None else None
+    if difference is None or greatest is None or activation(difference) != "NONE":
+        return None
+    axes = _kept_axes(greatest)
+    return None if axes is None or greatest["x"] is not difference["x"] else Shifted(difference["x"], axes)
+
+
+SOFTMAX = Pass("softmax", ("DIV",), name_softmax, after=("kept-dimensions",))
+LOG_SOFTMAX = Pass("log-softmax", ("SUB",), name_log_softmax, after=("kept-dimensions",))
+PASSES = (SOFTMAX, LOG_SOFTMAX)
