@@ -69,7 +69,7 @@ def random_inputs(program: Program, low: float = -2.0, high: float = 2.0) -> lis
 
 
 def _random(name: str, type_: TensorType, sizes: dict[str, Dim], low: float, high: float) -> Array:
-    shape = [int(substitute(d, sizes)) for d in type_.dims]  # type: ignore[arg-type]
+    shape = [int(substitute(d, sizes)) for d in type_.dims]
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     if type_.dtype.is_float:
         return rng.uniform(low, high, shape).astype(type_.dtype.numpy)

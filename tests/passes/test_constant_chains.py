@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from litesmith.passes.constant_chains import PASSES
-from tests.passes.harness import Rewrite, Unchanged, check_same, parsed, apply, rewrites, unchanged
+from tests.passes.harness import Rewrite, Unchanged, apply, check_same, parsed, rewrites, unchanged
 from tests.passes.interpret import random_inputs, run
 from tests.passes.texts import elementwise, graph
 

@@ -70,14 +70,14 @@ def test_left_alone() -> None:
     from litesmith.ir.printer import print_program
     from tests.passes.harness import apply, parsed, require_text
 
-    text = f"""
-    graph main(%x: float32[n, t, 8], %y: float32[1, 1, 1]) {{
-      %s = SHAPE(%x) {{out_type=int32}} : int32[3]
+    text = """
+    graph main(%x: float32[n, t, 8], %y: float32[1, 1, 1]) {
+      %s = SHAPE(%x) {out_type=int32} : int32[3]
       %1 = STRIDED_SLICE(%s, int32[1](0), int32[1](2), int32[1](1)) : int32[2]
       %2 = CONCATENATION(%1, int32[1](2)) : int32[3]
       %3 = BROADCAST_TO(%y, %2) : float32[n, t, 2]
       return %3
-    }}
+    }
     """
     program = parsed(text)
     before = print_program(program)

@@ -17,7 +17,7 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Trait
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import ACTIVATION, activation, before_moves, is_float, rebuilt
+from litesmith.passes.match import activation, before_moves, is_float, rebuilt
 
 
 def fuse_activation(op: Op, b: Builder) -> Outcome:
@@ -32,7 +32,7 @@ def fuse_activation(op: Op, b: Builder) -> Outcome:
         return Declined("the operation before has other users")
     if activation(target) != "NONE":
         return Declined(f"the operation before has the activation {activation(target)}")
-    return moved.replayed(b, rebuilt(b, target, **{ACTIVATION: op.name}))
+    return moved.replayed(b, rebuilt(b, target, fused_activation_function=op.name))
 
 
 ACTIVATION_FUSION = Pass(

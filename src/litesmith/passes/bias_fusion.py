@@ -16,7 +16,6 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
-    ACTIVATION,
     absorption_obstacle,
     activation,
     before_moves,
@@ -41,7 +40,7 @@ def fuse_bias(op: Op, b: Builder) -> Outcome:
     if op.name == "SUB" and not found.on_right:
         return Declined("the result is subtracted from the constant")
     delta = channel_vector(b, found.constant, target.channels)
-    made = target.rebuilt(b, bias=_sum(b, op.name, target.bias, delta), **{ACTIVATION: activation(op)})
+    made = target.rebuilt(b, bias=_sum(b, op.name, target.bias, delta), fused_activation_function=activation(op))
     return moved.replayed(b, made)
 
 

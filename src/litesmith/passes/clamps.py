@@ -12,7 +12,7 @@ no promise, and the official converter makes the same exchange.
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isnan
 from typing import NamedTuple
 
 from litesmith.ir.builder import Builder
@@ -49,7 +49,7 @@ def clamp_of(value: Value) -> Clamp | None:
         return None
     found = constant_operand(op)
     bound = None if found is None else scalar(found.constant)
-    if found is None or bound is None or bound != bound or not keeps_shape(op, found.variable):
+    if found is None or bound is None or isnan(bound) or not keeps_shape(op, found.variable):
         return None
     limit = float(bound)
     return Clamp(found.variable, -inf, limit) if op.name == "MINIMUM" else Clamp(found.variable, limit, inf)

@@ -25,7 +25,7 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import ACTIVATION, activation, constant_operand, is_float, sole_producer
+from litesmith.passes.match import activation, constant_operand, is_float, sole_producer
 
 
 class Link(NamedTuple):
@@ -56,12 +56,11 @@ def join_constants(op: Op, b: Builder) -> Outcome:
     if reason is not None:
         return Declined(reason)
     same, inverse = family
-    made: Value
-    if inner.x_sign * outer.x_sign < 0:
-        made = getattr(b, inverse.lower())(constant, inner.x, **{ACTIVATION: activation(op)})
-    else:
-        both_inverted = inner.constant_sign < 0 and outer.constant_sign < 0
-        made = getattr(b, (inverse if both_inverted else same).lower())(inner.x, constant, **{ACTIVATION: activation(op)})
+    inverted = inner.x_sign * outer.x_sign < 0
+    both_inverse = inner.constant_sign < 0 and outer.constant_sign < 0
+    operands = (constant, inner.x) if inverted else (inner.x, constant)
+    name = inverse if inverted or both_inverse else same
+    made: Value = getattr(b, name.lower())(*operands, fused_activation_function=activation(op))
     return made
 
 

@@ -8,9 +8,9 @@
 
 Also for one spatial dimension, where reshapes add a second of size 1 around the convolution. Legal for stride 1: each
 phase of the input, every block-th element, is convolved by itself, which is what dilation does. What is left of the
-paddings after the crops (the convolution's own padding counts once for each phase) becomes VALID when nothing, SAME when
-it is what SAME pads, and a PAD otherwise; crops that reach into the operand are declined. Sizes that are unknown are
-fine where they cancel.
+paddings after the crops (the convolution's own padding counts once for each phase) becomes VALID when nothing, SAME
+when it is what SAME pads, and a PAD otherwise; crops that reach into the operand are declined. Sizes that are unknown
+are fine where they cancel.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import Dim, Sym
@@ -32,7 +32,7 @@ class Declined:
     reason: str
 
 
-Outcome: TypeAlias = Union[Value, Sequence["Value | None"], Declined, None]
+Outcome: TypeAlias = Value | Sequence["Value | None"] | Declined | None
 """What a rewrite gives: the new result, one new value for each result (None where unused), a reason, or nothing."""
 
 
@@ -44,8 +44,9 @@ EVERY = "*"
 class Pass:
     """A local rewrite.
 
-    name: kebab-case. roots: operator names and traits it starts from, or `EVERY`. rewrite: the replacement of a root's results;
-    it may insert operations with the builder and must not change existing ones. after: passes that have to run before.
+    name: kebab-case. roots: operator names and traits it starts from, or `EVERY`. rewrite: the replacement of a root's
+    results; it may insert operations with the builder and must not change existing ones. after: passes that have to
+    run before.
     """
 
     name: str
@@ -63,7 +64,7 @@ class ProgramPass:
     after: tuple[str, ...] = ()
 
 
-AnyPass: TypeAlias = Union[Pass, ProgramPass]
+AnyPass: TypeAlias = Pass | ProgramPass
 
 
 @dataclass

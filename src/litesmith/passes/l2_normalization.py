@@ -8,8 +8,8 @@
 ⇒
     %5 = L2_NORMALIZATION(%x)
 
-The kernel divides by the length or 1e-6, whichever is greater, along the last dimension. So only that bound, said of the
-length or (as 1e-12) of its square, is legal: any other epsilon, an added one, or none, is declined.
+The kernel divides by the length or 1e-6, whichever is greater, along the last dimension. So only that bound, said of
+the length or (as 1e-12) of its square, is legal: any other epsilon, an added one, or none, is declined.
 """
 
 from __future__ import annotations

@@ -49,14 +49,14 @@ SWEEPS = 64
 class Cost(NamedTuple):
     """Transposes at a region's border; those right after an operation with weights; elements they move."""
 
-    count: int = 0
+    transposes: int = 0
     blocking: int = 0
     elements: int = 0
 
     def plus(self, source: Value) -> Cost:
         """With one more transpose, of this value."""
         blocks = source.op is not None and source.op.name in LINEAR
-        return Cost(self.count + 1, self.blocking + blocks, self.elements + _elements(source))
+        return Cost(self.transposes + 1, self.blocking + blocks, self.elements + _elements(source))
 
 
 def _elements(value: Value) -> int:
@@ -100,7 +100,7 @@ def regions(graph: Graph) -> list[Region]:
     for op in parent:
         for value in op.inputs:
             if value.op in parent and value.rank == op.results[0].rank:
-                parent[root(op)] = root(value.op)  # type: ignore[arg-type]
+                parent[root(op)] = root(value.op)
     groups: dict[Op, Region] = {}
     for op in parent:
         groups.setdefault(root(op), []).append(op)

@@ -5,8 +5,8 @@
     ADD(RELU(%x), MUL(a, MINIMUM(%x, 0)))                              ⇒  PRELU(%x, a)
     SUB(RELU(%x), MUL(a, RELU(NEG(%x))))                               ⇒  PRELU(%x, a)
 
-A slope that is one number makes LEAKY_RELU, a constant of one for each channel PRELU. Legal because in each form one term
-is x for positive and a * x for negative numbers and the other is left out or zero; NaN stays NaN.
+A slope that is one number makes LEAKY_RELU, a constant of one for each channel PRELU. Legal because in each form one
+term is x for positive and a * x for negative numbers and the other is left out or zero; NaN stays NaN.
 """
 
 from __future__ import annotations
@@ -77,14 +77,14 @@ def _negative_slope(b: Builder, value: Value, x: Value) -> Value | None:
         return None
     if op.name == "NEG":
         below = _negative_slope(b, op["x"], x)
-        return None if below is None else b.neg(below)  # type: ignore[no-any-return]
+        return None if below is None else b.neg(below)
     found = constant_operand(op)
     if op.name != "MUL" or found is None:
         return None
     sign = _negative_part(found.variable, x)
     if sign is None:
         return None
-    return found.constant if sign > 0 else b.neg(found.constant)  # type: ignore[no-any-return]
+    return found.constant if sign > 0 else b.neg(found.constant)
 
 
 def _negative_part(value: Value, x: Value) -> int | None:

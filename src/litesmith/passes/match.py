@@ -13,8 +13,6 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
 
-ACTIVATION = "fused_activation_function"
-
 
 def producer(value: Value | None, *names: str) -> Op | None:
     """The operation this value is a result of, when it is one of these operators."""
@@ -70,7 +68,7 @@ def is_float(*values: Value | None) -> bool:
 
 def activation(op: Op) -> str:
     """The fused activation of an operation, ``NONE`` where it has no such attribute."""
-    return str(op.attrs.get(ACTIVATION, "NONE"))
+    return str(op.attrs.get("fused_activation_function", "NONE"))
 
 
 def keeps_shape(op: Op, operand: Value) -> bool:

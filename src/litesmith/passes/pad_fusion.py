@@ -6,10 +6,10 @@
     %2 = CONV_2D(%x, w) {padding=SAME, …}
 
 Legal exactly when SAME pads the same: for each spatial dimension, with result size ``ceil(size / stride)`` and
-``total = max((result - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)``, the padding must be ``total // 2`` before
-and the rest after, and the result must keep its size. Convolutions pad with zeros (PAD, or PADV2 with 0). MAX_POOL_2D
-ignores its padding, so only PADV2 with the lowest value fuses into it; AVERAGE_POOL_2D does not count its padding, so
-nothing does. Where a spatial size is unknown, only a stride of 1 tells the padding.
+``total = max((result - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)``, the padding must be ``total // 2``
+before and the rest after, and the result must keep its size. Convolutions pad with zeros (PAD, or PADV2 with 0).
+MAX_POOL_2D ignores its padding, so only PADV2 with the lowest value fuses into it; AVERAGE_POOL_2D does not count its
+padding, so nothing does. Where a spatial size is unknown, only a stride of 1 tells the padding.
 """
 
 from __future__ import annotations

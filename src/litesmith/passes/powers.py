@@ -14,7 +14,7 @@ from __future__ import annotations
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import ACTIVATION, activation, is_float, is_number, keeps_shape, producer, scalar
+from litesmith.passes.match import activation, is_float, is_number, keeps_shape, producer, scalar
 
 EXPONENTS = {2.0: "square", 0.5: "sqrt", -0.5: "rsqrt"}
 
@@ -38,7 +38,7 @@ def divide_by_root(op: Op, b: Builder) -> Outcome:
     if is_number(op["x"], 1.0) and keeps_shape(op, op["y"]) and activation(op) == "NONE":
         made: Value = b.rsqrt(root["x"])
     else:
-        made = b.mul(op["x"], b.rsqrt(root["x"]), **{ACTIVATION: activation(op)})
+        made = b.mul(op["x"], b.rsqrt(root["x"]), fused_activation_function=activation(op))
     return made
 
 

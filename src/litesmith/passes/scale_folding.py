@@ -34,7 +34,6 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
-    ACTIVATION,
     LINEAR,
     Linear,
     absorption_obstacle,
@@ -73,7 +72,7 @@ def fold_scale(op: Op, b: Builder) -> Outcome:
     factor = channel_vector(b, found.constant, target.channels)
     weights = _scaled(b, op.name, target.weights, factor, target.layout.outputs)
     bias = None if target.bias is None else b.emit(op.defn, [target.bias, factor])[0]
-    return moved.replayed(b, target.rebuilt(b, weights=weights, bias=bias, **{ACTIVATION: activation(op)}))
+    return moved.replayed(b, target.rebuilt(b, weights=weights, bias=bias, fused_activation_function=activation(op)))
 
 
 def _scaled(b: Builder, name: str, weights: Value, factor: Value, axis: int) -> Value:
@@ -171,7 +170,8 @@ def _input_channels(target: Linear) -> int:
 
 
 def _is_pointwise(target: Linear) -> bool:
-    return all(d == 1 for i, d in enumerate(target.weights.dims) if i not in (target.layout.outputs, target.layout.inputs))
+    channels = (target.layout.outputs, target.layout.inputs)
+    return all(d == 1 for i, d in enumerate(target.weights.dims) if i not in channels)
 
 
 def pads_space_only(op: Op) -> bool:

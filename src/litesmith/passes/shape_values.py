@@ -9,10 +9,11 @@
     %2 = STRIDED_SLICE(%1, [0], [2], [1])
     %4 = CONCATENATION(%2, [2, 4])
 
-`known-elements` derives, in program order, the elements each integer tensor is known to have in terms of the dimensions
-of the graph's tensors, and replaces those without unknowns by constants. `shape-rematerialization` rebuilds a vector (or
-scalar) from stretches of live shapes and constants, when that takes fewer operations than would die. Legal because equal
-symbols are the same size; only tensors whose shape the old chain read, and graph inputs, are read.
+`known-elements` derives, in program order, the elements each integer tensor is known to have in terms of the
+dimensions of the graph's tensors, and replaces those without unknowns by constants. `shape-rematerialization`
+rebuilds a vector (or scalar) from stretches of live shapes and constants, when that takes fewer operations than would
+die. Legal because equal symbols are the same size; only tensors whose shape the old chain read, and graph inputs, are
+read.
 """
 
 from __future__ import annotations

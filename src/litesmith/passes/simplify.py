@@ -6,9 +6,9 @@
 ⇒
     %3 = RESHAPE(%x, [8])
 
-Each operator's declaration says what is simpler than it (`OpDef.simplify`) and how to evaluate it; the builder asks when
-it makes an operation. Rewrites and model files leave operations the builder has not seen with their present operands;
-this pass asks again.
+Each operator's declaration says what is simpler than it (`OpDef.simplify`) and how to evaluate it; the builder asks
+when it makes an operation. Rewrites and model files leave operations the builder has not seen with their present
+operands; this pass asks again.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import ACTIVATION, activation, producer
+from litesmith.passes.match import activation, producer
 
 
 def square_difference(op: Op, b: Builder) -> Outcome:
@@ -25,7 +25,7 @@ def square_difference(op: Op, b: Builder) -> Outcome:
     difference = producer(op.inputs[0], "SUB")
     if difference is None or op.result.type.dtype not in (DType.FLOAT32, DType.INT32):
         return None
-    if difference.attrs[ACTIVATION] != "NONE":
+    if activation(difference) != "NONE":
         return Declined("the difference has an activation")
     if difference.result.use_count != len(op.inputs):
         return Declined("the difference has other users")

@@ -9,12 +9,12 @@
     %10 = GELU(%x)
 
 People write these functions in many ways (x³ as a power or as products, 1/6 before or after, erf decomposed into a
-rational function or exponentials), so they are recognised by what they compute and not by how they look: a formula made of
-element-wise operations on %x and single numbers only is a function of one real variable; it is evaluated with the
-operators' own evaluators at 2100 points from 1e-30 to 1e30 on both sides and must agree with the operator's evaluator
-at each within 4e-6 of max(1, |x|). The exact and the tanh form of GELU differ by 5e-4. Legal within that: the kernels are
-more accurate than most formulas. At NaN all give NaN; at infinities the formulas may give NaN where the kernel does
-not.
+rational function or exponentials), so they are recognised by what they compute and not by how they look: a formula
+made of element-wise operations on %x and single numbers only is a function of one real variable; it is evaluated with
+the operators' own evaluators at 2100 points from 1e-30 to 1e30 on both sides and must agree with the operator's
+evaluator at each within 4e-6 of max(1, |x|). The exact and the tanh form of GELU differ by 5e-4. Legal within that:
+the kernels are more accurate than most formulas. At NaN all give NaN; at infinities the formulas may give NaN where
+the kernel does not.
 """
 
 from __future__ import annotations
