@@ -46,7 +46,7 @@ def load_reference(path: Path) -> Reference:
     """signature -> its calls in order -> "inputs" | "outputs" -> name -> array.
 
     ``path`` is an ``.npz`` file with a call of each signature; a directory of the same name without the suffix, if it
-    is there, has all calls of a model with state, a file each.
+    is there, has a session of several calls, a file each.
     """
     steps = path.with_suffix("")
     stored: Reference = {}
@@ -67,7 +67,7 @@ def _load(path: Path) -> dict[str, Call]:
 
 
 def output_error(path: Path, reference: Reference) -> dict[str, float]:
-    """Largest error of each ``signature/output`` over three invocations, relative to the output's range.
+    """Largest error of each ``signature/output`` over the session (three invocations at least), relative to the range.
 
     Integers, booleans and strings must be equal; NaN and infinities must stand at the same places: otherwise inf.
     """

@@ -2,9 +2,9 @@
 
     python -m benchmarks.models --out DIR [--only NAME ...] [--batch 1 --batch dynamic] [--exporter export]
 
-Every variant goes to ``DIR/<name>[-dyn][-sm]/``: ``saved_model/``, ``reference.npz`` (what TensorFlow computes) and
-``model.json``. ``-dyn`` is a dynamic batch, ``-sm`` a model saved by ``tf.saved_model.save``. One process a model
-bounds the memory; what is already built is left alone.
+Every variant goes to ``DIR/<name>[-dyn][-sm]/``: ``saved_model/``, ``reference.npz`` (one call as TensorFlow answers
+it), ``reference/`` (a session of several calls) and ``model.json``. ``-dyn`` is a dynamic batch, ``-sm`` a model saved
+by ``tf.saved_model.save``. One process a model bounds the memory; what is already built is left alone.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def build(name: str, directory: Path, options: Options) -> None:
     ranges = write_reference(entry, str(partial / "saved_model"), str(partial / "reference.npz"))
     described = {
         "name": name, "batch": options.batch, "exporter": options.exporter, "small": options.small,
-        "calls": entry.calls, "ranges": ranges, "seconds": round(time.perf_counter() - start, 1),
+        "stateful": entry.stateful, "ranges": ranges, "seconds": round(time.perf_counter() - start, 1),
     }  # fmt: skip
     (partial / "model.json").write_text(json.dumps(described, indent=1))
     shutil.rmtree(directory, ignore_errors=True)

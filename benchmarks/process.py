@@ -7,6 +7,7 @@ small: no numpy, no framework.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 import threading
@@ -17,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
+_EXCEPTION = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\b:? ", re.MULTILINE)
 QUIET = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -49,7 +51,7 @@ def measure(command: Sequence[str], env: Mapping[str, str] | None = None, timeou
         watchdog.cancel()
         child.returncode = os.waitstatus_to_exitcode(status)
         stdout, stderr = _text(out), _text(err)
-    error = "" if child.returncode == 0 else _last_lines(stderr) or f"exit code {child.returncode}"
+    error = "" if child.returncode == 0 else _reason(stderr) or f"exit code {child.returncode}"
     return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, error, stdout)
 
 
@@ -65,5 +67,9 @@ def _text(stream: object) -> str:
     return str(stream.read().decode(errors="replace"))  # type: ignore[attr-defined]
 
 
-def _last_lines(text: str, lines: int = 4, width: int = 600) -> str:
-    return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])[-width:]
+def _reason(stderr: str, lines: int = 4, width: int = 600) -> str:
+    """The exception that ended a Python program (its text may be long: its beginning counts), else the last lines."""
+    found = [match.start() for match in _EXCEPTION.finditer(stderr)]
+    if found:
+        return stderr[found[-1] :][:width].strip()
+    return "\n".join([line for line in stderr.splitlines() if line.strip()][-lines:])[-width:]

@@ -54,7 +54,7 @@ def shortfalls(records: Iterable[Record]) -> list[str]:
     for record in records:
         ours, theirs = record["litesmith"], record["official"]
         if ours.get("failure"):
-            lines.append(f"{record['name']}: {ours['failure'].splitlines()[-1]}")
+            lines.append(f"{record['name']}: {' '.join(ours['failure'].split())[:300]}")
         elif not within_error(record):
             lines.append(f"{record['name']}: error {ours['error']} (official {theirs.get('error')})")
         if correct(theirs) and ours.get("op_count", 0) > theirs["op_count"]:

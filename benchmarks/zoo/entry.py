@@ -28,24 +28,27 @@ class Entry:
     """One model of the registry.
 
     save: writes the SavedModel into a directory. samplers: input name -> sampler; the key "" is the default.
-    dims: sizes for unknown dimensions other than the batch, by axis. calls: how many successive invocations the
-    reference holds (more than one only for models with state). big: takes tens of seconds with the official
-    converter. batched: whether a dynamic-batch variant makes sense.
-    has_exporters: whether ``Options.exporter`` matters.
+    dims: sizes for unknown dimensions other than the batch, by axis. stateful: whether a call changes the next one's
+    answer. variations: how many other inputs the reference holds besides the first. big: takes tens of seconds with
+    the official converter. batched: whether a dynamic-batch variant makes sense. has_exporters: whether
+    ``Options.exporter`` matters.
     """
 
     name: str
     save: Callable[[str, Options], None]
     samplers: Mapping[str, Sampler] = field(default_factory=dict)
     dims: Mapping[int, int] = field(default_factory=dict)
-    calls: int = 1
+    stateful: bool = False
+    variations: int = 1
     big: bool = False
     batched: bool = True
     has_exporters: bool = False
 
-    def sample(self, rng: np.random.Generator, name: str, shape: tuple[int | None, ...], dtype: Any) -> np.ndarray:
-        """A seeded value for one signature input; unknown dimensions are filled in."""
-        full = tuple(self._fill(axis) if size is None else size for axis, size in enumerate(shape))
+    def sample(
+        self, rng: np.random.Generator, name: str, shape: tuple[int | None, ...], dtype: Any, *, grow: int = 0
+    ) -> np.ndarray:
+        """A seeded value for one signature input; unknown dimensions are filled in, ``grow`` larger than usual."""
+        full = tuple(self._fill(axis) + grow if size is None else size for axis, size in enumerate(shape))
         sampler = self.samplers.get(name) or self.samplers.get("") or normal
         return np.asarray(sampler(rng, full, dtype)).astype(dtype)
 

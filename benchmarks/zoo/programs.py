@@ -243,16 +243,17 @@ def _shared() -> Path:
     return Path(__file__).resolve().parents[3] / "shared" / "models" / "mlperf_tiny"
 
 
-STEP_SAMPLERS = {"n": integers(3, 4), "branch": integers(1, 2)}
+# No iteration at all, and branches that do not exist, are among them.
+STEP_SAMPLERS = {"n": integers(0, 5), "branch": integers(-1, 5)}
 ENTRIES: tuple[Entry, ...] = (
     Entry("two_signatures", two_signatures),
     Entry("captures_only", captures_only),
-    Entry("while_loop", _steps("repeat"), STEP_SAMPLERS),
-    Entry("cond", _steps("choose"), STEP_SAMPLERS),
-    Entry("switch_case", _steps("switch"), STEP_SAMPLERS),
-    Entry("control_flow", _steps("all"), STEP_SAMPLERS),
-    Entry("counter", counter, calls=3, batched=False),
-    Entry("counter_two_signatures", counter_two_signatures, calls=3, batched=False),
+    Entry("while_loop", _steps("repeat"), STEP_SAMPLERS, variations=8),
+    Entry("cond", _steps("choose"), STEP_SAMPLERS, variations=8),
+    Entry("switch_case", _steps("switch"), STEP_SAMPLERS, variations=8),
+    Entry("control_flow", _steps("all"), STEP_SAMPLERS | {"n": integers(0, 3)}, variations=8),
+    Entry("counter", counter, stateful=True, batched=False),
+    Entry("counter_two_signatures", counter_two_signatures, stateful=True, batched=False),
     Entry("nchw", nchw),
     Entry("nchw_keras", nchw_keras),
     Entry("kws_ref_model", kws_reference, batched=False),

@@ -97,6 +97,8 @@ def test_a_process_is_measured() -> None:
 def test_a_failing_process_says_why() -> None:
     usage = measure([sys.executable, "-c", "raise SystemExit('no such thing')"])
     assert usage.error == "no such thing"
+    long = measure([sys.executable, "-c", "raise ValueError('the point\\n' + 'detail\\n' * 99)"])
+    assert long.error.startswith("ValueError: the point")
     assert medians([usage, usage]).error == "no such thing"
 
 
