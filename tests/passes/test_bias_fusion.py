@@ -55,6 +55,25 @@ test_bias_fusion = rewrites(
         """,
     ),
     Rewrite(
+        "channels_split_into_heads",
+        """
+        graph main(%x: float32[n, 5, 3]) {
+          %0 = FULLY_CONNECTED(%x, float32[6, 3]@w) {keep_num_dims=True} : float32[n, 5, 6]
+          %1 = RESHAPE(%0, int32[4](-1, 5, 2, 3)) : float32[n, 5, 2, 3]
+          %2 = ADD(%1, float32[2, 3](1, 2, 3, 4, 5, 6)) : float32[n, 5, 2, 3]
+          %3 = ADD(%2, float32[2, 1](10, 20)) : float32[n, 5, 2, 3]
+          return %3
+        }
+        """,
+        """
+        graph main(%x: float32[n, 5, 3]) {
+          %0 = FULLY_CONNECTED(%x, float32[6, 3]@w, float32[6](11, 12, 13, 24, 25, 26)) {keep_num_dims=True} : float32[n, 5, 6]
+          %1 = RESHAPE(%0, int32[4](-1, 5, 2, 3)) : float32[n, 5, 2, 3]
+          return %1
+        }
+        """,
+    ),
+    Rewrite(
         "transpose_conv",
         """
         graph main(%x: float32[1, 2, 2, 2]) {
@@ -139,5 +158,6 @@ test_declined = unchanged(
           return %2
         }
         """,
+        "one number for each channel",
     ),
 )

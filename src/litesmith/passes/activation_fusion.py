@@ -22,7 +22,7 @@ from litesmith.passes.match import activation, before_moves, is_float, rebuilt
 
 def fuse_activation(op: Op, b: Builder) -> Outcome:
     """RELU, RELU6 or RELU_N1_TO_1 after an operation that can take it in."""
-    moved = before_moves(op["x"], keep_channels=False)
+    moved = before_moves(op["x"], keep_order=False)
     target = moved.value.op
     if target is None or not target.defn.traits & Trait.FUSES_ACTIVATION:
         return None

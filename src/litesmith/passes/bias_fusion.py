@@ -5,8 +5,8 @@
 ⇒
     %2 = CONV_2D(%x, w, b + c) {fused_activation_function=RELU}
 
-For every operator with weights and a bias. SUB subtracts. Reshapes that keep the last dimension may stand between;
-they move behind. Legal because the kernels add the bias along the last dimension of the result before the activation;
+For every operator with weights and a bias. SUB subtracts. Reshapes may stand between, and move behind, where the
+constant still has one element for each channel: after splitting 128 channels into [4, 32], one of [4, 32]. Legal because the kernels add the bias along the last dimension of the result before the activation;
 only the order of two additions changes. Declined where the operation has an activation already or other users.
 """
 
@@ -30,7 +30,7 @@ def fuse_bias(op: Op, b: Builder) -> Outcome:
     found = constant_operand(op)
     if found is None:
         return None
-    moved = before_moves(found.variable, keep_channels=True)
+    moved = before_moves(found.variable, keep_order=True)
     target = linear(moved.value.op)
     if target is None:
         return None
@@ -39,7 +39,7 @@ def fuse_bias(op: Op, b: Builder) -> Outcome:
         return Declined(reason)
     if op.name == "SUB" and not found.on_right:
         return Declined("the result is subtracted from the constant")
-    delta = channel_vector(b, found.constant, target.channels)
+    delta = channel_vector(b, found.constant, found.variable.dims, target.channels)
     made = target.rebuilt(b, bias=_sum(b, op.name, target.bias, delta), fused_activation_function=activation(op))
     return moved.replayed(b, made)
 

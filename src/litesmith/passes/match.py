@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from litesmith.ir.dims import Dim
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
+from litesmith.ir.types import Shape
 
 
 def producer(value: Value | None, *names: str) -> Op | None:
@@ -102,17 +104,41 @@ def with_operands(op: Op, **replaced: Value | None) -> list[Value | None]:
 # -- per-channel constants --------------------------------------------------------------------------------------------
 
 
-def is_per_channel(constant: Value, rank: int, channels: int) -> bool:
-    """Whether a constant, broadcast against a tensor of this rank and last dimension, varies along that one only."""
-    shape = constant.type.static_shape
-    return len(shape) <= rank and all(d == 1 for d in shape[:-1]) and (not shape or shape[-1] in (1, channels))
+def channel_dims(dims: Shape, channels: int) -> tuple[int, ...] | None:
+    """The last dimensions that together count the channels: the last one, or those a reshape split it into."""
+    for start in range(len(dims), -1, -1):
+        suffix = tuple(d for d in dims[start:] if isinstance(d, int))
+        if len(suffix) < len(dims) - start:
+            return None
+        if prod(suffix) == channels:
+            return suffix
+    return None
 
 
-def channel_vector(b: Builder, constant: Value, channels: int) -> Value:
+def is_per_channel(constant: Value, dims: Shape, channels: int) -> bool:
+    """Whether a constant, broadcast against a tensor of these dimensions, varies along its channels only."""
+    suffix = channel_dims(dims, channels)
+    shape = _without_leading_ones(constant.type.static_shape)
+    if suffix is None or constant.rank > len(dims) or len(shape) > len(suffix):
+        return False
+    return all(s in (1, d) for s, d in zip(reversed(shape), reversed(suffix), strict=False))
+
+
+def channel_vector(b: Builder, constant: Value, dims: Shape, channels: int) -> Value:
     """A constant for which `is_per_channel` holds, as a vector of one element for each channel."""
-    if constant.type.count == channels:
-        return reshaped(b, constant, (channels,))
-    return b.constant(np.full(channels, scalar(constant), constant.type.dtype.numpy))
+    if constant.type.count == 1:
+        return b.constant(np.full(channels, scalar(constant), constant.type.dtype.numpy))
+    suffix = channel_dims(dims, channels) or ()
+    shape = _without_leading_ones(constant.type.static_shape)
+    full: Value = reshaped(b, constant, (1,) * (len(suffix) - len(shape)) + shape)
+    if full.type.static_shape != suffix:
+        full = b.broadcast_to(full, np.array(suffix, np.int32))
+    return reshaped(b, full, (channels,))
+
+
+def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    first = next((i for i, d in enumerate(shape) if d != 1), len(shape))
+    return shape[first:]
 
 
 def reshaped(b: Builder, value: Value, shape: Sequence[int]) -> Value:
@@ -186,7 +212,7 @@ def absorption_obstacle(op: Op, found: ConstantOperand, target: Linear) -> str |
         return "the operation before has other users"
     if activation(target.op) != "NONE":
         return "the operation before has an activation"
-    if not keeps_shape(op, found.variable) or not is_per_channel(found.constant, found.variable.rank, target.channels):
+    if not keeps_shape(op, found.variable) or not is_per_channel(found.constant, found.variable.dims, target.channels):
         return "the constant is not one number for each channel"
     if target.bias is not None and not target.bias.is_const:
         return "the bias is not constant"
@@ -206,27 +232,23 @@ class Moved(NamedTuple):
         return value
 
 
-def before_moves(value: Value, keep_channels: bool) -> Moved:
+def before_moves(value: Value, keep_order: bool) -> Moved:
     """Walks up over operations, used here only, that rearrange elements without adding or dropping any.
 
-    With ``keep_channels`` each must keep the last dimension, and so (row-major order) the channel of each element.
+    With ``keep_order`` they only change the shape, so that each element keeps its place in row-major order.
     """
     moves: list[Op] = []
-    while (op := value.op) is not None and _is_move(op, keep_channels) and value.use_count == 1:
+    while (op := value.op) is not None and _is_move(op, keep_order) and value.use_count == 1:
         moves.insert(0, op)
         value = op.inputs[0]
     return Moved(value, tuple(moves))
 
 
-def _is_move(op: Op, keep_channels: bool) -> bool:
-    if not op.defn.traits & Trait.MOVES_DATA or len(op.results) != 1:
+def _is_move(op: Op, keep_order: bool) -> bool:
+    if not op.defn.traits & Trait.MOVES_DATA or len(op.results) != 1 or (keep_order and op.name not in KEEP_ORDER):
         return False
     before, after = op.inputs[0].type, op.result.type
-    if before.shape is None or after.shape is None or before.count != after.count:
-        return False
-    if not keep_channels:
-        return True
-    return op.name in KEEP_ORDER and bool(before.shape) and last_dim(op.inputs[0]) == last_dim(op.result)
+    return before.shape is not None and after.shape is not None and before.count == after.count
 
 
 KEEP_ORDER = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})

@@ -58,7 +58,7 @@ def fold_scale(op: Op, b: Builder) -> Outcome:
     found = constant_operand(op)
     if found is None:
         return None
-    moved = before_moves(found.variable, keep_channels=True)
+    moved = before_moves(found.variable, keep_order=True)
     target = linear(moved.value.op)
     if target is None:
         return None
@@ -69,7 +69,7 @@ def fold_scale(op: Op, b: Builder) -> Outcome:
         return Declined("the weights are not constant")
     if op.name == "DIV" and not found.on_right:
         return Declined("the constant is divided by the result")
-    factor = channel_vector(b, found.constant, target.channels)
+    factor = channel_vector(b, found.constant, found.variable.dims, target.channels)
     weights = _scaled(b, op.name, target.weights, factor, target.layout.outputs)
     bias = None if target.bias is None else b.emit(op.defn, [target.bias, factor])[0]
     return moved.replayed(b, target.rebuilt(b, weights=weights, bias=bias, fused_activation_function=activation(op)))
@@ -112,7 +112,7 @@ def fold_input_scale(op: Op, b: Builder) -> Outcome:
     reason = _input_obstacle(target, source, found.variable, found.constant)
     if reason is not None:
         return Declined(reason)
-    vector = channel_vector(b, found.constant, _channels(found.variable))
+    vector = channel_vector(b, found.constant, found.variable.dims, _channels(found.variable))
     data = source.replayed(b, found.variable)
     if source.op.name in ("MUL", "DIV"):
         return target.rebuilt(b, x=data, weights=_input_scaled(b, source.op.name, target, vector))
@@ -142,7 +142,7 @@ def _input_obstacle(target: Linear, source: _Source, variable: Value, constant: 
         return "the operation before has an activation"
     if not channels or not keeps_shape(source.op, variable):
         return "the number of channels is unknown"
-    if not is_per_channel(constant, variable.rank, channels):
+    if not is_per_channel(constant, variable.dims, channels):
         return "the constant is not one number for each channel"
     if _input_channels(target) % channels:
         return "the weights do not have the channels of the operand"
