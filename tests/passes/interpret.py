@@ -44,7 +44,7 @@ def _evaluate(op: Op, operands: Sequence[Array | None]) -> list[Array]:
         return _while(op, [o for o in operands if o is not None])
     if op.name == "IF":
         condition, *rest = (o for o in operands if o is not None)
-        return run(op.attrs["then_subgraph_index" if condition.item() else "else_subgraph_index"], rest)
+        return run(op.attrs["then_subgraph" if condition.item() else "else_subgraph"], rest)
     assert op.defn.evaluate is not None, f"{op.name} has no evaluator"
     with np.errstate(all="ignore"):
         made = op.defn.evaluate(*operands, **op.attrs)
@@ -52,7 +52,7 @@ def _evaluate(op: Op, operands: Sequence[Array | None]) -> list[Array]:
 
 
 def _while(op: Op, state: list[Array]) -> list[Array]:
-    cond, body = op.attrs["cond_subgraph_index"], op.attrs["body_subgraph_index"]
+    cond, body = op.attrs["cond_subgraph"], op.attrs["body_subgraph"]
     while run(cond, state)[0].item():
         state = run(body, state)
     return state

@@ -34,6 +34,22 @@ test_rewritten = rewrites(
         dense("n, t, 3", TRANSPOSED, "n, t, 2"),
     ),
     Rewrite(
+        "flattening",
+        """
+        graph main(%x: float32[n, 2, 3]) {
+          %0 = RESHAPE(%x, int32[2](-1, 6)) : float32[n, 6]
+          %1 = FULLY_CONNECTED(%0, float32[2, 6](1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)) : float32[n, 2]
+          return %1
+        }
+        """,
+        """
+        graph main(%x: float32[n, 2, 3]) {
+          %0 = FULLY_CONNECTED(%x, float32[2, 6](1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)) : float32[n, 2]
+          return %0
+        }
+        """,
+    ),
+    Rewrite(
         "reshapes_around",
         f"""
         graph main(%x: float32[2, t, 3]) {{

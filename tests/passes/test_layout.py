@@ -199,3 +199,17 @@ def test_a_global_pool_takes_the_last_transpose() -> None:
     pipeline.run(program, check=True)
     assert count(program, "TRANSPOSE") == 1
     check_same(run(program.main, inputs), expected, 1e-5)
+
+
+def test_a_flattening_takes_the_last_transpose() -> None:
+    text = nchw_network(1).replace(
+        "return %h1",
+        "%f = RESHAPE(%h1, int32[2](-1, 30)) : float32[n, 30]\n"
+        "%p = FULLY_CONNECTED(%f, float32[4, 30]@w) : float32[n, 4]\nreturn %p",
+    )
+    program = parsed(text)
+    inputs = random_inputs(program)
+    expected = run(program.main, inputs)
+    pipeline.run(program, check=True)
+    assert count(program, "TRANSPOSE") == 1
+    check_same(run(program.main, inputs), expected, 1e-5)

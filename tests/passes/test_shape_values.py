@@ -40,9 +40,36 @@ test_shorter = rewrites(
         """,
         """
         graph main(%x: float32[n, 5], %y: float32[1, 1]) {
-          %0 = SHAPE(%x) {out_type=int32} : int32[2]
-          %1 = BROADCAST_TO(%y, %0) : float32[n, 5]
+          %s = SHAPE(%x) {out_type=int32} : int32[2]
+          %1 = BROADCAST_TO(%y, %s) : float32[n, 5]
           return %1
+        }
+        """,
+    ),
+    Rewrite(
+        "one_size_read_twice",
+        """
+        graph main(%x: float32[n, 5], %y: float32[n, 3], %z: float32[1, 1]) {
+          %0 = SHAPE(%x) {out_type=int32} : int32[2]
+          %1 = STRIDED_SLICE(%0, int32[1](0), int32[1](1), int32[1](1)) : int32[1]
+          %2 = CONCATENATION(%1, int32[1](7)) : int32[2]
+          %3 = BROADCAST_TO(%z, %2) : float32[n, 7]
+          %4 = SHAPE(%y) {out_type=int32} : int32[2]
+          %5 = STRIDED_SLICE(%4, int32[1](0), int32[1](1), int32[1](1)) : int32[1]
+          %6 = CONCATENATION(%5, int32[1](9)) : int32[2]
+          %7 = BROADCAST_TO(%z, %6) : float32[n, 9]
+          return %3, %7
+        }
+        """,
+        """
+        graph main(%x: float32[n, 5], %y: float32[n, 3], %z: float32[1, 1]) {
+          %0 = SHAPE(%x) {out_type=int32} : int32[2]
+          %1 = STRIDED_SLICE(%0, int32[1](0), int32[1](1), int32[1](1)) : int32[1]
+          %2 = CONCATENATION(%1, int32[1](7)) : int32[2]
+          %3 = BROADCAST_TO(%z, %2) : float32[n, 7]
+          %4 = CONCATENATION(%1, int32[1](9)) : int32[2]
+          %5 = BROADCAST_TO(%z, %4) : float32[n, 9]
+          return %3, %5
         }
         """,
     ),
@@ -81,7 +108,7 @@ def test_left_alone() -> None:
     """
     program = parsed(text)
     before = print_program(program)
-    learnt, rebuilt = apply(PASSES, program)
+    learnt, _, rebuilt = apply(PASSES, program)
     assert learnt.rewrites == 3
     assert not rebuilt.modified
     assert any("no shorter chain" in why for _, why in rebuilt.declined)

@@ -37,6 +37,41 @@ test_absorbed = rewrites(
         """,
     ),
     Rewrite(
+        "product_and_operand",
+        """
+        graph main(%x: float32[n, 3, 5], %y: float32[n, 4, 2, 3]) {
+          %0 = RESHAPE(%y, int32[3](-1, 8, 3)) : float32[n, 8, 3]
+          %2 = BATCH_MATMUL(%0, %x) : float32[n, 8, 5]
+          %3 = TRANSPOSE(%2, int32[3](0, 2, 1)) : float32[n, 5, 8]
+          return %3
+        }
+        """,
+        """
+        graph main(%x: float32[n, 3, 5], %y: float32[n, 4, 2, 3]) {
+          %0 = RESHAPE(%y, int32[3](-1, 8, 3)) : float32[n, 8, 3]
+          %3 = BATCH_MATMUL(%x, %0) {adj_x=True, adj_y=True} : float32[n, 5, 8]
+          return %3
+        }
+        """,
+    ),
+    Rewrite(
+        "adjoint_joins_the_transpose",
+        """
+        graph main(%x: float32[n, 3, 4, 5], %y: float32[n, 4, 3, 6]) {
+          %0 = TRANSPOSE(%x, int32[4](0, 2, 1, 3)) : float32[n, 4, 3, 5]
+          %1 = BATCH_MATMUL(%0, %y) {adj_x=True} : float32[n, 4, 5, 6]
+          return %1
+        }
+        """,
+        """
+        graph main(%x: float32[n, 3, 4, 5], %y: float32[n, 4, 3, 6]) {
+          %0 = TRANSPOSE(%x, int32[4](0, 2, 3, 1)) : float32[n, 4, 5, 3]
+          %1 = BATCH_MATMUL(%0, %y) : float32[n, 4, 5, 6]
+          return %1
+        }
+        """,
+    ),
+    Rewrite(
         "flattened_features",
         """
         graph main(%x: float32[n, 2, 2, 2]) {

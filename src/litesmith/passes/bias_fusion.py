@@ -6,8 +6,9 @@
     %2 = CONV_2D(%x, w, b + c) {fused_activation_function=RELU}
 
 For every operator with weights and a bias. SUB subtracts. Reshapes may stand between, and move behind, where the
-constant still has one element for each channel: after splitting 128 channels into [4, 32], one of [4, 32]. Legal because the kernels add the bias along the last dimension of the result before the activation;
-only the order of two additions changes. Declined where the operation has an activation already or other users.
+constant still has one element for each channel: after splitting 128 channels into [4, 32], one of [4, 32]. Legal
+because the kernels add the bias along the last dimension of the result before the activation; only the order of two
+additions changes. Declined where the operation has an activation already or other users.
 """
 
 from __future__ import annotations

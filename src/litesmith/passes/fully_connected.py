@@ -10,7 +10,13 @@
 ⇒
     %3 = FULLY_CONNECTED(%x, w) {keep_num_dims=True}
 
-Legal because FULLY_CONNECTED multiplies each row of features by the transposed weights. Weights with a batch dimension
+    %1 = RESHAPE(%x, [-1, 64])                    %x: [n, 4, 4, 4]
+    %2 = FULLY_CONNECTED(%1, w)
+⇒
+    %2 = FULLY_CONNECTED(%x, w)
+
+Legal because FULLY_CONNECTED multiplies each row of features by the transposed weights, and takes
+its operand as rows of features whatever its rank. Weights with a batch dimension
 (of size 1) give the same; larger ones are declined. The transpose is folded into the constant, lazily.
 """
 
@@ -21,7 +27,7 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import is_float, linear, rebuilt, reshaped, sole_producer, with_operands
+from litesmith.passes.match import is_float, linear, producer, rebuilt, reshaped, sole_producer, with_operands
 
 
 def use_fully_connected(op: Op, b: Builder) -> Outcome:
@@ -57,10 +63,27 @@ def drop_reshapes(op: Op, b: Builder) -> Outcome:
     return rebuilt(b, target.op, with_operands(target.op, x=x), keep_num_dims=x.rank > 2)
 
 
+def drop_flattening(op: Op, b: Builder) -> Outcome:
+    """A FULLY_CONNECTED whose operand is reshaped to its rows of features first."""
+    reshape = producer(op["x"], "RESHAPE")
+    target = linear(op)
+    if reshape is None or target is None or op.attrs["keep_num_dims"] or op["x"].rank != 2:
+        return None
+    if reshape["x"].type.shape is None or reshape["x"].rank < 2 or op["x"].dims[1] != target.weights.dims[1]:
+        return None
+    made = target.rebuilt(b, x=reshape["x"])
+    if made.type.shape != op.result.type.shape:
+        return Declined("the number of rows is not known to stay")
+    return made
+
+
 BATCH_MATMUL_TO_FULLY_CONNECTED = Pass(
     "batch-matmul-to-fully-connected", ("BATCH_MATMUL",), use_fully_connected, after=("matmul-transpose",)
 )
 FULLY_CONNECTED_RESHAPES = Pass(
     "fully-connected-reshapes", ("RESHAPE",), drop_reshapes, after=("batch-matmul-to-fully-connected",)
 )
-PASSES = (BATCH_MATMUL_TO_FULLY_CONNECTED, FULLY_CONNECTED_RESHAPES)
+FLATTENED_OPERAND = Pass(
+    "flattened-operand", ("FULLY_CONNECTED",), drop_flattening, after=("fully-connected-reshapes", "flatten-transpose")
+)
+PASSES = (BATCH_MATMUL_TO_FULLY_CONNECTED, FULLY_CONNECTED_RESHAPES, FLATTENED_OPERAND)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +16,7 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
-from litesmith.passes.match import reshaped
+from litesmith.passes.match import linear, reshaped
 
 Permutation: TypeAlias = tuple[int, ...]
 
@@ -197,4 +198,18 @@ def unordered_axes(op: Op, perm: Permutation) -> tuple[int, ...] | None:
 
 def absorbs(op: Op, value: Value, perm: Permutation) -> bool:
     """Whether this user of ``value`` works on what ``value`` is a transpose (by ``perm``) of, at no cost."""
-    return op.operands[0] is value and unordered_axes(op, perm) is not None
+    if op.operands[0] is not value:
+        return False
+    return unordered_axes(op, perm) is not None or flattens_for_weights(op, perm)
+
+
+def flattens_for_weights(op: Op, perm: Permutation) -> bool:
+    """Whether an operation only flattens rows, which keep their order, for a FULLY_CONNECTED of constant weights."""
+    user = op.result.only_user if op.name == "RESHAPE" else None
+    target = linear(user) if user is not None and user.name == "FULLY_CONNECTED" else None
+    if target is None or not target.weights.is_const or target.op["x"] is not op.result:
+        return False
+    x = op["x"]
+    features = [d for d in x.dims[1:] if isinstance(d, int)]
+    whole = len(features) + 1 == x.rank and prod(features) == target.weights.dims[1]
+    return perm[0] == 0 and whole and op.result.dims == (x.dims[0], prod(features))

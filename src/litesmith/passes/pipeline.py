@@ -23,6 +23,7 @@ from litesmith.passes import (
     layout,
     leaky_relu,
     means,
+    negations,
     pad_fusion,
     powers,
     scale_folding,
@@ -30,6 +31,7 @@ from litesmith.passes import (
     simplify,
     softmax,
     squared_difference,
+    subgraph_variables,
     transpose_absorption,
     unary_functions,
 )
@@ -37,6 +39,7 @@ from litesmith.passes.driver import AnyPass, PassResult, run_pass
 
 MODULES = (
     dead_code,
+    subgraph_variables,
     kernel_types,
     broadcast_rank,
     shape_values,
@@ -46,6 +49,7 @@ MODULES = (
     layout,
     transpose_absorption,
     means,
+    negations,
     clamps,
     leaky_relu,
     unary_functions,

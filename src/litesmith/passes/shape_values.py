@@ -10,15 +10,15 @@
     %4 = CONCATENATION(%2, [2, 4])
 
 `known-elements` derives, in program order, the elements each integer tensor is known to have in terms of the
-dimensions of the graph's tensors, and replaces those without unknowns by constants. `shape-rematerialization`
-rebuilds a vector (or scalar) from stretches of live shapes and constants, when that takes fewer operations than would
-die. Legal because equal symbols are the same size; only tensors whose shape the old chain read, and graph inputs, are
-read.
+dimensions of the graph's tensors, and replaces those without unknowns by constants. `shared-elements` keeps one of
+those that are equal. `shape-rematerialization` rebuilds a vector (or scalar) from stretches of live shapes and
+constants, when that takes fewer operations than would die. Legal because equal symbols are the same size; only
+tensors whose shape the old chain read, and graph inputs, are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -60,6 +60,27 @@ def _make_constant(graph: Graph, value: Value) -> bool:
     replace_result(graph, value, Value.constant(elements.astype(value.type.dtype.numpy)))
     erase_dead(graph, [value.op] if value.op is not None else [])
     return True
+
+
+def share_elements(program: Program) -> int:
+    """Uses one tensor for all whose elements are known to be equal sizes, in each graph."""
+    return sum(_share_elements(graph) for graph in program.all_graphs())
+
+
+def _share_elements(graph: Graph) -> int:
+    first: dict[Hashable, Value] = {}
+    changes = 0
+    for op in graph.ops:
+        for value in op.results:
+            elements = value.sym if _is_index(value) else None
+            if elements is None or not value.users or value.output_uses:
+                continue
+            kept = first.setdefault((value.type, tuple(elements.flat)), value)
+            if kept is not value:
+                replace_result(graph, value, kept)
+                erase_dead(graph, [op])
+                changes += 1
+    return changes
 
 
 # -- shorter chains ---------------------------------------------------------------------------------------------------
@@ -183,6 +204,7 @@ def _part(b: Builder, piece: Piece, dtype: DType) -> Value:
     return part
 
 
+SHARED_ELEMENTS = ProgramPass("shared-elements", share_elements, after=("known-elements",))
 KNOWN_ELEMENTS = ProgramPass("known-elements", derive_elements)
 SHAPE_REMATERIALIZATION = Pass("shape-rematerialization", (EVERY,), rematerialize, after=("known-elements",))
-PASSES = (KNOWN_ELEMENTS, SHAPE_REMATERIALIZATION)
+PASSES = (KNOWN_ELEMENTS, SHARED_ELEMENTS, SHAPE_REMATERIALIZATION)

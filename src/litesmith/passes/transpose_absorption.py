@@ -6,7 +6,9 @@
     %2 = MEAN(%x, [1, 2])
 
 - Reductions (`reduction-transpose`), where the dimensions left over keep their order.
-- BATCH_MATMUL (`matmul-transpose`), where the last two dimensions change places: adj_x, adj_y.
+- BATCH_MATMUL (`matmul-transpose`), where the last two dimensions change places: adj_x, adj_y. A transpose of its
+  operand takes adj_x over. A transposed product (`product-transpose`) is the product of the transposed operands in the
+  other order.
 - FULLY_CONNECTED after a flattening reshape (`flatten-transpose`): the features of the constant weights are reordered.
 
 Legal because each computes the same sums of the same products; sums may be taken in another order.
@@ -14,13 +16,15 @@ Legal because each computes the same sums of the same products; sums may be take
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.layout_rules import Permutation, inverse, permutation_of, unordered_axes
-from litesmith.passes.match import linear, rebuilt, reshaped, sole_producer, with_operands
+from litesmith.passes.match import is_float, linear, rebuilt, reshaped, sole_producer, with_operands
 
 
 def absorb_into_reduction(op: Op, b: Builder) -> Outcome:
@@ -38,7 +42,8 @@ def _source(transposed: Value) -> Value:
     return transposed.op["x"]
 
 
-def _swaps_last_two(perm: Permutation | None) -> bool:
+def swaps_last_two(perm: Permutation | None) -> bool:
+    """Whether a permutation exchanges the last two dimensions and no others."""
     return perm is not None and perm == (*range(len(perm) - 2), len(perm) - 1, len(perm) - 2)
 
 
@@ -47,29 +52,47 @@ def absorb_into_matmul(op: Op, b: Builder) -> Outcome:
     changes: dict[str, Value] = {}
     flags: dict[str, bool] = {}
     for name, flag in (("x", "adj_x"), ("y", "adj_y")):
-        if _swaps_last_two(permutation_of(op[name].op)):
+        if swaps_last_two(permutation_of(op[name].op)):
             changes[name] = _source(op[name])
             flags[flag] = not op.attrs[flag]
+    if not changes and op.attrs["adj_x"]:
+        perm = permutation_of(sole_producer(op["x"], "TRANSPOSE"))
+        if perm is not None:
+            joined = (*perm[:-2], perm[-1], perm[-2])
+            changes["x"] = b.transpose(_source(op["x"]), np.array(joined, np.int32))
+            flags["adj_x"] = False
     return rebuilt(b, op, with_operands(op, **changes), **flags) if changes else None
+
+
+def transpose_product(op: Op, b: Builder) -> Outcome:
+    """A TRANSPOSE that swaps rows and columns of a product."""
+    product = sole_producer(op["x"], "BATCH_MATMUL")
+    if product is None or not swaps_last_two(permutation_of(op)):
+        return None
+    if not is_float(product.result):
+        return Declined("the operands of a quantized product do not change places")
+    x, y, adj_x, adj_y = product["x"], product["y"], product.attrs["adj_x"], product.attrs["adj_y"]
+    return rebuilt(b, product, [y, x], adj_x=not adj_y, adj_y=not adj_x)
 
 
 def absorb_into_weights(op: Op, b: Builder) -> Outcome:
     """A FULLY_CONNECTED of a transposed and then flattened operand."""
     reshape = sole_producer(op["x"], "RESHAPE")
-    perm = permutation_of(sole_producer(reshape["x"], "TRANSPOSE")) if reshape is not None else None
+    shuffled = op["x"] if reshape is None else reshape["x"]
+    perm = permutation_of(shuffled.op)
     target = linear(op)
-    if reshape is None or perm is None or target is None:
+    if perm is None or target is None or op.attrs["keep_num_dims"]:
         return None
     if not target.weights.is_const:
         return Declined("the weights are not constant")
-    inner = reshape["x"].dims[1:]
-    if perm[0] != 0 or reshape.result.dims[:1] != reshape["x"].dims[:1] or not all(isinstance(d, int) for d in inner):
+    inner = [d for d in shuffled.dims[1:] if isinstance(d, int)]
+    if perm[0] != 0 or op.result.dims[0] != shuffled.dims[0] or len(inner) + 1 != shuffled.rank:
         return Declined("more than the features of one row are reordered")
-    if reshape.result.rank != 2 or target.weights.dims[1] != reshape.result.dims[1]:
+    if target.weights.dims[1] != prod(inner):
         return Declined("the operand is not flattened to its features")
-    features = [d for d in inner if isinstance(d, int)]
-    flat = rebuilt(b, reshape, with_operands(reshape, x=_source(reshape["x"])))
-    return target.rebuilt(b, x=flat, weights=_reordered(b, target.weights, features, perm))
+    x = _source(shuffled)
+    flat = x if reshape is None else rebuilt(b, reshape, with_operands(reshape, x=x))
+    return target.rebuilt(b, x=flat, weights=_reordered(b, target.weights, inner, perm))
 
 
 def _reordered(b: Builder, weights: Value, features: list[int], perm: Permutation) -> Value:
@@ -86,5 +109,6 @@ REDUCTION_TRANSPOSE = Pass(
     after=("layout",),
 )
 MATMUL_TRANSPOSE = Pass("matmul-transpose", ("BATCH_MATMUL",), absorb_into_matmul, after=("layout",))
+PRODUCT_TRANSPOSE = Pass("product-transpose", ("TRANSPOSE",), transpose_product, after=("layout",))
 FLATTEN_TRANSPOSE = Pass("flatten-transpose", ("FULLY_CONNECTED",), absorb_into_weights, after=("layout",))
-PASSES = (REDUCTION_TRANSPOSE, MATMUL_TRANSPOSE, FLATTEN_TRANSPOSE)
+PASSES = (REDUCTION_TRANSPOSE, PRODUCT_TRANSPOSE, MATMUL_TRANSPOSE, FLATTEN_TRANSPOSE)
