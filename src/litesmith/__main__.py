@@ -1,0 +1,7 @@
+"""``python -m litesmith``."""
+
+import sys
+
+from litesmith.cli import main
+
+sys.exit(main())

@@ -1,0 +1,142 @@
+"""``litesmith convert``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from litesmith.cli.output import click_echo, console, human_bytes, print_json, progress
+
+
+def parse_shapes(text: str | None) -> dict[str, list[int | None]]:
+    """``image=1,224,224,3;mask=?,10``: shapes by input name; ``?``, ``None`` and -1 are unknown sizes.
+
+    Raises click.BadParameter where the text says something else.
+    """
+    shapes: dict[str, list[int | None]] = {}
+    for part in filter(None, (text or "").replace(" ", "").split(";")):
+        name, equals, sizes = part.rpartition("=")
+        try:
+            shapes[name] = [None if s in ("?", "None", "-1") else int(s) for s in sizes.strip("[]").split(",") if s]
+        except ValueError:
+            equals = ""
+        if not equals or not name:
+            raise click.BadParameter(f"{part!r} is no input shape; write name=1,224,224,3 (several separated by ;)")
+    return shapes
+
+
+def _names(text: str | None) -> list[str] | None:
+    return [n.strip() for n in text.split(",") if n.strip()] if text else None
+
+
+class IRDump:
+    """Writes the program as text after the import and after each pass that changed something, a file each."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = Path(directory)
+        self.count = 0
+
+    def __call__(self, name: str, program: Any) -> None:
+        from litesmith.ir.printer import print_program
+
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / f"{self.count:03d}-{name}.txt").write_text(print_program(program))
+        self.count += 1
+
+
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.argument("source", required=False),
+    click.option("-o", "--output", "--output_file", "output", help="The .tflite file to write."),
+    click.option("--saved_model_dir", "saved_model", help="SavedModel directory (as in tflite_convert)."),
+    click.option("--keras_model_file", "keras_file", help="Keras file (as in tflite_convert)."),
+    click.option("--graph_def_file", "graph_file", help="Frozen GraphDef (as in tflite_convert)."),
+    click.option("--signature", "--saved_model_signature_key", "signatures", multiple=True, metavar="KEY",
+                 help="Signature to convert; may be given several times. Default: all."),
+    click.option("--tags", "--saved_model_tag_set", "tags", metavar="TAGS", help="Tag set, separated by commas."),
+    click.option("--input-shape", "--input_shapes", "shapes", metavar="NAME=N,N,…;…",
+                 help="Shapes replacing the model's; ? is an unknown size."),
+    click.option("--input_arrays", "inputs", metavar="NAMES", help="Inputs of a frozen graph."),
+    click.option("--output_arrays", "outputs", metavar="NAMES", help="Outputs of a frozen graph."),
+    click.option("--verify/--no-verify", default=True, show_default=True, help="Load and run the result first."),
+    click.option("--reference", type=click.Path(), help="Data the result must agree with (.npz or directory)."),
+    click.option("--unsafe", is_flag=True, help="Let a Keras file run code it carries (Lambda layers)."),
+    click.option("--dump-ir", "dump_ir", metavar="DIR", help="Write the IR after each pass to this directory."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+)  # fmt: skip
+
+
+def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.command("convert")
+@_with_options
+def command(source: str | None, output: str | None, **given: Any) -> None:
+    """Convert SOURCE (a SavedModel directory, a Keras file, a frozen graph) to a .tflite file."""
+    from litesmith import api
+
+    path = _the_one_source(source, given)
+    target = Path(output or f"{Path(path).stem or 'model'}.tflite")
+    shapes = parse_shapes(_with_names(given["shapes"], given["inputs"]))
+    with progress(f"Converting {path}"):
+        model = api.convert(
+            path,
+            signature_keys=[k for s in given["signatures"] for k in s.split(",")] or None,
+            tags=_names(given["tags"]),
+            input_shapes=shapes,
+            input_names=_names(given["inputs"]),
+            output_names=_names(given["outputs"]),
+            verify=given["verify"],
+            reference=given["reference"],
+            safe_mode=not given["unsafe"],
+            dump=IRDump(given["dump_ir"]) if given["dump_ir"] else None,
+        )
+        model.save(target)
+    _report(model, target, given["as_json"], given["verify"])
+
+
+def _the_one_source(source: str | None, given: dict[str, Any]) -> str:
+    named = [s for s in (source, given["saved_model"], given["keras_file"], given["graph_file"]) if s]
+    if len(named) != 1:
+        raise click.UsageError(
+            "give one model: a path, or one of --saved_model_dir, --keras_model_file, --graph_def_file"
+        )
+    return str(named[0])
+
+
+def _with_names(shapes: str | None, inputs: str | None) -> str | None:
+    """``tflite_convert`` gives shapes without names (``1,224,224,3:1,10``), in the order of ``--input_arrays``."""
+    if not shapes or "=" in shapes:
+        return shapes
+    names = _names(inputs) or []
+    parts = shapes.split(":")
+    if len(names) != len(parts):
+        raise click.BadParameter("shapes without names need --input_arrays with as many names")
+    return ";".join(f"{n}={p}" for n, p in zip(names, parts, strict=True))
+
+
+def _report(model: Any, target: Path, as_json: bool, verified: bool) -> None:
+    size, operators = os.path.getsize(target), model.operators
+    count = sum(operators.values())
+    if as_json:
+        print_json(
+            {
+                "file": str(target),
+                "bytes": size,
+                "operators": operators,
+                "signatures": [s.key for s in model.program.signatures],
+                "verified": verified,
+            }
+        )
+    elif sys.stdout.isatty():
+        checked = ", verified" if verified else ""
+        console().print(f"[green]✓[/] [bold]{target}[/]  {human_bytes(size)}, {count} operators{checked}")
+    else:
+        click_echo(f"{target}: {size} bytes, {count} operators")

@@ -1,0 +1,52 @@
+"""``litesmith verify``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from litesmith.cli.output import console, print_error, print_json, print_table, progress
+from litesmith.errors import VerificationError
+
+
+@click.command("verify")
+@click.argument("model", type=click.Path())
+@click.option("--against", "reference", type=click.Path(), help="Reference data: an .npz file or a directory of them.")
+@click.option("--tolerance", default=1e-5, show_default=True, help="Largest error, relative to the output's range.")
+@click.option("--invocations", default=3, show_default=True, help="Runs in a row, which must agree.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def command(model: str, reference: str | None, tolerance: float, invocations: int, as_json: bool) -> int:
+    """Load MODEL in the LiteRT runtime, run it several times in a row and compare it with reference data."""
+    from pathlib import Path
+
+    from litesmith.runtime import verify
+
+    with progress(f"Verifying {model}"):
+        report = verify(Path(model), reference, invocations, tolerance)
+    rows = [
+        (c.name, f"{c.max_abs:.3g}", f"{c.relative:.3g}", "ok" if c.passed else c.reason) for c in report.comparisons
+    ]
+    if as_json:
+        print_json(
+            {
+                "ok": report.ok,
+                "invocations": report.invocations,
+                "signatures": report.signatures,
+                "skipped": report.skipped,
+                "max_error": report.max_error,
+                "problems": [str(p) for p in report.problems],
+                "comparisons": [dict(zip(("output", "max_abs", "relative", "verdict"), r, strict=True)) for r in rows],
+            }
+        )
+        return 0 if report.ok else 1
+    if rows:
+        print_table(f"{model} against {reference}", ("output", ">max error", ">of the range", "verdict"), rows)
+    if report.problems:
+        print_error(VerificationError(report.problems))
+    elif report.skipped:
+        print(f"not run: {report.skipped}", file=sys.stderr)
+    else:
+        what = f"agrees with {len(rows)} outputs" if rows else "runs; no reference was given to compare with"
+        console().print(f"[green]✓[/] {model} {what}, {report.invocations} invocations in a row")
+    return 0 if report.ok else 1
