@@ -37,7 +37,6 @@ NO_PEER = {
     "switch_case": "the official converter refuses Case over variables",
     "control_flow": "the official converter refuses Case over variables",
     "nchw": "the official converter refuses a channels-first depthwise convolution",
-    "nchw_keras": "the official file is wrong by 4% of the range; a channels-last twin agrees with TensorFlow",
 }
 
 
