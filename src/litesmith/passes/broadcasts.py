@@ -1,0 +1,52 @@
+"""Operands are broadcast by the operation that uses them, not before it.
+
+    %1 = BROADCAST_TO(%y, [2, 3, 4])          %y: [4]; also TILE of sizes 1, and FILL
+    %2 = ADD(%x, %1)                          %x: [2, 3, 4]
+⇒
+    %2 = ADD(%x, %y)
+
+Legal where the result keeps its shape, and for kernels that broadcast the operands left (the declarations tell). Only element-wise operations on two or more tensors follow the broadcasting rule; PRELU does for its slopes only.
+"""
+
+from __future__ import annotations
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import Trait
+from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.match import rebuilt
+
+
+def drop_broadcasts(op: Op, b: Builder) -> Outcome:
+    """An element-wise operation with an operand that was broadcast."""
+    if len(op.inputs) < 2 or op.name == "PRELU" or len(op.results) != 1:
+        return None
+    operands = [None if v is None else _narrow(v) for v in op.operands]
+    if all(new is old for new, old in zip(operands, op.operands, strict=True)):
+        return None
+    made = rebuilt(b, op, operands)
+    if made.type.shape != op.result.type.shape:
+        return Declined("the result would be smaller")
+    if made.op is None or op.defn.check is None or op.defn.check(op) is not None:
+        return made
+    reason = made.op.defn.check(made.op) if made.op.defn.check is not None else None
+    return made if reason is None else Declined(reason)
+
+
+def _narrow(value: Value) -> Value:
+    """What the value is a broadcast of; itself where it is none."""
+    op = value.op
+    if op is None or op.name not in ("BROADCAST_TO", "TILE", "FILL"):
+        return value
+    if op.name == "FILL":
+        return op["value"]
+    source = op["x"]
+    if source.type.shape is None or value.type.shape is None:
+        return value
+    offset = value.rank - source.rank
+    fits = all(s in (1, d) for s, d in zip(source.dims, value.dims[offset:], strict=True))
+    return source if fits else value
+
+
+BROADCASTS = Pass("broadcasts", (Trait.ELEMENTWISE,), drop_broadcasts)
+PASSES = (BROADCASTS,)

@@ -1,0 +1,110 @@
+"""Tensors are put together and taken apart once.
+
+    %1 = CONCATENATION(%a, %b) {axis=3}
+    %2 = CONCATENATION(%1, %c) {axis=3}
+⇒
+    %2 = CONCATENATION(%a, %b, %c) {axis=3}
+
+    %1, %2 = SPLIT(axis, %x)
+    %3 = CONCATENATION(%1, %2)  along the same axis                       ⇒  %x   (PACK of UNPACK likewise)
+
+    %1, %2, %3 = SPLIT(axis, %x)   of which one is used                   ⇒  SLICE(%x)
+
+    SLICE(SLICE(%x))                                                      ⇒  SLICE(%x)
+
+Legal because all only move elements. A concatenation that others use too is left, and so is one with an activation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Op, Value
+from litesmith.ops.common import const_ints
+from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.match import activation, producer, rebuilt, sole_producer, with_operands
+
+# -- putting together -------------------------------------------------------------------------------------------------
+
+
+def flatten(op: Op, b: Builder) -> Outcome:
+    """CONCATENATION of concatenations along the same axis."""
+    operands: list[Value] = []
+    for value in op.inputs:
+        inner = sole_producer(value, "CONCATENATION")
+        joins = inner is not None and activation(inner) == "NONE" and _axis(inner) == _axis(op)
+        operands += inner.inputs if inner is not None and joins else [value]
+    return rebuilt(b, op, operands) if len(operands) > len(op.inputs) else None
+
+
+def _axis(op: Op) -> int:
+    return int(op.attrs["axis"]) % op.result.rank
+
+
+def rejoin(op: Op, b: Builder) -> Outcome:
+    """All parts of a SPLIT put together again, or those of an UNPACK packed."""
+    parts = producer(op.inputs[0], *PARTS[op.name])
+    if parts is None or list(op.inputs) != list(parts.results) or activation(op) != "NONE":
+        return None
+    axis = const_ints(parts, "axis") if op.name == "CONCATENATION" else (int(parts.attrs["axis"]),)
+    rank = parts["x"].rank
+    if axis is None or axis[0] % rank != int(op.attrs["axis"]) % rank:
+        return Declined("taken apart along another axis")
+    return parts["x"]
+
+
+PARTS = {"CONCATENATION": ("SPLIT", "SPLIT_V"), "PACK": ("UNPACK",)}
+
+# -- taking apart -----------------------------------------------------------------------------------------------------
+
+
+def use_slice(op: Op, b: Builder) -> Outcome:
+    """A SPLIT or SPLIT_V with just one used result."""
+    used = [r for r in op.results if r.users or r.output_uses]
+    axis = const_ints(op, "axis")
+    if len(used) != 1 or len(op.results) < 2 or axis is None:
+        return None
+    along = axis[0] % op["x"].rank
+    sizes = [r.dims[along] for r in op.results]
+    before = [s for s in sizes[: used[0].index] if isinstance(s, int)]
+    size = used[0].dims[along]
+    if len(before) < used[0].index or not isinstance(size, int):
+        return Declined("the place of the part is not known")
+    begin, extent = _ranges(op["x"].rank, along, sum(before), size)
+    part: Value = b.slice(op["x"], begin, extent)
+    return [part if r is used[0] else None for r in op.results]
+
+
+def _ranges(rank: int, axis: int, begin: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    begins, sizes = np.zeros(rank, np.int32), np.full(rank, -1, np.int32)
+    begins[axis], sizes[axis] = begin, size
+    return begins, sizes
+
+
+def join_slices(op: Op, b: Builder) -> Outcome:
+    """SLICE of a SLICE."""
+    inner = sole_producer(op["x"], "SLICE")
+    if inner is None:
+        return None
+    ranges = [const_ints(o, name) for o in (inner, op) for name in ("begin", "size")]
+    if any(r is None for r in ranges):
+        return Declined("the range is not constant")
+    first, kept, second, sizes = (r for r in ranges if r is not None)
+    begin = np.add(first, second).astype(np.int32)
+    return rebuilt(b, op, with_operands(op, x=inner["x"], begin=b.constant(begin), size=_sizes(b, kept, second, sizes)))
+
+
+def _sizes(b: Builder, kept: Sequence[int], second: Sequence[int], sizes: Sequence[int]) -> Value:
+    """The outer sizes; where one goes to the end of the inner slice, what is left of that."""
+    ends = [s if s >= 0 else k - o if k >= 0 else -1 for k, o, s in zip(kept, second, sizes, strict=True)]
+    return b.constant(np.array(ends, np.int32))
+
+
+NESTED_CONCATENATIONS = Pass("nested-concatenations", ("CONCATENATION",), flatten)
+REJOINED_PARTS = Pass("rejoined-parts", tuple(PARTS), rejoin)
+SINGLE_PARTS = Pass("single-parts", ("SPLIT", "SPLIT_V"), use_slice)
+NESTED_SLICES = Pass("nested-slices", ("SLICE",), join_slices)
+PASSES = (REJOINED_PARTS, NESTED_CONCATENATIONS, SINGLE_PARTS, NESTED_SLICES)
