@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from litesmith.decompositions.padding import slice_static
-from litesmith.decompositions.shapes import broadcast_to, cast, reshape, shape_vector
-from litesmith.ir import Builder, Dim, DType, Value
+from litesmith.decompositions.shapes import broadcast_to, cast, move_axis, reshape, shape_vector, with_dims
+from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ir.dims import non_negative, substitute, symbol_names
 
 
 def start_vector(b: Builder, starts: Sequence[Value | int]) -> Value:
@@ -27,15 +28,25 @@ def clamp(b: Builder, x: Value, low: Value | int, high: Value | int) -> Value:
     return made
 
 
-def clamped_starts(b: Builder, x: Value, starts: Sequence[Value | int], sizes: Sequence[Dim]) -> Value:
-    """Start indices brought to where a slice of these sizes lies within ``x``, as an int32 vector."""
-    whole = [d == s for d, s in zip(x.dims, sizes, strict=True)]
-    vector = start_vector(b, [0 if w else s for w, s in zip(whole, starts, strict=True)])
-    if all(whole):
-        return vector
-    limits = shape_vector(b, [d - s for d, s in zip(x.dims, sizes, strict=True)], x)
-    zero = b.constant(np.zeros(1, np.int32))
-    return clamp(b, vector, zero, limits)
+def known_start(start: Value | int, size: Dim, count: Dim) -> Dim | None:
+    """A start index known while converting, brought within bounds; None where the model has to find it.
+
+    Sizes are at least ``count`` wherever the slice means anything, so named ones are taken to be at least 1.
+    """
+    if size == count:
+        return 0
+    if isinstance(start, Value) and (start.sym is None or start.type.count != 1):
+        return None
+    place: Dim = start.sym.reshape(-1)[0] if isinstance(start, Value) and start.sym is not None else start  # type: ignore[assignment]
+    limit = size - count
+    if isinstance(place, int) and isinstance(limit, int):
+        return min(max(place, 0), limit)
+    return place if _certain(place) and _certain(limit - place) else None
+
+
+def _certain(dim: Dim) -> bool:
+    """Whether a number is at least 0 when every named size is at least 1."""
+    return non_negative(substitute(dim, {name: Sym.named(name) + 1 for name in symbol_names(dim)}))
 
 
 def dynamic_slice(b: Builder, x: Value, starts: Sequence[Value | int], sizes: Sequence[Dim]) -> Value:
@@ -45,12 +56,15 @@ def dynamic_slice(b: Builder, x: Value, starts: Sequence[Value | int], sizes: Se
     """
     if not x.rank:
         return x
-    vector = clamped_starts(b, x, starts, sizes)
-    if vector.sym is not None:
-        begin = list(vector.sym)
-        return slice_static(b, x, begin, [f + s for f, s in zip(begin, sizes, strict=True)])
-    made: Value = b.slice(x, vector, shape_vector(b, sizes, x))
-    return made
+    known = [known_start(*row) for row in zip(starts, x.dims, sizes, strict=True)]
+    places = [k for k in known if k is not None]
+    if len(places) == len(known):
+        return slice_static(b, x, places, [k + n for k, n in zip(places, sizes, strict=True)])
+    vector = start_vector(b, [s if not isinstance(k, int) else k for s, k in zip(starts, known, strict=True)])
+    limits = shape_vector(b, [d - n for d, n in zip(x.dims, sizes, strict=True)], x)
+    inside = clamp(b, vector, b.constant(np.zeros(1, np.int32)), limits)
+    made: Value = b.slice(x, inside, shape_vector(b, sizes, x))
+    return with_dims(made, sizes)
 
 
 def dynamic_update_slice(b: Builder, x: Value, update: Value, starts: Sequence[Value | int]) -> Value:
@@ -67,8 +81,6 @@ def take_along_axis(b: Builder, x: Value, indices: Value, axis: int) -> Value:
     axis %= x.rank
     last = x.rank - 1
     if axis != last:
-        from litesmith.decompositions.shapes import move_axis
-
         taken = take_along_axis(b, move_axis(b, x, axis, last), move_axis(b, indices, axis, last), last)
         return move_axis(b, taken, last, axis)
     rows = [d if d != 1 else e for d, e in zip(x.dims[:-1], indices.dims[:-1], strict=True)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from litesmith.decompositions.shapes import shape_vector
+from litesmith.decompositions.shapes import shape_vector, with_dims
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Sym, Value
 from litesmith.ir.dims import non_negative
@@ -93,16 +93,23 @@ def slice_static(
         return x
     if x.rank > 5:
         return _slice_wide(b, x, begin, end, steps)
-    ends = [0 if w else e for w, e in zip(whole, end, strict=True)]
+    first = [_from_end(f, d) for f, d in zip(begin, x.dims, strict=True)]
+    last = [0 if w else _from_end(e, d) for w, e, d in zip(whole, end, x.dims, strict=True)]
     made: Value = b.strided_slice(
         x,
-        shape_vector(b, begin, x),
-        shape_vector(b, ends, x),
+        shape_vector(b, first, x),
+        shape_vector(b, last, x),
         np.array(steps, np.int32),
         end_mask=sum(1 << i for i, w in enumerate(whole) if w),
         begin_mask=sum(1 << i for i, f in enumerate(begin) if not isinstance(f, Sym) and f == 0),
     )
-    return made
+    return with_dims(made, [(e - f + s - 1) // s for f, e, s in zip(begin, end, steps, strict=True)])
+
+
+def _from_end(place: Dim, size: Dim) -> Dim:
+    """A place known only from the end of its dimension, as the negative number the kernel counts from there."""
+    distance = place - size
+    return distance if isinstance(place, Sym) and isinstance(distance, int) and distance < 0 else place
 
 
 def _slice_wide(b: Builder, x: Value, begin: Sequence[Dim], end: Sequence[Dim], steps: list[int]) -> Value:

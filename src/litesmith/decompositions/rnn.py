@@ -43,19 +43,17 @@ def scan(
     reverse: bool = False,
     captured: Sequence[Value] = (),
     name: str = "scan",
+    output_types: Sequence[TensorType] | None = None,
 ) -> tuple[list[Value], list[Value]]:
     """Runs ``step(b, index, carry, inputs) -> (carry, outputs)`` over the first dimension of ``xs``.
 
     Returns the last carry and the outputs stacked. ``captured`` are live values the step uses besides: they travel
-    through the loop and come as the last elements of ``inputs``.
+    through the loop and come as the last elements of ``inputs``. Without ``output_types`` (of one step's outputs) the
+    step is built once more to find them.
     """
-    trial = Graph(f"{name}_trial")
-    inner = b.on(trial)
-    carry = [trial.add_input(v.type) for v in init]
-    rows = [trial.add_input(v.type.with_shape(v.dims[1:])) for v in xs]
-    kept = [trial.add_input(v.type) for v in captured]
-    _, outputs = step(inner, trial.add_input(TensorType(DType.INT32, ())), carry, [*rows, *kept])
-    stacked = [full(b, [length, *o.dims], 0, o.type.dtype, *xs, *init, *captured) for o in outputs]
+    if output_types is None:
+        output_types = _output_types(b, step, init, xs, captured)
+    stacked = [full(b, [length, *o.dims], 0, o.dtype, *xs, *init, *captured) for o in output_types]
     count = size_value(b, length, *xs)
     zero = b.constant(np.array(0, np.int32))
     last = [count] if isinstance(length, Sym) else []
@@ -81,6 +79,18 @@ def scan(
 
     results = loop(b, condition, body, state, name)
     return results[bounds[0] : bounds[1]], results[bounds[1] : bounds[2]]
+
+
+def _output_types(
+    b: Builder, step: Step, init: Sequence[Value], xs: Sequence[Value], captured: Sequence[Value]
+) -> list[TensorType]:
+    """Types of one step's outputs, found by building it in a graph of its own."""
+    trial = Graph("trial")
+    carry = [trial.add_input(v.type) for v in init]
+    rows = [trial.add_input(v.type.with_shape(v.dims[1:])) for v in xs]
+    kept = [trial.add_input(v.type) for v in captured]
+    _, outputs = step(b.on(trial), trial.add_input(TensorType(DType.INT32, ())), carry, [*rows, *kept])
+    return [o.type for o in outputs]
 
 
 def row_at(b: Builder, x: Value, index: Value) -> Value:

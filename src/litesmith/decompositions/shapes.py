@@ -225,11 +225,12 @@ def reshape(b: Builder, x: Value, dims: Sequence[Dim], *sources: Value) -> Value
     target = constant_target(dims)
     vector = shape_vector(b, dims, x, *sources) if target is None else b.constant(np.array(target, np.int32))
     made: Value = b.reshape(x, vector)
-    return _with_dims(made, dims)
+    return with_dims(made, dims)
 
 
-def _with_dims(value: Value, dims: tuple[Dim, ...]) -> Value:
+def with_dims(value: Value, dims: Sequence[Dim]) -> Value:
     """The value, its type saying the sizes as the caller knows them (equal, maybe in another form)."""
+    dims = tuple(dims)
     if value.is_const or value.type.shape == dims or value.op is None:
         return value
     if value.users or value.output_uses:
@@ -317,7 +318,7 @@ def broadcast_to(b: Builder, x: Value, dims: Sequence[Dim], *sources: Value) -> 
     if dims == x.type.shape:
         return x
     made: Value = b.broadcast_to(x, shape_vector(b, dims, x, *sources))
-    return _with_dims(made, dims)
+    return with_dims(made, dims)
 
 
 def full(b: Builder, dims: Sequence[Dim], value: float | int | bool, dtype: DType, *sources: Value) -> Value:
@@ -325,7 +326,7 @@ def full(b: Builder, dims: Sequence[Dim], value: float | int | bool, dtype: DTyp
     element = np.array(value, dtype.numpy)
     if any(isinstance(d, Sym) for d in dims):
         made: Value = b.fill(shape_vector(b, dims, *sources), b.constant(element))
-        return _with_dims(made, tuple(dims))
+        return with_dims(made, tuple(dims))
     return b.constant(np.broadcast_to(element, tuple(int(d) for d in dims if isinstance(d, int))))
 
 
@@ -337,7 +338,7 @@ def iota(b: Builder, dims: Sequence[Dim], axis: int, dtype: DType, *sources: Val
     else:
         stop = size_value(b, size, *sources)
         made: Value = b.range(b.constant(np.array(0, np.int32)), stop, b.constant(np.array(1, np.int32)))
-        numbers = cast(b, _with_dims(made, (size,)), dtype)
+        numbers = cast(b, with_dims(made, (size,)), dtype)
     column = reshape(b, numbers, [size if i == axis else 1 for i in range(len(dims))], *sources)
     return broadcast_to(b, column, dims, *sources)
 

@@ -1,0 +1,277 @@
+"""Walks a jaxpr once, in order, and lowers every equation the outputs need.
+
+Calls are inlined. What cannot be lowered is noted and its dependants skipped, so that one import reports every problem
+of the function.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from litesmith.decompositions.shapes import broadcast_to
+from litesmith.errors import ConverterError, Problem, UnsupportedError
+from litesmith.frontends.jax.registry import Lowering
+from litesmith.frontends.jax.types import Complex, aval_dims, constant_of, is_key, tensor_type
+from litesmith.ir import Builder, Dim, DType, Graph, Origin, Value
+from litesmith.ir.dims import broadcast
+from litesmith.ir.opdef import OpSet
+from litesmith.ops import OPS
+
+POISON = object()
+"""Stands for the results of what could not be lowered."""
+
+MAX_DEPTH = 200
+
+
+@dataclass
+class Session:
+    """State of one import that all graphs share.
+
+    names: of closed-over arrays, by identity; constants: made of them, by identity (``kept`` keeps them alive); cases:
+    lowerings of primitives for real and for complex operands.
+    """
+
+    lowerings: Mapping[str, Lowering]
+    complex_lowerings: Mapping[str, Lowering]
+    refused: Mapping[str, tuple[str, str]]
+    opset: OpSet = field(default_factory=lambda: OPS)
+    names: dict[int, str] = field(default_factory=dict)
+    constants: dict[int, Any] = field(default_factory=dict)
+    kept: list[Any] = field(default_factory=list)
+    problems: dict[Problem, None] = field(default_factory=dict)
+    graph_names: dict[str, int] = field(default_factory=dict)
+
+    def new_graph(self, name: str) -> Graph:
+        """A graph with a name of its own."""
+        count = self.graph_names.get(name, 0)
+        self.graph_names[name] = count + 1
+        return Graph(f"{name}_{count}" if count else name)
+
+    def constant(self, array: Any) -> Any:
+        """The constant of a closed-over array, one for each array."""
+        key = id(array)
+        if key not in self.constants:
+            self.constants[key] = constant_of(array, self.names.get(key, ""))
+            self.kept.append(array)
+        return self.constants[key]
+
+    def raise_problems(self) -> None:
+        """Raises ConverterError when anything stands in the way."""
+        if self.problems:
+            raise ConverterError(list(self.problems))
+
+
+@dataclass
+class Context:
+    """What a lowering may use besides its operands."""
+
+    b: Builder
+    session: Session
+    avals_in: Sequence[Any] = ()
+    avals_out: Sequence[Any] = ()
+    layer: str = ""
+    depth: int = 0
+
+    @property
+    def aval(self) -> Any:
+        """Abstract value of the only result."""
+        return self.avals_out[0]
+
+    @property
+    def dims(self) -> tuple[Dim, ...]:
+        """Shape of the only result."""
+        return aval_dims(self.avals_out[0])
+
+    @property
+    def dtype(self) -> DType:
+        """Element type the only result travels as."""
+        return tensor_type(self.avals_out[0]).dtype
+
+    def into(self, graph: Graph) -> Context:
+        """The same place, building into another graph."""
+        return replace(self, b=self.b.on(graph), depth=self.depth + 1)
+
+    def call(self, jaxpr: Any, args: Sequence[Any]) -> list[Any]:
+        """Inlines a jaxpr (open or closed) here and returns its results."""
+        consts = getattr(jaxpr, "consts", ())
+        inner = getattr(jaxpr, "jaxpr", jaxpr)
+        if self.depth > MAX_DEPTH:
+            raise UnsupportedError("calls are nested too deeply", "remove the recursion")
+        deeper = replace(self, depth=self.depth + 1)
+        return import_jaxpr(deeper, inner, [self.session.constant(c) for c in consts], args)
+
+    def expanded(self, value: Any, aval: Any) -> Any:
+        """The value broadcast to its full shape."""
+        return expanded(self.b, value, aval)
+
+    def problem(self, error: ConverterError, origin: Origin) -> None:
+        """Notes what stands in the way."""
+        for problem in error.problems:
+            located = problem.located(op=origin.op, node=origin.label, line=origin.line)
+            self.session.problems[located] = None
+
+
+def expanded(b: Builder, value: Any, aval: Any) -> Any:
+    """A value broadcast to the full shape of its abstract value."""
+    if isinstance(value, Complex):
+        return value.each(lambda part: expanded(b, part, aval))
+    dims = aval_dims(aval)
+    return value if value.type.shape == dims else broadcast_to(b, value, dims)
+
+
+def import_jaxpr(context: Context, jaxpr: Any, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+    """Lowers the equations of an open jaxpr and returns the values of its outputs (`POISON` for what failed)."""
+    env: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
+    env.update(zip(jaxpr.invars, args, strict=True))
+
+    def read(atom: Any) -> Any:
+        return context.session.constant(atom.val) if hasattr(atom, "val") else env[atom]
+
+    for eqn in _needed(jaxpr):
+        results = _import_equation(context, eqn, [read(a) for a in eqn.invars])
+        for variable, value in zip(eqn.outvars, results, strict=True):
+            env[variable] = value
+    return [read(v) for v in jaxpr.outvars]
+
+
+_IGNORED_EFFECTS = frozenset({"debug_callback", "debug_print"})
+
+
+def _needed(jaxpr: Any) -> list[Any]:
+    """The equations the outputs depend on, and those with effects, in order."""
+    live = {v for v in jaxpr.outvars if not hasattr(v, "val")}
+    kept = []
+    for eqn in reversed(jaxpr.eqns):
+        has_effect = bool(eqn.effects) and eqn.primitive.name not in _IGNORED_EFFECTS
+        if has_effect or any(v in live for v in eqn.outvars):
+            kept.append(eqn)
+            live.update(a for a in eqn.invars if not hasattr(a, "val"))
+    return kept[::-1]
+
+
+# -- one equation -----------------------------------------------------------------------------------------------------
+
+
+def _import_equation(context: Context, eqn: Any, operands: Sequence[Any]) -> Sequence[Any]:
+    failed: list[Any] = [POISON] * len(eqn.outvars)
+    if any(v is POISON for v in operands):
+        return failed
+    layer = _join(context.layer, str(eqn.source_info.name_stack))
+    origin = Origin(f"jax.{eqn.primitive.name}", eqn.primitive.name, layer, source_line(eqn))
+    inner = replace(
+        context,
+        avals_in=[a.aval for a in eqn.invars],
+        avals_out=[v.aval for v in eqn.outvars],
+        layer=layer,
+    )
+    with context.b.at(origin):
+        try:
+            return _lowered(inner, eqn, operands)
+        except ConverterError as error:
+            context.problem(error, origin)
+            return failed
+
+
+def _join(outer: str, inner: str) -> str:
+    return "/".join(part for part in (outer, inner) if part)
+
+
+def source_line(eqn: Any) -> str:
+    """The user's line an equation comes from (``model.py:41``), empty where JAX does not know."""
+    from jax.extend.source_info_util import summarize
+
+    text = str(summarize(eqn.source_info))
+    found = re.match(r"(?:.*[/\\])?([^/\\]+?):(\d+)", text)
+    return f"{found[1]}:{found[2]}" if found else ""
+
+
+def _lowered(context: Context, eqn: Any, operands: Sequence[Any]) -> list[Any]:
+    name = eqn.primitive.name
+    is_complex = any(isinstance(v, Complex) for v in operands) or any(_is_complex(a) for a in context.avals_out)
+    table = context.session.complex_lowerings if is_complex else context.session.lowerings
+    lowering = table.get(name)
+    if lowering is None and is_complex and name in context.session.lowerings and _works_in_parts(name):
+        return _in_parts(context, context.session.lowerings[name], eqn, operands)
+    if lowering is None:
+        raise _unsupported(context.session, name, is_complex)
+    return _apply(context, lowering, eqn, operands)
+
+
+def _is_complex(aval: Any) -> bool:
+    return not is_key(aval) and getattr(getattr(aval, "dtype", None), "kind", "") == "c"
+
+
+def _unsupported(session: Session, name: str, is_complex: bool) -> UnsupportedError:
+    if is_complex and name in session.lowerings:
+        return UnsupportedError(
+            f"{name} of complex numbers has no lowering", "write it with real and imaginary parts", code="LS010"
+        )
+    reason, fix = session.refused.get(
+        name,
+        ("has no lowering to built-in operators", "replace the operation, or add a lowering (docs/add-an-op.md)"),
+    )
+    return UnsupportedError(reason, fix, code="LS010")
+
+
+def _apply(context: Context, lowering: Lowering, eqn: Any, operands: Sequence[Any]) -> list[Any]:
+    if not lowering.broadcasts:
+        operands = [context.expanded(v, a.aval) for v, a in zip(operands, eqn.invars, strict=True)]
+    positional = lowering.bind_operands(operands)
+    keywords = lowering.bind_params(eqn.params)
+    made = lowering.function(context if lowering.parameters.wants_context else context.b, *positional, **keywords)
+    results = list(made) if isinstance(made, (tuple, list)) else [made]
+    if len(results) != len(eqn.outvars):
+        raise AssertionError(f"{eqn.primitive.name} made {len(results)} results, expected {len(eqn.outvars)}")
+    for value, aval in zip(results, context.avals_out, strict=True):
+        _check_result(eqn, value, aval)
+    return results
+
+
+def _check_result(eqn: Any, value: Any, aval: Any) -> None:
+    """A result has the type its abstract value says, broadcasting aside. A mismatch is a defect of the lowering."""
+    if value is POISON or not hasattr(aval, "shape"):
+        return
+    expected = tensor_type(aval)
+    for part in (value.real, value.imag) if isinstance(value, Complex) else (value,):
+        fits = part.type.dtype is expected.dtype and _broadcasts_to(part.dims, expected.dims)
+        if not fits:
+            raise AssertionError(f"{eqn.primitive.name} made {part.type}, expected {expected}")
+    if isinstance(value, Value) and value.op is not None and not value.name:
+        value.name = eqn.primitive.name
+
+
+def _broadcasts_to(dims: Sequence[Dim], full: Sequence[Dim]) -> bool:
+    if len(dims) not in (0, len(full)):
+        return False
+    try:
+        return all(
+            isinstance(d, int) is False or d in (1, f) or not isinstance(f, int)
+            for d, f in zip(dims, full, strict=False)
+        ) and all(broadcast(d, f) is not None for d, f in zip(dims, full, strict=False))
+    except ValueError:
+        return False
+
+
+# -- complex numbers, part by part ------------------------------------------------------------------------------------
+
+_PARTWISE = frozenset(
+    """add sub neg add_any broadcast_in_dim reshape squeeze transpose rev concatenate slice dynamic_slice
+    dynamic_update_slice gather reduce_sum cumsum copy select_n split expand_dims device_put scatter-add optimization_barrier
+    copy_p stop_gradient tile""".split()
+)
+
+
+def _works_in_parts(name: str) -> bool:
+    return name in _PARTWISE
+
+
+def _in_parts(context: Context, lowering: Lowering, eqn: Any, operands: Sequence[Any]) -> list[Any]:
+    """A linear primitive, applied to the real and to the imaginary parts."""
+    made = [
+        _apply(context, lowering, eqn, [getattr(v, part) if isinstance(v, Complex) else v for v in operands])
+        for part in ("real", "imag")
+    ]
+    return [Complex(real, imag) for real, imag in zip(*made, strict=True)]

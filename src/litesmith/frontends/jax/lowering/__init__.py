@@ -1,0 +1,60 @@
+"""The lowerings of JAX primitives, a file per family, and the reasons why some have none."""
+
+from __future__ import annotations
+
+from litesmith.frontends.jax.lowering import (
+    contraction,
+    control,
+    elementwise,
+    fourier,
+    indexing,
+    random,
+    reduction,
+    structure,
+    types,
+)
+from litesmith.frontends.jax.registry import collect
+
+FAMILIES = (contraction, control, elementwise, fourier, indexing, random, reduction, structure, types)
+"""The modules that hold lowerings."""
+
+LOWERINGS, COMPLEX_LOWERINGS = collect(FAMILIES)
+"""Every lowering by primitive, for real operands and for complex ones."""
+
+_COLLECTIVE = ("runs on several devices", "convert the function of one device")
+_LINEAR_ALGEBRA = ("is a matrix factorization no kernel has", "compute it before, and pass its result in")
+_SERIES = ("is a special function summed until it converges, which no kernel has", "tabulate it, or compute it outside")
+_CALLBACK = ("calls Python while the model runs", "take the callback out of the function")
+_STATE = ("reads or writes a mutable reference", "pass the state in and return it")
+
+REFUSED: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        "all_gather all_to_all axis_index pmax pmin ppermute psum psum_invariant ragged_all_to_all reduce_scatter "
+        "all_gather_invariant pbroadcast pgather psend precv".split(),
+        _COLLECTIVE,
+    ),
+    **dict.fromkeys(
+        "cholesky eig eigh hessenberg householder_product lu qr schur svd triangular_solve tridiagonal "
+        "tridiagonal_solve custom_linear_solve geqrf ormqr lu_pivots_to_permutation cholesky_update "
+        "symmetric_product".split(),
+        _LINEAR_ALGEBRA,
+    ),
+    **dict.fromkeys(
+        "igamma igammac igamma_grad_a regularized_incomplete_beta polygamma zeta random_gamma random_gamma_grad "
+        "bessel_i0e bessel_i1e".split(),
+        _SERIES,
+    ),
+    **dict.fromkeys("pure_callback io_callback outside_call".split(), _CALLBACK),
+    **dict.fromkeys("get swap addupdate run_state ref new_ref freeze array_ref".split(), _STATE),
+    **dict.fromkeys(
+        ("rng_bit_generator", "rng_uniform"),
+        ("draws from a generator of the device", "use jax.random with threefry2x32 keys"),
+    ),
+    **dict.fromkeys(("lt_to", "le_to", "eq_to"), ("compares in the total order of floats", "use <, <= or ==")),
+    **dict.fromkeys(
+        ("after_all", "create_token"), ("orders effects, which the model has none of", "remove the effect")
+    ),
+    "select_and_scatter": ("scatters by a function of one's own", "use the gradient of a maximum pool"),
+    "ragged_dot": ("multiplies groups of unknown sizes", "use a dense product with a mask"),
+}
+"""Primitives that are refused on purpose: the reason and a way out."""

@@ -1,0 +1,60 @@
+"""Products and convolutions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litesmith.decompositions import matmul
+from litesmith.decompositions.convolution import conv_general
+from litesmith.decompositions.shapes import cast
+from litesmith.errors import UnsupportedError
+from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.registry import lowers
+from litesmith.frontends.jax.types import dim_of, is_unsigned_word
+from litesmith.ir import DType, Value
+
+
+@lowers("dot_general")
+def dot_general(ctx: Context, lhs: Value, rhs: Value, *, dimension_numbers: Any) -> Value:
+    (contract, batch) = dimension_numbers
+    mixed = {lhs.type.dtype, rhs.type.dtype}
+    if len(mixed) > 1 and DType.FLOAT32 in mixed:
+        lhs, rhs = cast(ctx.b, lhs, DType.FLOAT32), cast(ctx.b, rhs, DType.FLOAT32)
+    if ctx.dtype is DType.BOOL:
+        raise UnsupportedError("a product of bools", "convert the operands to int32", code="LS012")
+    if ctx.dtype is DType.FLOAT32 and not lhs.type.dtype.is_float:
+        lhs, rhs = cast(ctx.b, lhs, DType.FLOAT32), cast(ctx.b, rhs, DType.FLOAT32)
+    pairs = [(tuple(x), tuple(y)) for x, y in (contract, batch)]
+    return matmul.dot_general(ctx.b, lhs, rhs, pairs[0], pairs[1], ctx.dtype)
+
+
+@lowers("conv_general_dilated")
+def conv_general_dilated(
+    ctx: Context,
+    lhs: Value,
+    rhs: Value,
+    *,
+    window_strides: Any,
+    padding: Any,
+    lhs_dilation: Any,
+    rhs_dilation: Any,
+    dimension_numbers: Any,
+    feature_group_count: int,
+    batch_group_count: int,
+) -> Value:
+    if is_unsigned_word(ctx.aval.dtype) or not ctx.dtype.is_float:
+        raise UnsupportedError(f"a convolution of {ctx.aval.dtype}", "convert the operands to float32", code="LS012")
+    return conv_general(
+        ctx.b,
+        lhs,
+        rhs,
+        window_strides,
+        [(dim_of(low), dim_of(high)) for low, high in padding],
+        lhs_dilation,
+        rhs_dilation,
+        feature_group_count,
+        batch_group_count,
+        dimension_numbers.lhs_spec,
+        dimension_numbers.rhs_spec,
+        dimension_numbers.out_spec,
+    )

@@ -1,0 +1,282 @@
+"""Calls, conditionals and loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from litesmith.decompositions import rnn
+from litesmith.decompositions.shapes import reshape, size_value
+from litesmith.errors import UnsupportedError
+from litesmith.frontends.jax.importer import POISON, Context
+from litesmith.frontends.jax.registry import lowers
+from litesmith.frontends.jax.types import Complex, aval_dims, dim_of, tensor_type
+from litesmith.ir import Builder, DType, Graph, Sym, TensorType, Value
+from litesmith.ir.dims import symbol_names
+
+_JAXPRS = ("jaxpr", "call_jaxpr", "fun_jaxpr", "num_jaxpr")
+
+
+@lowers(
+    "jit",
+    "pjit",
+    "closed_call",
+    "core_call",
+    "call",
+    "remat",
+    "remat2",
+    "checkpoint",
+    "custom_jvp_call",
+    "custom_vjp_call",
+    "custom_vjp_call_jaxpr",
+    "composite",
+    "xla_call",
+    "shard_map",
+    broadcasts=True,
+)
+def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
+    """A call is inlined; a composite by its decomposition."""
+    jaxpr = next((params[name] for name in _JAXPRS if params.get(name) is not None), None)
+    if jaxpr is None:
+        raise UnsupportedError("a call whose function JAX does not show", "use a supported version of JAX")
+    return ctx.call(jaxpr, args)
+
+
+@lowers("custom_lin")
+def custom_lin(ctx: Context, args: list[Any]) -> list[Any]:
+    raise UnsupportedError("a derivative is left open", "convert the function, or jax.grad of it", code="LS010")
+
+
+# -- what travels in and out of a subgraph ----------------------------------------------------------------------------
+
+
+def _flat(values: Sequence[Any]) -> list[Value]:
+    """Tensors of the values, complex ones as two."""
+    return [p for v in values for p in ((v.real, v.imag) if isinstance(v, Complex) else (v,))]
+
+
+def _like(values: Sequence[Any], tensors: Sequence[Value]) -> list[Any]:
+    """Values of the same kinds made of other tensors."""
+    source = iter(tensors)
+    return [Complex(next(source), next(source)) if isinstance(v, Complex) else next(source) for v in values]
+
+
+def _is_const(value: Any) -> bool:
+    return all(v.is_const for v in _flat([value]))
+
+
+def _returned(ctx: Context, values: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
+    """Results of a subgraph in their full shapes."""
+    return [v if v is POISON else ctx.expanded(v, a) for v, a in zip(values, avals, strict=True)]
+
+
+def _symbols(jaxprs: Sequence[Any]) -> set[str]:
+    """Names of all unknown sizes that occur in the shapes of these jaxprs, called ones included."""
+    names: set[str] = set()
+    queue = [getattr(j, "jaxpr", j) for j in jaxprs]
+    for jaxpr in queue:
+        for eqn in jaxpr.eqns:
+            for atom in (*eqn.invars, *eqn.outvars):
+                for dim in aval_dims(atom.aval) if hasattr(atom.aval, "shape") else ():
+                    names.update(symbol_names(dim))
+            for param in eqn.params.values():
+                inner = param if isinstance(param, (tuple, list)) else (param,)
+                queue.extend(getattr(p, "jaxpr", p) for p in inner if hasattr(getattr(p, "jaxpr", p), "eqns"))
+    return names
+
+
+def _hidden_sizes(ctx: Context, jaxprs: Sequence[Any], values: Sequence[Any]) -> list[Value]:
+    """Unknown sizes the subgraphs may need that no tensor passed in has: int32 scalars to pass in, too."""
+    shown = {d for v in _flat(values) if not v.is_const for d in v.dims}
+    needed = [Sym.named(n) for n in sorted(_symbols(jaxprs)) if Sym.named(n) not in shown]
+    return [size_value(ctx.b, n) for n in needed]
+
+
+def _inner_inputs(graph: Graph, values: Sequence[Value]) -> list[Value]:
+    """Inputs of a graph for these values; what is known of their elements is known inside."""
+    made = []
+    for value in values:
+        inner = graph.add_input(value.type)
+        if value.rank == 0 and value.sym is not None and isinstance(value.sym.item(), Sym):
+            inner.sym = value.sym
+        made.append(inner)
+    return made
+
+
+# -- conditionals -----------------------------------------------------------------------------------------------------
+
+
+@lowers("cond")
+def cond(ctx: Context, index: Value, args: list[Any], *, branches: Any) -> list[Any]:
+    if index.is_const:
+        chosen = min(max(int(index.numpy()), 0), len(branches) - 1)
+        return ctx.call(branches[chosen], args)
+    return _cond_from(ctx, index, args, branches, 0)
+
+
+def _cond_from(ctx: Context, index: Value, args: list[Any], branches: Any, first: int) -> list[Any]:
+    """An IF between the first of the remaining branches and the others, which are chosen between inside its other side."""
+    if first == len(branches) - 1:
+        return ctx.call(branches[first], args)
+    last_two = first == len(branches) - 2
+    live = [a for a in args if not _is_const(a)]
+    sizes = _hidden_sizes(ctx, branches[first:], live)
+    passed = [*_flat(live), *sizes, *([] if last_two else [index])]
+
+    def side(name: str, run: Callable[[Context, list[Any], Value | None], list[Any]]) -> tuple[Graph, list[Any]]:
+        graph = ctx.session.new_graph(name)
+        tensors = _inner_inputs(graph, passed)
+        renewed = iter(_like(live, tensors))
+        inner_args = [a if _is_const(a) else next(renewed) for a in args]
+        inner = ctx.into(graph)
+        results = _returned(inner, run(inner, inner_args, None if last_two else tensors[-1]), ctx.avals_out)
+        if all(r is not POISON for r in results):
+            graph.outputs = _flat(results)
+        return graph, results
+
+    low, low_results = side(f"branch_{first}", lambda c, a, i: c.call(branches[first], a))
+    high, high_results = side(
+        f"branches_from_{first + 1}",
+        lambda c, a, i: c.call(branches[first + 1], a) if i is None else _cond_from(c, i, a, branches, first + 1),
+    )
+    if any(r is POISON for r in (*low_results, *high_results)):
+        return [POISON] * len(ctx.avals_out)
+    condition = _beyond(ctx.b, index, first)
+    types = [v.type for v in _flat(high_results)]
+    results = ctx.b.emit(
+        ctx.session.opset["IF"], [condition, *passed], result_types=types, then_subgraph=high, else_subgraph=low
+    )
+    return _like(high_results, results)
+
+
+def _beyond(b: Builder, index: Value, first: int) -> Value:
+    """Whether the index is above ``first``; the bool itself where the index is made of one."""
+    below = index.op
+    if first == 0 and below is not None and below.name == "CAST" and below["x"].type.dtype is DType.BOOL:
+        return below["x"]
+    if index.type.dtype is DType.BOOL:
+        return index
+    made: Value = b.greater(index, b.constant(np.array(first, index.type.dtype.numpy)))
+    return made
+
+
+# -- loops ------------------------------------------------------------------------------------------------------------
+
+
+@lowers("while")
+def while_(
+    ctx: Context, args: list[Any], *, cond_jaxpr: Any, body_jaxpr: Any, cond_nconsts: int, body_nconsts: int
+) -> list[Any]:
+    cond_consts, body_consts = args[:cond_nconsts], args[cond_nconsts : cond_nconsts + body_nconsts]
+    init = args[cond_nconsts + body_nconsts :]
+    outer = [*cond_consts, *body_consts]
+    live = [v for v in outer if not _is_const(v)]
+    carried = _flat(init)
+    sizes = _hidden_sizes(ctx, [cond_jaxpr, body_jaxpr], [*init, *live])
+    state = [*carried, *_flat(live), *sizes]
+    failed = False
+
+    def bind(tensors: list[Value]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Constants of the condition and the body, and the loop's variables."""
+        _know_sizes(tensors, state)
+        renewed = iter(_like(live, tensors[len(carried) : len(state) - len(sizes)]))
+        consts = [v if _is_const(v) else next(renewed) for v in outer]
+        return consts[:cond_nconsts], consts[cond_nconsts:], _like(init, tensors[: len(carried)])
+
+    def condition(b: Builder, tensors: list[Value]) -> Value:
+        nonlocal failed
+        consts, _, variables = bind(tensors)
+        (made,) = _at(ctx, b).call(cond_jaxpr, [*consts, *variables])
+        failed = failed or made is POISON
+        return b.constant(np.array(False)) if made is POISON else made
+
+    def body(b: Builder, tensors: list[Value]) -> list[Value]:
+        nonlocal failed
+        _, consts, variables = bind(tensors)
+        inner = _at(ctx, b)
+        made = _returned(inner, inner.call(body_jaxpr, [*consts, *variables]), ctx.avals_out)
+        failed = failed or any(v is POISON for v in made)
+        return [*(tensors[: len(carried)] if failed else _flat(made)), *tensors[len(carried) :]]
+
+    results = rnn.loop(ctx.b, condition, body, state, ctx.session.new_graph("while").name)
+    return [POISON] * len(init) if failed else _like(init, results[: len(carried)])
+
+
+def _at(ctx: Context, b: Builder) -> Context:
+    """The same place with another builder."""
+    inner = ctx.into(b.graph)
+    inner.b = b
+    return inner
+
+
+def _know_sizes(inner: Sequence[Value], outer: Sequence[Value]) -> None:
+    """Sizes passed in as scalars are known inside as what they are outside."""
+    for mine, theirs in zip(inner, outer, strict=True):
+        if theirs.rank == 0 and theirs.sym is not None and isinstance(theirs.sym.item(), Sym):
+            mine.sym = theirs.sym
+
+
+@lowers("scan")
+def scan(
+    ctx: Context, args: list[Any], *, jaxpr: Any, length: Any, reverse: bool, num_consts: int, num_carry: int
+) -> list[Any]:
+    consts, init = args[:num_consts], args[num_consts : num_consts + num_carry]
+    xs = args[num_consts + num_carry :]
+    steps = dim_of(length)
+    if steps == 1:
+        return _scan_once(ctx, consts, init, xs, jaxpr)
+    live = [v for v in consts if not _is_const(v)]
+    sizes = _hidden_sizes(ctx, [jaxpr], [*init, *live, *xs])
+    carry_avals = ctx.avals_out[:num_carry]
+    row_avals = [v.aval for v in jaxpr.jaxpr.outvars[num_carry:]]
+    kinds = _kinds(row_avals)
+    captured = [*_flat(live), *sizes]
+    failed = False
+
+    def step(b: Builder, index: Value, carry: list[Value], inputs: list[Value]) -> tuple[list[Value], list[Value]]:
+        nonlocal failed
+        inner = _at(ctx, b)
+        rows = _like(xs, inputs)
+        _know_sizes(inputs[len(_flat(xs)) :], captured)
+        renewed = iter(_like(live, inputs[len(_flat(xs)) :]))
+        bound = [v if _is_const(v) else next(renewed) for v in consts]
+        made = inner.call(jaxpr, [*bound, *_like(init, carry), *rows])
+        if any(v is POISON for v in made):
+            failed = True
+            return carry, [b.constant(np.zeros((), t.dtype.numpy)) for t in kinds]
+        made = _returned(inner, made, [*carry_avals, *row_avals])
+        return _flat(made[:num_carry]), _flat(made[num_carry:])
+
+    name = ctx.session.new_graph("scan").name
+    carry, rows = rnn.scan(ctx.b, step, _flat(init), _flat(xs), steps, reverse, captured, name, kinds)
+    if failed:
+        return [POISON] * len(ctx.avals_out)
+    return [*_like(init, carry), *_by_kind(row_avals, rows)]
+
+
+def _kinds(avals: Sequence[Any]) -> list[TensorType]:
+    """Types of the tensors that carry these abstract values."""
+    return [t for a in avals for t in [tensor_type(a)] * (2 if _is_complex(a) else 1)]
+
+
+def _is_complex(aval: Any) -> bool:
+    return getattr(aval.dtype, "kind", "") == "c"
+
+
+def _by_kind(avals: Sequence[Any], tensors: Sequence[Value]) -> list[Any]:
+    source = iter(tensors)
+    return [Complex(next(source), next(source)) if _is_complex(a) else next(source) for a in avals]
+
+
+def _scan_once(ctx: Context, consts: list[Any], init: list[Any], xs: list[Any], jaxpr: Any) -> list[Any]:
+    """A loop of one step is the step."""
+
+    rows = _like(xs, [reshape(ctx.b, x, x.dims[1:]) for x in _flat(xs)])
+    made = ctx.call(jaxpr, [*consts, *init, *rows])
+    if any(v is POISON for v in made):
+        return [POISON] * len(ctx.avals_out)
+    made = _returned(ctx, made, [v.aval for v in jaxpr.jaxpr.outvars])
+    stacked = [reshape(ctx.b, v, [1, *v.dims]) for v in _flat(made[len(init) :])]
+    return [*made[: len(init)], *_like(made[len(init) :], stacked)]

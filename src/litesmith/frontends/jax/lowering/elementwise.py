@@ -1,0 +1,351 @@
+"""Functions of one or more tensors, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from litesmith.decompositions import bits, special
+from litesmith.decompositions.gather import select
+from litesmith.decompositions.shapes import cast
+from litesmith.errors import UnsupportedError
+from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.registry import Lowering, lowers
+from litesmith.frontends.jax.types import is_unsigned_word
+from litesmith.ir import Builder, DType, Value
+
+NARROW = frozenset({DType.INT8, DType.INT16, DType.UINT8})
+
+
+def widened(function: Callable[..., Value]) -> Callable[..., Value]:
+    """Computes in int32 what comes in narrower integers, whose arithmetic the kernels lack, and wraps the result."""
+
+    def run(b: Builder, *xs: Value) -> Value:
+        narrow = next((x.type.dtype for x in xs if x.type.dtype in NARROW), None)
+        if narrow is None:
+            return function(b, *xs)
+        made = function(b, *(cast(b, x, DType.INT32) for x in xs))
+        return cast(b, made, narrow) if made.type.dtype is DType.INT32 else made
+
+    return run
+
+
+def _builtin(name: str) -> Callable[..., Value]:
+    def run(b: Builder, *xs: Value) -> Value:
+        made: Value = getattr(b, name)(*xs)
+        return made
+
+    return widened(run)
+
+
+def _wrapped(function: Callable[..., Value]) -> Callable[[Builder, list[Value]], Value]:
+    def lowering(b: Builder, operands: list[Value]) -> Value:
+        return function(b, *operands)
+
+    return lowering
+
+
+def _table(functions: dict[str, Callable[..., Value]]) -> tuple[Lowering, ...]:
+    return tuple(lowers(name, broadcasts=True)(_wrapped(function)) for name, function in functions.items())
+
+
+# -- one built-in, or one decomposition -------------------------------------------------------------------------------
+
+BUILTINS = _table(
+    {
+        "add": _builtin("add"),
+        "add_any": _builtin("add"),
+        "sub": _builtin("sub"),
+        "mul": _builtin("mul"),
+        "neg": _builtin("neg"),
+        "exp": _builtin("exp"),
+        "log": _builtin("log"),
+        "sin": _builtin("sin"),
+        "cos": _builtin("cos"),
+        "tanh": _builtin("tanh"),
+        "sqrt": _builtin("sqrt"),
+        "rsqrt": _builtin("rsqrt"),
+        "logistic": _builtin("logistic"),
+        "floor": _builtin("floor"),
+        "ceil": _builtin("ceil"),
+        "exp2": special.exp2,
+        "expm1": special.expm1,
+        "log1p": special.log1p,
+        "cbrt": special.cbrt,
+        "tan": special.tan,
+        "asin": special.asin,
+        "acos": special.acos,
+        "atan": special.atan,
+        "sinh": special.sinh,
+        "cosh": special.cosh,
+        "asinh": special.asinh,
+        "acosh": special.acosh,
+        "atanh": special.atanh,
+        "erf": special.erf,
+        "erfc": special.erfc,
+        "erf_inv": special.erf_inv,
+        "lgamma": special.lgamma,
+        "digamma": special.digamma,
+        "is_finite": special.is_finite,
+    }
+)
+
+
+@lowers("square", broadcasts=True)
+def square(b: Builder, x: Value) -> Value:
+    return widened(lambda b, v: b.mul(v, v))(b, x)
+
+
+@lowers("abs", broadcasts=True)
+def abs_(b: Builder, x: Value) -> Value:
+    if x.type.dtype in (DType.INT64, DType.INT32):
+        return b.maximum(x, b.neg(x))
+    return _builtin("abs")(b, x)
+
+
+@lowers("sign", broadcasts=True)
+def sign(ctx: Context, x: Value) -> Value:
+    if is_unsigned_word(ctx.avals_in[0].dtype):
+        return cast(ctx.b, ctx.b.not_equal(x, bits.int32(ctx.b, 0)), DType.INT32)
+    if x.type.dtype is DType.INT64:
+        one = ctx.b.constant(np.array(1, np.int64))
+        return ctx.b.maximum(ctx.b.minimum(x, one), ctx.b.neg(one))
+    return _builtin("sign")(ctx.b, x)
+
+
+@lowers("atan2")
+def atan2(ctx: Context, x: Value, y: Value) -> Value:
+    """The kernel does not broadcast."""
+    full = [ctx.expanded(v, ctx.aval) for v in (x, y)]
+    return ctx.b.atan2(*full)
+
+
+@lowers("pow", broadcasts=True)
+def pow_(b: Builder, x: Value, y: Value) -> Value:
+    if x.type.dtype.is_float:
+        return b.pow(x, cast(b, y, DType.FLOAT32))
+    return widened(lambda b, p, q: b.pow(p, q))(b, x, y)
+
+
+@lowers("integer_pow", broadcasts=True)
+def integer_pow(b: Builder, x: Value, *, y: int) -> Value:
+    return widened(lambda b, v: _power(b, v, y))(b, x)
+
+
+def _power(b: Builder, x: Value, y: int) -> Value:
+    """By repeated squaring; a negative power is the inverse of the positive one."""
+    if y < 0:
+        return b.div(special.number(b, 1, x), _power(b, x, -y))
+    result: Value | None = None
+    while y:
+        if y & 1:
+            result = x if result is None else b.mul(result, x)
+        y >>= 1
+        x = b.mul(x, x) if y else x
+    return special.number(b, 1, x) if result is None else result
+
+
+@lowers("round", broadcasts=True)
+def round_(b: Builder, x: Value, *, rounding_method: Any) -> Value:
+    return b.round(x) if int(rounding_method) == 1 else special.round_away(b, x)
+
+
+@lowers("clamp", broadcasts=True)
+def clamp(ctx: Context, low: Value, x: Value, high: Value) -> Value:
+    if is_unsigned_word(ctx.avals_in[1].dtype):
+        return _unsigned_clamp(ctx.b, low, x, high)
+    return widened(lambda b, p, q, r: b.minimum(b.maximum(q, p), r))(ctx.b, low, x, high)
+
+
+def _unsigned_clamp(b: Builder, low: Value, x: Value, high: Value) -> Value:
+    keys = [bits.signed_order(b, v) for v in (low, x, high)]
+    return bits.signed_order(b, b.minimum(b.maximum(keys[1], keys[0]), keys[2]))
+
+
+def _extremum(name: str, logical: str) -> Callable[[Context, Value, Value], Value]:
+    def lowering(ctx: Context, x: Value, y: Value) -> Value:
+        if x.type.dtype is DType.BOOL:
+            return getattr(ctx.b, logical)(x, y)
+        if is_unsigned_word(ctx.avals_in[0].dtype):
+            keys = [bits.signed_order(ctx.b, v) for v in (x, y)]
+            return bits.signed_order(ctx.b, getattr(ctx.b, name)(*keys))
+        return _builtin(name)(ctx.b, x, y)
+
+    return lowering
+
+
+EXTREMA = (
+    lowers("max", broadcasts=True)(_extremum("maximum", "logical_or")),
+    lowers("min", broadcasts=True)(_extremum("minimum", "logical_and")),
+)
+
+# -- division ---------------------------------------------------------------------------------------------------------
+
+
+@lowers("div", broadcasts=True)
+def div(ctx: Context, x: Value, y: Value) -> Value:
+    if x.type.dtype.is_float:
+        return ctx.b.div(x, y)
+    if x.type.dtype is DType.INT64:
+        raise UnsupportedError("int64 is not taken by DIV", "divide in int32 or float32", code="LS012")
+    if is_unsigned_word(ctx.avals_in[0].dtype):
+        return _unsigned_div(ctx.b, x, y)
+    return widened(_integer_div)(ctx.b, x, y)
+
+
+def _integer_div(b: Builder, x: Value, y: Value) -> Value:
+    """Toward zero. By zero it is -1, as in XLA, where the kernel stops the model; by -1 the overflow wraps."""
+    zero, one = bits.int32(b, 0), bits.int32(b, 1)
+    if y.is_const and bool(np.all((y.numpy() != 0) & (y.numpy() != -1))):
+        return b.div(x, y)
+    by_zero, by_minus_one = b.equal(y, zero), b.equal(y, bits.int32(b, -1))
+    safe = select(b, b.logical_or(by_zero, by_minus_one), one, y)
+    made = select(b, by_minus_one, b.neg(x), b.div(x, safe))
+    return select(b, by_zero, bits.int32(b, -1), made)
+
+
+def _unsigned_div(b: Builder, x: Value, y: Value) -> Value:
+    """By a constant power of two only: the kernels divide no unsigned numbers."""
+    if y.is_const and bool(np.all(y.numpy() > 0)):
+        exponents = np.log2(y.numpy().astype(np.float64))
+        if bool(np.all(exponents == np.floor(exponents))):
+            return bits.shift_right_logical(b, x, b.constant(exponents.astype(np.int32)))
+    raise UnsupportedError("uint32 numbers are divided", "divide by a power of two, or in int32", code="LS012")
+
+
+@lowers("rem", broadcasts=True)
+def rem(ctx: Context, x: Value, y: Value) -> Value:
+    b = ctx.b
+    if x.type.dtype.is_float:
+        return special.truncated_remainder(b, x, y)
+    if is_unsigned_word(ctx.avals_in[0].dtype):
+        wide = [unsigned_to_int64(b, v) for v in (x, y)]
+        return cast(b, _remainder(b, *wide), DType.INT32)
+    return widened(_integer_rem)(b, x, y)
+
+
+def unsigned_to_int64(b: Builder, x: Value) -> Value:
+    """The number behind a uint32 that travels as int32."""
+    signed = cast(b, x, DType.INT64)
+    wrapped = b.add(signed, b.constant(np.array(2**32, np.int64)))
+    return select(b, b.less(signed, b.constant(np.array(0, np.int64))), wrapped, signed)
+
+
+def _remainder(b: Builder, x: Value, y: Value) -> Value:
+    """x modulo y of non-negative numbers; by zero it is x, as in XLA."""
+    zero, one = (b.constant(np.array(v, x.type.dtype.numpy)) for v in (0, 1))
+    if y.is_const and bool(np.all(y.numpy() != 0)):
+        return b.floor_mod(x, y)
+    by_zero = b.equal(y, zero)
+    return select(b, by_zero, x, b.floor_mod(x, select(b, by_zero, one, y)))
+
+
+def _integer_rem(b: Builder, x: Value, y: Value) -> Value:
+    """The remainder with the sign of x."""
+    magnitudes = [b.maximum(v, b.neg(v)) for v in (x, y)]
+    made = _remainder(b, *magnitudes)
+    return select(b, b.less(x, b.constant(np.array(0, x.type.dtype.numpy))), b.neg(made), made)
+
+
+# -- comparisons and choices ------------------------------------------------------------------------------------------
+
+
+def _comparison(name: str) -> Callable[[Context, Value, Value], Value]:
+    def lowering(ctx: Context, x: Value, y: Value) -> Value:
+        b = ctx.b
+        ordered = name not in ("equal", "not_equal")
+        if ordered and x.type.dtype is DType.BOOL:
+            x, y = cast(b, x, DType.INT32), cast(b, y, DType.INT32)
+        if ordered and is_unsigned_word(ctx.avals_in[0].dtype):
+            x, y = bits.signed_order(b, x), bits.signed_order(b, y)
+        return _builtin(name)(b, x, y)
+
+    return lowering
+
+
+COMPARISONS = tuple(
+    lowers(primitive, broadcasts=True)(_comparison(name))
+    for primitive, name in {
+        "eq": "equal",
+        "ne": "not_equal",
+        "lt": "less",
+        "le": "less_equal",
+        "gt": "greater",
+        "ge": "greater_equal",
+    }.items()
+)
+
+
+@lowers("select_n", broadcasts=True)
+def select_n(b: Builder, which: Value, cases: list[Value]) -> Value:
+    if which.type.dtype is DType.BOOL:
+        return cases[0] if len(cases) == 1 else select(b, which, cases[1], cases[0])
+    made = cases[-1]
+    for index in range(len(cases) - 2, -1, -1):
+        at_most = b.less_equal(which, b.constant(np.array(index, which.type.dtype.numpy)))
+        made = select(b, at_most, cases[index], made)
+    return made
+
+
+# -- bits -------------------------------------------------------------------------------------------------------------
+
+
+def _bitwise(name: str, logical: str, function: Callable[..., Value]) -> Callable[[Builder, Value, Value], Value]:
+    def lowering(b: Builder, x: Value, y: Value) -> Value:
+        if x.type.dtype is DType.BOOL:
+            return getattr(b, logical)(x, y)
+        if x.type.dtype is DType.INT64:
+            raise UnsupportedError(f"{name} of int64", "use int32", code="LS012")
+        return widened(function)(b, x, y)
+
+    return lowering
+
+
+BITWISE = (
+    lowers("and", broadcasts=True)(_bitwise("and", "logical_and", bits.bit_and)),
+    lowers("or", broadcasts=True)(_bitwise("or", "logical_or", bits.bit_or)),
+    lowers("xor", broadcasts=True)(_bitwise("xor", "not_equal", bits.bit_xor)),
+)
+
+
+@lowers("not", broadcasts=True)
+def not_(b: Builder, x: Value) -> Value:
+    if x.type.dtype is DType.BOOL:
+        return b.logical_not(x)
+    if x.type.dtype is DType.INT64:
+        return b.sub(b.constant(np.array(-1, np.int64)), x)
+    return widened(bits.bit_not)(b, x)
+
+
+def _require_words(ctx: Context, x: Value) -> None:
+    if x.type.dtype is not DType.INT32:
+        raise UnsupportedError(f"bits of {ctx.avals_in[0].dtype} are moved", "use int32 or uint32", code="LS012")
+
+
+def _shift(function: Callable[..., Value]) -> Callable[[Context, Value, Value], Value]:
+    def lowering(ctx: Context, x: Value, y: Value) -> Value:
+        _require_words(ctx, x)
+        return function(ctx.b, x, y)
+
+    return lowering
+
+
+SHIFTS = (
+    lowers("shift_left", broadcasts=True)(_shift(bits.shift_left)),
+    lowers("shift_right_logical", broadcasts=True)(_shift(bits.shift_right_logical)),
+    lowers("shift_right_arithmetic", broadcasts=True)(_shift(bits.shift_right_arithmetic)),
+)
+
+
+@lowers("population_count", broadcasts=True)
+def population_count(ctx: Context, x: Value) -> Value:
+    _require_words(ctx, x)
+    return bits.population_count(ctx.b, x)
+
+
+@lowers("clz", broadcasts=True)
+def clz(ctx: Context, x: Value) -> Value:
+    _require_words(ctx, x)
+    return bits.count_leading_zeros(ctx.b, x)

@@ -1,0 +1,165 @@
+"""Primitives that move elements about, or make constant ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from litesmith.decompositions.cumulative import reverse
+from litesmith.decompositions.padding import pad as padded
+from litesmith.decompositions.padding import pad_interior, slice_static
+from litesmith.decompositions.shapes import (
+    cast,
+    full,
+    iota as counted,
+    reshape as reshaped,
+    size_value,
+    transpose as permuted,
+)
+from litesmith.errors import UnsupportedError
+from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.registry import lowers
+from litesmith.frontends.jax.types import aval_dims, dim_of, dims_of
+from litesmith.ir import Builder, Dim, DType, Value
+
+
+def _with_key_axes(ctx: Context, operand: int, axes: Sequence[int]) -> list[int]:
+    """A permutation or list of all dimensions, those of a key's words added at the end."""
+    extra = len(aval_dims(ctx.avals_in[operand])) - len(ctx.avals_in[operand].shape)
+    return [*axes, *range(len(axes), len(axes) + extra)]
+
+
+@lowers("broadcast_in_dim", broadcasts=True)
+def broadcast_in_dim(ctx: Context, x: Value, dynamic_sizes: list[Value], *, broadcast_dimensions: Any) -> Value:
+    """Only puts dimensions of size 1 in; whoever needs the full shape broadcasts."""
+    if not x.rank or ctx.dims == x.type.shape:
+        return x
+    dims: list[Dim] = [1] * len(ctx.dims)
+    for source, target in enumerate(broadcast_dimensions):
+        dims[target] = x.dims[source]
+    extra = len(ctx.dims) - len(ctx.aval.shape)
+    if extra:
+        dims[-extra:] = x.dims[-extra:]
+    return reshaped(ctx.b, x, dims)
+
+
+@lowers("reshape")
+def reshape(ctx: Context, x: Value, dynamic_sizes: list[Value], *, dimensions: Any = None) -> Value:
+    if dimensions is not None:
+        x = permuted(ctx.b, x, dimensions)
+    return reshaped(ctx.b, x, ctx.dims)
+
+
+@lowers("squeeze", "expand_dims")
+def squeeze(ctx: Context, x: Value) -> Value:
+    return reshaped(ctx.b, x, ctx.dims)
+
+
+@lowers("transpose")
+def transpose(ctx: Context, x: Value, *, permutation: Any) -> Value:
+    return permuted(ctx.b, x, _with_key_axes(ctx, 0, permutation))
+
+
+@lowers("rev")
+def rev(b: Builder, x: Value, *, dimensions: Any) -> Value:
+    return reverse(b, x, tuple(dimensions))
+
+
+@lowers("concatenate")
+def concatenate(b: Builder, xs: list[Value], *, dimension: int) -> Value:
+    return b.concatenation(*xs, axis=dimension)
+
+
+@lowers("pad", broadcasts=True)
+def pad(ctx: Context, x: Value, value: Value, *, padding_config: Any) -> Value:
+    x = ctx.expanded(x, ctx.avals_in[0])
+    fill: Any = value.numpy().reshape(-1)[0] if value.is_const else value
+    low, high, interior = zip(*padding_config, strict=True) if padding_config else ((), (), ())
+    x = pad_interior(ctx.b, x, [int(i) for i in interior], fill)
+    return padded(ctx.b, x, [(dim_of(a), dim_of(c)) for a, c in zip(low, high, strict=True)], fill)
+
+
+@lowers("slice")
+def slice_(ctx: Context, x: Value, *, start_indices: Any, limit_indices: Any, strides: Any = None) -> Value:
+    starts, limits = dims_of(start_indices), dims_of(limit_indices)
+    spare = x.rank - len(starts)
+    steps = [*(int(s) for s in strides or [1] * len(starts)), *[1] * spare]
+    return slice_static(ctx.b, x, [*starts, *[0] * spare], [*limits, *x.dims[x.rank - spare :]], steps)
+
+
+@lowers("split")
+def split(b: Builder, x: Value, *, sizes: Any, axis: int) -> list[Value]:
+    parts = [int(dim_of(s)) for s in sizes]  # type: ignore[arg-type]
+    if len(parts) == 1:
+        return [x]
+    if x.type.dtype not in (DType.FLOAT32, DType.INT32, DType.INT64, DType.INT8, DType.UINT8, DType.INT16):
+        ends = np.cumsum(parts)
+        return [_part(b, x, axis, int(e) - n, int(e)) for e, n in zip(ends, parts, strict=True)]
+    return list(b.split_v(x, np.array(parts, np.int32), np.array(axis, np.int32), num_splits=len(parts)))
+
+
+def _part(b: Builder, x: Value, axis: int, start: int, stop: int) -> Value:
+    starts = [start if a == axis else 0 for a in range(x.rank)]
+    return slice_static(b, x, starts, [stop if a == axis else d for a, d in enumerate(x.dims)])
+
+
+@lowers("tile")
+def tile(b: Builder, x: Value, *, reps: Any) -> Value:
+    return b.tile(x, np.array([int(r) for r in reps], np.int32))
+
+
+@lowers("iota")
+def iota(ctx: Context, dynamic_sizes: list[Value], *, dimension: int) -> Value:
+    dims = [d if a == dimension else 1 for a, d in enumerate(ctx.dims)]
+    wide = ctx.dtype if ctx.dtype in (DType.FLOAT32, DType.INT32, DType.INT64) else DType.INT32
+    return cast(ctx.b, counted(ctx.b, dims, dimension, wide), ctx.dtype)
+
+
+@lowers("iota_2x32_shape")
+def iota_2x32_shape(ctx: Context) -> list[Value]:
+    """The place of each element in row-major order, as two words of 32 bits."""
+    dims = ctx.dims
+    total: Dim = 1
+    for d in dims:
+        total = total * d
+    if isinstance(total, int) and total >= 2**31:
+        raise UnsupportedError("more than 2**31 random numbers at once", "draw fewer")
+    low = reshaped(ctx.b, counted(ctx.b, [total], 0, DType.INT32), dims)
+    return [full(ctx.b, dims, 0, DType.INT32, low), low]
+
+
+@lowers("empty2", "empty")
+def empty(ctx: Context) -> Value:
+    return ctx.b.constant(np.zeros((), ctx.dtype.numpy))
+
+
+@lowers("dim_as_value")
+def dim_as_value(ctx: Context, *, dim: Any) -> Value:
+    return cast(ctx.b, size_value(ctx.b, dim_of(dim)), ctx.dtype)
+
+
+@lowers(
+    "copy",
+    "copy_p",
+    "device_put",
+    "stop_gradient",
+    "sharding_constraint",
+    "optimization_barrier",
+    "name",
+    "pvary",
+    "mesh_cast",
+    "layout_constraint",
+    "random_wrap",
+    "random_unwrap",
+    broadcasts=True,
+)
+def pass_through(ctx: Context, xs: list[Value]) -> list[Value]:
+    """The operands themselves; a key is its words."""
+    return [ctx.expanded(x, a) for x, a in zip(xs, ctx.avals_in, strict=True)]
+
+
+@lowers("debug_callback", "debug_print")
+def nothing(ctx: Context, xs: list[Value]) -> list[Value]:
+    return []

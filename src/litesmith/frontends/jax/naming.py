@@ -1,0 +1,116 @@
+"""Names of inputs, outputs and closed-over weights from pytree paths."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+
+def path_text(path: Sequence[Any], joint: str = "_") -> str:
+    """A pytree path as a name: its keys, indices and attributes joined."""
+    words = [str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))).strip(".[]'\"") for k in path]
+    return joint.join(w for w in words if w)
+
+
+def input_names(args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
+    """A name for every leaf: ``args_0`` for a plain argument, its keys for the leaves of a dict, keyword names as they are.
+
+    Names that would occur twice get the argument's name in front.
+    """
+    from jax.tree_util import tree_flatten_with_path
+
+    short, long = [], []
+    for index, arg in enumerate(args):
+        for path, _ in tree_flatten_with_path(arg)[0]:
+            inner = path_text(path)
+            long.append(f"args_{index}_{inner}" if inner else f"args_{index}")
+            short.append(inner if isinstance(arg, dict) and inner else long[-1])
+    for path, _ in tree_flatten_with_path(kwargs)[0]:
+        short.append(path_text(path))
+        long.append(f"kwargs_{path_text(path)}")
+    counts = Counter(short)
+    return unique([s if counts[s] == 1 else full for s, full in zip(short, long, strict=True)])
+
+
+def output_names(tree: Any) -> list[str]:
+    """A name for every leaf of a result: ``output_0``, ``output_1`` … of a plain one or a sequence, the keys of a dict."""
+    from jax.tree_util import tree_flatten_with_path
+
+    leaves = tree_flatten_with_path(tree)[0]
+    if isinstance(tree, dict):
+        return unique([path_text(path) for path, _ in leaves])
+    return [f"output_{i}" for i in range(len(leaves))]
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """The names, repeated ones numbered."""
+    seen: Counter[str] = Counter()
+    made = []
+    for name in names:
+        seen[name] += 1
+        made.append(name if seen[name] == 1 else f"{name}_{seen[name] - 1}")
+    return made
+
+
+def closed_over_names(function: Callable[..., Any]) -> dict[int, str]:
+    """Names of the arrays a function closes over, by identity: the variable's name and the path within it."""
+    names: dict[int, str] = {}
+    for name, value in _captured(function, set()):
+        for path, leaf in _leaves(value):
+            if hasattr(leaf, "shape"):
+                text = "/".join(part for part in (name, path_text(path, "/")) if part)
+                names.setdefault(id(leaf), text)
+    return names
+
+
+def _leaves(value: Any) -> list[Any]:
+    from jax.tree_util import tree_flatten_with_path
+
+    try:
+        return list(tree_flatten_with_path(value)[0])
+    except (TypeError, ValueError):  # no pytree: a dict whose keys have no order, a node that refuses
+        return []
+
+
+def _captured(function: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    """Variables a function can see besides its arguments, functions among them followed."""
+    if id(function) in seen or len(seen) > 64:
+        return
+    seen.add(id(function))
+    if isinstance(function, functools.partial):
+        yield from _named("args", function.args, seen)
+        yield from _named("", function.keywords, seen)
+        yield from _captured(function.func, seen)
+        return
+    if hasattr(function, "__self__"):
+        yield from _named("", function.__self__, seen)
+    inner = getattr(function, "__wrapped__", None)
+    if inner is not None:
+        yield from _captured(inner, seen)
+    code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None)
+    if code is not None:
+        for name, cell in zip(code.co_freevars, cells or (), strict=False):
+            yield from _named(name, _contents(cell), seen)
+        scope = getattr(function, "__globals__", {})
+        for name in code.co_names:
+            if name in scope:
+                yield from _named(name, scope[name], seen)
+    elif not isinstance(function, type):
+        yield from _named("", function, seen)
+
+
+def _contents(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # the variable is not assigned yet
+        return None
+
+
+def _named(name: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    is_function = hasattr(value, "__code__") or hasattr(value, "__wrapped__") or isinstance(value, functools.partial)
+    if is_function:
+        yield from _captured(value, seen)
+    elif value is not None and not hasattr(value, "__path__"):
+        yield name, value

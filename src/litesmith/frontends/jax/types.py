@@ -1,0 +1,219 @@
+"""JAX's abstract values as tensor types.
+
+Some element types travel through the model as another one that the kernels take:
+
+- ``float16`` and ``bfloat16`` as float32. Conversions to them round; the arithmetic between keeps float32's precision,
+  which XLA, too, may do.
+- ``uint32`` as the int32 of the same bits, random keys as the uint32 words they are made of.
+- ``complex64`` as a pair of float32 tensors.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from litesmith.decompositions.shapes import bitcast, broadcast_to, cast
+from litesmith.errors import UnsupportedError
+from litesmith.ir import Builder, Constant, Dim, DType, Sym, TensorType, Value
+from litesmith.ir.dims import FUNCTIONS, maximum
+
+_CARRIED = {
+    "float32": DType.FLOAT32,
+    "float16": DType.FLOAT32,
+    "bfloat16": DType.FLOAT32,
+    "bool": DType.BOOL,
+    "int8": DType.INT8,
+    "int16": DType.INT16,
+    "int32": DType.INT32,
+    "int64": DType.INT64,
+    "uint8": DType.UINT8,
+    "uint32": DType.INT32,
+    "complex64": DType.FLOAT32,
+    "float0": DType.BOOL,
+}
+_WAY_OUT = {
+    "float64": "convert to float32, or trace without jax_enable_x64",
+    "complex128": "convert to complex64, or trace without jax_enable_x64",
+    "uint64": "convert to uint32 or int64",
+    "uint16": "convert to int32",
+    "int4": "convert to int8",
+    "uint4": "convert to uint8",
+}
+
+
+@dataclass(frozen=True)
+class Complex:
+    """A complex tensor as two real ones."""
+
+    real: Value
+    imag: Value
+
+    def each(self, function: Callable[[Value], Value]) -> Complex:
+        """The pair of what the function makes of each part."""
+        return Complex(function(self.real), function(self.imag))
+
+
+def is_key(aval: Any) -> bool:
+    """Whether the abstract value is an array of random keys."""
+    return hasattr(aval, "dtype") and hasattr(aval.dtype, "_impl")
+
+
+def carried_dtype(dtype: Any) -> DType:
+    """The element type a JAX dtype travels as. Raises UnsupportedError where there is none."""
+    if hasattr(dtype, "_impl"):
+        return DType.INT32
+    name = np.dtype(dtype).name
+    if name not in _CARRIED:
+        raise UnsupportedError(
+            f"{name} is not taken by the kernels", _WAY_OUT.get(name, "convert to float32 or int32"), code="LS012"
+        )
+    return _CARRIED[name]
+
+
+def dim_of(size: Any) -> Dim:
+    """A dimension of a JAX shape: an int or a symbolic expression. Raises UnsupportedError for one without counterpart."""
+    if hasattr(size, "__index__"):
+        try:
+            return int(size)
+        except Exception as error:  # JAX raises its own InconclusiveDimensionOperation for a symbolic size
+            if not _is_symbolic(size):
+                raise UnsupportedError(f"the size {size} is no number", "use fixed shapes") from error
+    try:
+        return _evaluate(ast.parse(str(size).replace("^", "**"), mode="eval").body)
+    except (SyntaxError, KeyError, TypeError, ValueError) as error:
+        raise UnsupportedError(f"the size {size} has no counterpart", "use fixed shapes") from error
+
+
+def _is_symbolic(size: Any) -> bool:
+    from jax.export import is_symbolic_dim
+
+    return bool(is_symbolic_dim(size))
+
+
+def dims_of(shape: Sequence[Any]) -> tuple[Dim, ...]:
+    """A JAX shape as dimensions."""
+    return tuple(dim_of(d) for d in shape)
+
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+}
+
+
+def _evaluate(node: ast.expr) -> Any:
+    match node:
+        case ast.Constant(value=int() as value):
+            return value
+        case ast.Name(id=name):
+            return Sym.named(name)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return 0 - _evaluate(operand)
+        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int() as power)):
+            base, total = _evaluate(left), 1
+            for _ in range(power):
+                total = total * base
+            return total
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_evaluate(left), _evaluate(right))
+        case ast.Call(func=ast.Name(id="non_negative"), args=[argument]):
+            return maximum(_evaluate(argument), 0)
+        case ast.Call(func=ast.Name(id=name), args=[left, right]):
+            return FUNCTIONS[name](_evaluate(left), _evaluate(right))
+    raise ValueError(f"unexpected {type(node).__name__}")
+
+
+def aval_dims(aval: Any) -> tuple[Dim, ...]:
+    """The shape an abstract value travels in; keys end with the dimension of their words."""
+    dims = dims_of(aval.shape)
+    return (*dims, *(int(d) for d in aval.dtype._impl.key_shape)) if is_key(aval) else dims
+
+
+def tensor_type(aval: Any) -> TensorType:
+    """The type an abstract value travels as (of a complex one: its parts)."""
+    return TensorType(carried_dtype(aval.dtype), aval_dims(aval))
+
+
+def constant_of(array: Any, name: str = "") -> Any:
+    """A constant as it travels: a `Value`, or a `Complex` pair of them. The elements are not copied if they need not be."""
+    if hasattr(array, "dtype") and hasattr(array.dtype, "_impl"):
+        from jax.random import key_data
+
+        array = key_data(array)
+    array = np.asarray(array)
+    if array.dtype.name == "float0":
+        array = np.zeros(array.shape, np.bool_)
+    if array.dtype == np.complex64:
+        return Complex(constant_of(np.ascontiguousarray(array.real)), constant_of(np.ascontiguousarray(array.imag)))
+    carried = carried_dtype(array.dtype)
+    if array.dtype.name in ("float16", "bfloat16"):
+        lazy = Constant.lazy(carried, array.shape, lambda: np.asarray(array).astype(np.float32))
+        return Value.constant(lazy if array.size > 1024 else lazy.array(), name)
+    if array.dtype == np.uint32:
+        array = array.view(np.int32) if array.ndim else np.uint32(array).view(np.int32)
+    return Value.constant(np.asarray(array), name)
+
+
+# -- at the border of the model ---------------------------------------------------------------------------------------
+
+_STORED = {
+    "float16": DType.FLOAT16,
+    "bfloat16": DType.BFLOAT16,
+    "uint32": DType.UINT32,
+    "complex64": DType.COMPLEX64,
+}
+
+
+def border_type(aval: Any) -> TensorType:
+    """The type an input or output of the model has."""
+    carried = tensor_type(aval)
+    name = "uint32" if is_key(aval) else np.dtype(aval.dtype).name
+    return carried.with_dtype(_STORED.get(name, carried.dtype))
+
+
+def received(b: Builder, x: Value) -> Any:
+    """An input of the model as it travels."""
+    dtype = x.type.dtype
+    if dtype in (DType.FLOAT16, DType.BFLOAT16):
+        return cast(b, x, DType.FLOAT32)
+    if dtype is DType.UINT32:
+        return bitcast(b, x, DType.INT32)
+    return Complex(b.real(x), b.imag(x)) if dtype is DType.COMPLEX64 else x
+
+
+def delivered(b: Builder, value: Any, aval: Any) -> Value:
+    """What travels as an output of the model. Raises UnsupportedError for a complex one."""
+    if isinstance(value, Complex):
+        raise UnsupportedError(
+            "an output is complex, and no kernel makes a complex tensor of its parts",
+            "return jnp.real(y) and jnp.imag(y)",
+            code="LS012",
+        )
+    full = broadcast_to(b, value, aval_dims(aval))
+    stored = border_type(aval).dtype
+    return bitcast(b, full, stored) if stored is DType.UINT32 else cast(b, full, stored)
+
+
+def rounded(b: Builder, x: Value, dtype: Any) -> Value:
+    """A float32 tensor rounded to float16 or bfloat16 (and still float32)."""
+    name = np.dtype(dtype).name
+    if name not in ("float16", "bfloat16"):
+        return x
+    narrow = DType.FLOAT16 if name == "float16" else DType.BFLOAT16
+    if x.is_small_const:
+        return Value.constant(
+            x.numpy().astype(np.float16 if name == "float16" else ml_dtypes.bfloat16).astype(np.float32)
+        )
+    return cast(b, cast(b, x, narrow), DType.FLOAT32)
+
+
+def is_unsigned_word(dtype: Any) -> bool:
+    """Whether values of this dtype travel as the int32 of the same bits."""
+    return not hasattr(dtype, "_impl") and np.dtype(dtype) == np.uint32
