@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from litesmith.ir.verify import verify
 from litesmith.runtime import Runner, random_inputs
 from tests.formats.tflite.programs import PROGRAMS, RUNNABLE
 
-MODELS = sorted(Path("/work/shared/models").glob("**/*.tflite")) or sorted(Path("models").glob("**/*.tflite"))
+MODELS = sorted(Path(os.environ.get("LITESMITH_MODELS", "/work/shared/models")).glob("**/*.tflite"))
 needs_models = pytest.mark.skipif(not MODELS, reason="no model files here")
 
 
@@ -40,7 +41,7 @@ def plain(attrs: dict) -> dict:
 
 
 def shown(value: Value) -> object:
-    shape = value.type.shape and tuple(d if isinstance(d, int) else "?" for d in value.type.shape)
+    shape = None if value.type.shape is None else [d if isinstance(d, int) else "?" for d in value.type.shape]
     quant = value.type.quant
     scales = quant and (quant.scale.tolist(), quant.zero_point.tolist(), quant.axis, quant.minimum, quant.maximum)
     return value.type.dtype, shape, scales, value.is_variable, value.is_const
@@ -75,9 +76,7 @@ def test_same_program_same_bytes(name: str, tmp_path: Path):
 
 def three_runs(data: bytes | Path) -> list[dict[str, np.ndarray]]:
     runner = Runner(data)
-    return [
-        runner.run(random_inputs(s, seed=seed), signature=s.key) for seed in range(3) for s in runner.signatures
-    ]
+    return [runner.run(random_inputs(s, seed=seed), signature=s.key) for seed in range(3) for s in runner.signatures]
 
 
 def assert_same_runs(left: bytes | Path, right: bytes | Path) -> None:

@@ -36,6 +36,9 @@ CUSTOM_CODE = "custom_code"
 CUSTOM_OPTIONS = "custom_options"
 CUSTOM_VERSION = "custom_version"
 
+ZEROS: Mapping[str, Any] = {"bool": False, "float": 0.0, "string": "", "bytes": b""}
+"""Zero of the attribute kinds that are neither whole numbers nor vectors."""
+
 GraphIndex = Callable[[Graph], int]
 
 
@@ -112,10 +115,10 @@ def _read_field(table: Table | None, slot: int, name: str, attr: Attr, graphs: S
         index = None if table is None or table.place(slot) is None else table.scalar(slot, SCALARS[kind])
         return None if index is None else _graph(index, graphs)
     if kind in SCALARS:
-        number = 0 if table is None else table.scalar(slot, SCALARS[kind], None)
+        number = ZEROS.get(kind, 0) if table is None else table.scalar(slot, SCALARS[kind], None)
         return attr.default if number is None else _read_scalar(attr, name, number)
     if table is None:
-        return {"string": "", "bytes": b""}.get(kind, ())
+        return ZEROS.get(kind, ())
     if kind == "string":
         return table.text(slot)
     if kind == "bytes":

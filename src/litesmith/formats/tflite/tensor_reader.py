@@ -18,6 +18,9 @@ from litesmith.ir import Constant, DType, Quantization, TensorType, Value
 from litesmith.ir.constant import Array
 from litesmith.ir.types import Blockwise
 
+_MOST_DIMENSIONS = 32
+"""What every version of NumPy takes; kernels take eight at most."""
+
 _LARGEST_SPARSE = 2**31
 """Elements a sparse constant may stand for."""
 
@@ -166,8 +169,8 @@ class TensorReader:
         if len(signature) and len(signature) != len(shape):
             raise FormatError(f"shape and shape signature of tensor {number} differ in rank")
         dims = (signature if len(signature) else shape).tolist()
-        if min(dims, default=0) < -1 or (len(shape) and shape.min() < 0):
-            raise FormatError(f"tensor {number} has the shape {dims}")
+        if len(dims) > _MOST_DIMENSIONS or min(dims, default=0) < -1 or (len(shape) and shape.min() < 0):
+            raise FormatError(f"tensor {number} has the shape {dims[:_MOST_DIMENSIONS]}")
         quantization = table.table(4, "QuantizationParameters")
         return TensorType(
             element_type(table.scalar(1, "b")),
@@ -201,6 +204,8 @@ class TensorReader:
         if sparsity is not None:
             return self._buffers.sparse(number, type_.dtype, shape, sparsity)
         if 0 in shape:
+            if math.prod(d or 1 for d in shape) * type_.dtype.numpy.itemsize >= 2**63:
+                raise FormatError(f"a constant of shape {list(shape)} is larger than any array")
             return Constant(type_.dtype, shape, np.empty(shape, type_.dtype.numpy))
         return self._buffers.constant(number, type_.dtype, shape)
 
