@@ -5,7 +5,7 @@
 ⇒
     %2 = ADD(%x, %y)
 
-Legal where the result keeps its shape, and for kernels that broadcast the operands left (the declarations tell). Only element-wise operations on two or more tensors follow the broadcasting rule; PRELU does for its slopes only.
+Legal where the result keeps its shape, and for kernels that broadcast the operands left (the declarations tell).
 """
 
 from __future__ import annotations
