@@ -237,6 +237,8 @@ class Op:
     @property
     def subgraphs(self) -> list[Graph]:
         """The graphs this operation calls."""
+        if not self.defn.calls_graphs:
+            return []
         attrs = self.attrs.values()
         groups = [a if isinstance(a, (tuple, list)) else (a,) for a in attrs]
         return [g for group in groups for g in group if isinstance(g, Graph)]

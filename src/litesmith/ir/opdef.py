@@ -176,6 +176,11 @@ class OpDef:
         return bool(self.results) and self.results[-1].endswith("*")
 
     @cached_property
+    def calls_graphs(self) -> bool:
+        """Whether an attribute holds subgraphs."""
+        return any(attr.kind in ("subgraph", "subgraphs") for attr in self.attrs.values())
+
+    @cached_property
     def is_pure(self) -> bool:
         """Whether the results depend on nothing but operands and attributes and nothing else happens."""
         return not self.traits & (Trait.STATEFUL | Trait.RANDOM)

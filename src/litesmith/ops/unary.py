@@ -97,7 +97,8 @@ SQRT = _function("SQRT", 75, np.sqrt, {1: "1.10.0"}, gpu=True, micro=True)
 
 
 def _rsqrt(x: Array) -> Array:
-    return np.asarray(np.float32(1) / np.sqrt(x))
+    """Rounded once: what is folded here (batch norms) scales whole channels of weights."""
+    return np.asarray((1 / np.sqrt(x.astype(np.float64))).astype(x.dtype))
 
 
 RSQRT = _function(

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.graph import Graph, Op, Origin, Program, Value
-from litesmith.ir.opdef import Trait
+from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import Shape, TensorType
 from litesmith.ir.verify import InvalidIRError, compatible
 from litesmith.ops import OPS
@@ -109,6 +109,7 @@ class _GraphRun:
         self.result = result
         self.names = {r for r in pass_.roots if isinstance(r, str)}
         self.traits = [r for r in pass_.roots if isinstance(r, Trait)]
+        self.roots: dict[OpDef, bool] = {}
         self.queue: deque[Op] = deque()
         self.queued: set[Op] = set()
         self.declined: dict[Op, str] = {}
@@ -130,7 +131,11 @@ class _GraphRun:
         self.result.declined += [(op, why) for op, why in self.declined.items() if op.graph is self.graph]
 
     def is_root(self, op: Op) -> bool:
-        return op.name in self.names or EVERY in self.names or any(op.defn.traits & t for t in self.traits)
+        known = self.roots.get(op.defn)
+        if known is None:
+            known = op.name in self.names or EVERY in self.names or any(op.defn.traits & t for t in self.traits)
+            self.roots[op.defn] = known
+        return known
 
     def add(self, ops: Iterable[Op | None]) -> None:
         for op in ops:
@@ -143,7 +148,7 @@ class _GraphRun:
             return False
         previous = op.prev
         b = Builder(self.graph, OPS, before=op)
-        b.origins = tuple(o.through(self.pass_.name) for o in op.origins)
+        b.origins = op.origins
         outcome = self.pass_.rewrite(op, b)
         made = list(_between(self.graph, previous, op))
         self.declined.pop(op, None)

@@ -34,7 +34,7 @@ def scalar(value: Value | None) -> Any:
     if value is None or not value.is_small_const or value.type.quant is not None:
         return None
     elements = value.numpy().ravel()
-    if elements.size == 0 or elements.dtype == object or not np.all(elements == elements[0]):
+    if elements.size == 0 or elements.dtype == object or (elements.size > 1 and np.any(elements != elements[0])):
         return None
     return elements[0]
 
