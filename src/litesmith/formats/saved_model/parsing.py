@@ -31,8 +31,7 @@ def parse_bytes(message: type[M], data: bytes | memoryview, *, path: str, what: 
 
 def parse_file(message: type[M], path: Path) -> M:
     """Parse a file holding one binary message; it is mapped, not read, so only the parsed form costs memory."""
-    with mapped(path) as data:
-        return parse_bytes(message, data, path=str(path))
+    return parse_bytes(message, map_file(path), path=str(path))
 
 
 def parse_text_file(message: type[M], path: Path) -> M:
@@ -50,20 +49,17 @@ def parse_text_file(message: type[M], path: Path) -> M:
         raise FormatError(f"not a {what} ({error})", path=str(path)) from error
 
 
-@contextmanager
-def mapped(path: Path) -> Iterator[memoryview]:
-    """The content of a non-empty regular file, memory-mapped for the length of the block."""
+def map_file(path: Path) -> memoryview:
+    """The content of a non-empty regular file, memory-mapped as long as something refers to it."""
     try:
         if not path.is_file():
             raise FormatError("no such file" if not path.exists() else "not a regular file", path=str(path))
         with path.open("rb") as file:
             if not path.stat().st_size:
                 raise FormatError("the file is empty", path=str(path), fix=_EXPORT_AGAIN)
-            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:
         raise FormatError(f"cannot be read ({error})", path=str(path)) from error
-    with mapping, memoryview(mapping) as view:
-        yield view
 
 
 @contextmanager

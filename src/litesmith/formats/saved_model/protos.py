@@ -7,6 +7,7 @@ the default pool, can be imported before or after in the same process.
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -28,11 +29,21 @@ def _namespace() -> dict[str, Any]:
     names: dict[str, Any] = {"DESCRIPTOR": pool.FindFileByName(file.name)}
     for message in file.message_type:
         descriptor = pool.FindMessageTypeByName(f"{_PACKAGE}.{message.name}")
-        names[message.name] = message_factory.GetMessageClass(descriptor)
+        names[message.name] = _message_class(descriptor, message_factory.GetMessageClass)
     for enum in file.enum_type:
         names[enum.name] = EnumTypeWrapper(pool.FindEnumTypeByName(f"{_PACKAGE}.{enum.name}"))
         names.update((value.name, value.number) for value in enum.value)
     return names
+
+
+def _message_class(descriptor: Any, make: Callable[[Any], Any]) -> Any:
+    """The class of a message, with its nested messages as attributes, which protobuf in pure Python leaves out."""
+    made = make(descriptor)
+    for nested in descriptor.nested_types:
+        inner = _message_class(nested, make)
+        if not hasattr(made, nested.name):
+            setattr(made, nested.name, inner)
+    return made
 
 
 def __getattr__(name: str) -> Any:
