@@ -18,9 +18,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litesmith.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from litesmith.ir import Value
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def direct(op: str, builtin: str, **attrs: tuple[str, Any]) -> Lowering:
     ``attrs`` maps its attributes to the node's name for them and TensorFlow's default.
     """
 
-    def function(b: Any, operands: list[Any], **given: Any) -> Any:
+    def function(b: Any, operands: list[Value], **given: Any) -> Any:
         chosen = {mine: given.get(theirs, default) for mine, (theirs, default) in attrs.items()}
         return getattr(b, builtin.lower())(*operands, **chosen)
 

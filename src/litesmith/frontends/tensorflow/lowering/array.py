@@ -1,4 +1,4 @@
-"""Shapes, slices, joins, gathers and fills."""
+"""Shapes, slices, joins, borders, fills."""
 
 from __future__ import annotations
 
@@ -7,32 +7,26 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions import shapes
+from litesmith.decompositions.cumulative import reverse as reversed_along
+from litesmith.decompositions.padding import pad as padded
+from litesmith.decompositions.padding import slice_static
+from litesmith.decompositions.shapes import cast, dim_value, full, iota, shape_vector
 from litesmith.errors import UnsupportedError
-from litesmith.frontends.tensorflow.registry import direct, lowers
+from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_ints, like
+from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, DType, Value
+from litesmith.ir.dims import product
 
+SPLIT_TYPES = frozenset({DType.FLOAT32, DType.INT32, DType.INT8, DType.UINT8, DType.INT16})
+"""Element types the kernels of SPLIT and UNPACK take, or that are cheap to widen to one they take."""
 
-def const_ints(value: Value, what: str) -> tuple[int, ...]:
-    """Elements of an operand that must be constant. Raises UnsupportedError where it is not."""
-    if not value.is_const:
-        raise UnsupportedError(f"{what} is computed while the model runs", f"make {what} a constant")
-    return tuple(int(e) for e in value.numpy().ravel())
+# -- shapes -----------------------------------------------------------------------------------------------------------
 
 
 @lowers("Reshape")
 def reshape(b: Builder, tensor: Value, shape: Value) -> Value:
     return b.reshape(tensor, as_int32(b, shape))
-
-
-def as_int32(b: Builder, value: Value) -> Value:
-    """A shape or index operand as int32, which every kernel takes."""
-    return _cast(b, value, DType.INT32)
-
-
-def _cast(b: Builder, value: Value, dtype: DType) -> Value:
-    if value.type.dtype is dtype:
-        return value
-    return b.cast(value, in_data_type=value.type.dtype, out_data_type=dtype)
 
 
 @lowers("Shape")
@@ -57,7 +51,10 @@ def rank(b: Builder, input: Value) -> Value:
 
 @lowers("Squeeze")
 def squeeze(b: Builder, input: Value, *, squeeze_dims: Sequence[int] = ()) -> Value:
-    axes = [int(a) % input.rank for a in squeeze_dims] or [i for i, d in enumerate(input.dims) if d == 1]
+    axes = [int(a) % input.rank for a in squeeze_dims]
+    if not axes and any(not isinstance(d, int) for d in input.dims):
+        raise UnsupportedError(f"which dimensions of {input.type} have size 1 is unknown", "say which to squeeze")
+    axes = axes or [i for i, d in enumerate(input.dims) if d == 1]
     return b.squeeze(input, squeeze_dims=tuple(axes)) if axes else input
 
 
@@ -68,12 +65,30 @@ def expand_dims(b: Builder, input: Value, axis: Value) -> Value:
 
 @lowers("Transpose", "ConjugateTranspose")
 def transpose(b: Builder, x: Value, perm: Value) -> Value:
+    if perm.is_const:
+        return shapes.transpose(b, x, [p % x.rank for p in const_ints(perm, "the permutation")])
     return b.transpose(x, as_int32(b, perm))
 
 
 @lowers("InvertPermutation")
 def invert_permutation(b: Builder, x: Value) -> Value:
-    return b.constant(np.argsort(const_ints(x, "the permutation")).astype(x.type.dtype.numpy))
+    """Number i at place x[i]."""
+    places = shapes.reshape(b, as_int32(b, x), [x.dims[0], 1])
+    numbers = iota(b, [x.dims[0]], 0, x.type.dtype, x)
+    return b.scatter_nd(places, numbers, shape_vector(b, x.dims, x))
+
+
+@lowers("BroadcastTo")
+def broadcast_to(b: Builder, input: Value, shape: Value) -> Value:
+    return b.broadcast_to(input, shape)
+
+
+@lowers("BroadcastArgs")
+def broadcast_args(b: Builder, s0: Value, s1: Value) -> Value:
+    return b.broadcast_args(s0, s1)
+
+
+# -- joins ------------------------------------------------------------------------------------------------------------
 
 
 @lowers("Concat")
@@ -91,30 +106,93 @@ def _concatenate(b: Builder, values: list[Value], axis: Value) -> Value:
     return values[0] if len(values) == 1 else b.concatenation(*values, axis=number)
 
 
+@lowers("ConcatOffset")
+def concat_offset(b: Builder, concat_dim: Value, shape: list[Value]) -> list[Value]:
+    """Where each operand of a concatenation begins."""
+    (axis,) = const_ints(concat_dim, "the axis")
+    rank = int(shape[0].type.static_shape[0])
+    hot = np.eye(rank, dtype=np.int32)[axis % rank].astype(shape[0].type.dtype.numpy)
+    offsets = [b.constant(np.zeros(rank, hot.dtype))]
+    for sizes in shape[:-1]:
+        offsets.append(b.add(offsets[-1], b.mul(sizes, hot)))
+    return offsets
+
+
 @lowers("Pack")
 def pack(b: Builder, values: list[Value], *, axis: int = 0) -> Value:
     return b.pack(*values, values_count=len(values), axis=axis)
 
 
+@lowers("ParallelConcat")
+def parallel_concat(b: Builder, values: list[Value], *, shape: Any = None) -> Value:
+    return values[0] if len(values) == 1 else b.concatenation(*values, axis=0)
+
+
+# -- parts ------------------------------------------------------------------------------------------------------------
+
+
 @lowers("Unpack")
 def unpack(b: Builder, value: Value, *, num: int, axis: int = 0) -> Any:
-    return b.unpack(value, num=num, axis=axis)
+    along = axis % value.rank
+    if num and value.type.dtype in SPLIT_TYPES:
+        return b.unpack(value, num=num, axis=along)
+    return [_element(b, value, along, i) for i in range(num)]
+
+
+def _element(b: Builder, x: Value, axis: int, index: int) -> Value:
+    place = [0] * x.rank
+    place[axis] = index
+    part = slice_static(b, x, place, [index + 1 if a == axis else d for a, d in enumerate(x.dims)])
+    return shapes.squeeze(b, part, axis)
 
 
 @lowers("Split")
 def split(b: Builder, split_dim: Value, value: Value, *, num_split: int) -> Any:
-    return (value,) if num_split == 1 else b.split(as_int32(b, split_dim), value, num_splits=num_split)
+    if num_split == 1:
+        return (value,)
+    if value.type.dtype in SPLIT_TYPES:
+        return b.split(as_int32(b, split_dim), value, num_splits=num_split)
+    (axis,) = const_ints(split_dim, "the axis")
+    whole = value.dims[axis]
+    return _parts(b, value, [whole // num_split] * num_split, axis % value.rank)
 
 
 @lowers("SplitV")
 def split_v(b: Builder, value: Value, size_splits: Value, split_dim: Value, *, num_split: int) -> Any:
     if num_split == 1:
         return (value,)
-    return b.split_v(value, as_int32(b, size_splits), as_int32(b, split_dim), num_splits=num_split)
+    (axis,) = const_ints(split_dim, "the axis")
+    if not size_splits.is_const:
+        return b.split_v(value, as_int32(b, size_splits), as_int32(b, split_dim), num_splits=num_split)
+    sizes = list(const_ints(size_splits, "the sizes"))
+    whole = value.dims[axis]
+    rest = whole - sum(s for s in sizes if s != -1)
+    return _parts(b, value, [rest if s == -1 else s for s in sizes], axis % value.rank)
+
+
+def _parts(b: Builder, x: Value, sizes: Sequence[Any], axis: int) -> Any:
+    """SPLIT where the parts are equal, SPLIT_V where their sizes are known, else slices."""
+    along = np.array(axis, np.int32)
+    if x.type.dtype in SPLIT_TYPES and all(s == sizes[0] for s in sizes):
+        return b.split(along, x, num_splits=len(sizes))
+    if x.type.dtype in SPLIT_TYPES | {DType.INT64} and all(isinstance(s, int) for s in sizes):
+        return b.split_v(x, np.array(sizes, np.int32), along, num_splits=len(sizes))
+    made, start = [], 0
+    for part in sizes:
+        place: list[Any] = [0] * x.rank
+        place[axis] = start
+        start = start + part
+        made.append(slice_static(b, x, place, [start if a == axis else d for a, d in enumerate(x.dims)]))
+    return made
 
 
 @lowers("Slice")
 def slice_(b: Builder, input: Value, begin: Value, size: Value) -> Value:
+    """SLICE; beyond its rank a slice of merged dimensions, where begin and size are known."""
+    if input.rank > 5 and begin.sym is not None and size.sym is not None:
+        starts = list(begin.sym)
+        ends = [d if s == -1 else f + s for f, s, d in zip(starts, size.sym, input.dims, strict=True)]
+        return slice_static(b, input, starts, ends)
     return b.slice(input, as_int32(b, begin), as_int32(b, size))
 
 
@@ -145,37 +223,28 @@ def strided_slice(
     )
 
 
-@lowers("Gather")
-def gather(b: Builder, params: Value, indices: Value) -> Value:
-    return b.gather(params, indices, axis=0, batch_dims=0)
-
-
-@lowers("GatherV2")
-def gather_v2(b: Builder, params: Value, indices: Value, axis: Value, *, batch_dims: int = 0) -> Value:
-    (number,) = const_ints(axis, "the axis")
-    if batch_dims < 0:
-        batch_dims += indices.rank
-    return b.gather(params, indices, axis=number, batch_dims=batch_dims)
-
-
-@lowers("GatherNd")
-def gather_nd(b: Builder, params: Value, indices: Value) -> Value:
-    return b.gather_nd(params, indices)
-
-
-@lowers("ScatterNd")
-def scatter_nd(b: Builder, indices: Value, updates: Value, shape: Value) -> Value:
-    return b.scatter_nd(indices, updates, _cast(b, shape, indices.type.dtype))
+# -- borders ----------------------------------------------------------------------------------------------------------
 
 
 @lowers("Pad")
 def pad(b: Builder, input: Value, paddings: Value) -> Value:
+    if input.rank > 5:
+        return padded(b, input, _pairs(paddings))
     return b.pad(input, paddings)
 
 
 @lowers("PadV2")
 def pad_v2(b: Builder, input: Value, paddings: Value, constant_values: Value) -> Value:
+    if input.rank > 5:
+        return padded(b, input, _pairs(paddings), constant_values)
+    if constant_values.is_const and not constant_values.numpy().any():
+        return b.pad(input, paddings)
     return b.padv2(input, paddings, constant_values)
+
+
+def _pairs(paddings: Value) -> list[tuple[int, int]]:
+    flat = const_ints(paddings, "the paddings")
+    return list(zip(flat[::2], flat[1::2], strict=True))
 
 
 @lowers("MirrorPad")
@@ -183,19 +252,65 @@ def mirror_pad(b: Builder, input: Value, paddings: Value, *, mode: str) -> Value
     return b.mirror_pad(input, paddings, mode=mode)
 
 
+# -- repetition and order ---------------------------------------------------------------------------------------------
+
+
 @lowers("Tile")
 def tile(b: Builder, input: Value, multiples: Value) -> Value:
     return b.tile(input, multiples)
 
 
-@lowers("BroadcastTo")
-def broadcast_to(b: Builder, input: Value, shape: Value) -> Value:
-    return b.broadcast_to(input, shape)
+@lowers("ReverseV2")
+def reverse(b: Builder, tensor: Value, axis: Value) -> Value:
+    return reversed_along(b, tensor, tuple(a % tensor.rank for a in const_ints(axis, "the axes")))
 
 
-@lowers("BroadcastArgs")
-def broadcast_args(b: Builder, s0: Value, s1: Value) -> Value:
-    return b.broadcast_args(s0, s1)
+@lowers("Reverse")
+def reverse_marked(b: Builder, tensor: Value, dims: Value) -> Value:
+    """The axes are those marked true."""
+    return reversed_along(b, tensor, tuple(a for a, marked in enumerate(const_ints(dims, "the axes")) if marked))
+
+
+@lowers("ReverseSequence")
+def reverse_sequence(b: Builder, input: Value, seq_lengths: Value, *, seq_dim: int, batch_dim: int = 0) -> Value:
+    return b.reverse_sequence(input, seq_lengths, seq_dim=seq_dim, batch_dim=batch_dim)
+
+
+@lowers("Roll")
+def roll(b: Builder, input: Value, shift: Value, axis: Value) -> Value:
+    """Elements moved along axes, those that leave coming back: two slices joined, or a gather for an unknown shift."""
+    axes = [a % input.rank for a in const_ints(axis, "the axes")]
+    amounts = shapes.reshape(b, cast(b, shift, DType.INT32), [len(axes)])
+    for number, along in enumerate(axes):
+        amount = b.strided_slice(amounts, [number], [number + 1], [1])
+        input = _rolled(b, input, amount, along)
+    return input
+
+
+def _rolled(b: Builder, x: Value, amount: Value, axis: int) -> Value:
+    size = x.dims[axis]
+    if amount.is_const and isinstance(size, int):
+        by = int(amount.numpy().ravel()[0]) % size if size else 0
+        if not by:
+            return x
+        tail, head = _cut(b, x, axis, size - by)
+        made: Value = b.concatenation(tail, head, axis=axis)
+        return made
+    places = b.floor_mod(b.sub(iota(b, [size], 0, DType.INT32, x), amount), dim_value(b, x, axis))
+    made = b.gather(x, places, axis=axis)
+    return made
+
+
+def _cut(b: Builder, x: Value, axis: int, place: int) -> tuple[Value, Value]:
+    """The part from ``place`` on, and the part before it."""
+    starts, ends = [0] * x.rank, list(x.dims)
+    ends[axis] = place
+    head = slice_static(b, x, starts, ends)
+    starts[axis], ends[axis] = place, x.dims[axis]
+    return slice_static(b, x, starts, ends), head
+
+
+# -- fills ------------------------------------------------------------------------------------------------------------
 
 
 @lowers("Fill")
@@ -203,10 +318,22 @@ def fill(b: Builder, dims: Value, value: Value) -> Value:
     return b.fill(dims, value)
 
 
+@lowers("Empty")
+def empty(b: Builder, shape: Value, *, dtype: DType, init: bool = False) -> Value:
+    """Zeros, which an uninitialized tensor may well hold."""
+    return b.fill(shape, b.constant(np.zeros((), dtype.numpy)))
+
+
 @lowers("OnesLike")
 def ones_like(b: Builder, x: Value) -> Value:
-    one = b.constant(1, x.type.dtype)
-    return b.fill(b.shape(x, out_type=DType.INT32), one)
+    return full(b, x.dims, 1, x.type.dtype, x)
+
+
+@lowers("ZerosLike", "ZerosLikeV2")
+def zeros_like(b: Builder, x: Value) -> Value:
+    if not x.type.is_static and x.type.dtype in (DType.FLOAT32, DType.INT32, DType.INT64):
+        return b.zeros_like(x)
+    return full(b, x.dims, 0, x.type.dtype, x)
 
 
 @lowers("Range")
@@ -216,141 +343,94 @@ def range_(b: Builder, start: Value, limit: Value, delta: Value) -> Value:
 
 @lowers("LinSpace")
 def lin_space(b: Builder, start: Value, stop: Value, num: Value) -> Value:
+    """start + i * (stop - start) / (num - 1), the last one exactly ``stop``."""
     (count,) = const_ints(num, "the number of points")
     if count == 1:
         return b.reshape(start, [1])
-    steps = b.constant(np.linspace(0, 1, count, dtype=np.float32), start.type.dtype)
-    return b.add(start, b.mul(steps, b.sub(stop, start)))
+    step = b.div(b.sub(stop, start), like(b, count - 1, start))
+    numbers = b.constant(np.arange(count - 1).astype(start.type.dtype.numpy))
+    return b.concatenation(b.add(start, b.mul(numbers, step)), b.reshape(stop, [1]), axis=0)
 
 
-@lowers("ReverseV2")
-def reverse(b: Builder, tensor: Value, axis: Value) -> Value:
-    axes = [a % tensor.rank for a in const_ints(axis, "the axes")]
-    return b.reverse_v2(tensor, np.array(axes, np.int32)) if axes else tensor
+# -- space, depth, batch ----------------------------------------------------------------------------------------------
 
 
-@lowers("ReverseSequence")
-def reverse_sequence(b: Builder, input: Value, seq_lengths: Value, *, seq_dim: int, batch_dim: int = 0) -> Value:
-    return b.reverse_sequence(input, seq_lengths, seq_dim=seq_dim, batch_dim=batch_dim)
-
-
-@lowers("OneHot")
-def one_hot(b: Builder, indices: Value, depth: Value, on_value: Value, off_value: Value, *, axis: int = -1) -> Value:
-    return b.one_hot(indices, depth, on_value, off_value, axis=axis)
-
-
-@lowers("TopK", "TopKV2", outputs=("values", "indices"))
-def top_k(b: Builder, inputs: list[Value], *, k: int = 0) -> Any:
-    count = inputs[1] if len(inputs) > 1 else b.constant(np.array(k, np.int32))
-    return b.topk_v2(inputs[0], as_int32(b, count))
-
-
-@lowers("Where")
-def where(b: Builder, condition: Value) -> Value:
-    return b.where(condition)
-
-
-@lowers("Unique", outputs=("y", "idx"))
-def unique(b: Builder, x: Value, *, out_idx: DType = DType.INT32) -> Any:
-    return b.unique(x, idx_out_type=out_idx)
+def _to_channels_last(b: Builder, x: Value, data_format: str) -> Value:
+    if data_format not in ("NHWC", "NCHW"):
+        raise UnsupportedError(f"data format {data_format} is not supported", "use NHWC or NCHW")
+    return b.transpose(x, [0, 2, 3, 1]) if data_format == "NCHW" else x
 
 
 @lowers("SpaceToDepth")
 def space_to_depth(b: Builder, input: Value, *, block_size: int, data_format: str = "NHWC") -> Value:
-    _only_nhwc(data_format)
-    return b.space_to_depth(input, block_size=block_size)
+    """In both layouts the new channels run over (row in block, column in block, old channel)."""
+    moved = b.space_to_depth(_to_channels_last(b, input, data_format), block_size=block_size)
+    return b.transpose(moved, [0, 3, 1, 2]) if data_format == "NCHW" else moved
 
 
 @lowers("DepthToSpace")
 def depth_to_space(b: Builder, input: Value, *, block_size: int, data_format: str = "NHWC") -> Value:
-    _only_nhwc(data_format)
-    return b.depth_to_space(input, block_size=block_size)
+    moved = b.depth_to_space(_to_channels_last(b, input, data_format), block_size=block_size)
+    return b.transpose(moved, [0, 3, 1, 2]) if data_format == "NCHW" else moved
 
 
-def _only_nhwc(data_format: str) -> None:
-    if data_format != "NHWC":
-        raise UnsupportedError(f"data format {data_format} orders the blocks in another way", "use NHWC")
+@lowers("SpaceToBatch")
+def space_to_batch_square(b: Builder, input: Value, paddings: Value, *, block_size: int) -> Value:
+    return space_to_batch(b, input, b.constant(np.full(2, block_size, np.int32)), paddings)
+
+
+@lowers("BatchToSpace")
+def batch_to_space_square(b: Builder, input: Value, crops: Value, *, block_size: int) -> Value:
+    return batch_to_space(b, input, b.constant(np.full(2, block_size, np.int32)), crops)
 
 
 @lowers("SpaceToBatchND")
 def space_to_batch(b: Builder, input: Value, block_shape: Value, paddings: Value) -> Value:
-    return b.space_to_batch_nd(input, as_int32(b, block_shape), as_int32(b, paddings))
+    """The kernel for [N, H, W, C] and [N, W, C] in blocks of all spatial dimensions, else padded and transposed."""
+    if _kernel_takes_blocks(input, block_shape):
+        return b.space_to_batch_nd(input, as_int32(b, block_shape), as_int32(b, paddings))
+    block, pairs = const_ints(block_shape, "the block shape"), _pairs(paddings)
+    count = len(block)
+    x = padded(b, input, [(0, 0), *pairs, *[(0, 0)] * (input.rank - 1 - count)])
+    n, rest = x.dims[0], x.dims[1 + count :]
+    sizes = [d // k for d, k in zip(x.dims[1:], block, strict=False)]
+    spread = shapes.reshape(b, x, [n, *(e for pair in zip(sizes, block, strict=True) for e in pair), *rest])
+    inner, outer = [2 * i + 2 for i in range(count)], [2 * i + 1 for i in range(count)]
+    moved = shapes.transpose(b, spread, [*inner, 0, *outer, *range(1 + 2 * count, spread.rank)])
+    return shapes.reshape(b, moved, [n * product(block), *sizes, *rest], input)
 
 
 @lowers("BatchToSpaceND")
 def batch_to_space(b: Builder, input: Value, block_shape: Value, crops: Value) -> Value:
-    return b.batch_to_space_nd(input, as_int32(b, block_shape), as_int32(b, crops))
+    if _kernel_takes_blocks(input, block_shape):
+        return b.batch_to_space_nd(input, as_int32(b, block_shape), as_int32(b, crops))
+    block, pairs = const_ints(block_shape, "the block shape"), _pairs(crops)
+    count = len(block)
+    n, rest = input.dims[0] // product(block), input.dims[1 + count :]
+    spread = shapes.reshape(b, input, [*block, n, *input.dims[1:]], input)
+    woven = [axis for i in range(count) for axis in (count + 1 + i, i)]
+    moved = shapes.transpose(b, spread, [count, *woven, *range(2 * count + 1, spread.rank)])
+    sizes = [d * k for d, k in zip(input.dims[1:], block, strict=False)]
+    whole = shapes.reshape(b, moved, [n, *sizes, *rest], input)
+    cuts = [(0, 0), *pairs, *[(0, 0)] * len(rest)]
+    return slice_static(b, whole, [c for c, _ in cuts], [d - c for d, (_, c) in zip(whole.dims, cuts, strict=True)])
 
 
-# -- reductions -------------------------------------------------------------------------------------------------------
+def _kernel_takes_blocks(x: Value, block_shape: Value) -> bool:
+    return x.rank in (3, 4) and block_shape.dims == (x.rank - 2,)
 
 
-def _reduction(builtin: str) -> Any:
-    def function(b: Builder, input: Value, axis: Value, *, keep_dims: bool = False) -> Value:
-        return getattr(b, builtin)(input, as_int32(b, axis), keep_dims=keep_dims)
-
-    return function
-
-
-REDUCTIONS = tuple(
-    lowers(op)(_reduction(builtin))
-    for op, builtin in {
-        "Sum": "sum",
-        "Mean": "mean",
-        "Max": "reduce_max",
-        "Min": "reduce_min",
-        "Prod": "reduce_prod",
-        "Any": "reduce_any",
-        "All": "reduce_all",
-    }.items()
-)
+@lowers("DataFormatDimMap")
+def data_format_dim_map(b: Builder, x: Value, *, src_format: str = "NHWC", dst_format: str = "NCHW") -> Value:
+    """Where each dimension, by its number in one layout, is in another."""
+    places = [dst_format.index(letter) for letter in src_format]
+    table = b.constant(np.array(places, x.type.dtype.numpy))
+    return b.gather(table, b.floor_mod(x, like(b, len(places), x)), axis=0)
 
 
-def _arg(builtin: str) -> Any:
-    def function(b: Builder, input: Value, dimension: Value, *, output_type: DType = DType.INT64) -> Value:
-        return getattr(b, builtin)(input, as_int32(b, dimension), output_type=output_type)
-
-    return function
-
-
-ARGS = (lowers("ArgMax")(_arg("arg_max")), lowers("ArgMin")(_arg("arg_min")))
-
-
-@lowers("Cumsum")
-def cumsum(b: Builder, x: Value, axis: Value, *, exclusive: bool = False, reverse: bool = False) -> Value:
-    return b.cumsum(x, as_int32(b, axis), exclusive=exclusive, reverse=reverse)
-
-
-@lowers("EuclideanNorm")
-def euclidean_norm(b: Builder, input: Value, axis: Value, *, keep_dims: bool = False) -> Value:
-    return b.sqrt(b.sum(b.square(input), as_int32(b, axis), keep_dims=keep_dims))
-
-
-SEGMENTS = (
-    direct("SegmentSum", "SEGMENT_SUM"),
-    direct("UnsortedSegmentSum", "UNSORTED_SEGMENT_SUM"),
-    direct("UnsortedSegmentMax", "UNSORTED_SEGMENT_MAX"),
-    direct("UnsortedSegmentMin", "UNSORTED_SEGMENT_MIN"),
-    direct("UnsortedSegmentProd", "UNSORTED_SEGMENT_PROD"),
-    direct("MatrixDiag", "MATRIX_DIAG"),
-    direct("MatrixSetDiag", "MATRIX_SET_DIAG"),
-)
-
-
-# -- images -----------------------------------------------------------------------------------------------------------
-
-
-def _resize(builtin: str) -> Any:
-    def function(
-        b: Builder, images: Value, size: Value, *, align_corners: bool = False, half_pixel_centers: bool = False
-    ) -> Value:
-        resize = getattr(b, builtin)
-        return resize(images, as_int32(b, size), align_corners=align_corners, half_pixel_centers=half_pixel_centers)
-
-    return function
-
-
-RESIZES = (
-    lowers("ResizeBilinear")(_resize("resize_bilinear")),
-    lowers("ResizeNearestNeighbor")(_resize("resize_nearest_neighbor")),
-)
+@lowers("DataFormatVecPermute")
+def data_format_vec_permute(b: Builder, x: Value, *, src_format: str = "NHWC", dst_format: str = "NCHW") -> Value:
+    """Rows of a per-dimension vector in the order of another layout."""
+    kept = [c for c in src_format if x.dims[0] == len(src_format) or c not in "NC"]
+    wanted = [c for c in dst_format if c in kept]
+    return b.gather(x, np.array([kept.index(c) for c in wanted], np.int32), axis=0)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.importer import Context, as_tensor
 from litesmith.frontends.tensorflow.registry import lowers
@@ -56,15 +54,3 @@ def identity_n(b: Builder, input: list[Any]) -> list[Any]:
 @lowers("NoOp", "Assert", "Print", "PrintV2", "ControlTrigger")
 def no_op(b: Builder, inputs: list[Any]) -> None:
     return None
-
-
-@lowers("Bitcast")
-def bitcast(b: Builder, input: Value, *, type: DType) -> Value:
-    return b.bitcast(input, dtype=type)
-
-
-@lowers("ZerosLike", "ZerosLikeV2")
-def zeros_like(b: Builder, x: Value) -> Value:
-    if x.type.is_static:
-        return b.constant(np.zeros(x.type.static_shape, x.type.dtype.numpy))
-    return b.zeros_like(x)

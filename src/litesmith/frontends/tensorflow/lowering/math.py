@@ -1,23 +1,30 @@
-"""Element-wise arithmetic, comparisons, casts and matrix products."""
+"""Element-wise arithmetic, comparisons, casts and choices.
+
+NaN: the kernels of MAXIMUM, MINIMUM, RELU and their like compare, and so keep or lose a NaN by the order of their
+operands; TensorFlow keeps it. As with the official converter, that is not emulated.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
+from litesmith.decompositions import integers, special
+from litesmith.decompositions.gather import select as choose
+from litesmith.decompositions.shapes import broadcast_to, cast, reshape
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.tensorflow.lowering.operands import like
 from litesmith.frontends.tensorflow.registry import Lowering, direct, lowers
 from litesmith.ir import Builder, DType, Value
+from litesmith.ir.dims import broadcast
 
 ONE_TO_ONE = tuple(
     direct(op, builtin)
     for op, builtin in {
-        "Abs": "ABS",
         "Neg": "NEG",
         "Sqrt": "SQRT",
         "Rsqrt": "RSQRT",
-        "Square": "SQUARE",
         "Exp": "EXP",
         "Log": "LOG",
         "Sin": "SIN",
@@ -25,72 +32,91 @@ ONE_TO_ONE = tuple(
         "Floor": "FLOOR",
         "Ceil": "CEIL",
         "Rint": "ROUND",
-        "Sign": "SIGN",
         "Tanh": "TANH",
         "Sigmoid": "LOGISTIC",
-        "Relu": "RELU",
-        "Relu6": "RELU6",
         "Elu": "ELU",
         "LogicalNot": "LOGICAL_NOT",
         "LogicalAnd": "LOGICAL_AND",
         "LogicalOr": "LOGICAL_OR",
+        "LogicalXor": "NOT_EQUAL",
         "Add": "ADD",
         "AddV2": "ADD",
         "Sub": "SUB",
         "Mul": "MUL",
-        "FloorDiv": "FLOOR_DIV",
         "FloorMod": "FLOOR_MOD",
-        "Pow": "POW",
         "Maximum": "MAXIMUM",
         "Minimum": "MINIMUM",
-        "SquaredDifference": "SQUARED_DIFFERENCE",
         "Equal": "EQUAL",
         "NotEqual": "NOT_EQUAL",
         "Less": "LESS",
         "LessEqual": "LESS_EQUAL",
         "Greater": "GREATER",
         "GreaterEqual": "GREATER_EQUAL",
-        "Atan2": "ATAN2",
-        "Real": "REAL",
-        "Imag": "IMAG",
-        "ComplexAbs": "COMPLEX_ABS",
-        "RightShift": "RIGHT_SHIFT",
-        "BitwiseXor": "BITWISE_XOR",
     }.items()
 )
 
 
-def _special(name: str) -> Any:
-    def function(b: Builder, x: Value) -> Value:
-        from litesmith.decompositions import special
+def _decomposed(function: Callable[[Builder, Value], Value]) -> Callable[[Builder, Value], Value]:
+    def lowering(b: Builder, x: Value) -> Value:
+        return in_float32(b, x, function)
 
-        return getattr(special, name)(b, x)
+    return lowering
 
-    return function
+
+def in_float32(b: Builder, x: Value, function: Callable[[Builder, Value], Value]) -> Value:
+    """A function of float32 applied to float16, bfloat16 or float32, with a result of the operand's type.
+
+    float64 is refused: float32 cannot stand for it.
+    """
+    if x.type.dtype is DType.FLOAT64 and not x.is_const:
+        raise UnsupportedError("float64 has no kernels", "cast the operand to float32", code="LS012")
+    return cast(b, function(b, cast(b, x, DType.FLOAT32)), x.type.dtype)
 
 
 SPECIAL: tuple[Lowering, ...] = tuple(
-    lowers(op)(_special(name))
-    for op, name in {
-        "Erf": "erf",
-        "Erfc": "erfc",
-        "Erfinv": "erf_inv",
-        "Lgamma": "lgamma",
-        "Digamma": "digamma",
-        "Sinh": "sinh",
-        "Cosh": "cosh",
-        "Tan": "tan",
-        "Asin": "asin",
-        "Acos": "acos",
-        "Atan": "atan",
-        "Asinh": "asinh",
-        "Acosh": "acosh",
-        "Atanh": "atanh",
-        "Expm1": "expm1",
-        "Log1p": "log1p",
-        "Softplus": "softplus",
+    lowers(op)(_decomposed(function))
+    for op, function in {
+        "Erf": special.erf,
+        "Erfc": special.erfc,
+        "Erfinv": special.erf_inv,
+        "Lgamma": special.lgamma,
+        "Digamma": special.digamma,
+        "Sinh": special.sinh,
+        "Cosh": special.cosh,
+        "Tan": special.tan,
+        "Asin": special.asin,
+        "Acos": special.acos,
+        "Atan": special.atan,
+        "Asinh": special.asinh,
+        "Acosh": special.acosh,
+        "Atanh": special.atanh,
+        "Expm1": special.expm1,
+        "Log1p": special.log1p,
+        "Softplus": special.softplus,
     }.items()
 )
+
+
+# -- one operand ------------------------------------------------------------------------------------------------------
+
+
+@lowers("Abs")
+def abs_(b: Builder, x: Value) -> Value:
+    return integers.absolute(b, x) if x.type.dtype.is_integer else b.abs(x)
+
+
+@lowers("Square")
+def square(b: Builder, x: Value) -> Value:
+    return b.square(x) if x.type.dtype.is_float else b.mul(x, x)
+
+
+@lowers("Sign")
+def sign(b: Builder, x: Value) -> Value:
+    """-1, 0 or 1; a float NaN becomes 0, as the kernel has it (TensorFlow keeps it)."""
+    if x.type.dtype is not DType.INT64:
+        return b.sign(x)
+    ahead, behind = (cast(b, test(x, like(b, 0, x)), DType.INT64) for test in (b.greater, b.less))
+    return b.sub(ahead, behind)
 
 
 @lowers("Round")
@@ -98,70 +124,21 @@ def round_(b: Builder, x: Value) -> Value:
     return x if x.type.dtype.is_integer else b.round(x)
 
 
-@lowers("RealDiv", "Div")
-def divide(b: Builder, x: Value, y: Value) -> Value:
-    return b.div(x, y)
+@lowers("Relu")
+def relu(b: Builder, features: Value) -> Value:
+    return b.maximum(features, like(b, 0, features)) if features.type.dtype.is_integer else b.relu(features)
 
 
-@lowers("DivNoNan")
-def div_no_nan(b: Builder, x: Value, y: Value) -> Value:
-    return _no_nan(b, b.div(x, y), y)
-
-
-@lowers("MulNoNan")
-def mul_no_nan(b: Builder, x: Value, y: Value) -> Value:
-    return _no_nan(b, b.mul(x, y), y)
-
-
-@lowers("Xdivy")
-def xdivy(b: Builder, x: Value, y: Value) -> Value:
-    return _no_nan(b, b.div(x, y), x)
-
-
-@lowers("Xlogy")
-def xlogy(b: Builder, x: Value, y: Value) -> Value:
-    return _no_nan(b, b.mul(x, b.log(y)), x)
-
-
-@lowers("Xlog1py")
-def xlog1py(b: Builder, x: Value, y: Value) -> Value:
-    return _no_nan(b, b.mul(x, _special("log1p")(b, y)), x)
-
-
-def _no_nan(b: Builder, result: Value, factor: Value) -> Value:
-    """The result, but 0 wherever the factor is 0."""
-    zero = b.constant(0, factor.type.dtype)
-    return b.select_v2(b.equal(factor, zero), b.constant(0, result.type.dtype), result)
+@lowers("Relu6")
+def relu6(b: Builder, features: Value) -> Value:
+    if features.type.dtype.is_integer:
+        return b.minimum(b.maximum(features, like(b, 0, features)), like(b, 6, features))
+    return b.relu6(features)
 
 
 @lowers("Reciprocal", "Inv")
 def reciprocal(b: Builder, x: Value) -> Value:
-    return b.div(b.constant(1, x.type.dtype), x)
-
-
-@lowers("TruncateDiv")
-def truncate_div(b: Builder, x: Value, y: Value) -> Value:
-    return b.div(x, y)
-
-
-@lowers("Mod", "TruncateMod")
-def truncate_mod(b: Builder, x: Value, y: Value) -> Value:
-    """The remainder with the sign of the dividend."""
-    if x.type.dtype.is_float:
-        quotient = b.div(x, y)
-        whole = b.mul(b.sign(quotient), b.floor(b.abs(quotient)))
-        return b.sub(x, b.mul(whole, y))
-    return b.sub(x, b.mul(b.div(x, y), y))
-
-
-@lowers("LogicalXor")
-def logical_xor(b: Builder, x: Value, y: Value) -> Value:
-    return b.not_equal(x, y)
-
-
-@lowers("ApproximateEqual")
-def approximate_equal(b: Builder, x: Value, y: Value, *, tolerance: float = 1e-5) -> Value:
-    return b.less(b.abs(b.sub(x, y)), b.constant(tolerance, x.type.dtype))
+    return divide(b, like(b, 1, x), x)
 
 
 @lowers("IsNan")
@@ -171,108 +148,197 @@ def is_nan(b: Builder, x: Value) -> Value:
 
 @lowers("IsInf")
 def is_inf(b: Builder, x: Value) -> Value:
-    return b.equal(b.abs(x), b.constant(np.inf, x.type.dtype))
+    return b.equal(b.abs(x), like(b, np.inf, x))
 
 
 @lowers("IsFinite")
 def is_finite(b: Builder, x: Value) -> Value:
-    return b.less(b.abs(x), b.constant(np.inf, x.type.dtype))
+    return b.less(b.abs(x), like(b, np.inf, x))
+
+
+@lowers("LeakyRelu")
+def leaky_relu(b: Builder, features: Value, *, alpha: float = 0.2) -> Value:
+    return b.leaky_relu(features, alpha=alpha)
+
+
+@lowers("Selu")
+def selu(b: Builder, features: Value) -> Value:
+    """scale * x above 0, scale * alpha * (exp(x) - 1) below."""
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    x = features
+    below = b.mul(b.elu(x), like(b, scale * alpha, x))
+    return choose(b, b.greater(x, like(b, 0, x)), b.mul(x, like(b, scale, x)), below)
+
+
+@lowers("Softsign")
+def softsign(b: Builder, features: Value) -> Value:
+    return b.div(features, b.add(b.abs(features), like(b, 1, features)))
+
+
+@lowers("Cast")
+def cast_(b: Builder, x: Value, *, DstT: DType, Truncate: bool = False) -> Value:
+    """CAST. Of a float that the integer type does not hold, both TensorFlow's and the kernel's result is undefined."""
+    if x.type.dtype.is_complex and DstT.is_float:
+        return cast(b, b.real(x), DstT)
+    return cast(b, x, DstT)
+
+
+@lowers("Bitcast")
+def bitcast(b: Builder, input: Value, *, type: DType) -> Value:
+    return b.bitcast(input, out_data_type=type)
+
+
+# -- two operands -----------------------------------------------------------------------------------------------------
+
+
+@lowers("RealDiv", "Div")
+def divide(b: Builder, x: Value, y: Value) -> Value:
+    """Division; of integers toward zero."""
+    return integers.truncated_div(b, x, y) if x.type.dtype.is_integer else b.div(x, y)
+
+
+@lowers("TruncateDiv")
+def truncate_div(b: Builder, x: Value, y: Value) -> Value:
+    if x.type.dtype.is_integer:
+        return integers.truncated_div(b, x, y)
+    return in_float32(b, b.div(x, y), special.trunc)
+
+
+@lowers("FloorDiv")
+def floor_div(b: Builder, x: Value, y: Value) -> Value:
+    return integers.floor_div(b, x, y) if x.type.dtype.is_integer else b.floor_div(x, y)
+
+
+@lowers("Mod", "TruncateMod")
+def truncate_mod(b: Builder, x: Value, y: Value) -> Value:
+    """The remainder with the sign of the dividend."""
+    if x.type.dtype.is_integer:
+        return integers.truncated_mod(b, x, y)
+    return special.truncated_remainder(b, x, y)
+
+
+@lowers("Pow")
+def pow_(b: Builder, x: Value, y: Value) -> Value:
+    """POW; integers of 64 bits only to a constant power. A negative power of an integer is an error at run time."""
+    if x.type.dtype is not DType.INT64:
+        return b.pow(x, y)
+    if not y.is_small_const or y.numpy().size != 1 or int(y.numpy().ravel()[0]) < 0:
+        raise UnsupportedError("int64 to a power known only at run time", "cast the operands to int32", code="LS012")
+    return _integer_power(b, x, int(y.numpy().ravel()[0]))
+
+
+def _integer_power(b: Builder, x: Value, power: int) -> Value:
+    """By repeated squares."""
+    made: Value | None = None
+    while power:
+        if power & 1:
+            made = x if made is None else b.mul(made, x)
+        power >>= 1
+        x = b.mul(x, x) if power else x
+    return made if made is not None else b.add(b.mul(x, like(b, 0, x)), like(b, 1, x))
+
+
+@lowers("SquaredDifference")
+def squared_difference(b: Builder, x: Value, y: Value) -> Value:
+    if x.type.dtype is DType.INT64:
+        return square(b, b.sub(x, y))
+    return b.squared_difference(x, y)
+
+
+@lowers("Atan2")
+def atan2(b: Builder, y: Value, x: Value) -> Value:
+    """ATAN2, whose kernel does not broadcast."""
+    left, right = broadcast_together(b, y, x)
+    return b.atan2(left, right)
+
+
+def broadcast_together(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:
+    """Both operands in the shape they broadcast to."""
+    rank = max(x.rank, y.rank)
+    left, right = ((1,) * (rank - v.rank) + v.dims for v in (x, y))
+    dims = tuple(broadcast(d, e) for d, e in zip(left, right, strict=True))
+    return broadcast_to(b, x, dims, y), broadcast_to(b, y, dims, x)
+
+
+@lowers("DivNoNan")
+def div_no_nan(b: Builder, x: Value, y: Value) -> Value:
+    return _unless_zero(b, y, b.div(x, y))
+
+
+@lowers("MulNoNan")
+def mul_no_nan(b: Builder, x: Value, y: Value) -> Value:
+    return _unless_zero(b, y, b.mul(x, y))
+
+
+@lowers("Xdivy")
+def xdivy(b: Builder, x: Value, y: Value) -> Value:
+    return _unless_zero(b, x, b.div(x, y))
+
+
+@lowers("Xlogy")
+def xlogy(b: Builder, x: Value, y: Value) -> Value:
+    return _unless_zero(b, x, b.mul(x, b.log(y)))
+
+
+@lowers("Xlog1py")
+def xlog1py(b: Builder, x: Value, y: Value) -> Value:
+    return _unless_zero(b, x, b.mul(x, in_float32(b, y, special.log1p)))
+
+
+def _unless_zero(b: Builder, factor: Value, result: Value) -> Value:
+    """The result, but 0 wherever the factor is 0."""
+    return choose(b, b.equal(factor, like(b, 0, factor)), like(b, 0, result), result)
+
+
+@lowers("ApproximateEqual")
+def approximate_equal(b: Builder, x: Value, y: Value, *, tolerance: float = 1e-5) -> Value:
+    return b.less(b.abs(b.sub(x, y)), like(b, tolerance, x))
+
+
+# -- more operands ----------------------------------------------------------------------------------------------------
 
 
 @lowers("AddN", "AccumulateNV2")
 def add_n(b: Builder, inputs: list[Value]) -> Value:
-    if len(inputs) == 1:
-        return inputs[0]
-    return b.add(*inputs) if len(inputs) == 2 else b.add_n(*inputs)
-
-
-@lowers("LeakyRelu")
-def leaky_relu(b: Builder, x: Value, *, alpha: float = 0.2) -> Value:
-    return b.leaky_relu(x, alpha=alpha)
-
-
-@lowers("Selu")
-def selu(b: Builder, x: Value) -> Value:
-    """scale * where(x > 0, x, alpha * (exp(x) - 1)): ELU once with its negative side scaled by alpha."""
-    scale, alpha = 1.0507009873554805, 1.6732632423543772
-    negative = b.mul(b.elu(b.minimum(x, 0.0)), scale * alpha)
-    return b.add(b.mul(b.relu(x), scale), negative)
-
-
-@lowers("Softsign")
-def softsign(b: Builder, x: Value) -> Value:
-    return b.div(x, b.add(b.abs(x), 1.0))
-
-
-@lowers("Softmax")
-def softmax(b: Builder, logits: Value) -> Value:
-    return b.softmax(logits, beta=1.0)
-
-
-@lowers("LogSoftmax")
-def log_softmax(b: Builder, logits: Value) -> Value:
-    return b.log_softmax(logits)
+    """One ADD_N where the kernel takes the type and the shapes are known to be equal, else a chain of ADD."""
+    total = inputs[0]
+    equal = all(v.type.shape == total.type.shape for v in inputs)
+    if len(inputs) > 2 and equal and total.type.dtype in (DType.FLOAT32, DType.INT32):
+        return b.add_n(*inputs)
+    for value in inputs[1:]:
+        total = b.add(total, value)
+    return total
 
 
 @lowers("ClipByValue")
-def clip_by_value(b: Builder, x: Value, low: Value, high: Value) -> Value:
-    return b.maximum(b.minimum(x, high), low)
-
-
-@lowers("Cast")
-def cast(b: Builder, x: Value, *, DstT: DType, Truncate: bool = False) -> Value:
-    return b.cast(x, in_data_type=x.type.dtype, out_data_type=DstT)
+def clip_by_value(b: Builder, t: Value, clip_value_min: Value, clip_value_max: Value) -> Value:
+    return b.maximum(b.minimum(t, clip_value_max), clip_value_min)
 
 
 @lowers("Select")
 def select(b: Builder, condition: Value, t: Value, e: Value) -> Value:
     """Select picks whole rows when the condition is a vector and the operands are not."""
     if condition.rank == 1 and t.rank > 1:
-        condition = b.reshape(condition, [-1, *[1] * (t.rank - 1)])
+        condition = reshape(b, condition, [condition.dims[0], *[1] * (t.rank - 1)])
     return select_v2(b, condition, t, e)
 
 
 @lowers("SelectV2")
 def select_v2(b: Builder, condition: Value, t: Value, e: Value) -> Value:
-    return b.select_v2(condition, t, e)
+    """SELECT_V2, by rows of equal shape beyond its rank."""
+    if max(condition.rank, t.rank, e.rank) <= 5 or condition.type.shape == t.type.shape == e.type.shape:
+        return b.select_v2(condition, t, e)
+    return choose(b, condition, t, e)
 
 
-@lowers("Einsum")
-def einsum_(b: Builder, inputs: list[Value], *, equation: str) -> Value:
-    from litesmith.decompositions.einsum import einsum
+# -- bits -------------------------------------------------------------------------------------------------------------
 
-    return einsum(b, equation, inputs)
-
-
-@lowers("MatMul")
-def matmul(
-    b: Builder,
-    a: Value,
-    b_: Value,
-    *,
-    transpose_a: bool = False,
-    transpose_b: bool = False,
-) -> Value:
-    if transpose_a:
-        a = b.transpose(a, [1, 0])
-    if not b_.is_const or not a.type.dtype.is_float:
-        return b.batch_matmul(a, b_, adj_y=transpose_b)
-    weights = b_ if transpose_b else b.transpose(b_, [1, 0])
-    return b.fully_connected(a, weights)
-
-
-@lowers("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
-def batch_matmul(b: Builder, x: Value, y: Value, *, adj_x: bool = False, adj_y: bool = False) -> Value:
-    if x.type.dtype.is_complex and (adj_x or adj_y):
-        raise UnsupportedError("the adjoint of a complex matrix is not taken", "transpose and conjugate it before")
-    return b.batch_matmul(x, y, adj_x=adj_x, adj_y=adj_y)
-
-
-@lowers("Cross")
-def cross(b: Builder, x: Value, y: Value) -> Value:
-    """a × b along the last axis, by two rotated products."""
-
-    def rotated(v: Value, shift: int) -> Any:
-        return b.gather(v, np.roll(np.arange(3, dtype=np.int32), -shift), axis=-1)
-
-    return b.sub(b.mul(rotated(x, 1), rotated(y, 2)), b.mul(rotated(x, 2), rotated(y, 1)))
+BITS = (
+    lowers("BitwiseAnd")(integers.bit_and),
+    lowers("BitwiseOr")(integers.bit_or),
+    lowers("BitwiseXor")(integers.bit_xor),
+    lowers("Invert")(integers.bit_not),
+    lowers("LeftShift")(integers.shift_left),
+    lowers("RightShift")(integers.shift_right),
+    lowers("PopulationCount")(integers.population_count),
+)

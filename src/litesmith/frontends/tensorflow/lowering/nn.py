@@ -1,4 +1,4 @@
-"""Convolutions, pooling, normalization."""
+"""Convolutions."""
 
 from __future__ import annotations
 
@@ -7,44 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions import convolution
+from litesmith.decompositions.padding import pad, pad_interior, slice_static
+from litesmith.decompositions.shapes import cast, shape_vector, static_int
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.tensorflow.lowering.layouts import (
+    explicit_pairs,
+    from_last,
+    sizes_to_last,
+    spatial,
+    to_last,
+)
+from litesmith.frontends.tensorflow.lowering.operands import as_int32
 from litesmith.frontends.tensorflow.registry import lowers
-from litesmith.ir import Builder, DType, Value
+from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ops.windows import padding_around, window_count
 
-_TO_NHWC = {4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
-_TO_NCHW = {4: (0, 3, 1, 2), 5: (0, 4, 1, 2, 3)}
-
-
-def channels_first(data_format: str) -> bool:
-    """Whether the layout puts channels on axis 1. Raises UnsupportedError for vectorized layouts."""
-    if data_format not in ("NHWC", "NCHW", "NDHWC", "NCDHW"):
-        raise UnsupportedError(f"data format {data_format} is not supported", "use NHWC or NCHW")
-    return data_format.startswith("NC")
-
-
-def to_nhwc(b: Builder, x: Value, data_format: str) -> Value:
-    """The operand with channels last."""
-    return b.transpose(x, _TO_NHWC[x.rank]) if channels_first(data_format) else x
-
-
-def from_nhwc(b: Builder, x: Value, data_format: str) -> Value:
-    """A channels-last result in the node's own layout."""
-    return b.transpose(x, _TO_NCHW[x.rank]) if channels_first(data_format) else x
-
-
-def spatial(per_axis: Sequence[int], data_format: str) -> tuple[int, ...]:
-    """The spatial entries of a per-axis list. Raises UnsupportedError unless batch and channel entries are 1."""
-    entries = tuple(int(e) for e in per_axis)
-    rest = (entries[:2], entries[2:]) if channels_first(data_format) else ((entries[0], entries[-1]), entries[1:-1])
-    if any(e != 1 for e in rest[0]):
-        raise UnsupportedError(f"{entries} has steps along batch or channels", "use 1 there")
-    return rest[1]
-
-
-def explicit_pairs(explicit: Sequence[int], data_format: str) -> list[tuple[int, int]]:
-    """Spatial (before, after) pairs of an ``explicit_paddings`` attribute."""
-    pairs = [(int(explicit[i]), int(explicit[i + 1])) for i in range(0, len(explicit), 2)]
-    return pairs[2:] if channels_first(data_format) else pairs[1:-1]
+ONES = (1, 1, 1, 1)
 
 
 def padded(
@@ -53,18 +32,18 @@ def padded(
     """A channels-last operand padded as EXPLICIT asks, and the padding scheme left for the kernel."""
     if padding != "EXPLICIT":
         return x, padding
-    pairs = [(0, 0), *explicit_pairs(explicit, data_format), (0, 0)]
-    paddings = np.array(pairs, np.int32)
-    if not paddings.any():
-        return x, "VALID"
-    if fill == 0.0:
-        return b.pad(x, paddings), "VALID"
-    return b.padv2(x, paddings, b.constant(fill, x.type.dtype)), "VALID"
+    return pad(b, x, [(0, 0), *explicit_pairs(explicit, data_format), (0, 0)], fill), "VALID"
 
 
-def zero_bias(b: Builder, channels: Any, x: Value) -> Value:
+def zero_bias(b: Builder, channels: Dim, x: Value) -> Value:
     """The bias of a convolution that has none; fused additions end up here."""
-    return b.constant(np.zeros((int(channels),), np.float32), x.type.dtype)
+    size = static_int(channels, "a convolution's filter")
+    return b.constant(np.zeros((size,), np.float32).astype(x.type.dtype.numpy))
+
+
+def _steps(letters: str, strides: Sequence[int], dilations: Sequence[int]) -> dict[str, int]:
+    made = {f"stride_{c}": s for c, s in zip(letters, strides, strict=True)}
+    return made | {f"dilation_{c}_factor": d for c, d in zip(letters, dilations, strict=True)}
 
 
 @lowers("Conv2D")
@@ -76,24 +55,15 @@ def conv2d(
     strides: list[int],
     padding: str,
     data_format: str = "NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
+    dilations: Sequence[int] = ONES,
     explicit_paddings: Sequence[int] = (),
 ) -> Value:
-    x = to_nhwc(b, input, data_format)
-    x, scheme = padded(b, x, padding, explicit_paddings, data_format)
-    stride_h, stride_w = spatial(strides, data_format)
-    dilation_h, dilation_w = spatial(dilations, data_format)
-    y = b.conv_2d(
-        x,
-        b.transpose(filter, [3, 0, 1, 2]),
-        zero_bias(b, filter.dims[3], x),
-        padding=scheme,
-        stride_h=stride_h,
-        stride_w=stride_w,
-        dilation_h_factor=dilation_h,
-        dilation_w_factor=dilation_w,
-    )
-    return from_nhwc(b, y, data_format)
+    """CONV_2D, also in groups."""
+    x, scheme = padded(b, to_last(b, input, data_format), padding, explicit_paddings, data_format)
+    steps = _steps("hw", spatial(strides, data_format), spatial(dilations, data_format))
+    weights = b.transpose(filter, [3, 0, 1, 2])
+    y = b.conv_2d(x, weights, zero_bias(b, filter.dims[3], x), padding=scheme, **steps)
+    return from_last(b, y, data_format)
 
 
 @lowers("DepthwiseConv2dNative")
@@ -105,154 +75,16 @@ def depthwise_conv2d(
     strides: list[int],
     padding: str,
     data_format: str = "NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
+    dilations: Sequence[int] = ONES,
     explicit_paddings: Sequence[int] = (),
 ) -> Value:
-    x = to_nhwc(b, input, data_format)
-    x, scheme = padded(b, x, padding, explicit_paddings, data_format)
+    x, scheme = padded(b, to_last(b, input, data_format), padding, explicit_paddings, data_format)
     height, width, channels, multiplier = filter.type.static_shape
-    stride_h, stride_w = spatial(strides, data_format)
-    dilation_h, dilation_w = spatial(dilations, data_format)
-    y = b.depthwise_conv_2d(
-        x,
-        b.reshape(filter, [1, height, width, channels * multiplier]),
-        zero_bias(b, channels * multiplier, x),
-        padding=scheme,
-        stride_h=stride_h,
-        stride_w=stride_w,
-        depth_multiplier=multiplier,
-        dilation_h_factor=dilation_h,
-        dilation_w_factor=dilation_w,
-    )
-    return from_nhwc(b, y, data_format)
-
-
-@lowers("BiasAdd", "BiasAddV1")
-def bias_add(b: Builder, value: Value, bias: Value, *, data_format: str = "NHWC") -> Value:
-    if data_format == "NCHW" and value.rank > 2:
-        bias = b.reshape(bias, [-1, *[1] * (value.rank - 2)])
-    return b.add(value, bias)
-
-
-@lowers(
-    "FusedBatchNorm",
-    "FusedBatchNormV2",
-    "FusedBatchNormV3",
-    outputs=("y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_space_2", "reserve_space_3"),
-)
-def fused_batch_norm(
-    b: Builder,
-    x: Value,
-    scale: Value,
-    offset: Value,
-    mean: Value,
-    variance: Value,
-    *,
-    epsilon: float = 1e-4,
-    data_format: str = "NHWC",
-    is_training: bool = True,
-) -> tuple[Value, ...]:
-    """scale * (x - mean) / sqrt(variance + epsilon) + offset as one multiplication and one addition."""
-    channels_last = to_nhwc(b, x, data_format)
-    if is_training:
-        axes = list(range(channels_last.rank - 1))
-        mean = b.mean(channels_last, axes)
-        variance = b.mean(b.squared_difference(channels_last, mean), axes)
-    factor = b.mul(scale, b.rsqrt(b.add(variance, float(epsilon))))
-    shift = b.sub(offset, b.mul(mean, factor))
-    y = b.add(b.mul(channels_last, factor), shift)
-    return from_nhwc(b, y, data_format), mean, variance
-
-
-def _pool(
-    b: Builder, x: Value, ksize: Sequence[int], strides: Sequence[int], padding: str, data_format: str, builtin: str
-) -> Value:
-    height, width = spatial(ksize, data_format)
-    stride_h, stride_w = spatial(strides, data_format)
-    y = getattr(b, builtin)(
-        x, padding=padding, stride_h=stride_h, stride_w=stride_w, filter_height=height, filter_width=width
-    )
-    return from_nhwc(b, y, data_format)
-
-
-@lowers("MaxPool")
-def max_pool(
-    b: Builder,
-    input: Value,
-    *,
-    ksize: list[int],
-    strides: list[int],
-    padding: str,
-    data_format: str = "NHWC",
-    explicit_paddings: Sequence[int] = (),
-) -> Value:
-    x = to_nhwc(b, input, data_format)
-    x, scheme = padded(b, x, padding, explicit_paddings, data_format, fill=-np.inf)
-    return _pool(b, x, ksize, strides, scheme, data_format, "max_pool_2d")
-
-
-@lowers("MaxPoolV2")
-def max_pool_v2(
-    b: Builder, input: Value, ksize: Value, strides: Value, *, padding: str, data_format: str = "NHWC"
-) -> Value:
-    sizes, steps = ksize.numpy().tolist(), strides.numpy().tolist()
-    return _pool(b, to_nhwc(b, input, data_format), sizes, steps, padding, data_format, "max_pool_2d")
-
-
-@lowers("AvgPool")
-def avg_pool(
-    b: Builder, value: Value, *, ksize: list[int], strides: list[int], padding: str, data_format: str = "NHWC"
-) -> Value:
-    x = to_nhwc(b, value, data_format)
-    return _pool(b, x, ksize, strides, padding, data_format, "average_pool_2d")
-
-
-@lowers("Conv2DBackpropInput")
-def conv2d_transpose(
-    b: Builder,
-    input_sizes: Value,
-    filter: Value,
-    out_backprop: Value,
-    *,
-    strides: list[int],
-    padding: str,
-    data_format: str = "NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
-    explicit_paddings: Sequence[int] = (),
-) -> Value:
-    """TRANSPOSE_CONV; the filter [h, w, out, in] becomes [out, h, w, in]."""
-    if padding == "EXPLICIT" or any(d != 1 for d in dilations):
-        raise UnsupportedError(
-            f"a transposed convolution with padding {padding} and dilations {list(dilations)} has no kernel",
-            "use SAME or VALID padding without dilation",
-        )
-    stride_h, stride_w = spatial(strides, data_format)
-    sizes = input_sizes
-    if channels_first(data_format):
-        sizes = b.gather(sizes, np.array(_TO_NHWC[4], np.int32), axis=0)
-    if sizes.sym is not None and _fits_batch(sizes, out_backprop):
-        sizes = _with_batch_of(b, sizes, to_nhwc(b, out_backprop, data_format))
-    y = b.transpose_conv(
-        sizes,
-        b.transpose(filter, [2, 0, 1, 3]),
-        to_nhwc(b, out_backprop, data_format),
-        zero_bias(b, filter.dims[2], out_backprop),
-        padding=padding,
-        stride_h=stride_h,
-        stride_w=stride_w,
-    )
-    return from_nhwc(b, y, data_format)
-
-
-def _fits_batch(sizes: Value, x: Value) -> bool:
-    return bool(sizes.sym is not None and sizes.sym[0] == -1)
-
-
-def _with_batch_of(b: Builder, sizes: Value, x: Value) -> Value:
-    """Output sizes whose unknown batch (-1) is that of ``x``."""
-    batch = b.strided_slice(b.shape(x, out_type=DType.INT32), [0], [1], [1])
-    rest = b.strided_slice(sizes, [1], [4], [1])
-    return b.concatenation(batch, rest, axis=0)
+    steps = _steps("hw", spatial(strides, data_format), spatial(dilations, data_format))
+    weights = b.reshape(filter, np.array([1, height, width, channels * multiplier], np.int32))
+    bias = zero_bias(b, channels * multiplier, x)
+    y = b.depthwise_conv_2d(x, weights, bias, padding=scheme, depth_multiplier=multiplier, **steps)
+    return from_last(b, y, data_format)
 
 
 @lowers("Conv3D")
@@ -265,22 +97,90 @@ def conv3d(
     padding: str,
     data_format: str = "NDHWC",
     dilations: Sequence[int] = (1, 1, 1, 1, 1),
+    explicit_paddings: Sequence[int] = (),
 ) -> Value:
-    stride_d, stride_h, stride_w = spatial(strides, data_format)
-    dilation_d, dilation_h, dilation_w = spatial(dilations, data_format)
-    y = b.conv_3d(
-        to_nhwc(b, input, data_format),
-        filter,
-        zero_bias(b, filter.dims[4], input),
+    """CONV_3D, one for each group."""
+    x, scheme = padded(b, to_last(b, input, data_format), padding, explicit_paddings, data_format)
+    channels, depth = static_int(x.dims[-1], "a convolution"), static_int(filter.dims[3], "a convolution")
+    attrs = dict(strides=spatial(strides, data_format), rhs_dilation=spatial(dilations, data_format))
+    made = convolution.conv_general(b, x, filter, padding=scheme, groups=channels // depth, **attrs)
+    return from_last(b, made, data_format)
+
+
+# -- transposed -------------------------------------------------------------------------------------------------------
+
+
+@lowers("Conv2DBackpropInput")
+def conv2d_transpose(
+    b: Builder,
+    input_sizes: Value,
+    filter: Value,
+    out_backprop: Value,
+    *,
+    strides: list[int],
+    padding: str,
+    data_format: str = "NHWC",
+    dilations: Sequence[int] = ONES,
+    explicit_paddings: Sequence[int] = (),
+) -> Value:
+    """TRANSPOSE_CONV of the filter [h, w, out, in] as [out, h, w, in].
+
+    With dilations the filter gets zeros between its taps; EXPLICIT paddings are cut from a VALID result.
+    """
+    x = to_last(b, out_backprop, data_format)
+    steps, spread = spatial(strides, data_format), spatial(dilations, data_format)
+    sizes = sizes_to_last(b, as_int32(b, input_sizes), data_format, 4)
+    if padding == "EXPLICIT" or set(spread) != {1}:
+        pairs = explicit_pairs(explicit_paddings, data_format)
+        return from_last(b, _cut_transpose(b, sizes, filter, x, steps, spread, padding, pairs), data_format)
+    y = b.transpose_conv(
+        _with_known_batch(b, sizes, x),
+        b.transpose(filter, [2, 0, 1, 3]),
+        x,
+        zero_bias(b, filter.dims[2], x),
         padding=padding,
-        stride_d=stride_d,
-        stride_h=stride_h,
-        stride_w=stride_w,
-        dilation_d_factor=dilation_d,
-        dilation_h_factor=dilation_h,
-        dilation_w_factor=dilation_w,
+        stride_h=steps[0],
+        stride_w=steps[1],
     )
-    return from_nhwc(b, y, data_format)
+    return from_last(b, y, data_format)
+
+
+def _cut_transpose(
+    b: Builder,
+    sizes: Value,
+    filter: Value,
+    x: Value,
+    steps: Sequence[int],
+    spread: Sequence[int],
+    padding: str,
+    pairs: Sequence[tuple[int, int]],
+) -> Value:
+    """Where the kernel has no such padding or dilation: a VALID result brought to size."""
+    if sizes.sym is None:
+        raise UnsupportedError("a transposed convolution of unknown output size", "give the output a fixed size")
+    wanted = list(sizes.sym)[1:3]
+    spans = [(static_int(k, "a filter") - 1) * d + 1 for k, d in zip(filter.dims[:2], spread, strict=True)]
+    if padding == "EXPLICIT":
+        crops = [low for low, _ in pairs]
+    elif padding == "VALID":
+        crops = [0, 0]
+    else:
+        counts = [static_int(n, "a transposed convolution") for n in x.dims[1:3]]
+        fixed = [static_int(n, "a transposed convolution") for n in wanted]
+        rows = zip(fixed, counts, spans, steps, strict=True)
+        crops = [padding_around(n, c, k, s, 1)[0] for n, c, k, s in rows]
+    taps = pad_interior(b, filter, [spread[0] - 1, spread[1] - 1, 0, 0])
+    weights = b.transpose(taps, [0, 1, 3, 2])
+    dtype = x.type.dtype
+    wide, weights = cast(b, x, DType.FLOAT32), cast(b, weights, DType.FLOAT32)
+    return cast(b, convolution.conv_transpose(b, wide, weights, steps, crops, wanted), dtype)
+
+
+def _with_known_batch(b: Builder, sizes: Value, x: Value) -> Value:
+    """Output sizes in which a batch of -1 (unknown to the model) is that of ``x``."""
+    if sizes.sym is None or sizes.sym[0] != -1:
+        return sizes
+    return shape_vector(b, [x.dims[0], *list(sizes.sym)[1:]], x)
 
 
 @lowers("Conv3DBackpropInputV2")
@@ -295,57 +195,106 @@ def conv3d_transpose(
     data_format: str = "NDHWC",
     dilations: Sequence[int] = (1, 1, 1, 1, 1),
 ) -> Value:
-    stride_d, stride_h, stride_w = spatial(strides, data_format)
-    dilation_d, dilation_h, dilation_w = spatial(dilations, data_format)
-    sizes = input_sizes
-    if channels_first(data_format):
-        sizes = b.gather(sizes, np.array(_TO_NHWC[5], np.int32), axis=0)
+    x = to_last(b, out_backprop, data_format)
+    sizes = sizes_to_last(b, as_int32(b, input_sizes), data_format, 5)
     y = b.conv_3d_transpose(
-        sizes,
+        _with_known_batch(b, sizes, x),
         filter,
-        to_nhwc(b, out_backprop, data_format),
-        zero_bias(b, filter.dims[3], out_backprop),
+        x,
+        zero_bias(b, filter.dims[3], x),
         padding=padding,
-        stride_d=stride_d,
-        stride_h=stride_h,
-        stride_w=stride_w,
-        dilation_d_factor=dilation_d,
-        dilation_h_factor=dilation_h,
-        dilation_w_factor=dilation_w,
+        **_steps("dhw", spatial(strides, data_format), spatial(dilations, data_format)),
     )
-    return from_nhwc(b, y, data_format)
+    return from_last(b, y, data_format)
 
 
-def _pool3d(op: str) -> Any:
-    def function(
-        b: Builder, input: Value, *, ksize: list[int], strides: list[int], padding: str, data_format: str = "NDHWC"
-    ) -> Value:
-        from litesmith.decompositions import windows
-
-        y = windows.pool(
-            b,
-            to_nhwc(b, input, data_format),
-            op,
-            window=spatial(ksize, data_format),
-            strides=spatial(strides, data_format),
-            padding=padding,
-        )
-        return from_nhwc(b, y, data_format)
-
-    return function
+# -- morphology -------------------------------------------------------------------------------------------------------
 
 
-POOLS_3D = (lowers("MaxPool3D")(_pool3d("max")), lowers("AvgPool3D")(_pool3d("avg")))
-
-
-@lowers("LRN")
-def lrn(
-    b: Builder, input: Value, *, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
+@lowers("Dilation2D")
+def dilation2d(
+    b: Builder, input: Value, filter: Value, *, strides: list[int], rates: list[int], padding: str
 ) -> Value:
-    return b.local_response_normalization(input, radius=depth_radius, bias=bias, alpha=alpha, beta=beta)
+    """The largest sum of element and filter tap in each window, tap by tap."""
+    best: Value | None = None
+    for place, part in _taps(b, input, filter.type.static_shape[:2], strides[1:3], rates[1:3], padding, -np.inf):
+        weights = slice_static(b, filter, [*place, 0], [place[0] + 1, place[1] + 1, filter.dims[2]])
+        candidate = b.add(part, b.reshape(weights, np.array([-1], np.int32)))
+        best = candidate if best is None else b.maximum(best, candidate)
+    assert best is not None
+    return best
 
 
-@lowers("L2Loss")
-def l2_loss(b: Builder, t: Value) -> Value:
-    axes = list(range(t.rank))
-    return b.mul(b.sum(b.square(t), axes), 0.5)
+def _taps(
+    b: Builder,
+    x: Value,
+    window: Sequence[int],
+    steps: Sequence[int],
+    rates: Sequence[int],
+    padding: str,
+    fill: float,
+) -> list[tuple[tuple[int, ...], Value]]:
+    """For each place of the window, what lies there in all windows: [N, rows, columns, C]."""
+    n, *spatial_dims, channels = x.dims
+    sizes = [static_int(d, "a window operation without a kernel") for d in spatial_dims]
+    axes = list(zip(sizes, window, steps, rates, strict=True))
+    counts = [static_int(window_count(size, k, s, r, padding), "windows") for size, k, s, r in axes]
+    around = [padding_around(size, c, k, s, r) for (size, k, s, r), c in zip(axes, counts, strict=True)]
+    wide = pad(b, x, [(0, 0), *around, (0, 0)], fill)
+    made = []
+    for place in np.ndindex(*window):
+        begin = [i * r for i, r in zip(place, rates, strict=True)]
+        end = [f + (c - 1) * s + 1 for f, c, s in zip(begin, counts, steps, strict=True)]
+        made.append((place, slice_static(b, wide, [0, *begin, 0], [n, *end, channels], [1, *steps, 1])))
+    return made
+
+
+@lowers("MaxPoolWithArgmax", outputs=("output", "argmax"))
+def max_pool_with_argmax(
+    b: Builder,
+    input: Value,
+    *,
+    ksize: list[int],
+    strides: list[int],
+    padding: str,
+    Targmax: DType = DType.INT64,
+    include_batch_in_index: bool = False,
+) -> Any:
+    """The largest element of each window and its flat place in the image; the first of equal ones."""
+    window, steps = spatial(ksize, "NHWC"), spatial(strides, "NHWC")
+    if include_batch_in_index and isinstance(input.dims[0], Sym):
+        raise UnsupportedError("places counted over an unknown number of images", "give the batch a fixed size")
+    parts = _taps(b, input, window, steps, (1, 1), padding, -np.inf)
+    places = _flat_places(input, window, steps, padding)
+    best, where = parts[0][1], b.constant(places[0])
+    if len(parts) > 1:
+        where = b.broadcast_to(where, shape_vector(b, best.dims, best))
+    for number, (_, part) in list(enumerate(parts))[1:]:
+        better = b.greater(part, best)
+        best = b.maximum(best, part)
+        where = b.select_v2(better, b.constant(places[number]), where)
+    if include_batch_in_index:
+        image = int(np.prod(input.type.static_shape[1:]))
+        where = b.add(where, (np.arange(input.type.static_shape[0], dtype=np.int32) * image).reshape(-1, 1, 1, 1))
+    return best, cast(b, where, Targmax)
+
+
+def _flat_places(x: Value, window: Sequence[int], steps: Sequence[int], padding: str) -> list[Any]:
+    """For each place of the window, [1, rows, columns, C] int32: where it is in the image."""
+    height, width, channels = (static_int(d, "a pool with places") for d in x.dims[1:])
+    counts = [
+        static_int(window_count(n, k, s, 1, padding), "windows")
+        for n, k, s in zip((height, width), window, steps, strict=True)
+    ]
+    low = [
+        padding_around(n, c, k, s, 1)[0]
+        for n, c, k, s in zip((height, width), counts, window, steps, strict=True)
+    ]
+    made = []
+    for row, column in np.ndindex(*window):
+        rows = np.arange(counts[0]).reshape(-1, 1, 1) * steps[0] + row - low[0]
+        columns = np.arange(counts[1]).reshape(1, -1, 1) * steps[1] + column - low[1]
+        made.append(((rows * width + columns) * channels + np.arange(channels)).astype(np.int32)[None])
+    return made
+
+

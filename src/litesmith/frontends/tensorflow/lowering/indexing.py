@@ -1,0 +1,448 @@
+"""Reading and writing by index, searching, sorting, sums by segment.
+
+An index out of range is an error in TensorFlow on a CPU and in LiteRT alike, where not said otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from litesmith.decompositions import scatter
+from litesmith.decompositions.gather import select
+from litesmith.decompositions.padding import slice_static
+from litesmith.decompositions.shapes import cast, dim_value, expand_dims, full, iota, reshape, shape_vector, vector_of
+from litesmith.decompositions.sort import sort, topk
+from litesmith.errors import UnsupportedError
+from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_floats, const_ints, like
+from litesmith.frontends.tensorflow.registry import lowers
+from litesmith.ir import Builder, Dim, DType, Value
+from litesmith.ir.dims import product
+
+# -- gathers ----------------------------------------------------------------------------------------------------------
+
+
+@lowers("Gather")
+def gather(b: Builder, params: Value, indices: Value, *, validate_indices: bool = True) -> Value:
+    return b.gather(params, indices, axis=0, batch_dims=0)
+
+
+@lowers("GatherV2")
+def gather_v2(b: Builder, params: Value, indices: Value, axis: Value, *, batch_dims: int = 0) -> Value:
+    (number,) = const_ints(axis, "the axis")
+    batch = batch_dims + indices.rank if batch_dims < 0 else batch_dims
+    return b.gather(params, indices, axis=number % max(params.rank, 1), batch_dims=batch)
+
+
+@lowers("GatherNd")
+def gather_nd(b: Builder, params: Value, indices: Value, *, bad_indices_policy: str = "") -> Value:
+    """GATHER_ND; an empty index vector takes the whole tensor each time."""
+    if indices.dims[-1] == 0:
+        whole = reshape(b, params, [*[1] * (indices.rank - 1), *params.dims])
+        return b.broadcast_to(whole, shape_vector(b, [*indices.dims[:-1], *params.dims], indices, params))
+    return b.gather_nd(params, indices)
+
+
+@lowers("OneHot")
+def one_hot(b: Builder, indices: Value, depth: Value, on_value: Value, off_value: Value, *, axis: int = -1) -> Value:
+    return b.one_hot(indices, depth, on_value, off_value, axis=axis)
+
+
+# -- scatters ---------------------------------------------------------------------------------------------------------
+
+
+@lowers("ScatterNd")
+def scatter_nd(b: Builder, indices: Value, updates: Value, shape: Value, *, bad_indices_policy: str = "") -> Value:
+    return b.scatter_nd(as_int32(b, indices), updates, as_int32(b, shape))
+
+
+def scattered(combine: str) -> Any:
+    """The lowering that combines rows of updates into a tensor."""
+
+    def function(
+        b: Builder, tensor: Value, indices: Value, updates: Value, *, bad_indices_policy: str = ""
+    ) -> Value:
+        return scatter.scatter_nd(b, tensor, as_int32(b, indices), updates, combine)
+
+    return function
+
+
+@lowers("TensorScatterSub")
+def tensor_scatter_sub(
+    b: Builder, tensor: Value, indices: Value, updates: Value, *, bad_indices_policy: str = ""
+) -> Value:
+    total = b.scatter_nd(as_int32(b, indices), updates, shape_vector(b, tensor.dims, tensor))
+    return b.sub(tensor, total)
+
+
+SCATTERS = (
+    lowers("TensorScatterUpdate")(scattered("set")),
+    lowers("TensorScatterAdd", "ScatterNdNonAliasingAdd")(scattered("add")),
+    lowers("TensorScatterMax")(scattered("max")),
+    lowers("TensorScatterMin")(scattered("min")),
+)
+
+
+@lowers("SparseToDense")
+def sparse_to_dense(
+    b: Builder,
+    sparse_indices: Value,
+    output_shape: Value,
+    sparse_values: Value,
+    default_value: Value,
+    *,
+    validate_indices: bool = True,
+) -> Value:
+    return b.sparse_to_dense(sparse_indices, output_shape, sparse_values, default_value)
+
+
+@lowers("DynamicStitch", "ParallelDynamicStitch")
+def dynamic_stitch(b: Builder, operands: list[Value]) -> Value:
+    """Row ``data[k][i]`` at place ``indices[k][i]``: a gather where the places are known, else a scatter."""
+    indices, data = operands[: len(operands) // 2], operands[len(operands) // 2 :]
+    element = data[0].dims[indices[0].rank :]
+    rows = [reshape(b, d, [product(i.dims), *element], i, d) for i, d in zip(indices, data, strict=True)]
+    joined = rows[0] if len(rows) == 1 else b.concatenation(*rows, axis=0)
+    if all(i.is_const for i in indices):
+        places = np.concatenate([i.numpy().ravel() for i in indices])
+        last = {int(place): row for row, place in enumerate(places)}
+        missing = set(range(len(last))) - last.keys()
+        if not missing:
+            return b.gather(joined, np.array([last[n] for n in range(len(last))], np.int32), axis=0)
+    flat = [reshape(b, as_int32(b, i), [product(i.dims)], i) for i in indices]
+    places_ = flat[0] if len(flat) == 1 else b.concatenation(*flat, axis=0)
+    count = b.add(b.reduce_max(places_, [0], keep_dims=True), b.constant(np.ones(1, np.int32)))
+    shape = count if not element else b.concatenation(count, shape_vector(b, element, data[0]), axis=0)
+    empty = b.fill(shape, b.constant(np.zeros((), data[0].type.dtype.numpy)))
+    return scatter.scatter_nd(b, empty, expand_dims(b, places_, 1), joined, "set")
+
+
+@lowers("DynamicPartition")
+def dynamic_partition(b: Builder, data: Value, partitions: Value, *, num_partitions: int) -> list[Value]:
+    """The rows of each partition, in order."""
+    made = []
+    for number in range(num_partitions):
+        places = b.where(b.equal(partitions, like(b, number, partitions)))
+        made.append(b.gather_nd(data, places))
+    return made
+
+
+# -- by segment -------------------------------------------------------------------------------------------------------
+
+_KERNEL_SEGMENTS = (DType.FLOAT32, DType.INT32)
+_NEUTRAL = {"sum": 0, "prod": 1}
+
+
+def _extreme(kind: str, dtype: DType) -> Any:
+    """What TensorFlow has in a segment without elements."""
+    if kind in _NEUTRAL:
+        return _NEUTRAL[kind]
+    import ml_dtypes
+
+    limits = ml_dtypes.finfo(dtype.numpy) if dtype.is_float else np.iinfo(dtype.numpy)
+    return limits.min if kind == "max" else limits.max
+
+
+def _unsorted(kind: str) -> Any:
+    def function(b: Builder, data: Value, segment_ids: Value, num_segments: Value) -> Value:
+        return unsorted_segment(b, kind, data, segment_ids, num_segments)
+
+    return function
+
+
+def unsorted_segment(b: Builder, kind: str, data: Value, segment_ids: Value, num_segments: Value) -> Value:
+    """Elements of each segment joined; those with a negative number belong to none.
+
+    The kernels take float32 and int32; other integers are scattered, half floats computed in float32.
+    """
+    count, ids = as_int32(b, num_segments), as_int32(b, segment_ids)
+    dtype = data.type.dtype
+    if dtype in _KERNEL_SEGMENTS:
+        made: Value = getattr(b, f"unsorted_segment_{kind}")(data, ids, count)
+        return made
+    if dtype in (DType.FLOAT16, DType.BFLOAT16):
+        made = getattr(b, f"unsorted_segment_{kind}")(cast(b, data, DType.FLOAT32), ids, count)
+        limit = b.constant(np.array(_extreme(kind, dtype), np.float32))
+        if kind in ("max", "min"):
+            made = b.maximum(made, limit) if kind == "max" else b.minimum(made, limit)
+        return cast(b, made, dtype)
+    return _scattered_segments(b, kind, data, ids, count)
+
+
+def _scattered_segments(b: Builder, kind: str, data: Value, ids: Value, count: Value) -> Value:
+    """By a scatter into one segment more, which takes what belongs to none."""
+    spare = b.select_v2(b.less(ids, like(b, 0, ids)), count, ids)
+    size: Dim | None = None if count.sym is None else count.sym.reshape(-1)[0]
+    if size is None:
+        raise UnsupportedError(f"segments of {data.type.dtype} in an unknown number", "cast the data to int32")
+    element = data.dims[ids.rank :]
+    neutral = full(b, [size + 1, *element], _extreme(kind, data.type.dtype), data.type.dtype, data, count)
+    combine = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}[kind]
+    made = scatter.scatter_nd(b, neutral, expand_dims(b, spare, ids.rank), data, combine)
+    return slice_static(b, made, [0] * made.rank, [size, *element])
+
+
+UNSORTED = tuple(lowers(f"UnsortedSegment{kind.title()}")(_unsorted(kind)) for kind in ("sum", "prod", "max", "min"))
+
+
+def _last_segment(b: Builder, segment_ids: Value) -> Value:
+    """How many segments sorted numbers say there are."""
+    last = b.reduce_max(as_int32(b, segment_ids), [0], keep_dims=False)
+    made: Value = b.add(last, b.constant(np.array(1, np.int32)))
+    return made
+
+
+def _segment(kind: str, counted: bool) -> Any:
+    """The forms over sorted numbers. Segments without elements hold the neutral element (V2) or 0."""
+
+    def over(b: Builder, data: Value, segment_ids: Value, num_segments: Value) -> Value:
+        made = unsorted_segment(b, kind, data, segment_ids, num_segments)
+        if kind in _NEUTRAL or counted:
+            return made
+        return _where_counted(b, made, data, segment_ids, num_segments)
+
+    def given(b: Builder, data: Value, segment_ids: Value, num_segments: Value) -> Value:
+        return over(b, data, segment_ids, num_segments)
+
+    def found(b: Builder, data: Value, segment_ids: Value) -> Value:
+        return over(b, data, segment_ids, _last_segment(b, segment_ids))
+
+    return given if counted else found
+
+
+def _counts(b: Builder, segment_ids: Value, num_segments: Value, dtype: DType) -> Value:
+    ones = full(b, segment_ids.dims, 1, dtype, segment_ids)
+    made: Value = b.unsorted_segment_sum(ones, as_int32(b, segment_ids), as_int32(b, num_segments))
+    return made
+
+
+def _where_counted(b: Builder, made: Value, data: Value, segment_ids: Value, num_segments: Value) -> Value:
+    """The result, but 0 in segments without elements."""
+    counts = _counts(b, segment_ids, num_segments, DType.INT32)
+    filled = b.greater(counts, b.constant(np.array(0, np.int32)))
+    rows = reshape(b, filled, [filled.dims[0], *[1] * (made.rank - 1)])
+    return select(b, rows, made, like(b, 0, made))
+
+
+@lowers("SegmentSum")
+def segment_sum(b: Builder, data: Value, segment_ids: Value) -> Value:
+    if data.type.dtype in _KERNEL_SEGMENTS or data.type.dtype in (DType.FLOAT16, DType.BFLOAT16):
+        return b.segment_sum(data, as_int32(b, segment_ids))
+    return unsorted_segment(b, "sum", data, segment_ids, _last_segment(b, segment_ids))
+
+
+@lowers("SegmentMean")
+def segment_mean(b: Builder, data: Value, segment_ids: Value) -> Value:
+    """Sum by count, which is at least 1 so that segments without elements hold 0."""
+    number = _last_segment(b, segment_ids)
+    total = unsorted_segment(b, "sum", data, segment_ids, number)
+    counts = _counts(b, segment_ids, number, DType.FLOAT32)
+    counts = reshape(b, counts, [counts.dims[0], *[1] * (data.rank - 1)])
+    return b.div(total, cast(b, b.maximum(counts, np.float32(1)), data.type.dtype))
+
+
+SEGMENTS = (
+    *(lowers(f"Segment{kind.title()}")(_segment(kind, False)) for kind in ("prod", "max", "min")),
+    *(lowers(f"Segment{kind.title()}V2")(_segment(kind, True)) for kind in ("sum", "prod", "max", "min")),
+)
+
+# -- searching --------------------------------------------------------------------------------------------------------
+
+
+@lowers("TopK", "TopKV2", outputs=("values", "indices"))
+def top_k(
+    b: Builder, inputs: list[Value], *, k: int = 0, sorted: bool = True, index_type: DType = DType.INT32
+) -> Any:
+    """TOPK_V2, which always sorts; where NaN lies among the elements is the kernel's choice."""
+    count = inputs[1] if len(inputs) > 1 else b.constant(np.array(k, np.int32))
+    values, places = b.topk_v2(inputs[0], as_int32(b, count))
+    return values, cast(b, places, index_type)
+
+
+@lowers("NthElement")
+def nth_element(b: Builder, input: Value, n: Value, *, reverse: bool = False) -> Value:
+    """The n-th smallest (or largest) element of each row."""
+    (number,) = const_ints(n, "n")
+    if not isinstance(input.dims[-1], int):
+        (ordered,) = sort(b, [input], descending=reverse)
+    else:
+        ordered, _ = topk(b, input, number + 1, largest=reverse)
+    starts = [0] * (input.rank - 1) + [number]
+    return reshape(b, slice_static(b, ordered, starts, [*input.dims[:-1], number + 1]), input.dims[:-1])
+
+
+@lowers("Where")
+def where(b: Builder, input: Value) -> Value:
+    return b.where(input)
+
+
+@lowers("Unique", outputs=("y", "idx"))
+def unique(b: Builder, x: Value, *, out_idx: DType = DType.INT32) -> Any:
+    return b.unique(x, idx_out_type=out_idx)
+
+
+@lowers("UniqueV2", outputs=("y", "idx"))
+def unique_v2(b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32) -> Any:
+    _require_vector(x, axis)
+    return b.unique(x, idx_out_type=out_idx)
+
+
+def _require_vector(x: Value, axis: Value | None) -> None:
+    if x.rank != 1 or (axis is not None and axis.dims[0] not in (0, 1)):
+        raise UnsupportedError(f"distinct rows of {x.type}", "give it a vector")
+
+
+@lowers("UniqueWithCounts", outputs=("y", "idx", "count"))
+def unique_with_counts(b: Builder, x: Value, *, out_idx: DType = DType.INT32) -> Any:
+    return _with_counts(b, x, out_idx)
+
+
+@lowers("UniqueWithCountsV2", outputs=("y", "idx", "count"))
+def unique_with_counts_v2(b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32) -> Any:
+    _require_vector(x, axis)
+    return _with_counts(b, x, out_idx)
+
+
+def _with_counts(b: Builder, x: Value, out_idx: DType) -> Any:
+    values, places = b.unique(x, idx_out_type=DType.INT32)
+    counts = _counts(b, places, dim_value(b, values, 0), DType.INT32)
+    return values, cast(b, places, out_idx), cast(b, counts, out_idx)
+
+
+@lowers("ListDiff", outputs=("out", "idx"))
+def list_diff(b: Builder, x: Value, y: Value, *, out_idx: DType = DType.INT32) -> Any:
+    """Elements of ``x`` that are not in ``y``, and their places."""
+    known = b.reduce_any(b.equal(expand_dims(b, x, 1), expand_dims(b, y, 0)), [1])
+    places = b.where(b.logical_not(known))
+    flat = reshape(b, places, [places.dims[0]])
+    return b.gather(x, flat, axis=0), cast(b, flat, out_idx)
+
+
+@lowers("InTopKV2")
+def in_top_k_v2(b: Builder, predictions: Value, targets: Value, k: Value) -> Value:
+    """Whether fewer than k predictions are above the target's; never where one of the row is not finite."""
+    n, classes = predictions.dims
+    numbers = iota(b, [1, classes], 1, DType.INT32, predictions)
+    column = reshape(b, as_int32(b, targets), [n, 1])
+    hit = b.equal(numbers, column)
+    zero = b.constant(np.zeros((), np.float32))
+    own = b.sum(b.select_v2(hit, predictions, zero), [1], keep_dims=True)
+    above = b.sum(cast(b, b.greater(predictions, own), DType.INT32), [1])
+    finite = b.reduce_all(b.less(b.abs(predictions), np.float32(np.inf)), [1])
+    inside = b.reduce_any(hit, [1])
+    return b.logical_and(b.logical_and(finite, inside), b.less(above, as_int32(b, k)))
+
+
+@lowers("InTopK")
+def in_top_k(b: Builder, predictions: Value, targets: Value, *, k: int) -> Value:
+    lowering: Any = in_top_k_v2
+    return lowering(b, predictions, targets, b.constant(np.array(k, np.int32)))
+
+
+# -- counting and bins ------------------------------------------------------------------------------------------------
+
+
+@lowers("Bincount")
+def bincount(b: Builder, arr: Value, size: Value, weights: Value) -> Value:
+    return _bincount(b, arr, size, weights, False)
+
+
+@lowers("DenseBincount")
+def dense_bincount(b: Builder, input: Value, size: Value, weights: Value, *, binary_output: bool = False) -> Value:
+    return _bincount(b, input, size, weights, binary_output)
+
+
+def _bincount(b: Builder, x: Value, size: Value, weights: Value, binary: bool) -> Value:
+    """How often (or with what total weight) each number below ``size`` occurs, in each row of a matrix.
+
+    Numbers from ``size`` on are not counted, as in TensorFlow; a negative one is an error there, undefined here.
+    """
+    dtype = weights.type.dtype
+    limit = as_int32(b, size)
+    inside = b.minimum(as_int32(b, x), limit)
+    has_weights = weights.type.shape is not None and weights.dims != (0,) and weights.rank == x.rank
+    amounts = weights if has_weights and not binary else full(b, x.dims, 1, dtype, x)
+    bins = b.add(limit, b.constant(np.array(1, np.int32)))
+    if x.rank == 2:
+        rows = iota(b, x.dims, 0, DType.INT32, x)
+        places = b.concatenation(expand_dims(b, rows, 2), expand_dims(b, inside, 2), axis=2)
+        shape = vector_of(b, dim_value(b, x, 0), reshape(b, bins, ()))
+    else:
+        places, shape = expand_dims(b, inside, x.rank), reshape(b, bins, [1])
+    counts = b.scatter_nd(places, amounts, shape)
+    last = counts.rank - 1
+    kept = b.slice(counts, np.zeros(counts.rank, np.int32), _rows_and(b, x, limit) if last else reshape(b, limit, [1]))
+    if not binary:
+        return kept
+    return cast(b, b.greater(kept, like(b, 0, kept)), dtype)
+
+
+def _rows_and(b: Builder, x: Value, limit: Value) -> Value:
+    return vector_of(b, dim_value(b, x, 0), reshape(b, limit, ()))
+
+
+@lowers("Bucketize")
+def bucketize(b: Builder, input: Value, *, boundaries: list[float]) -> Value:
+    return b.bucketize(input, boundaries=tuple(boundaries))
+
+
+def _searchsorted(upper: bool) -> Any:
+    def function(b: Builder, sorted_inputs: Value, values: Value, *, out_type: DType = DType.INT32) -> Value:
+        """How many of the row's sorted numbers lie below (upper: at or below) each value."""
+        compare = b.less_equal if upper else b.less
+        below = compare(expand_dims(b, sorted_inputs, 1), expand_dims(b, values, 2))
+        return b.sum(cast(b, below, out_type), [2])
+
+    return function
+
+
+SEARCHES = (lowers("LowerBound")(_searchsorted(False)), lowers("UpperBound")(_searchsorted(True)))
+
+
+@lowers("HistogramFixedWidth")
+def histogram_fixed_width(
+    b: Builder, values: Value, value_range: Value, nbins: Value, *, dtype: DType = DType.INT32
+) -> Value:
+    """Counts in bins of equal width, what lies outside in the first and last bin.
+
+    TensorFlow computes the bin in float64. The boundaries are found with its own formula while converting, so that a
+    comparison in float32 gives the same bins.
+    """
+    low, high = const_floats(value_range, "the range")
+    (count,) = const_ints(nbins, "the number of bins")
+    flat = reshape(b, values, [product(values.dims)])
+    bins = b.bucketize(flat, boundaries=tuple(_bin_starts(low, high, count)))
+    ones = full(b, flat.dims, 1, dtype, flat)
+    return b.scatter_nd(expand_dims(b, bins, 1), ones, np.array([count], np.int32))
+
+
+def _bin_starts(low: float, high: float, count: int) -> list[float]:
+    """The least float32 number in each bin but the first."""
+    step = (high - low) / count
+
+    def bin_of(x: Any) -> int:
+        return int((float(max(x, np.float32(low))) - low) / step)
+
+    starts = []
+    for number in range(1, count):
+        x = np.float32(low + number * step)
+        while bin_of(x) >= number:
+            x = np.nextafter(x, np.float32(-np.inf))
+        while bin_of(x) < number:
+            x = np.nextafter(x, np.float32(np.inf))
+        starts.append(float(x))
+    return starts
+
+
+@lowers("UnravelIndex")
+def unravel_index(b: Builder, indices: Value, dims: Value) -> Value:
+    """The coordinates of flat places, a row for each dimension."""
+    sizes = const_ints(dims, "the sizes")
+    rows, rest = [], indices
+    for size in reversed(sizes):
+        rows.append(b.floor_mod(rest, like(b, size, rest)))
+        from litesmith.decompositions.integers import floor_div
+
+        rest = floor_div(b, b.sub(rest, rows[-1]), like(b, size, rest))
+    return b.pack(*reversed(rows), axis=0)

@@ -1,0 +1,168 @@
+"""Normalizations, softmax, cross entropy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from litesmith.decompositions.gather import select
+from litesmith.decompositions.shapes import cast, element_count, reshape
+from litesmith.frontends.tensorflow.lowering.layouts import channels_first, from_last, to_last
+from litesmith.frontends.tensorflow.lowering.operands import as_int32, like
+from litesmith.frontends.tensorflow.registry import lowers
+from litesmith.ir import Builder, DType, Value
+from litesmith.ir.dims import product
+
+
+@lowers("BiasAdd", "BiasAddV1")
+def bias_add(b: Builder, value: Value, bias: Value, *, data_format: str = "NHWC") -> Value:
+    if channels_first(data_format) and value.rank > 2:
+        bias = reshape(b, bias, [bias.dims[0], *[1] * (value.rank - 2)])
+    return b.add(value, bias)
+
+
+@lowers(
+    "FusedBatchNorm",
+    "FusedBatchNormV2",
+    "FusedBatchNormV3",
+    outputs=("y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_space_2", "reserve_space_3"),
+)
+def fused_batch_norm(
+    b: Builder,
+    x: Value,
+    scale: Value,
+    offset: Value,
+    mean: Value,
+    variance: Value,
+    *,
+    epsilon: float = 1e-4,
+    exponential_avg_factor: float = 1.0,
+    data_format: str = "NHWC",
+    is_training: bool = True,
+) -> tuple[Value, ...]:
+    """scale * (x - mean) / sqrt(variance + epsilon) + offset as one multiplication and one addition.
+
+    In training the statistics are the batch's own; the variance that comes out is the unbiased one, and both are mixed
+    into the operands' by ``exponential_avg_factor``.
+    """
+    channels_last = to_last(b, x, data_format)
+    wide = cast(b, channels_last, DType.FLOAT32)
+    if is_training:
+        return _in_training(b, x, wide, scale, offset, (mean, variance), epsilon, exponential_avg_factor, data_format)
+    y = _normalized(b, wide, scale, offset, mean, variance, epsilon)
+    return from_last(b, cast(b, y, x.type.dtype), data_format), mean, variance, mean, variance
+
+
+def _normalized(
+    b: Builder, x: Value, scale: Value, offset: Value, mean: Value, variance: Value, epsilon: float
+) -> Value:
+    factor = b.mul(scale, b.rsqrt(b.add(variance, np.float32(epsilon))))
+    shift = b.sub(offset, b.mul(mean, factor))
+    made: Value = b.add(b.mul(x, factor), shift)
+    return made
+
+
+def _in_training(
+    b: Builder,
+    x: Value,
+    wide: Value,
+    scale: Value,
+    offset: Value,
+    running: tuple[Value, Value],
+    epsilon: float,
+    factor: float,
+    data_format: str,
+) -> tuple[Value, ...]:
+    axes = np.arange(wide.rank - 1, dtype=np.int32)
+    mean = b.mean(wide, axes)
+    variance = b.mean(b.squared_difference(wide, mean), axes)
+    y = b.add(b.mul(b.sub(wide, mean), b.mul(scale, b.rsqrt(b.add(variance, np.float32(epsilon))))), offset)
+    made = from_last(b, cast(b, y, x.type.dtype), data_format)
+    moved = _mixed(b, running[0], mean, factor), _mixed(b, running[1], _unbiased(b, wide, variance), factor)
+    return made, *moved, mean, variance
+
+
+def _unbiased(b: Builder, x: Value, variance: Value) -> Value:
+    """The variance times n / (n - 1), n the number of elements of a channel (n - 1 counts as 1 where it is 0)."""
+    count = product(x.dims[:-1])
+    if isinstance(count, int):
+        made: Value = b.mul(variance, np.float32(count / max(count - 1, 1)))
+        return made
+    elements = b.div(element_count(b, x, DType.FLOAT32), np.float32(int(x.type.dims[-1])))
+    rest = b.maximum(b.sub(elements, np.float32(1)), np.float32(1))
+    made = b.mul(variance, b.div(elements, rest))
+    return made
+
+
+def _mixed(b: Builder, old: Value, new: Value, factor: float) -> Value:
+    if factor == 1.0 or old.dims == (0,):
+        return new
+    made: Value = b.add(b.mul(old, np.float32(1 - factor)), b.mul(new, np.float32(factor)))
+    return made
+
+
+@lowers("BatchNormWithGlobalNormalization")
+def batch_norm_global(
+    b: Builder,
+    t: Value,
+    m: Value,
+    v: Value,
+    beta: Value,
+    gamma: Value,
+    *,
+    variance_epsilon: float,
+    scale_after_normalization: bool,
+) -> Value:
+    factor = b.rsqrt(b.add(v, like(b, variance_epsilon, v)))
+    factor = b.mul(factor, gamma) if scale_after_normalization else factor
+    return b.add(b.mul(t, factor), b.sub(beta, b.mul(m, factor)))
+
+
+@lowers("LRN")
+def lrn(
+    b: Builder, input: Value, *, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
+) -> Value:
+    return b.local_response_normalization(input, radius=depth_radius, bias=bias, alpha=alpha, beta=beta)
+
+
+# -- softmax ----------------------------------------------------------------------------------------------------------
+
+_SOFTMAX_RANK = 4
+
+
+def _over_rows(b: Builder, x: Value, function: Any) -> Value:
+    """A function over the last dimension; of more dimensions than the kernels take, as a matrix."""
+    if x.rank <= _SOFTMAX_RANK:
+        made: Value = function(x)
+        return made
+    flat = reshape(b, x, [product(x.dims[:-1]), x.dims[-1]])
+    return reshape(b, function(flat), x.dims, x)
+
+
+@lowers("Softmax")
+def softmax(b: Builder, logits: Value) -> Value:
+    return _over_rows(b, logits, lambda x: b.softmax(x, beta=1.0))
+
+
+@lowers("LogSoftmax")
+def log_softmax(b: Builder, logits: Value) -> Value:
+    return _over_rows(b, logits, b.log_softmax)
+
+
+@lowers("SoftmaxCrossEntropyWithLogits", outputs=("loss", "backprop"))
+def softmax_cross_entropy(b: Builder, features: Value, labels: Value) -> tuple[Value, Value]:
+    """-sum(labels * log(softmax(features))) of each row, a label of 0 counting nothing; and the gradient."""
+    terms = b.mul(labels, b.log_softmax(features))
+    terms = select(b, b.equal(labels, like(b, 0, labels)), like(b, 0, terms), terms)
+    loss = b.neg(b.sum(terms, [1]))
+    return loss, b.sub(b.softmax(features, beta=1.0), labels)
+
+
+@lowers("SparseSoftmaxCrossEntropyWithLogits", outputs=("loss", "backprop"))
+def sparse_softmax_cross_entropy(b: Builder, features: Value, labels: Value) -> tuple[Value, Value]:
+    """Like that of the one-hot labels; a label out of range gives NaN in TensorFlow, 0 here."""
+    one, zero = like(b, 1, features), like(b, 0, features)
+    depth = b.constant(np.array(int(features.type.dims[1]), np.int32))
+    hot = b.one_hot(as_int32(b, labels), depth, one, zero, axis=-1)
+    return softmax_cross_entropy(b, features, hot)
