@@ -19,8 +19,8 @@ test_shorter = rewrites(
         """,
         """
         graph main(%x: float32[n, t, 8], %y: float32[1, 1, 1, 1]) {
-          %0 = SHAPE(%x) {out_type=int32} : int32[3]
-          %1 = STRIDED_SLICE(%0, int32[1](0), int32[1](2), int32[1](1)) : int32[2]
+          %s = SHAPE(%x) {out_type=int32} : int32[3]
+          %1 = STRIDED_SLICE(%s, int32[1](0), int32[1](2), int32[1](1)) : int32[2]
           %2 = CONCATENATION(%1, int32[2](2, 4)) : int32[4]
           %3 = BROADCAST_TO(%y, %2) : float32[n, t, 2, 4]
           return %3
@@ -70,6 +70,31 @@ test_shorter = rewrites(
           %4 = CONCATENATION(%1, int32[1](9)) : int32[2]
           %5 = BROADCAST_TO(%z, %4) : float32[n, 9]
           return %3, %5
+        }
+        """,
+    ),
+    Rewrite(
+        "as_short_as_any",
+        """
+        graph main(%x: float32[n, t, 8], %y: float32[1, 1, 1, 1]) {
+          %s = SHAPE(%x) {out_type=int64} : int64[3]
+          %0 = CAST(%s) {in_data_type=int64, out_data_type=int32} : int32[3]
+          %1 = STRIDED_SLICE(%0, int32[1](0), int32[1](2), int32[1](1)) : int32[2]
+          %2 = CONCATENATION(%1, int32[2](2, 4)) : int32[4]
+          %3 = BROADCAST_TO(%y, %2) : float32[n, t, 2, 4]
+          %4 = CAST(%s) {in_data_type=int64, out_data_type=float32} : float32[3]
+          return %3, %4
+        }
+        """,
+        """
+        graph main(%x: float32[n, t, 8], %y: float32[1, 1, 1, 1]) {
+          %s = SHAPE(%x) {out_type=int64} : int64[3]
+          %0 = CAST(%s) {in_data_type=int64, out_data_type=int32} : int32[3]
+          %1 = STRIDED_SLICE(%0, int32[1](0), int32[1](2), int32[1](1)) : int32[2]
+          %2 = CONCATENATION(%1, int32[2](2, 4)) : int32[4]
+          %3 = BROADCAST_TO(%y, %2) : float32[n, t, 2, 4]
+          %4 = CAST(%s) {in_data_type=int64, out_data_type=float32} : float32[3]
+          return %3, %4
         }
         """,
     ),

@@ -18,7 +18,7 @@ tensors whose shape the old chain read, and graph inputs, are read.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -105,13 +105,14 @@ def rematerialize(op: Op, b: Builder) -> Outcome:
     elements, value = op.result.sym, op.result
     if elements.ndim > 1 or not any(isinstance(e, Sym) for e in elements.flat):
         return None
-    dying = _dying(op)
-    pieces = _plan(tuple(elements.flat), [*_sources(op), *b.graph.inputs])
+    shapes = _shapes(op)
+    pieces = _plan(tuple(elements.flat), [*shapes, *b.graph.inputs])
     if pieces is None:
         return None
-    if _cost(pieces, dying, value.rank) >= len(dying):
+    dying = _dying(op)
+    if _cost(pieces, shapes, dying, value.rank) >= len(dying):
         return Declined("no shorter chain gives these elements")
-    return _built(b, pieces, value)
+    return _built(b, pieces, shapes, value)
 
 
 def _dying(op: Op, limit: int = 64) -> set[Op]:
@@ -129,8 +130,9 @@ def _dying(op: Op, limit: int = 64) -> set[Op]:
     return dying
 
 
-def _sources(op: Op, limit: int = 64) -> Iterator[Value]:
-    """Tensors whose shape the chain reads."""
+def _shapes(op: Op, limit: int = 64) -> dict[Value, Op | None]:
+    """The tensors whose shape the chain reads, each with the SHAPE that does, if it has the result's element type."""
+    found: dict[Value, Op | None] = {}
     seen: set[Op] = set()
     stack = [op]
     while stack and len(seen) < limit:
@@ -139,9 +141,11 @@ def _sources(op: Op, limit: int = 64) -> Iterator[Value]:
             continue
         seen.add(at)
         if at.name == "SHAPE":
-            yield at["x"]
+            fits = at.result.type.dtype is op.result.type.dtype
+            found[at["x"]] = at if fits else found.get(at["x"])
         else:
             stack.extend(v.op for v in at.inputs if v.op is not None and v.sym is not None)
+    return found
 
 
 def _plan(elements: tuple[Dim, ...], sources: Sequence[Value]) -> list[Piece] | None:
@@ -173,35 +177,44 @@ def _longest(elements: tuple[Dim, ...], sources: Sequence[Value]) -> Piece | Non
     return best
 
 
-def _cost(pieces: Sequence[Piece], dying: set[Op], rank: int) -> int:
-    """Operations a plan adds; a SHAPE that lives on anyway is free."""
+def _cost(pieces: Sequence[Piece], shapes: Mapping[Value, Op | None], dying: set[Op], rank: int) -> int:
+    """Operations there will be in place of the dying ones; a SHAPE of the chain that lives on anyway is free."""
     read = {p.source for p in pieces if p.source is not None}
-    shapes = sum(not any(u.name == "SHAPE" and u not in dying for u in source.users) for source in read)
+    fresh = sum(shapes.get(source) is None or shapes[source] in dying for source in read)
     slices = sum(p.source is not None and (rank == 0 or not p.is_whole) for p in pieces)
-    return shapes + slices + (len(pieces) > 1)
+    return fresh + slices + (len(pieces) > 1)
 
 
-def _built(b: Builder, pieces: Sequence[Piece], like: Value) -> Value:
+def _built(b: Builder, pieces: Sequence[Piece], shapes: Mapping[Value, Op | None], like: Value) -> Value:
     dtype = like.type.dtype
     if like.rank == 0:
         (piece,) = pieces
-        scalar: Value = b.strided_slice(
-            b.shape(piece.source, out_type=dtype), [piece.axis], [piece.axis + 1], [1], shrink_axis_mask=1
-        )
+        shape = _shape_of(b, piece, shapes, dtype)
+        scalar: Value = b.strided_slice(shape, [piece.axis], [piece.axis + 1], [1], shrink_axis_mask=1)
         return scalar
-    parts = [_part(b, piece, dtype) for piece in pieces]
+    parts = [_part(b, piece, shapes, dtype) for piece in pieces]
     made: Value = parts[0] if len(parts) == 1 else b.concatenation(*parts, axis=0)
     return made
 
 
-def _part(b: Builder, piece: Piece, dtype: DType) -> Value:
+def _part(b: Builder, piece: Piece, shapes: Mapping[Value, Op | None], dtype: DType) -> Value:
     if piece.source is None:
         return b.constant(np.array(piece.elements, dtype.numpy))
-    shape: Value = b.shape(piece.source, out_type=dtype)
+    shape = _shape_of(b, piece, shapes, dtype)
     if piece.is_whole:
         return shape
     part: Value = b.strided_slice(shape, [piece.axis], [piece.axis + len(piece.elements)], [1])
     return part
+
+
+def _shape_of(b: Builder, piece: Piece, shapes: Mapping[Value, Op | None], dtype: DType) -> Value:
+    """The shape of a piece's source: the chain's own SHAPE, where it has the element type."""
+    assert piece.source is not None
+    own = shapes.get(piece.source)
+    if own is not None:
+        return own.result
+    made: Value = b.shape(piece.source, out_type=dtype)
+    return made
 
 
 SHARED_ELEMENTS = ProgramPass("shared-elements", share_elements, after=("known-elements",))
