@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from litesmith.decompositions.padding import pad
-from litesmith.decompositions.shapes import cast, expand_dims, reshape, shape_vector, squeeze, static_int, transpose
+from litesmith.decompositions.shapes import (
+    cast,
+    equal_dims,
+    expand_dims,
+    reshape,
+    shape_vector,
+    squeeze,
+    static_int,
+    transpose,
+)
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Sym, Value
 from litesmith.ir.dims import maximum
@@ -152,7 +161,7 @@ def resolve_padding(
     if all(p == (0, 0) for p in pads):
         return x, "VALID"
     same = [same_pads(n, k, s) for n, k, s in zip(x.dims[1:-1], spans, strides, strict=True)]
-    if list(pads) == same:
+    if all(equal_dims(a, b) for p, q in zip(pads, same, strict=True) for a, b in zip(p, q, strict=True)):
         return x, "SAME"
     return pad(b, x, [(0, 0), *pads, (0, 0)], fill), "VALID"
 

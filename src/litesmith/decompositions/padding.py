@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from litesmith.decompositions.shapes import shape_vector, with_dims
+from litesmith.decompositions.shapes import always, shape_vector, with_dims
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Sym, Value
 from litesmith.ir.dims import non_negative
@@ -36,9 +36,9 @@ def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int
 
 def _cut(amount: Dim) -> Dim:
     if isinstance(amount, Sym):
-        if non_negative(amount):
+        if non_negative(amount) or always(lambda n: n >= 0, amount):
             return 0
-        if non_negative(-amount):
+        if non_negative(-amount) or always(lambda n: n <= 0, amount):
             return -amount
         raise UnsupportedError(f"padding by the unknown size {amount} of unknown sign", "give the input a fixed shape")
     return max(-amount, 0)
@@ -46,7 +46,7 @@ def _cut(amount: Dim) -> Dim:
 
 def _grown(amount: Dim) -> Dim:
     if isinstance(amount, Sym):
-        return amount if non_negative(amount) else 0
+        return 0 if _cut(amount) != 0 else amount
     return max(amount, 0)
 
 

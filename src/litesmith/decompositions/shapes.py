@@ -6,13 +6,13 @@ known elements) the size may be read from. The graph's inputs and, at last, ever
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Sym, Value
-from litesmith.ir.dims import Atom
+from litesmith.ir.dims import Atom, substitute, symbol_names
 from litesmith.ops.shape import constant_target
 
 INT32_MAX = np.iinfo(np.int32).max
@@ -348,3 +348,26 @@ def static_int(dim: Dim, what: str, fix: str = "give the input a fixed shape") -
     if isinstance(dim, Sym):
         raise UnsupportedError(f"{what} needs a fixed size, got the unknown size {dim}", fix)
     return int(dim)
+
+
+LARGEST_TRIED = 96
+"""Sizes up to this are tried to compare two expressions of one unknown size."""
+
+
+def always(holds: Callable[[int], bool], dim: Dim) -> bool:
+    """Whether a property of a dimension holds whatever its one unknown size is (False for several).
+
+    Sizes are sums of quotients by strides and windows, which repeat their pattern; trying enough of them settles it.
+    """
+    if isinstance(dim, int):
+        return holds(dim)
+    names = list(dict.fromkeys(symbol_names(dim)))
+    if len(names) != 1:
+        return False
+    tried = (substitute(dim, {names[0]: size}) for size in range(1, LARGEST_TRIED + 1))
+    return all(isinstance(value, int) and holds(value) for value in tried)
+
+
+def equal_dims(left: Dim, right: Dim) -> bool:
+    """Whether two dimensions are certainly the same size, however they are written."""
+    return left == right or always(lambda difference: difference == 0, left - right)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions.convolution import resolve_padding, same_pads
+from litesmith.decompositions.gather import select
 from litesmith.decompositions.padding import pad, pad_interior, slice_static
 from litesmith.decompositions.shapes import cast, merge, reshape, transpose
 from litesmith.errors import UnsupportedError
@@ -294,3 +295,46 @@ def _pool_3d(
     columns = reshape(b, planes, [n, depth, h * w, c], x)
     made = _pool_2d(b, columns, kind, [window[0], 1], [strides[0], 1], [pads[0], (0, 0)], count_padding)
     return reshape(b, made, [n, made.dims[1], h, w, c], x, planes)
+
+
+# -- the gradient of a pool -------------------------------------------------------------------------------------------
+
+LARGEST_UNROLLED = 64
+"""Windows with more elements than this are refused where each needs operations of its own."""
+
+
+def select_and_scatter_add(
+    b: Builder,
+    x: Value,
+    source: Value,
+    kind: str,
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+) -> Value:
+    """Adds each element of ``source`` where its window of ``x`` has its first maximum (or minimum): a pool's gradient.
+
+    One slice of ``x`` for each place in the window is compared with the best of the others.
+    """
+    if int(np.prod(window)) > LARGEST_UNROLLED:
+        raise UnsupportedError(f"the gradient of a pool over windows of {list(window)}", "use smaller windows")
+    worst = identity_of(kind, x.type.dtype)
+    padded = pad(b, x, list(padding), worst)
+    places = list(np.ndindex(*window))
+    ends = [[p + (n - 1) * s + 1 for p, n, s in zip(at, source.dims, strides, strict=True)] for at in places]
+    views = [slice_static(b, padded, at, end, strides) for at, end in zip(places, ends, strict=True)]
+    best, winner = views[0], b.constant(np.array(0, np.int32))
+    for number, view in enumerate(views[1:], 1):
+        better = b.greater(view, best) if kind == "max" else b.less(view, best)
+        winner = select(b, better, b.constant(np.array(number, np.int32)), winner)
+        best = select(b, better, view, best)
+    zero = b.constant(np.zeros((), x.type.dtype.numpy))
+    total: Value | None = None
+    for number, (at, end) in enumerate(zip(places, ends, strict=True)):
+        share = select(b, b.equal(winner, b.constant(np.array(number, np.int32))), source, zero)
+        spread = pad_interior(b, share, [s - 1 for s in strides])
+        rest = [(p, d - e) for p, d, e in zip(at, padded.dims, end, strict=True)]
+        placed = pad(b, spread, rest)
+        total = placed if total is None else b.add(total, placed)
+    assert total is not None
+    return pad(b, total, [(-low, -high) for low, high in padding])

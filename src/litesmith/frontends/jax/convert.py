@@ -9,7 +9,9 @@ from typing import Any
 from litesmith.errors import UsageError
 from litesmith.frontends.jax.importer import POISON, Context, Session, import_jaxpr
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS, LOWERINGS, REFUSED
-from litesmith.frontends.jax.naming import closed_over_names, input_names, output_names
+from litesmith.frontends.jax.naming import closed_over_names, unique
+from litesmith.frontends.jax.naming import input_names as paths_in
+from litesmith.frontends.jax.naming import output_names as paths_out
 from litesmith.frontends.jax.types import border_type, delivered, received
 from litesmith.ir import Builder, Graph, Origin, Program, Signature, Sym, TensorType, Value
 
@@ -31,21 +33,29 @@ class JaxFunction:
 
 
 def import_jax(
-    function: Callable[..., Any],
+    functions: Callable[..., Any] | Sequence[Callable[..., Any]],
     args: Sequence[Any] = (),
+    signature_keys: Sequence[str] | None = None,
     kwargs: Mapping[str, Any] | None = None,
     *,
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
-    signature: str = "serving_default",
 ) -> Program:
-    """The program of one function, called with ``args`` (arrays or their specifications).
+    """The program of a function called with ``args`` (arrays or their specifications, see `JaxFunction`).
 
-    Closed-over arrays become constants. Raises ConverterError listing every primitive that cannot be expressed, each
-    with the user's line, the reason and a way out.
+    Of several functions, each becomes a signature of its own; ``args`` then holds the arguments of each. Their keys are
+    ``signature_keys``, by default ``serving_default`` or the functions' names. Closed-over arrays become constants.
+    Raises ConverterError listing every primitive that cannot be expressed, each with the user's line, the reason and a
+    way out.
     """
-    entry = JaxFunction(function, args, kwargs or {}, input_names, output_names)
-    return import_signatures({signature: entry})
+    if callable(functions):
+        key = signature_keys[0] if signature_keys else "serving_default"
+        return import_signatures({key: JaxFunction(functions, args, kwargs or {}, input_names, output_names)})
+    keys = list(signature_keys or unique([getattr(f, "__name__", "function") for f in functions]))
+    if not len(keys) == len(functions) == len(args):
+        raise UsageError(f"{len(functions)} functions need as many keys and argument lists")
+    entries = [JaxFunction(f, a, kwargs or {}) for f, a in zip(functions, args, strict=True)]
+    return import_signatures(dict(zip(keys, entries, strict=True)))
 
 
 def import_signatures(functions: Mapping[str, JaxFunction]) -> Program:
@@ -68,9 +78,9 @@ def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     args, kwargs = _specified(entry)
     traced = jax.jit(entry.function).trace(*args, **kwargs)
     closed = traced.jaxpr
-    inputs = _checked(entry.input_names, input_names(args, kwargs), "input")
+    inputs = _checked(entry.input_names, paths_in(args, kwargs), "input")
     tree = jax.tree_util.tree_unflatten(_out_tree(traced), [0] * len(closed.jaxpr.outvars))
-    outputs = _checked(entry.output_names, output_names(tree), "output")
+    outputs = _checked(entry.output_names, paths_out(tree), "output")
     session.names.update(closed_over_names(entry.function))
     graph = session.new_graph("main" if key == "serving_default" else key)
     _build(session, graph, closed, inputs)

@@ -7,16 +7,17 @@ of the function.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from litesmith.decompositions.shapes import broadcast_to
 from litesmith.errors import ConverterError, Problem, UnsupportedError
 from litesmith.frontends.jax.registry import Lowering
 from litesmith.frontends.jax.types import Complex, aval_dims, constant_of, is_key, tensor_type
-from litesmith.ir import Builder, Dim, DType, Graph, Origin, Value
-from litesmith.ir.dims import broadcast
+from litesmith.ir import Builder, Dim, DType, Graph, Origin, Sym, Value
 from litesmith.ir.opdef import OpSet
 from litesmith.ops import OPS
 
@@ -128,12 +129,12 @@ def import_jaxpr(context: Context, jaxpr: Any, consts: Sequence[Any], args: Sequ
     env.update(zip(jaxpr.invars, args, strict=True))
 
     def read(atom: Any) -> Any:
-        return context.session.constant(atom.val) if hasattr(atom, "val") else env[atom]
+        if hasattr(atom, "val"):
+            return constant_of(np.asarray(atom.val, atom.aval.dtype))
+        return env[atom]
 
     for eqn in _needed(jaxpr):
-        results = _import_equation(context, eqn, [read(a) for a in eqn.invars])
-        for variable, value in zip(eqn.outvars, results, strict=True):
-            env[variable] = value
+        env.update(zip(eqn.outvars, _import_equation(context, eqn, read), strict=True))
     return [read(v) for v in jaxpr.outvars]
 
 
@@ -155,10 +156,8 @@ def _needed(jaxpr: Any) -> list[Any]:
 # -- one equation -----------------------------------------------------------------------------------------------------
 
 
-def _import_equation(context: Context, eqn: Any, operands: Sequence[Any]) -> Sequence[Any]:
+def _import_equation(context: Context, eqn: Any, read: Callable[[Any], Any]) -> Sequence[Any]:
     failed: list[Any] = [POISON] * len(eqn.outvars)
-    if any(v is POISON for v in operands):
-        return failed
     layer = _join(context.layer, str(eqn.source_info.name_stack))
     origin = Origin(f"jax.{eqn.primitive.name}", eqn.primitive.name, layer, source_line(eqn))
     inner = replace(
@@ -169,7 +168,8 @@ def _import_equation(context: Context, eqn: Any, operands: Sequence[Any]) -> Seq
     )
     with context.b.at(origin):
         try:
-            return _lowered(inner, eqn, operands)
+            operands = [read(a) for a in eqn.invars]
+            return failed if any(v is POISON for v in operands) else _lowered(inner, eqn, operands)
         except ConverterError as error:
             context.problem(error, origin)
             return failed
@@ -190,6 +190,9 @@ def source_line(eqn: Any) -> str:
 
 def _lowered(context: Context, eqn: Any, operands: Sequence[Any]) -> list[Any]:
     name = eqn.primitive.name
+    lowering = context.session.lowerings.get(name)
+    if lowering is not None and lowering.complex is None:
+        return _apply(context, lowering, eqn, operands)
     is_complex = any(isinstance(v, Complex) for v in operands) or any(_is_complex(a) for a in context.avals_out)
     table = context.session.complex_lowerings if is_complex else context.session.lowerings
     lowering = table.get(name)
@@ -244,23 +247,18 @@ def _check_result(eqn: Any, value: Any, aval: Any) -> None:
 
 
 def _broadcasts_to(dims: Sequence[Dim], full: Sequence[Dim]) -> bool:
+    """Whether a shape may stand for another: sizes that differ are 1, or not known."""
     if len(dims) not in (0, len(full)):
         return False
-    try:
-        return all(
-            isinstance(d, int) is False or d in (1, f) or not isinstance(f, int)
-            for d, f in zip(dims, full, strict=False)
-        ) and all(broadcast(d, f) is not None for d, f in zip(dims, full, strict=False))
-    except ValueError:
-        return False
+    return all(d in (1, f) or isinstance(d, Sym) or isinstance(f, Sym) for d, f in zip(dims, full, strict=False))
 
 
 # -- complex numbers, part by part ------------------------------------------------------------------------------------
 
 _PARTWISE = frozenset(
     """add sub neg add_any broadcast_in_dim reshape squeeze transpose rev concatenate slice dynamic_slice
-    dynamic_update_slice gather reduce_sum cumsum copy select_n split expand_dims device_put scatter-add optimization_barrier
-    copy_p stop_gradient tile""".split()
+    dynamic_update_slice gather reduce_sum cumsum copy select_n split expand_dims device_put scatter-add stack unstack
+    optimization_barrier copy_p stop_gradient tile""".split()
 )
 
 

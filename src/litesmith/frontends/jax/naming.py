@@ -15,7 +15,7 @@ def path_text(path: Sequence[Any], joint: str = "_") -> str:
 
 
 def input_names(args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
-    """A name for every leaf: ``args_0`` for a plain argument, its keys for the leaves of a dict, keyword names as they are.
+    """A name for every leaf: ``args_0`` of a plain argument, the keys of a dict's leaves, keyword names as they are.
 
     Names that would occur twice get the argument's name in front.
     """
@@ -35,7 +35,7 @@ def input_names(args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
 
 
 def output_names(tree: Any) -> list[str]:
-    """A name for every leaf of a result: ``output_0``, ``output_1`` … of a plain one or a sequence, the keys of a dict."""
+    """A name for every leaf of a result: ``output_0``, ``output_1`` … of a sequence, the keys of a dict."""
     from jax.tree_util import tree_flatten_with_path
 
     leaves = tree_flatten_with_path(tree)[0]

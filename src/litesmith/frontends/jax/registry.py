@@ -10,8 +10,8 @@ parameters are those of the primitive that matter here, by name; the equation's 
 parameter annotated `Context` gives access to the abstract values and to the import itself.
 
 ``broadcasts``: the function takes operands that still have to be broadcast to their shape (dimensions of size 1, or
-scalars) and may give such a result. ``complex``: it takes and gives `Complex` pairs; the other lowerings of the same
-primitive take real tensors.
+scalars) and may give such a result. ``complex``: it takes and gives `Complex` pairs (None: tensors and pairs alike);
+the other lowerings of the same primitive take real tensors.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Lowering:
     primitives: tuple[str, ...]
     function: Callable[..., Any]
     broadcasts: bool = False
-    complex: bool = False
+    complex: bool | None = False
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -85,7 +85,7 @@ class Lowering:
 
 
 def lowers(
-    *primitives: str, broadcasts: bool = False, complex: bool = False
+    *primitives: str, broadcasts: bool = False, complex: bool | None = False
 ) -> Callable[[Callable[..., Any]], Lowering]:
     """Declares the function as the lowering of these primitives."""
     return lambda function: Lowering(primitives, function, broadcasts, complex)
@@ -102,6 +102,6 @@ def collect(modules: Iterable[ModuleType]) -> tuple[dict[str, Lowering], dict[st
             for lowering in value if isinstance(value, tuple) else (value,):
                 if isinstance(lowering, Lowering):
                     for primitive in lowering.primitives:
-                        if tables[lowering.complex].setdefault(primitive, lowering) is not lowering:
+                        if tables[bool(lowering.complex)].setdefault(primitive, lowering) is not lowering:
                             raise ValueError(f"{primitive} is lowered twice")
     return tables

@@ -77,7 +77,7 @@ def carried_dtype(dtype: Any) -> DType:
 
 
 def dim_of(size: Any) -> Dim:
-    """A dimension of a JAX shape: an int or a symbolic expression. Raises UnsupportedError for one without counterpart."""
+    """A dimension of a JAX shape: an int or an expression. Raises UnsupportedError for one without counterpart."""
     if hasattr(size, "__index__"):
         try:
             return int(size)
@@ -142,7 +142,7 @@ def tensor_type(aval: Any) -> TensorType:
 
 
 def constant_of(array: Any, name: str = "") -> Any:
-    """A constant as it travels: a `Value`, or a `Complex` pair of them. The elements are not copied if they need not be."""
+    """A constant as it travels: a `Value`, or a `Complex` pair of them. Elements are copied only where they change."""
     if hasattr(array, "dtype") and hasattr(array.dtype, "_impl"):
         from jax.random import key_data
 

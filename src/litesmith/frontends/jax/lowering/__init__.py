@@ -30,13 +30,14 @@ _STATE = ("reads or writes a mutable reference", "pass the state in and return i
 REFUSED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         "all_gather all_to_all axis_index pmax pmin ppermute psum psum_invariant ragged_all_to_all reduce_scatter "
-        "all_gather_invariant pbroadcast pgather psend precv".split(),
+        "all_gather_invariant all_gather_reduced pbroadcast pgather psend precv preduced reshard unreduced_psum "
+        "unreduced_reduce_scatter".split(),
         _COLLECTIVE,
     ),
     **dict.fromkeys(
         "cholesky eig eigh hessenberg householder_product lu qr schur svd triangular_solve tridiagonal "
         "tridiagonal_solve custom_linear_solve geqrf ormqr lu_pivots_to_permutation cholesky_update "
-        "symmetric_product".split(),
+        "symmetric_product geqp3".split(),
         _LINEAR_ALGEBRA,
     ),
     **dict.fromkeys(
@@ -44,8 +45,8 @@ REFUSED: dict[str, tuple[str, str]] = {
         "bessel_i0e bessel_i1e".split(),
         _SERIES,
     ),
-    **dict.fromkeys("pure_callback io_callback outside_call".split(), _CALLBACK),
-    **dict.fromkeys("get swap addupdate run_state ref new_ref freeze array_ref".split(), _STATE),
+    **dict.fromkeys("pure_callback io_callback outside_call ffi_call call_exported".split(), _CALLBACK),
+    **dict.fromkeys("get swap addupdate run_state new_ref empty_ref free_ref freeze".split(), _STATE),
     **dict.fromkeys(
         ("rng_bit_generator", "rng_uniform"),
         ("draws from a generator of the device", "use jax.random with threefry2x32 keys"),
@@ -54,7 +55,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         ("after_all", "create_token"), ("orders effects, which the model has none of", "remove the effect")
     ),
+    "select_and_gather_add": ("is the forward derivative of a pool", "differentiate in reverse, or outside the model"),
     "select_and_scatter": ("scatters by a function of one's own", "use the gradient of a maximum pool"),
-    "ragged_dot": ("multiplies groups of unknown sizes", "use a dense product with a mask"),
+    "ragged_dot_general": ("multiplies groups of unknown sizes", "use a dense product with a mask"),
 }
 """Primitives that are refused on purpose: the reason and a way out."""

@@ -16,7 +16,7 @@ from litesmith.frontends.jax.types import Complex, aval_dims, dim_of, tensor_typ
 from litesmith.ir import Builder, DType, Graph, Sym, TensorType, Value
 from litesmith.ir.dims import symbol_names
 
-_JAXPRS = ("jaxpr", "call_jaxpr", "fun_jaxpr", "num_jaxpr")
+_JAXPRS = ("jaxpr", "call_jaxpr", "fun_jaxpr", "call")
 
 
 @lowers(
@@ -34,7 +34,10 @@ _JAXPRS = ("jaxpr", "call_jaxpr", "fun_jaxpr", "num_jaxpr")
     "composite",
     "xla_call",
     "shard_map",
+    "custom_vmap_call",
+    "eval_jaxpr",
     broadcasts=True,
+    complex=None,
 )
 def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
     """A call is inlined; a composite by its decomposition."""
@@ -108,7 +111,7 @@ def _inner_inputs(graph: Graph, values: Sequence[Value]) -> list[Value]:
 # -- conditionals -----------------------------------------------------------------------------------------------------
 
 
-@lowers("cond")
+@lowers("cond", complex=None)
 def cond(ctx: Context, index: Value, args: list[Any], *, branches: Any) -> list[Any]:
     if index.is_const:
         chosen = min(max(int(index.numpy()), 0), len(branches) - 1)
@@ -117,7 +120,7 @@ def cond(ctx: Context, index: Value, args: list[Any], *, branches: Any) -> list[
 
 
 def _cond_from(ctx: Context, index: Value, args: list[Any], branches: Any, first: int) -> list[Any]:
-    """An IF between the first of the remaining branches and the others, which are chosen between inside its other side."""
+    """An IF between the first of the remaining branches and the others; between those the other side chooses."""
     if first == len(branches) - 1:
         return ctx.call(branches[first], args)
     last_two = first == len(branches) - 2
@@ -165,7 +168,7 @@ def _beyond(b: Builder, index: Value, first: int) -> Value:
 # -- loops ------------------------------------------------------------------------------------------------------------
 
 
-@lowers("while")
+@lowers("while", complex=None)
 def while_(
     ctx: Context, args: list[Any], *, cond_jaxpr: Any, body_jaxpr: Any, cond_nconsts: int, body_nconsts: int
 ) -> list[Any]:
@@ -218,7 +221,7 @@ def _know_sizes(inner: Sequence[Value], outer: Sequence[Value]) -> None:
             mine.sym = theirs.sym
 
 
-@lowers("scan")
+@lowers("scan", complex=None)
 def scan(
     ctx: Context, args: list[Any], *, jaxpr: Any, length: Any, reverse: bool, num_consts: int, num_carry: int
 ) -> list[Any]:

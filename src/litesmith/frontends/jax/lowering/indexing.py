@@ -28,9 +28,9 @@ def dynamic_update_slice(ctx: Context, x: Value, update: Value, starts: list[Val
     return places.dynamic_update_slice(ctx.b, x, update, [*starts, *[0] * (x.rank - len(starts))])
 
 
-def _mode(mode: Any, clip_name: str = "CLIP") -> str:
+def _mode(mode: Any) -> str:
     name = getattr(mode, "name", str(mode)).upper()
-    return "clip" if clip_name in name else "promise" if "PROMISE" in name else "fill"
+    return "clip" if "CLIP" in name else "promise" if "PROMISE" in name else "fill"
 
 
 def _default_fill(dtype: Any) -> Any:
@@ -55,6 +55,7 @@ def gather(
     mode: Any,
     fill_value: Any = None,
 ) -> Value:
+    """Indices promised to be within bounds are clamped, as XLA does; the kernel would stop the model at others."""
     numbers = dimension_numbers
     sizes, offset = list(dims_of(slice_sizes)), list(numbers.offset_dims)
     if len(sizes) < x.rank:
@@ -67,12 +68,12 @@ def gather(
         tuple(numbers.operand_batching_dims),
         tuple(numbers.start_indices_batching_dims),
     )
-    how = _mode(mode)
+    how = _mode(mode).replace("promise", "clip")
     fill: Any = 0
     if how == "fill" and not hasattr(ctx.aval.dtype, "_impl"):
         fill = _default_fill(ctx.aval.dtype) if fill_value is None else fill_value
         if is_unsigned_word(ctx.aval.dtype):
-            fill = int(np.uint32(fill).view(np.int32))
+            fill = int(np.uint32(fill % 2**32).view(np.int32))
     return gather_general(ctx.b, x, indices, dims, sizes, how, fill)
 
 

@@ -58,7 +58,7 @@ def random_split(ctx: Context, key: Value, *, shape: Any) -> list[Any]:
 def random_fold_in(ctx: Context, key: Value, data: Value) -> list[Any]:
     aval = ctx.avals_in[0]
     shapes = [_single_key(ctx, aval), ()]
-    return _traced(ctx, lambda k, d: aval.dtype._impl.fold_in(k, d), aval.dtype, [key, data], shapes)
+    return _traced(ctx, aval.dtype._impl.fold_in, aval.dtype, [key, data], shapes)
 
 
 @lowers("random_seed")

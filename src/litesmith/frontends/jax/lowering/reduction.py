@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from litesmith.decompositions import bits, cumulative, sort as sorting, windows
+from litesmith.decompositions import bits, cumulative, windows
+from litesmith.decompositions import sort as sorting
 from litesmith.decompositions.shapes import cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
@@ -198,6 +199,24 @@ def reduce_window(
     if not init.is_const or not bool(np.all(init.numpy() == windows.identity_of(kind, x.type.dtype))):
         raise UnsupportedError("a window that does not start from the neutral element", "add the start value after")
     return _windowed(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
+
+
+@lowers("select_and_scatter_add")
+def select_and_scatter_add(
+    ctx: Context,
+    source: Value,
+    x: Value,
+    *,
+    select_prim: Any,
+    window_dimensions: Any,
+    window_strides: Any,
+    padding: Any,
+) -> Value:
+    kind = {"ge": "max", "le": "min"}.get(getattr(select_prim, "name", ""))
+    if kind is None:
+        raise UnsupportedError("the gradient of a pool by a function of one's own", "use a maximum pool")
+    pads = [(int(low), int(high)) for low, high in padding]
+    return windows.select_and_scatter_add(ctx.b, x, source, kind, window_dimensions, window_strides, pads)
 
 
 # -- sorting ----------------------------------------------------------------------------------------------------------

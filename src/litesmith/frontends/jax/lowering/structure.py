@@ -12,10 +12,17 @@ from litesmith.decompositions.padding import pad as padded
 from litesmith.decompositions.padding import pad_interior, slice_static
 from litesmith.decompositions.shapes import (
     cast,
+    expand_dims,
     full,
-    iota as counted,
-    reshape as reshaped,
     size_value,
+)
+from litesmith.decompositions.shapes import (
+    iota as counted,
+)
+from litesmith.decompositions.shapes import (
+    reshape as reshaped,
+)
+from litesmith.decompositions.shapes import (
     transpose as permuted,
 )
 from litesmith.errors import UnsupportedError
@@ -105,6 +112,24 @@ def _part(b: Builder, x: Value, axis: int, start: int, stop: int) -> Value:
     return slice_static(b, x, starts, [stop if a == axis else d for a, d in enumerate(x.dims)])
 
 
+@lowers("stack")
+def stack(b: Builder, xs: list[Value], *, axis: int) -> Value:
+    return b.concatenation(*(expand_dims(b, x, axis) for x in xs), axis=axis)
+
+
+@lowers("unstack")
+def unstack(ctx: Context, x: Value, *, axis: int) -> list[Value]:
+    parts = [_part(ctx.b, x, axis, i, i + 1) for i in range(len(ctx.avals_out))]
+    return [reshaped(ctx.b, p, aval_dims(a)) for p, a in zip(parts, ctx.avals_out, strict=True)]
+
+
+@lowers("platform_index")
+def platform_index(ctx: Context, *, platforms: Any) -> Value:
+    """Which of the platform-dependent branches is taken: that of the CPU, else the default one."""
+    chosen = next((i for i, group in enumerate(platforms) if group is None or "cpu" in group), 0)
+    return ctx.b.constant(np.array(chosen, np.int32))
+
+
 @lowers("tile")
 def tile(b: Builder, x: Value, *, reps: Any) -> Value:
     return b.tile(x, np.array([int(r) for r in reps], np.int32))
@@ -153,6 +178,8 @@ def dim_as_value(ctx: Context, *, dim: Any) -> Value:
     "layout_constraint",
     "random_wrap",
     "random_unwrap",
+    "random_clone",
+    "tie",
     broadcasts=True,
 )
 def pass_through(ctx: Context, xs: list[Value]) -> list[Value]:
@@ -160,6 +187,6 @@ def pass_through(ctx: Context, xs: list[Value]) -> list[Value]:
     return [ctx.expanded(x, a) for x, a in zip(xs, ctx.avals_in, strict=True)]
 
 
-@lowers("debug_callback", "debug_print")
+@lowers("debug_callback", "debug_print", "shape_assertion")
 def nothing(ctx: Context, xs: list[Value]) -> list[Value]:
     return []

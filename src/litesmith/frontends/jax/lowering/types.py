@@ -69,7 +69,7 @@ def reduce_precision(b: Builder, x: Value, *, exponent_bits: int, mantissa_bits:
 @lowers("nextafter")
 def nextafter(b: Builder, x: Value, y: Value) -> Value:
     """One step of the bits of x toward y."""
-    zero, one = bits.int32(b, 0), bits.int32(b, 1)
+    one = bits.int32(b, 1)
     word = bitcast(b, x, DType.INT32)
     nothing = np.float32(0)
     away = b.equal(b.greater(x, nothing), b.greater(y, x))

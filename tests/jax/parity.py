@@ -1,0 +1,114 @@
+"""Converts a JAX function, runs the file in LiteRT three times and compares with `jax.jit`."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from litesmith.formats.tflite import write_model
+from litesmith.frontends.jax import import_jax
+from litesmith.ir import Program
+from litesmith.ir.verify import kernel_problems, verify
+from litesmith.passes import pipeline
+from litesmith.runtime.runner import Runner
+
+Array = np.ndarray[Any, Any]
+
+jax.config.update("jax_platforms", "cpu")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: a function, its arguments, and the largest error relative to the output's range.
+
+    shapes: of the arguments with names for unknown sizes, where some are (the row then runs with them unknown); ops:
+    how often operators must occur in the optimized model; nan: whether NaN and infinities are compared, too.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    args: Sequence[Any]
+    tolerance: float = 1e-5
+    shapes: Sequence[str] = ()
+    ops: dict[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def rng(name: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(name.encode()))
+
+
+def f32(*shape: int, seed: str = "", low: float = -2.0, high: float = 2.0) -> Array:
+    return rng(f"{shape}{seed}").uniform(low, high, shape).astype(np.float32)
+
+
+def i32(*shape: int, low: int = -10, high: int = 10, seed: str = "") -> Array:
+    return rng(f"{shape}{seed}").integers(low, high, shape).astype(np.int32)
+
+
+def specifications(case: Case) -> Sequence[Any]:
+    """The arguments as the import gets them: the arrays, or abstract ones with symbolic sizes."""
+    if not case.shapes:
+        return case.args
+    names = sorted({w for s in case.shapes for w in s.replace(",", " ").split() if not w.isdigit()})
+    sizes = dict(zip(names, jax.export.symbolic_shape(",".join(names)), strict=True))
+
+    def dims(text: str) -> list[Any]:
+        return [sizes[w] if w in sizes else int(w) for w in text.replace(",", " ").split()]
+
+    return [jax.ShapeDtypeStruct(dims(s), a.dtype) for s, a in zip(case.shapes, case.args, strict=True)]
+
+
+def imported(case: Case, optimize: bool = True) -> Program:
+    program = import_jax(case.function, specifications(case))
+    verify(program)
+    if optimize:
+        pipeline.run(program, check=True)
+    problems = kernel_problems(program)
+    assert not problems, "\n".join(map(str, problems))
+    return program
+
+
+def check(case: Case, optimize: bool = True) -> None:
+    """Raises AssertionError where one of three runs is not what JAX computes."""
+    program = imported(case, optimize)
+    found = program.histogram()
+    for name, count in case.ops.items() if optimize else ():
+        assert found.get(name, 0) == count, f"{name}: {found}"
+    expected = [np.asarray(v) for v in jax.tree_util.tree_leaves(jax.jit(case.function)(*case.args))]
+    runner = Runner(write_model(program))
+    fed = [np.asarray(v) for v in jax.tree_util.tree_leaves(tuple(case.args))]
+    for _ in range(3):
+        got = list(runner.run(fed).values())
+        assert len(got) == len(expected)
+        for have, want in zip(got, expected, strict=True):
+            assert_close(have, want, case.tolerance)
+
+
+def assert_close(got: Array, want: Array, tolerance: float) -> None:
+    """Same dtype and shape, integers equal, NaN and infinities in the same places, the rest within tolerance."""
+    assert got.shape == want.shape, f"shape {got.shape}, expected {want.shape}"
+    assert got.dtype == want.dtype, f"{got.dtype}, expected {want.dtype}"
+    if want.dtype.kind not in "fcV":
+        np.testing.assert_array_equal(got, want)
+        return
+    got, want = got.astype(np.float64), want.astype(np.float64)
+    finite = np.isfinite(want)
+    np.testing.assert_array_equal(np.where(finite, 0, got), np.where(finite, 0, want))
+    if finite.any():
+        scale = max(float(np.max(np.abs(want[finite]))), 1e-30)
+        error = float(np.max(np.abs(got[finite] - want[finite]))) / scale
+        assert error <= tolerance, f"error {error:.3g} of the range, allowed {tolerance}"
+
+
+def rows(cases: Sequence[Case]) -> Any:
+    """The cases as test parameters."""
+    return pytest.mark.parametrize("case", cases, ids=repr)
