@@ -157,6 +157,11 @@ def run(case: Case, op: Op) -> list[Array]:
     return list(runner.run(fed).values())
 
 
+def _fed(op: Op) -> list[Value]:
+    assert op.graph is not None
+    return op.graph.inputs
+
+
 def _is_held(case: Case, slot: int, operand: OperandRow) -> bool:
     return slot in case.constant or isinstance(operand, Variable)
 
@@ -189,7 +194,7 @@ def check_symbolic_inference(case: Case, shapes: Sequence[tuple[int, ...]]) -> N
     op = operation(case, unknown=True)
     sizes = {
         str(dim): int(size)
-        for value in op.graph.inputs  # type: ignore[union-attr]
+        for value in _fed(op)
         for dim, size in zip(value.dims, operand_type(case.operands[int(value.name[2:])]).static_shape, strict=True)
     }
     for value, shape in zip(op.results, shapes, strict=True):
@@ -219,8 +224,7 @@ def accepts(case: Case) -> None:
     except LitesmithError as error:
         raise AssertionError(f"{case}: the runtime refuses it: {error}") from error
     for value, got in zip(op.results, results, strict=True):
-        dtype = value.type.dtype.numpy
-        assert dtype == got.dtype or dtype == object, f"{got.dtype} for {value.type}"
+        assert value.type.dtype.numpy in (got.dtype, np.dtype(object)), f"{got.dtype} for {value.type}"
         assert value.type.shape is None or len(value.type.shape) == got.ndim, f"{got.shape} for {value.type}"
 
 

@@ -177,6 +177,8 @@ class Op:
     @property
     def slots(self) -> list[Value | None]:
         """Operand slots as a file has them: absent ones at the end only where the kernel counts them."""
+        if self.defn.is_variadic:
+            return list(self._operands)
         present = max((index + 1 for index, value in enumerate(self._operands) if value is not None), default=0)
         count = len(self.defn.inputs) if self.defn.all_slots else present
         return [*self._operands, *[None] * count][: max(count, present)]

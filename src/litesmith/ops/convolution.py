@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from litesmith.errors import UnsupportedError
-from litesmith.ir.builder import dims_of
+from litesmith.ir.builder import Builder, dims_of
 from litesmith.ir.constant import Array
-from litesmith.ir.dims import Dim, product
+from litesmith.ir.dims import Dim, Sym, product
 from litesmith.ir.dtypes import DType
-from litesmith.ir.graph import Op
+from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, QuantRule, Trait
 from litesmith.ir.types import Shape, TensorType, shape_text
 from litesmith.ops.common import (
@@ -86,7 +88,20 @@ def _filter_matches_input(op: Op) -> str | None:
     return None
 
 
-CHECK = first_reason(quantized_only("int8 uint8 int16"), _filter_matches_input)
+def _has_bias(op: Op) -> str | None:
+    return None if op.get("bias") is not None else "the kernel does not work without a bias"
+
+
+def _with_zero_bias(b: Builder, op: Op) -> Value | None:
+    """Gives a float operation without bias one of zeros, because the kernel fails without."""
+    units = op["filter"].dims[0 if op.defn is CONV_2D else 3]
+    if op.get("bias") is not None or isinstance(units, Sym) or op["x"].type.dtype not in FLOAT:
+        return None
+    (result,) = b.emit(op.defn, [op["x"], op["filter"], np.zeros(units, np.float32)], **op.attrs)
+    return result
+
+
+CHECK = first_reason(quantized_only("int8 uint8 int16"), _filter_matches_input, _has_bias)
 
 # -- CONV_2D ----------------------------------------------------------------------------------------------------------
 
@@ -153,6 +168,7 @@ CONV_2D = OpDef(
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer_conv_2d,
     evaluate=_conv_2d,
+    simplify=_with_zero_bias,
     check=first_reason(CHECK, _groups_divide),
     version=_conv_2d_version,
     runtimes={
@@ -181,6 +197,13 @@ def _depthwise(x: Array, filter: Array, bias: Array | None = None, **attrs: Any)
     _, *window, units = filter.shape
     y = convolve(x, filter.reshape(*window, 1, units), strides(attrs), dilations(attrs), attrs["padding"], x.shape[-1])
     return _finish(y, bias, attrs["fused_activation_function"])
+
+
+def _depth_multiplier(op: Op) -> int:
+    channels, units = op["x"].dims[-1], op["filter"].dims[-1]
+    if isinstance(channels, int) and isinstance(units, int) and channels:
+        return units // channels
+    return int(op.attrs["depth_multiplier"])
 
 
 def _depth_multiplier_matches(op: Op) -> str | None:
@@ -220,9 +243,11 @@ DEPTHWISE_CONV_2D = OpDef(
         "dilation_h_factor": int32(1),
     },
     options=("DepthwiseConv2DOptions", 2),
+    derived={"depth_multiplier": _depth_multiplier},
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer_depthwise,
     evaluate=_depthwise,
+    simplify=_with_zero_bias,
     check=first_reason(CHECK, _depth_multiplier_matches),
     version=_depthwise_version,
     runtimes={1: "1.5.0", 2: "1.12.0", 3: "1.14.0", 4: "2.2.0", 5: "2.3.0", 6: "2.3.0", 7: "2.11.0"},

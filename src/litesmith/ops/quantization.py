@@ -104,6 +104,8 @@ def _fake_quant_range(op: Op) -> str | None:
     low, high, bits = op.attrs["min"], op.attrs["max"], op.attrs["num_bits"]
     if not low <= 0 <= high or low == high:
         return f"range [{low}, {high}] does not hold 0 and another number"
+    if op.attrs["narrow_range"]:
+        return "narrow_range is for weights; the kernel refuses it"
     return None if 2 <= bits <= 16 else f"{bits} bits are not within 2 to 16"
 
 

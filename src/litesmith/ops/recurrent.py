@@ -154,7 +154,6 @@ LSTM = OpDef(
         "intermediates": INTERMEDIATES,
     },
     options=("LSTMOptions", 14),
-    all_slots=True,
     traits=OWN_STATE,
     infer=_infer_lstm,
     version=_lstm_version,
