@@ -40,7 +40,7 @@ def assert_values(model: SavedModel, expected: dict[str, np.ndarray]) -> None:
 # ---- TF2 ----------------------------------------------------------------------------------------------------------
 
 
-class Module(tf.Module):  # type: ignore[misc, name-defined]  # the test's own import of TensorFlow has no types
+class Module(tf.Module):  # type: ignore[name-defined]  # the test's own import of TensorFlow has no types
     """Variables of many types and sizes, a constant, a table with its file."""
 
     def __init__(self, vocabulary: str) -> None:
