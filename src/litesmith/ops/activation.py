@@ -24,8 +24,10 @@ from litesmith.ops.common import (
     boolean,
     broadcast_shapes,
     by_dtype,
+    first_reason,
     operands,
     quantized_only,
+    rank_at_least,
     real,
     require_same_dtype,
     same_as,
@@ -33,6 +35,7 @@ from litesmith.ops.common import (
 
 _EIGHT = INT8 | UINT8
 _NEEDING = quantized_only("int8 uint8 int16")
+_LAST_DIMENSION = first_reason(_NEEDING, rank_at_least(1))
 _ONE = np.float32(1)
 
 
@@ -47,7 +50,7 @@ def _activation(name: str, code: int, evaluate: Callable[..., Any], runtimes: di
         operands("x", taken),
         infer=same_as("x"),
         evaluate=evaluate,
-        check=_NEEDING,
+        check=rest.pop("check", _NEEDING),
         runtimes=runtimes,
         **rest,
     )
@@ -57,8 +60,11 @@ def _activation(name: str, code: int, evaluate: Callable[..., Any], runtimes: di
 
 
 def _clamp(low: float, high: float) -> Callable[[Array], Array]:
+    """Leaves NaN and -0.0 as they are."""
+
     def evaluate(x: Array) -> Array:
-        return np.asarray(np.minimum(np.maximum(x, x.dtype.type(low)), x.dtype.type(high)))
+        lifted = np.where(x < low, x.dtype.type(low), x)
+        return np.where(lifted > high, x.dtype.type(high), lifted)
 
     return evaluate
 
@@ -206,6 +212,7 @@ SOFTMAX = _activation(
     attrs={"beta": real()},
     options=("SoftmaxOptions", 9),
     traits=Trait.NONE,
+    check=_LAST_DIMENSION,
     version=by_dtype(int8=2, int16=3),
     quant=_UNIT_INTERVAL,
     gpu=True,
@@ -218,6 +225,7 @@ LOG_SOFTMAX = _activation(
     {1: "1.14.0", 2: "1.14.0"},
     options=("LogSoftmaxOptions", 36),
     traits=Trait.NONE,
+    check=_LAST_DIMENSION,
     version=by_dtype(int8=2),
     quant=_fixed(int8=(16 / 256, 127), uint8=(16 / 256, 255)),
     micro=True,

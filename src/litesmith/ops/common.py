@@ -140,6 +140,17 @@ def rank_at_most(limit: int, *names: str) -> Check:
     return check
 
 
+def rank_at_least(limit: int, name: str = "x") -> Check:
+    """The kernel takes this operand from this rank on."""
+
+    def check(op: Op) -> str | None:
+        shape = op[name].type.shape
+        too_low = shape is not None and len(shape) < limit
+        return f"rank {len(shape or ())} is below {limit}, the lowest the kernel takes" if too_low else None
+
+    return check
+
+
 def broadcast_rank_at_most(limit: int) -> Check:
     """The kernel broadcasts operands up to this rank only; equal shapes may have any."""
 
@@ -163,6 +174,12 @@ def quantized_only(*names: str) -> Check:
         return f"{x.type.dtype} is taken only with quantization parameters"
 
     return check
+
+
+def has_no_nan(op: Op) -> bool:
+    """Whether no constant operand holds NaN; for operators whose kernels do not agree on what they make of it."""
+    floats = (v.numpy() for v in op.inputs if v.type.dtype.is_float)
+    return not any(bool(np.isnan(array).any()) for array in floats)
 
 
 REQUANTIZED = QuantRule()

@@ -19,17 +19,22 @@ from litesmith.ops.common import (
     BOOL,
     FLOAT,
     INDEX,
+    INT8,
+    INT16,
     QUANTIZED,
     REQUANTIZED,
     STRING,
+    UINT8,
     broadcast_rank_at_most,
     broadcast_shapes,
     broadcasting,
     by_dtype,
     dtypes,
+    first_reason,
     highest,
     max_rank,
     operands,
+    quantized_only,
 )
 
 Decide = Callable[[Dim, Dim], "bool | None"]
@@ -85,13 +90,13 @@ def _comparison(
     return OpDef(
         name,
         code,
-        operands("x y", FLOAT | INDEX | QUANTIZED | extra),
+        operands("x y", FLOAT | INDEX | INT8 | UINT8 | extra),
         options=options,
         traits=Trait.ELEMENTWISE | traits,
         infer=broadcasting(DType.BOOL),
         evaluate=evaluate,
         symbolic=_decided(decide),
-        check=broadcast_rank_at_most(4),
+        check=first_reason(quantized_only("int8 uint8"), broadcast_rank_at_most(4)),
         version=version,
         runtimes=runtimes,
         quant=REQUANTIZED,
@@ -113,7 +118,7 @@ EQUAL = _comparison(
     _equal,
     by_dtype(int8=2, string=3, int16=4),
     {**_SINCE_114, 3: "2.3.0", 4: "2.13.0"},
-    _EQUALITY,
+    _EQUALITY | INT16,
     Trait.COMMUTATIVE,
 )
 NOT_EQUAL = _comparison(
@@ -127,7 +132,7 @@ NOT_EQUAL = _comparison(
     _EQUALITY,
     Trait.COMMUTATIVE,
 )
-LESS = _comparison("LESS", 58, ("LessOptions", 41), np.less, _less, _INT8_INT16, {**_SINCE_114, 3: "2.13.0"})
+LESS = _comparison("LESS", 58, ("LessOptions", 41), np.less, _less, _INT8_INT16, {**_SINCE_114, 3: "2.13.0"}, INT16)
 LESS_EQUAL = _comparison("LESS_EQUAL", 63, ("LessEqualOptions", 46), np.less_equal, _less_equal, _INT8, _SINCE_114)
 GREATER = _comparison("GREATER", 61, ("GreaterOptions", 44), np.greater, lambda x, y: _less(y, x), _INT8, _SINCE_114)
 GREATER_EQUAL = _comparison(
@@ -138,6 +143,7 @@ GREATER_EQUAL = _comparison(
     lambda x, y: _less_equal(y, x),
     _INT8_INT16,
     {**_SINCE_114, 3: "2.13.0"},
+    INT16,
 )
 
 # -- choice -----------------------------------------------------------------------------------------------------------

@@ -276,7 +276,7 @@ DIV = OpDef(
     foldable=divisor_nonzero,
     symbolic=_symbolic_by(_symbolic_truncdiv),
     simplify=_elide(_is_one, either=False),
-    check=_arithmetic_check("uint8", rank=6),
+    check=_arithmetic_check("uint8", rank=5),
     version=_wide_broadcast(2),
     runtimes={1: "1.6.0", 2: "2.3.0"},
     cost=elements_made,
@@ -288,7 +288,8 @@ DIV = OpDef(
 
 
 def _floor_div(x: Array, y: Array) -> Array:
-    return np.floor(x / y).astype(x.dtype) if x.dtype.kind == "f" else np.asarray(x // y)
+    """Floating-point numbers are divided in double precision."""
+    return np.floor(x.astype(np.float64) / y).astype(x.dtype) if x.dtype.kind == "f" else np.asarray(x // y)
 
 
 FLOOR_DIV = OpDef(
@@ -299,7 +300,7 @@ FLOOR_DIV = OpDef(
     traits=Trait.ELEMENTWISE,
     infer=broadcasting(),
     evaluate=_floor_div,
-    foldable=divisor_nonzero,
+    foldable=lambda op: bool(np.all(op["y"].numpy() != 0)),  # an error for floating-point numbers too
     symbolic=_symbolic_by(_symbolic_floordiv),
     check=broadcast_rank_at_most(4),
     version=by_dtype(float32=2, int8=3, int16=3),
@@ -377,7 +378,7 @@ def _extremum(
         infer=broadcasting(),
         evaluate=function,
         symbolic=_symbolic_by(_each(of_dims)),
-        check=broadcast_rank_at_most(8),
+        check=broadcast_rank_at_most(5),
         version=highest(by_dtype(int8=2, int16=4), _wide_broadcast(3)),
         runtimes={1: "1.14.0", 2: "1.14.0", 3: "2.3.0", 4: "2.3.0"},
         quant=SAME_SCALE,
@@ -386,8 +387,9 @@ def _extremum(
     )
 
 
-MAXIMUM = _extremum("MAXIMUM", 55, np.maximum, maximum)
-MINIMUM = _extremum("MINIMUM", 57, np.minimum, minimum)
+# NaN is neither larger nor smaller: the second operand is the result. A NaN there stays, one in the first does not.
+MAXIMUM = _extremum("MAXIMUM", 55, lambda x, y: np.where(x > y, x, y), maximum)
+MINIMUM = _extremum("MINIMUM", 57, lambda x, y: np.where(x < y, x, y), minimum)
 
 
 def _squared_difference(x: Array, y: Array) -> Array:

@@ -27,6 +27,7 @@ from litesmith.ops.common import (
     by_dtype,
     const_ints,
     dtypes,
+    has_no_nan,
     operands,
     require_same_dtype,
     same_as,
@@ -177,8 +178,9 @@ def _segment_sum(x: Array, segment_ids: Array) -> Array:
 
 
 def _ids_ascend(op: Op) -> bool:
+    """The kernel wants ids from 0 on, each at most one above the one before."""
     ids = np.array(const_ints(op, "segment_ids"))
-    return bool(np.all(ids >= 0) and np.all(np.diff(ids) >= 0))
+    return bool(np.all(ids[:1] == 0) and np.all(np.isin(np.diff(ids), (0, 1))))
 
 
 SEGMENT_SUM = OpDef(
@@ -212,7 +214,7 @@ def _unsorted(reduce: Callable[..., Any], empty: Callable[[Any], Any]) -> Callab
 
 def _ids_below_count(op: Op) -> bool:
     ids, count = op["segment_ids"].numpy(), int(op["num_segments"].numpy().reshape(-1)[0])
-    return bool(np.all(ids < count))
+    return bool(np.all(ids < count)) and has_no_nan(op)
 
 
 def _lowest(dtype: Any) -> Any:

@@ -27,9 +27,13 @@ from litesmith.ops.common import (
     by_dtype,
     dtypes,
     element_type,
+    has_no_nan,
     int32,
+    max_rank,
     normalized_axis,
     operands,
+    rank_at_least,
+    rank_at_most,
     unknown_dim,
 )
 
@@ -73,6 +77,8 @@ def _indices_inside(op: Op) -> bool:
     """An index out of range is an error when the model runs; it is not folded."""
     axis, _ = _gather_axes(op)
     indices, size = op["indices"].numpy(), op["x"].dims[axis]
+    if isinstance(size, Sym):
+        return False
     return not indices.size or (int(indices.min()) >= 0 and int(indices.max()) < size)
 
 
@@ -81,6 +87,11 @@ def _symbolic_gather(op: Op) -> Array | None:
     if x is None or not op["indices"].is_const or not _indices_inside(op):
         return None
     return np.asarray(_gather(x, op["indices"].numpy(), **op.attrs), dtype=object)
+
+
+def _string_vectors(op: Op) -> str | None:
+    x = op["x"].type
+    return "strings are gathered from vectors only" if x.dtype is DType.STRING and max_rank([op["x"]]) > 1 else None
 
 
 GATHER = OpDef(
@@ -93,6 +104,7 @@ GATHER = OpDef(
     evaluate=_gather,
     foldable=_indices_inside,
     symbolic=_symbolic_gather,
+    check=_string_vectors,
     version=lambda op: max(
         by_dtype(int8=2, bool=3, int16=4, int4=7)(op), by_dtype(1, int16=6)(op), 5 if op.attrs["batch_dims"] else 1
     ),
@@ -211,6 +223,18 @@ def _sparse_inside(op: Op) -> bool:
     return bool(np.all((indices >= 0) & (indices.reshape(-1, len(shape)) < shape)))
 
 
+def _sparse_check(op: Op) -> str | None:
+    shape, indices, values = op["shape"].type.shape, op["indices"].type.shape, op["values"].type.shape
+    if shape is not None and isinstance(shape[0], int) and shape[0] > 4:
+        return f"the kernel takes results up to rank 4, not {shape[0]}"
+    alone = indices is not None and (not indices or indices[0] == 1)
+    return (
+        "the kernel takes one value for all indices only where there is one index"
+        if values == () and not alone
+        else None
+    )
+
+
 _SPARSE = FLOAT | INDEX | INT8 | UINT8
 
 SPARSE_TO_DENSE = OpDef(
@@ -222,6 +246,7 @@ SPARSE_TO_DENSE = OpDef(
     infer=_infer_sparse_to_dense,
     evaluate=_sparse_to_dense,
     foldable=_sparse_inside,
+    check=_sparse_check,
     version=by_dtype(2, int64=2, int8=3, uint8=3),
     runtimes={1: "1.9.0", 2: "1.14.0", 3: "1.15.0"},
 )
@@ -234,6 +259,8 @@ def _infer_embedding_lookup(op: Op) -> list[TensorType]:
     if table.rank < 2:
         raise UnsupportedError(f"the table {table} has no rows", "give a table of rank 2 or more", op=op.name)
     quantized_rows = table.quant is not None and table.dtype in INT8 | UINT8 | dtypes("int4")
+    if op.results and op.results[0].type.quant is not None:
+        quantized_rows = False
     dtype = DType.FLOAT32 if quantized_rows else table.dtype
     return [TensorType(dtype, (op["ids"].dims[0], *table.dims[1:]))]
 
@@ -282,7 +309,7 @@ def _one_hot(indices: Array, depth: Array, on: Array, off: Array, *, axis: int) 
     return np.where(hot, on.reshape(()), off.reshape(()))
 
 
-_HOT = FLOAT | INDEX | INT8 | UINT8 | INT16 | BOOL
+_HOT = FLOAT | INDEX | INT8 | UINT8 | BOOL
 
 ONE_HOT = OpDef(
     "ONE_HOT",
@@ -344,11 +371,6 @@ def _topk(x: Array, k: Array, *, index_type: DType) -> list[Array]:
     return [np.take_along_axis(x, places, -1), places.astype(index_type.numpy)]
 
 
-def _no_nan(op: Op) -> bool:
-    x = op["x"]
-    return not (x.type.dtype.is_float and bool(np.isnan(x.numpy()).any()))
-
-
 TOPK_V2 = OpDef(
     "TOPK_V2",
     48,
@@ -358,7 +380,7 @@ TOPK_V2 = OpDef(
     options=("TopKV2Options", 34),
     infer=_infer_topk,
     evaluate=_topk,
-    foldable=_no_nan,
+    foldable=has_no_nan,
     version=lambda op: max(
         by_dtype(int8=2, int16=3)(op), by_dtype(1, int16=3)(op), 3 if _index_type(op) is DType.INT16 else 1
     ),
@@ -380,6 +402,7 @@ WHERE = OpDef(
     options=("WhereOptions", 85),
     infer=_infer_where,
     evaluate=lambda condition: np.argwhere(condition).astype(np.int64),
+    check=rank_at_least(1, "condition"),
     version=lambda op: 1 if op["condition"].type.dtype is DType.BOOL else 2,
     runtimes={1: "1.14.0", 2: "2.8.0"},
 )
@@ -409,6 +432,8 @@ UNIQUE = OpDef(
     options=("UniqueOptions", 80),
     infer=_infer_unique,
     evaluate=_unique,
+    foldable=has_no_nan,
+    check=rank_at_most(1, "x"),
     runtimes={1: "1.14.0"},
 )
 

@@ -30,11 +30,14 @@ from litesmith.ops.common import (
     by_dtype,
     const_ints,
     dtypes,
+    first_reason,
     int32,
     is_quantized,
     max_rank,
+    normalized_axes,
     normalized_axis,
     operands,
+    rank_at_least,
     rank_at_most,
     require_same_dtype,
     unknown_dim,
@@ -82,7 +85,7 @@ def _simplify_transpose(b: Builder, op: Op) -> Value | None:
 
 
 def _value(value: Any) -> Value:
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _transpose(x: Array, perm: Array) -> Array:
@@ -98,14 +101,14 @@ def _transpose_version(op: Op) -> int:
 TRANSPOSE = OpDef(
     "TRANSPOSE",
     39,
-    operands("x perm", FLOAT | INDEX | QUANTIZED | BOOL | dtypes("int4 float16 uint32"), INT32),
+    operands("x perm", FLOAT | INDEX | QUANTIZED | BOOL | dtypes("int4"), INT32),
     options=("TransposeOptions", 26),
     traits=Trait.MOVES_DATA,
     infer=_infer_transpose,
     evaluate=_transpose,
     symbolic=lambda op: None if op["x"].sym is None or not op["perm"].is_const else _transpose_sym(op),
     simplify=_simplify_transpose,
-    check=rank_at_most(6, "x"),
+    check=first_reason(rank_at_most(6, "x"), rank_at_least(1)),
     version=_transpose_version,
     runtimes={1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0", 5: "2.4.0", 6: "2.12.0", 7: "2.14.4"},
     quant=SAME_SCALE,
@@ -327,7 +330,7 @@ def _whole(b: Builder, op: Op) -> Value | None:
 SPLIT = OpDef(
     "SPLIT",
     49,
-    operands("axis x", INT32, FLOAT | INT32 | QUANTIZED),
+    operands("axis x", INT32, FLOAT | INDEX | QUANTIZED),
     results=("outputs*",),
     attrs={"num_splits": int32()},
     options=("SplitOptions", 35),
@@ -463,10 +466,12 @@ def _simplify_broadcast_to(b: Builder, op: Op) -> Value | None:
     return op["x"] if same and not is_quantized(op["x"]) else None
 
 
+_BROADCAST = FLOAT | INDEX | QUANTIZED | BOOL | dtypes("float16 float64 uint16 uint32 uint64 complex64")
+
 BROADCAST_TO = OpDef(
     "BROADCAST_TO",
     130,
-    operands("x shape", FLOAT | INDEX | QUANTIZED | BOOL | dtypes("uint32"), INDEX),
+    operands("x shape", _BROADCAST, INDEX),
     options=("BroadcastToOptions", 104),
     infer=_infer_broadcast_to,
     evaluate=_broadcast_to,
@@ -490,6 +495,15 @@ def _reverse(x: Array, axes: Array) -> Array:
     return np.flip(x, tuple(int(a) for a in axes.ravel()))
 
 
+def _consecutive(op: Op) -> str | None:
+    axes = const_ints(op, "axes")
+    if axes is None or op["x"].type.shape is None:
+        return None
+    found = normalized_axes(axes, op["x"].rank, op)
+    gap = bool(found) and found[-1] - found[0] >= len(found)
+    return f"axes {list(found)} do not follow each other" if gap else None
+
+
 def _simplify_reverse(b: Builder, op: Op) -> Value | None:
     """No axes, or axes of size 1."""
     axes, x = const_ints(op, "axes"), op["x"]
@@ -508,6 +522,7 @@ REVERSE_V2 = OpDef(
     evaluate=_reverse,
     symbolic=_symbolic_repeated,
     simplify=_simplify_reverse,
+    check=first_reason(rank_at_most(8, "x"), _consecutive),
     version=by_dtype(bool=2, int8=3),
     runtimes={1: "1.14.0", 2: "2.2.0", 3: "2.5.0"},
     quant=SAME_SCALE,

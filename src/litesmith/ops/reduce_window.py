@@ -12,7 +12,19 @@ from litesmith.ir.dims import Dim, maximum, product
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Attr, OpDef
 from litesmith.ir.types import TensorType
-from litesmith.ops.common import BOOL, FLOAT, INDEX, INT8, INT16, UINT8, const_ints, dtypes, operands, unknown_dim
+from litesmith.ops.common import (
+    BOOL,
+    FLOAT,
+    INDEX,
+    INT8,
+    INT16,
+    UINT8,
+    const_ints,
+    dtypes,
+    operands,
+    rank_at_most,
+    unknown_dim,
+)
 
 _WINDOW_FUNCTIONS = ("UNSUPPORTED", "ADD", "MUL", "MINIMUM", "MAXIMUM", "ALL", "ANY")
 _WINDOW_REDUCE: dict[str, Callable[..., Any]] = {
@@ -81,6 +93,7 @@ REDUCE_WINDOW = OpDef(
     options2=True,
     infer=_infer_reduce_window,
     evaluate=_reduce_window,
+    check=rank_at_most(6, "x"),
     runtimes={1: "2.15.0"},
     cost=_window_cost,
 )
@@ -118,6 +131,7 @@ DILATE = OpDef(
     options2=True,
     infer=_infer_dilate,
     evaluate=_dilate,
+    check=rank_at_most(6, "x"),
     runtimes={1: "2.15.0"},
 )
 

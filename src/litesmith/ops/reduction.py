@@ -29,6 +29,7 @@ from litesmith.ops.common import (
     by_dtype,
     const_ints,
     element_type,
+    has_no_nan,
     is_quantized,
     normalized_axes,
     normalized_axis,
@@ -81,13 +82,17 @@ def _mean(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     return np.asarray(np.where(total < 0, -(-total // count), total // count))
 
 
-def _nothing_to_reduce(b: Builder, op: Op) -> Value | None:
-    """No axes, or kept axes of size 1: the operand itself."""
+def _simplify_reduction(b: Builder, op: Op) -> Value | None:
+    """No axes, or kept axes of size 1: the operand itself. Axes are given once each, ascending and not negative."""
     axes = reduced_axes(op) if op["x"].type.shape is not None else None
     if axes is None or is_quantized(op["x"]):
         return None
     kept = op.attrs["keep_dims"] and all(op["x"].dims[a] == 1 for a in axes)
-    return op["x"] if not axes or kept else None
+    if not axes or kept:
+        return op["x"]
+    if axes == const_ints(op, "axes"):
+        return None
+    return b.emit(op.defn, [op["x"], np.array(axes, np.int32)], **op.attrs)[0]
 
 
 def _symbolic_reduction(function: Callable[..., Any]) -> Callable[[Op], Array | None]:
@@ -103,8 +108,13 @@ def _symbolic_reduction(function: Callable[..., Any]) -> Callable[[Op], Array | 
 
 
 def _is_nonempty(op: Op) -> bool:
-    """The mean or an extremum of no elements is not defined."""
+    """The mean of no elements is not defined."""
     return 0 not in op["x"].type.static_shape
+
+
+def _extremum_is_defined(op: Op) -> bool:
+    """The largest of numbers and NaN is an accident of the kernel's loop; of no numbers there is none."""
+    return _is_nonempty(op) and has_no_nan(op)
 
 
 def _reads_all(op: Op) -> Dim:
@@ -122,7 +132,7 @@ def _reduction(
         options=("ReducerOptions", 27),
         infer=_infer_reduction,
         evaluate=_over(function),
-        simplify=_nothing_to_reduce,
+        simplify=_simplify_reduction,
         runtimes=runtimes,
         **rest,
     )
@@ -166,8 +176,8 @@ def _extremum(name: str, code: int, function: Callable[..., Any]) -> OpDef:
         code,
         function,
         {1: "1.11.0", 2: "1.14.0", 3: "2.5.0"},
-        _NUMBERS | BOOL,
-        foldable=_is_nonempty,
+        _NUMBERS,
+        foldable=_extremum_is_defined,
         version=by_dtype(int8=2, int16=3),
         quant=SAME_SCALE,
         gpu=True,
@@ -177,6 +187,13 @@ def _extremum(name: str, code: int, function: Callable[..., Any]) -> OpDef:
 
 REDUCE_MAX = _extremum("REDUCE_MAX", 82, np.max)
 REDUCE_MIN = _extremum("REDUCE_MIN", 89, np.min)
+
+
+def _product_check(op: Op) -> str | None:
+    quantized_bytes = is_quantized(op["x"]) and op["x"].type.dtype is DType.UINT8
+    return "quantized uint8 is not taken" if quantized_bytes else None
+
+
 REDUCE_PROD = _reduction(
     "REDUCE_PROD",
     81,
@@ -184,7 +201,7 @@ REDUCE_PROD = _reduction(
     {1: "1.11.0", 2: "2.6.0"},
     _NUMBERS,
     symbolic=_symbolic_reduction(np.prod),
-    check=quantized_only("int8 uint8 int16"),
+    check=_product_check,
     version=by_dtype(int8=2, int16=2),
     cost=_reads_all,
     gpu=True,
@@ -210,12 +227,6 @@ def _arg(function: Callable[..., Any]) -> Callable[..., Array]:
     return evaluate
 
 
-def _has_no_nan(op: Op) -> bool:
-    """What is the largest of numbers and NaN is an accident of the kernel's loop."""
-    x = op["x"]
-    return _is_nonempty(op) and not (x.type.dtype.is_float and bool(np.isnan(x.numpy()).any()))
-
-
 def _argument(name: str, code: int, options: tuple[str, int], function: Callable[..., Any]) -> OpDef:
     return OpDef(
         name,
@@ -225,7 +236,7 @@ def _argument(name: str, code: int, options: tuple[str, int], function: Callable
         options=options,
         infer=_infer_arg,
         evaluate=_arg(function),
-        foldable=_has_no_nan,
+        foldable=_extremum_is_defined,
         version=by_dtype(int8=2, bool=3),
         runtimes={1: "1.9.0", 2: "1.14.0", 3: "2.9.0"},
         quant=QuantRule(),

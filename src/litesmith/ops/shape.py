@@ -79,7 +79,7 @@ def _simplify_reshape(b: Builder, op: Op) -> Value | None:
 
 
 def _as_value(value: Any) -> Value:
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def constant_target(shape: Shape) -> tuple[int, ...] | None:

@@ -291,6 +291,16 @@ def _shrink_strides(op: Op) -> str | None:
     return "a dimension taken away by shrink_axis_mask has a negative stride" if backward else None
 
 
+def _result_rank(op: Op) -> str | None:
+    """New dimensions count before others are taken away."""
+    if not op.attrs["new_axis_mask"] or op["begin"].type.shape is None or isinstance(op["begin"].dims[0], Sym):
+        return None
+    count = range(op["begin"].dims[0])
+    added = sum(1 for i in count if op.attrs["new_axis_mask"] >> i & 1 and not op.attrs["ellipsis_mask"] >> i & 1)
+    rank = max_rank([op["x"]]) + added
+    return f"rank {rank} with the new dimensions is above 5, the highest the kernel takes" if rank > 5 else None
+
+
 STRIDED_SLICE = OpDef(
     "STRIDED_SLICE",
     45,
@@ -310,7 +320,7 @@ STRIDED_SLICE = OpDef(
     foldable=_strided_slice_is_defined,
     symbolic=_symbolic_strided_slice,
     simplify=_simplify_strided_slice,
-    check=first_reason(rank_at_most(5, "x"), _shrink_strides),
+    check=first_reason(rank_at_most(5, "x"), _shrink_strides, _result_rank),
     version=_strided_slice_version,
     runtimes={
         1: "1.6.0",
@@ -358,6 +368,7 @@ DYNAMIC_UPDATE_SLICE = OpDef(
     options=("DynamicUpdateSliceOptions", 117),
     infer=_infer_update,
     evaluate=_update,
+    check=rank_at_most(8, "x"),
     version=lambda op: max(by_dtype(float16=3, int16=4)(op), by_dtype(2, int64=2)(op)),
     runtimes={1: "2.9.0", 2: "2.17.0", 3: "2.19.0", 4: "2.20.0"},
     quant=SAME_SCALE,

@@ -25,6 +25,7 @@ from litesmith.ops.common import (
     by_dtype,
     dtypes,
     element_type,
+    has_no_nan,
     is_quantized,
     operands,
     quantized_only,
@@ -155,6 +156,7 @@ SIGN = _function(
     {1: "2.11.0", 2: "2.12.0"},
     taken=dtypes("float32 float64 int32"),
     options=("SignOptions", 123),
+    foldable=has_no_nan,
     version=by_dtype(int32=2),
     gpu=True,
 )
@@ -234,6 +236,20 @@ def _symbolic_cast(op: Op) -> Array | None:
     return op["x"].sym if op.attrs["out_data_type"] in INDEX else None
 
 
+_CAST_RESULTS = dtypes(
+    "float32 float16 bfloat16 float64 int4 int8 uint8 int16 uint16 int32 uint32 int64 bool complex64"
+)
+
+
+def _cast_check(op: Op) -> str | None:
+    x, target = op["x"].type.dtype, op.attrs["out_data_type"]
+    if target not in _CAST_RESULTS:
+        return f"the kernel makes no {target}"
+    if DType.INT4 in (x, target) and DType.FLOAT32 not in (x, target):
+        return f"int4 is cast from and to float32 only, not between {x} and {target}"
+    return None
+
+
 def _cast_version(op: Op) -> int:
     pair = {op["x"].type.dtype, op.attrs["out_data_type"]}
     order = (
@@ -250,10 +266,7 @@ def _cast_version(op: Op) -> int:
 CAST = OpDef(
     "CAST",
     53,
-    operands(
-        "x",
-        dtypes("float32 float16 bfloat16 float64 int4 int8 uint8 int16 uint16 int32 uint32 int64 bool complex64"),
-    ),
+    operands("x", _CAST_RESULTS),
     attrs={"in_data_type": element_type(), "out_data_type": element_type()},
     options=("CastOptions", 37),
     derived={"in_data_type": lambda op: op["x"].type.dtype},
@@ -263,6 +276,7 @@ CAST = OpDef(
     foldable=_cast_is_defined,
     symbolic=_symbolic_cast,
     simplify=_simplify_cast,
+    check=_cast_check,
     version=_cast_version,
     runtimes={1: "1.5.0", 2: "2.7.0", 3: "2.8.0", 4: "2.9.0", 5: "2.12.0", 6: "2.15.0", 7: "2.17.0"},
     gpu=True,
@@ -299,7 +313,7 @@ def _bitcast(x: Array, *, out_data_type: DType) -> Array:
 BITCAST = OpDef(
     "BITCAST",
     159,
-    operands("x", dtypes("float32 float16 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64")),
+    operands("x", dtypes("float32 float16 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64 complex64")),
     attrs={"out_data_type": Attr("enum_type", DType.INT32, slot=-1)},
     options=("BitcastOptions", 124),
     infer=_infer_bitcast,
