@@ -57,7 +57,7 @@ class Inference:
     def _inferred(self, op: Op) -> list[TensorType] | None:
         """What the declaration infers, where the file leaves something open or elements may become known."""
         open_results = any(not value.type.is_static for value in op.results)
-        if op.defn.infer is None or not (open_results or _may_be_known(op)):
+        if op.defn.infer is None or not (open_results or _may_be_known(op)) or not _is_modest(op):
             return None
         try:
             types = infer_types(op)
@@ -93,6 +93,12 @@ class Inference:
         return inferred
 
 
+_HIGHEST_RANK = 64
+"""Elements that an operand which may be a shape can have for results to be inferred."""
+
+_MOST_RESULTS = 1 << 12
+"""Results an operation can have for them to be inferred."""
+
 _INCONSISTENT = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError)
 """What inference stumbles over when operands contradict each other, which only a damaged file has."""
 
@@ -102,6 +108,16 @@ def _may_be_known(op: Op) -> bool:
     if op.defn.symbolic is None or not all(_is_small_index(value.type) for value in op.results):
         return False
     return any(not v.type.is_static or (v.sym is not None and not v.is_const) for v in op.inputs)
+
+
+def _is_modest(op: Op) -> bool:
+    """Whether inference stays within the size of the file: a damaged one may claim a shape operand of 2**31 elements."""
+    vectors = (v.type.shape for v in op.inputs if v.type.dtype.is_integer and not v.is_const)
+    lengths = [s[0] for s in vectors if s is not None and len(s) == 1]
+    counts = op.attrs.values() if op.defn.has_variadic_results else ()
+    return not any(isinstance(n, int) and n > _HIGHEST_RANK for n in lengths) and not any(
+        isinstance(n, int) and n > _MOST_RESULTS for n in counts
+    )
 
 
 def _is_small_index(type_: TensorType) -> bool:
