@@ -111,7 +111,7 @@ def _may_be_known(op: Op) -> bool:
 
 
 def _is_modest(op: Op) -> bool:
-    """Whether inference stays within the size of the file: a damaged one may claim a shape operand of 2**31 elements."""
+    """Whether inference stays within the size of the file; a damaged one may claim a shape of 2**31 elements."""
     vectors = (v.type.shape for v in op.inputs if v.type.dtype.is_integer and not v.is_const)
     lengths = [s[0] for s in vectors if s is not None and len(s) == 1]
     counts = op.attrs.values() if op.defn.has_variadic_results else ()
