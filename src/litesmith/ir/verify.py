@@ -8,8 +8,12 @@ from litesmith.errors import Problem
 from litesmith.ir.builder import infer_types
 from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.graph import Graph, Op, Program, Value
+from litesmith.ir.opdef import Trait
 from litesmith.ir.printer import print_graph
 from litesmith.ir.types import TensorType
+
+FUSED_ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
+"""The fused activations kernels heed; TANH and SIGN_BIT, which the schema has too, they silently leave out."""
 
 
 class InvalidIRError(AssertionError):
@@ -103,9 +107,14 @@ def _kernel_problems(op: Op) -> Iterator[Problem]:
     reason = op.defn.check(op) if op.defn.check is not None else None
     if reason is not None:
         yield _problem(op, f"{op.name}: {reason}")
+    activation = op.attrs.get("fused_activation_function", "NONE")
+    if op.defn.traits & Trait.FUSES_ACTIVATION and activation not in FUSED_ACTIVATIONS:
+        yield _problem(op, f"{op.name}: the kernel ignores the fused activation {activation}", "make it an operation")
 
 
-def _problem(op: Op, reason: str) -> Problem:
+DEFAULT_FIX = "cast the operand to a type the kernel takes, or allow custom or Select TF operators"
+
+
+def _problem(op: Op, reason: str, fix: str = DEFAULT_FIX) -> Problem:
     origin = op.origin
-    fix = "cast the operand to a type the kernel takes, or allow custom or Select TF operators"
     return Problem("LS012", reason, fix, origin.op or op.name, origin.label, origin.line)

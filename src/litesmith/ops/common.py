@@ -176,6 +176,36 @@ def quantized_only(*names: str) -> Check:
     return check
 
 
+def weights_taken(weights: str, bias: str | None = "bias", /, **pairs: str) -> Check:
+    """Which weights the kernel computes rightly with for each element type of ``x``: ``float32="float32 int8"``.
+
+    Others it may load and read as something else. Integer weights need quantization parameters; the bias has the type
+    of the accumulator.
+    """
+    taken = {DType.parse(name): dtypes(names) for name, names in pairs.items()}
+
+    def check(op: Op) -> str | None:
+        x, w = op["x"].type.dtype, op[weights].type
+        if w.dtype not in taken.get(x, frozenset()):
+            return f"{w.dtype} {weights} do not go with {x} input"
+        if not w.dtype.is_float and w.quant is None:
+            return f"{w.dtype} {weights} are taken only with quantization parameters"
+        added = op.get(bias) if bias is not None else None
+        if added is not None and added.type.dtype not in _ACCUMULATORS.get(x, frozenset()):
+            return f"a {added.type.dtype} bias does not go with {x} input"
+        return None
+
+    return check
+
+
+_ACCUMULATORS = {
+    DType.FLOAT32: dtypes("float32"),
+    DType.INT8: dtypes("int32"),
+    DType.UINT8: dtypes("int32"),
+    DType.INT16: dtypes("int32 int64"),
+}
+
+
 def has_no_nan(op: Op) -> bool:
     """Whether no constant operand holds NaN; for operators whose kernels do not agree on what they make of it."""
     floats = (v.numpy() for v in op.inputs if v.type.dtype.is_float)

@@ -25,10 +25,12 @@ from litesmith.ops.common import (
     dtypes,
     element_type,
     first_reason,
+    has_no_nan,
     int32,
     operands,
     quantized_only,
     unknown_dim,
+    weights_taken,
 )
 from litesmith.ops.windows import convolve, convolve_transposed, window_counts
 
@@ -79,11 +81,9 @@ def _dtypes(op: Op) -> tuple[DType, DType]:
     return op["x"].type.dtype, op["filter"].type.dtype
 
 
-def _filter_matches_input(op: Op) -> str | None:
-    x, weights = _dtypes(op)
-    if x in QUANTIZED and weights not in (DType.INT8, DType.UINT8, DType.INT4):
-        return f"a {x} input does not go with a {weights} filter"
-    if x is DType.INT16 and op["x"].type.quant is not None and op["x"].type.quant.zero_point.any():
+def _symmetric_int16(op: Op) -> str | None:
+    quant = op["x"].type.quant
+    if op["x"].type.dtype is DType.INT16 and quant is not None and quant.zero_point.any():
         return "an int16 input must have zero point 0"
     return None
 
@@ -101,7 +101,7 @@ def _with_zero_bias(b: Builder, op: Op) -> Value | None:
     return result
 
 
-CHECK = first_reason(quantized_only("int8 uint8 int16"), _filter_matches_input, _has_bias)
+_QUANTIZED_INPUT = first_reason(quantized_only("int8 uint8 int16"), _symmetric_int16)
 
 # -- CONV_2D ----------------------------------------------------------------------------------------------------------
 
@@ -168,8 +168,14 @@ CONV_2D = OpDef(
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer_conv_2d,
     evaluate=_conv_2d,
+    foldable=has_no_nan,
     simplify=_with_zero_bias,
-    check=first_reason(CHECK, _groups_divide),
+    check=first_reason(
+        weights_taken("filter", float32="float32 int8 int4", int8="int8 int4", uint8="uint8", int16="int8"),
+        _QUANTIZED_INPUT,
+        _has_bias,
+        _groups_divide,
+    ),
     version=_conv_2d_version,
     runtimes={
         1: "1.5.0", 2: "1.14.0", 3: "1.14.0", 4: "2.3.0", 5: "2.4.0", 6: "2.9.0", 7: "2.11.0", 8: "2.15.0",
@@ -197,6 +203,13 @@ def _depthwise(x: Array, filter: Array, bias: Array | None = None, **attrs: Any)
     _, *window, units = filter.shape
     y = convolve(x, filter.reshape(*window, 1, units), strides(attrs), dilations(attrs), attrs["padding"], x.shape[-1])
     return _finish(y, bias, attrs["fused_activation_function"])
+
+
+def _hybrid_is_per_channel(op: Op) -> str | None:
+    x, weights = _dtypes(op)
+    if x is DType.FLOAT32 and weights is not DType.FLOAT32 and not _is_per_channel(op):
+        return "integer filters with float input need a scale for each channel"
+    return None
 
 
 def _depth_multiplier(op: Op) -> int:
@@ -247,8 +260,15 @@ DEPTHWISE_CONV_2D = OpDef(
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer_depthwise,
     evaluate=_depthwise,
+    foldable=has_no_nan,
     simplify=_with_zero_bias,
-    check=first_reason(CHECK, _depth_multiplier_matches),
+    check=first_reason(
+        weights_taken("filter", float32="float32 int8", int8="int8 int4", uint8="uint8", int16="int8"),
+        _QUANTIZED_INPUT,
+        _has_bias,
+        _hybrid_is_per_channel,
+        _depth_multiplier_matches,
+    ),
     version=_depthwise_version,
     runtimes={1: "1.5.0", 2: "1.12.0", 3: "1.14.0", 4: "2.2.0", 5: "2.3.0", 6: "2.3.0", 7: "2.11.0"},
     quant=QuantRule(weights={"filter": 3}, bias="bias", dynamic_range=True),
@@ -326,10 +346,15 @@ TRANSPOSE_CONV = OpDef(
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer_transpose_conv,
     evaluate=_transpose_conv,
-    check=_transposed_sizes_agree,
+    foldable=has_no_nan,
+    check=first_reason(
+        weights_taken("filter", float32="float32 int8", int8="int8", uint8="uint8", int16="int8"),
+        _QUANTIZED_INPUT,
+        _transposed_sizes_agree,
+    ),
     version=_transpose_conv_version,
     runtimes={1: "1.9.0", 2: "2.2.0", 3: "2.3.0", 4: "2.13.0", 5: "2.15.0"},
-    quant=QuantRule(weights={"filter": 0}, bias="bias"),
+    quant=QuantRule(weights={"filter": 0}, bias="bias", dynamic_range=True),
     cost=_transposed_cost,
     gpu=True,
     micro=True,
@@ -379,6 +404,7 @@ CONV_3D = OpDef(
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer_conv_3d,
     evaluate=_conv_3d,
+    foldable=has_no_nan,
     runtimes={1: "2.5.0"},
     cost=_conv_3d_cost,
 )
@@ -405,6 +431,7 @@ CONV_3D_TRANSPOSE = OpDef(
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer_conv_3d_transpose,
     evaluate=_conv_3d_transpose,
+    foldable=has_no_nan,
     check=_transposed_sizes_agree,
     runtimes={1: "2.6.0"},
     cost=_transposed_cost,

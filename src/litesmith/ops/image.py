@@ -21,6 +21,7 @@ from litesmith.ops.common import (
     SAME_SCALE,
     boolean,
     by_dtype,
+    dtypes,
     highest,
     operands,
     unknown_dim,
@@ -117,7 +118,7 @@ RESIZE_BILINEAR = OpDef(
 RESIZE_NEAREST_NEIGHBOR = OpDef(
     "RESIZE_NEAREST_NEIGHBOR",
     97,
-    operands("x size", FLOAT | QUANTIZED, INT32),
+    operands("x size", dtypes("float32 float16 int8 uint8 int16 uint16 int32 uint32 bool"), INT32),
     attrs={"align_corners": boolean(), "half_pixel_centers": boolean()},
     options=("ResizeNearestNeighborOptions", 74),
     traits=Trait.MOVES_DATA,

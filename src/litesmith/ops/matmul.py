@@ -24,8 +24,10 @@ from litesmith.ops.common import (
     element_type,
     enum8,
     first_reason,
+    has_no_nan,
     operands,
     quantized_only,
+    weights_taken,
 )
 
 BIASES = dtypes("float32 int32 int64")
@@ -48,11 +50,12 @@ def _infer_fully_connected(op: Op) -> list[TensorType]:
     if weights.rank != 2 or x.rank < 1:
         raise _mismatch(op, "x", "weights")
     units, features = weights.dims
+    dtype = DType.INT16 if op.attrs["weights_format"] == "SHUFFLED4x16INT8" else x.dtype
     if op.attrs["keep_num_dims"]:
         if _differ(x.dims[-1], features):
             raise _mismatch(op, "x", "weights")
-        return [TensorType(x.dtype, (*x.dims[:-1], units))]
-    return [TensorType(x.dtype, (_rows(op, x.dims, x.count, features), units))]
+        return [TensorType(dtype, (*x.dims[:-1], units))]
+    return [TensorType(dtype, (_rows(op, x.dims, x.count, features), units))]
 
 
 def _rows(op: Op, dims: Shape, count: Dim, features: Dim) -> Dim:
@@ -133,7 +136,14 @@ FULLY_CONNECTED = OpDef(
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer_fully_connected,
     evaluate=_fully_connected,
-    check=first_reason(quantized_only("int8 uint8 int16"), _bias_has_units),
+    foldable=has_no_nan,
+    check=first_reason(
+        weights_taken(
+            "weights", float32="float32 int8 int4 int2", int8="int8 int4 int2", uint8="uint8", int16="int8 int4"
+        ),
+        quantized_only("int8 uint8 int16"),
+        _bias_has_units,
+    ),
     version=_fully_connected_version,
     runtimes={
         1: "1.5.0", 2: "1.10.0", 3: "1.14.0", 4: "1.14.0", 5: "2.0.0", 6: "2.1.0", 7: "2.3.0", 8: "2.3.0",
@@ -198,7 +208,11 @@ BATCH_MATMUL = OpDef(
     infer=_infer_batch_matmul,
     evaluate=_batch_matmul,
     foldable=lambda op: op["x"].type.dtype in FLOAT and op["y"].type.dtype in FLOAT,
-    check=first_reason(_batch_matmul_ranks, quantized_only("int8 int16")),
+    check=first_reason(
+        weights_taken("y", None, float32="float32 int8", int8="int8", int16="int16"),
+        _batch_matmul_ranks,
+        quantized_only("int8 int16"),
+    ),
     version=_batch_matmul_version,
     runtimes={1: "2.3.0", 2: "2.3.0", 3: "2.4.0", 4: "2.5.0"},
     quant=QuantRule(weights={"y": None}, dynamic_range=True),

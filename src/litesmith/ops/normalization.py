@@ -18,7 +18,6 @@ from litesmith.ops.common import (
     int32,
     operands,
     quantized_only,
-    rank_at_most,
     real,
     same_as,
 )
@@ -47,7 +46,7 @@ L2_NORMALIZATION = OpDef(
     infer=same_as("x"),
     evaluate=_l2_normalization,
     foldable=lambda op: op["x"].type.dtype in FLOAT,
-    check=first_reason(rank_at_most(4), quantized_only("int8 uint8"), _no_activation),
+    check=first_reason(quantized_only("int8 uint8"), _no_activation),
     version=by_dtype(int8=2),
     runtimes={1: "1.5.0", 2: "1.14.0"},
     quant=QuantRule(fixed={DType.INT8: (1 / 128, 0), DType.UINT8: (1 / 128, 128)}),

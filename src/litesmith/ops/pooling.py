@@ -20,6 +20,7 @@ from litesmith.ops.common import (
     SAME_SCALE,
     activated,
     by_dtype,
+    has_no_nan,
     int32,
     operands,
 )
@@ -78,6 +79,10 @@ def _max_pool(x: Array, **attrs: Any) -> Array:
     return activated(y, attrs["fused_activation_function"])
 
 
+def _is_plain(op: Op) -> bool:
+    return op["x"].type.dtype in FLOAT and has_no_nan(op)
+
+
 AVERAGE_POOL_2D = OpDef(
     "AVERAGE_POOL_2D",
     1,
@@ -87,7 +92,7 @@ AVERAGE_POOL_2D = OpDef(
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer,
     evaluate=_average_pool,
-    foldable=lambda op: op["x"].type.dtype in FLOAT,
+    foldable=_is_plain,
     version=by_dtype(int8=2, int16=3),
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.3.0"},
     quant=SAME_SCALE,
@@ -105,7 +110,7 @@ MAX_POOL_2D = OpDef(
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer,
     evaluate=_max_pool,
-    foldable=lambda op: op["x"].type.dtype in FLOAT,
+    foldable=_is_plain,
     version=by_dtype(int8=2, int16=3),
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.3.0"},
     quant=SAME_SCALE,
@@ -122,6 +127,7 @@ L2_POOL_2D = OpDef(
     traits=Trait.FUSES_ACTIVATION,
     infer=_infer,
     evaluate=_l2_pool,
+    foldable=_is_plain,
     runtimes={1: "1.5.0"},
     cost=_cost,
     micro=True,

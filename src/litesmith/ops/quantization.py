@@ -13,7 +13,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import TensorType
-from litesmith.ops.common import FLOAT, boolean, dtypes, int32, operands, real, same_as
+from litesmith.ops.common import FLOAT, boolean, dtypes, int32, operands, quantized_only, real, same_as
 
 
 def _infer_quantize(op: Op) -> list[TensorType]:
@@ -39,13 +39,32 @@ def _quantize_version(op: Op) -> int:
     return max((version for version, holds in needed if holds), default=1)
 
 
+_TO = {
+    DType.FLOAT32: dtypes("int8 uint8 int16 int4 uint4"),
+    DType.INT8: dtypes("int8 uint8 int16"),
+    DType.UINT8: dtypes("int8 uint8 int16"),
+    DType.INT16: dtypes("int8 int16 int32"),
+    DType.INT32: dtypes("int8 int16"),
+}
+
+
+def _goes(op: Op) -> str | None:
+    x, result = op["x"].type, op.result.type
+    if result.dtype not in _TO.get(x.dtype, frozenset()):
+        return f"it does not go from {x.dtype} to {result.dtype}"
+    if result.quant is None or (x.quant is None and not x.dtype.is_float):
+        return "a quantized tensor has no scale"
+    return None
+
+
 QUANTIZE = OpDef(
     "QUANTIZE",
     114,
-    operands("x", dtypes("float32 int8 uint8 int16 int32")),
+    operands("x", frozenset(_TO)),
     options=("QuantizeOptions", 89),
     traits=Trait.ELEMENTWISE,
     infer=_infer_quantize,
+    check=_goes,
     version=_quantize_version,
     runtimes={1: "1.14.0", 2: "1.15.0", 3: "2.7.0", 4: "2.21.0", 5: "2.21.0", 6: "2.21.0"},
     gpu=True,
@@ -74,7 +93,8 @@ DEQUANTIZE = OpDef(
     traits=Trait.ELEMENTWISE,
     infer=same_as("x", DType.FLOAT32),
     evaluate=lambda x: x.astype(np.float32),
-    foldable=lambda op: op["x"].type.dtype is DType.FLOAT16,
+    foldable=lambda op: False,  # the point of a quantized constant is to stay small
+    check=quantized_only("int8 uint8 int16 int4 uint4 int2"),
     version=_dequantize_version,
     runtimes={
         1: "1.13.1", 2: "1.14.0", 3: "1.15.0", 4: "2.2.0", 5: "2.7.0", 6: "2.18.0", 7: "2.21.0", 8: "2.22.0",

@@ -17,7 +17,7 @@ from litesmith.ir.opdef import Attr, DTypes, OpDef, Operand, QuantRule, Trait, V
 from litesmith.ir.types import TensorType
 from litesmith.ops.common import ACTIVATION, FLOAT, boolean, dtypes, enum8, int32, operands, real
 
-OWN_STATE = Trait.STATEFUL | Trait.REMOVABLE | Trait.FUSES_ACTIVATION
+OWN_STATE = Trait.STATEFUL | Trait.REMOVABLE
 INPUTS = dtypes("float32 int8 int16")
 WEIGHTS = dtypes("float32 int8 uint8")
 BIASES = dtypes("float32 int32 int64")
