@@ -21,15 +21,15 @@ class JaxFunction:
     """One entry point: a function and what it is called with.
 
     args, kwargs: pytrees of arrays, `jax.ShapeDtypeStruct` (whose sizes may be symbolic, `jax.export.symbolic_shape`)
-    or `TensorType` (whose named sizes stay unknown). input_names, output_names: names of the leaves in order, in place
-    of those their paths give.
+    or `TensorType` (whose named sizes stay unknown). input_names, output_names: names of the leaves in order, in place of
+    those their paths give (those of outputs may be a function, called after tracing).
     """
 
     function: Callable[..., Any]
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     input_names: Sequence[str] | None = None
-    output_names: Sequence[str] | None = None
+    output_names: Sequence[str] | Callable[[], Sequence[str]] | None = None
 
 
 def import_jax(
@@ -39,7 +39,8 @@ def import_jax(
     kwargs: Mapping[str, Any] | None = None,
     *,
     input_names: Sequence[str] | None = None,
-    output_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | Callable[[], Sequence[str]] | None = None,
+    **session: Any,
 ) -> Program:
     """The program of a function called with ``args`` (arrays or their specifications, see `JaxFunction`).
 
@@ -50,19 +51,19 @@ def import_jax(
     """
     if callable(functions):
         key = signature_keys[0] if signature_keys else "serving_default"
-        return import_signatures({key: JaxFunction(functions, args, kwargs or {}, input_names, output_names)})
+        return import_signatures({key: JaxFunction(functions, args, kwargs or {}, input_names, output_names)}, **session)
     keys = list(signature_keys or unique([getattr(f, "__name__", "function") for f in functions]))
     if not len(keys) == len(functions) == len(args):
         raise UsageError(f"{len(functions)} functions need as many keys and argument lists")
     entries = [JaxFunction(f, a, kwargs or {}) for f, a in zip(functions, args, strict=True)]
-    return import_signatures(dict(zip(keys, entries, strict=True)))
+    return import_signatures(dict(zip(keys, entries, strict=True)), **session)
 
 
-def import_signatures(functions: Mapping[str, JaxFunction]) -> Program:
+def import_signatures(functions: Mapping[str, JaxFunction], **options: Any) -> Program:
     """One program with an entry point for each function; arrays several of them close over are stored once."""
     if not functions:
         raise UsageError("no function is given")
-    session = Session(LOWERINGS, COMPLEX_LOWERINGS, REFUSED)
+    session = Session(LOWERINGS, COMPLEX_LOWERINGS, REFUSED, **options)
     program = Program()
     for key, entry in functions.items():
         signature = _import_entry(session, key, entry)
@@ -80,7 +81,8 @@ def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     closed = traced.jaxpr
     inputs = _checked(entry.input_names, paths_in(args, kwargs), "input")
     tree = jax.tree_util.tree_unflatten(_out_tree(traced), [0] * len(closed.jaxpr.outvars))
-    outputs = _checked(entry.output_names, paths_out(tree), "output")
+    chosen = entry.output_names() if callable(entry.output_names) else entry.output_names
+    outputs = _checked(chosen, paths_out(tree), "output")
     session.names.update(closed_over_names(entry.function))
     graph = session.new_graph("main" if key == "serving_default" else key)
     _build(session, graph, closed, inputs)

@@ -44,6 +44,10 @@ class Session:
     kept: list[Any] = field(default_factory=list)
     problems: dict[Problem, None] = field(default_factory=dict)
     graph_names: dict[str, int] = field(default_factory=dict)
+    composite: Callable[[Builder, str, Sequence[Any]], Sequence[Any] | None] | None = None
+    """Lowers a call of a named function (builder, its name, its arguments) whole; None where it is to be inlined."""
+    layer_of: Callable[[str], str] = lambda scope: scope
+    """The layer path of a name scope."""
 
     def new_graph(self, name: str) -> Graph:
         """A graph with a name of its own."""
@@ -159,7 +163,8 @@ def _needed(jaxpr: Any) -> list[Any]:
 def _import_equation(context: Context, eqn: Any, read: Callable[[Any], Any]) -> Sequence[Any]:
     failed: list[Any] = [POISON] * len(eqn.outvars)
     layer = _join(context.layer, str(eqn.source_info.name_stack))
-    origin = Origin(f"jax.{eqn.primitive.name}", eqn.primitive.name, layer, source_line(eqn))
+    path = context.session.layer_of(layer)
+    origin = Origin(f"jax.{eqn.primitive.name}", eqn.primitive.name, path, source_line(eqn))
     inner = replace(
         context,
         avals_in=[a.aval for a in eqn.invars],

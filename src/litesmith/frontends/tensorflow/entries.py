@@ -17,16 +17,19 @@ from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, Te
 Shapes = Mapping[str, Sequence[int | None]]
 
 
-def import_until_stable(model: Model, build: Callable[[Session], Program], on_unknown: Any = None) -> Program:
-    """Imports again while variables are found to be assigned that were taken for constants."""
+def import_until_stable(model: Model, build: Callable[[Session], Program], **session: Any) -> Program:
+    """Imports again while variables are found to be assigned that were taken for constants.
+
+    session: further fields of each import's `Session`.
+    """
     mutable: frozenset[str] = frozenset()
     while True:
-        session = Session(model, LOWERINGS, mutable=mutable, on_unknown=on_unknown)
-        program = build(session)
-        found = mutable | session.assigned.keys()
+        current = Session(model, LOWERINGS, mutable=mutable, **session)
+        program = build(current)
+        found = mutable | current.assigned.keys()
         if found == mutable:
-            session.raise_problems()
-            _initialize_variables(program, session)
+            current.raise_problems()
+            _initialize_variables(program, current)
             return program
         mutable = frozenset(found)
 
@@ -37,11 +40,12 @@ def import_signature(
     signature: SourceSignature,
     shapes: Shapes,
     captured: Mapping[str, Any] | None = None,
+    dims: Mapping[str, Sequence[Dim]] | None = None,
 ) -> Graph:
     """The graph of one entry point.
 
     nodes: of the GraphDef its tensor names refer to; captured: tensor name -> what flows in there besides the inputs
-    (a constant `Value`, a `Variable`).
+    (a constant `Value`, a `Variable`); dims: input name -> shape whose unknown sizes have names.
     """
     graph = session.new_graph("main" if not session.graph_names else signature.key)
     context = Context(Builder(graph, session.opset), session)
@@ -49,7 +53,7 @@ def import_signature(
     for reference, item in (captured or {}).items():
         scope.feed_tensor(reference, item)
     for declared in signature.inputs.values():
-        value = _graph_input(session, graph, declared, shapes)
+        value = _graph_input(session, graph, declared, shapes, (dims or {}).get(declared.name))
         if value is not None:
             scope.feed_tensor(declared.tensor_name, value)
     declared_outputs = [o for o in signature.outputs.values() if _is_dense(session, o, "output")]
@@ -69,7 +73,9 @@ def _is_dense(session: Session, tensor: SignatureTensor, role: str) -> bool:
     return False
 
 
-def _graph_input(session: Session, graph: Graph, declared: SignatureTensor, shapes: Shapes) -> Value | None:
+def _graph_input(
+    session: Session, graph: Graph, declared: SignatureTensor, shapes: Shapes, dims: Sequence[Dim] | None
+) -> Value | None:
     if not _is_dense(session, declared, "input"):
         return None
     shape = shapes.get(declared.name, declared.shape)
@@ -86,7 +92,8 @@ def _graph_input(session: Session, graph: Graph, declared: SignatureTensor, shap
         reason = f"input {declared.name!r} is {declared.dtype.name}, which LiteRT does not have"
         session.problems[Problem("LS022", reason, "use another type in the signature", node=declared.name)] = None
         return None
-    return graph.add_input(TensorType(dtype, symbolic_shape(declared.name, shape)), declared.tensor_name)
+    symbolic = tuple(dims) if dims is not None else symbolic_shape(declared.name, shape)
+    return graph.add_input(TensorType(dtype, symbolic), declared.tensor_name)
 
 
 def _fits(given: Sequence[int | None], declared: Sequence[int | None]) -> bool:

@@ -6,7 +6,6 @@ not imported here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,9 +16,9 @@ from litesmith.formats.saved_model import SignatureTensor
 from litesmith.formats.saved_model.dtypes import dtype_of
 from litesmith.frontends.tensorflow.attributes import shape_of, tf_dtype
 from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
-from litesmith.frontends.tensorflow.importer import Model, Session
+from litesmith.frontends.tensorflow.importer import Model, Session, python_name
 from litesmith.frontends.tensorflow.resources import Variable
-from litesmith.ir import Constant, Program, Value
+from litesmith.ir import Constant, Dim, Program, Value
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,11 @@ class Entry:
     nodes: Sequence[Any]
     functions: Mapping[str, Any]
     captured: Mapping[str, Any] = field(default_factory=dict)
+    dims: Mapping[str, Sequence[Dim]] = field(default_factory=dict)
 
 
-def import_entries(entries: Sequence[Entry], shapes: Shapes | None = None, on_unknown: Any = None) -> Program:
-    """Imports entry points that share one function library, a graph each."""
+def import_entries(entries: Sequence[Entry], shapes: Shapes | None = None, **session: Any) -> Program:
+    """Imports entry points that share one function library, a graph each. session: see `import_until_stable`."""
     functions = {name: f for entry in entries for name, f in entry.functions.items()}
     variables: dict[str, Variable] = {}
 
@@ -45,12 +45,12 @@ def import_entries(entries: Sequence[Entry], shapes: Shapes | None = None, on_un
     def build(session: Session) -> Program:
         program = Program()
         for entry in entries:
-            graph = import_signature(session, entry.nodes, entry.signature, shapes or {}, entry.captured)
+            graph = import_signature(session, entry.nodes, entry.signature, shapes or {}, entry.captured, entry.dims)
             program.graphs.append(graph)
             add_signature(program, entry.signature, graph)
         return program
 
-    return import_until_stable(Model(functions, variable), build, on_unknown)
+    return import_until_stable(Model(functions, variable), build, **session)
 
 
 # -- frozen graphs ----------------------------------------------------------------------------------------------------
@@ -125,22 +125,26 @@ def import_concrete_functions(
 def _keys_of(functions: Sequence[Any]) -> list[str]:
     if len(functions) == 1:
         return ["serving_default"]
-    names = [_name(f) for f in functions]
+    names = [python_name(f.name.decode() if isinstance(f.name, bytes) else str(f.name)) for f in functions]
     return [n if names.count(n) == 1 else f"{n}_{i}" for i, n in enumerate(names)]
 
 
-def _name(function: Any) -> str:
-    """The Python function's name, out of ``__inference_name_12``."""
-    name = function.name.decode() if isinstance(function.name, bytes) else str(function.name)
-    return re.sub(r"^__inference_|_\d+$", "", name) or name
+def concrete_entry(
+    function: Any,
+    key: str,
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+    dims: Mapping[str, Sequence[Dim]] | None = None,
+) -> Entry:
+    """The entry point of a TensorFlow ConcreteFunction, with the names of its own inputs and outputs unless given.
 
-
-def concrete_entry(function: Any, key: str) -> Entry:
-    """The entry point of a TensorFlow ConcreteFunction. Raises UsageError where it takes a resource as an argument."""
+    Raises UsageError where it takes a resource as an argument.
+    """
     graph_def = function.graph.as_graph_def()
     captures = {placeholder.name: outside for outside, placeholder in function.graph.captures}
     arguments = [t for t in function.inputs if t.name not in captures]
-    names = _argument_names(function, arguments)
+    names = list(input_names or _argument_names(function, arguments))
+    results = list(output_names or _output_names(function))
     for name, tensor in zip(names, arguments, strict=True):
         if tensor.dtype.name in ("resource", "variant"):
             raise UsageError(f"argument {name!r} is a {tensor.dtype.name}: capture it in the function instead")
@@ -148,11 +152,12 @@ def concrete_entry(function: Any, key: str) -> Entry:
         SourceSignature(
             key,
             {n: _concrete_tensor(n, t) for n, t in zip(names, arguments, strict=True)},
-            {n: _concrete_tensor(n, t) for n, t in zip(_output_names(function), function.outputs, strict=True)},
+            {n: _concrete_tensor(n, t) for n, t in zip(results, function.outputs, strict=True)},
         ),
         list(graph_def.node),
         {f.signature.name: f for f in graph_def.library.function},
         {name: _captured(function, outside) for name, outside in captures.items()},
+        dims or {},
     )
 
 

@@ -6,18 +6,26 @@ noted and its dependants skipped, so that one import reports every problem of th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from litesmith.errors import ConverterError, Problem, UnsupportedError
 from litesmith.frontends.tensorflow.attributes import FunctionName, decode
+from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import POISON, TensorList, Variable
 from litesmith.ir import Builder, Graph, Origin, TensorType, Value
 from litesmith.ir.opdef import OpSet
 from litesmith.ops import OPS
 from litesmith.ops.common import unknown_dim
+
+UNKNOWN = (
+    "has no lowering to built-in operators",
+    "replace the operation, set allow_custom_ops=True, or add a lowering (docs/add-an-op.md)",
+)
+"""Reason and way out for an operator nobody has thought of."""
 
 MAX_DEPTH = 64
 """Function calls nested deeper than this are refused (the graph is recursive or hostile)."""
@@ -48,11 +56,14 @@ class Session:
 
     model: Model
     lowerings: Mapping[str, Lowering]
-    composites: Mapping[str, Lowering] = field(default_factory=dict)
+    composite: Callable[[Builder, str, Sequence[Any]], Sequence[Any] | None] | None = None
+    """Lowers a call of a function (builder, its name, its arguments) whole; None where it is to be inlined."""
+    layer_of: Callable[[str], str] = lambda node: ""
+    """The layer path of a node, where the source knows layers."""
     opset: OpSet = field(default_factory=lambda: OPS)
     mutable: frozenset[str] = frozenset()
     assigned: dict[str, Variable] = field(default_factory=dict)
-    handles: dict[tuple[int, str], Value] = field(default_factory=dict)
+    handles: dict[tuple[Graph, str], Value] = field(default_factory=dict)
     problems: dict[Problem, None] = field(default_factory=dict)
     graph_names: dict[str, int] = field(default_factory=dict)
     on_unknown: Callable[[Context, Any, Sequence[Any]], Any] | None = None
@@ -100,7 +111,7 @@ class Context:
     def handle(self, variable: Variable) -> Value:
         """The VAR_HANDLE of a variable the model assigns, one in each graph."""
         self.session.assigned[variable.name] = variable
-        key = (id(self.b.graph), variable.name)
+        key = (self.b.graph, variable.name)
         if key not in self.session.handles:
             self.session.handles[key] = self.b.var_handle(container="", shared_name=variable.name)
         return self.session.handles[key]
@@ -118,13 +129,9 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
     if context.depth > MAX_DEPTH:
         raise UnsupportedError(f"calls of {name!r} are nested too deeply", "remove the recursion")
     definition = context.definition(name)
-    composite = _composite(context.session, definition)
-    if composite is not None:
-        results = composite(
-            Context(context.b, context.session, context.node, name, context.depth + 1), definition, args
-        )
-        if results is not None:
-            return list(results)
+    taken = _as_composite(context, definition, args)
+    if taken is not None:
+        return taken
     scope = Scope(
         Context(context.b, context.session, None, name, context.depth + 1),
         definition.node_def,
@@ -137,15 +144,22 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
     return [scope.result(reference) for reference in wanted]
 
 
-def _composite(session: Session, definition: Any) -> Lowering | None:
-    for key in ("_implements", "api_implements"):
-        if key in definition.attr:
-            value = decode(definition.attr[key])
-            name = value.name if isinstance(value, FunctionName) else str(value)
-            for candidate in (name, name.rsplit("_", 5)[0]):
-                if candidate in session.composites:
-                    return session.composites[candidate]
+def _as_composite(context: Context, definition: Any, args: Sequence[Any]) -> list[Any] | None:
+    """Results of a function that somebody lowers whole, told by what it implements or by its own name; else None."""
+    if context.session.composite is None:
+        return None
+    declared = [decode(definition.attr[k]) for k in ("_implements", "api_implements") if k in definition.attr]
+    names = [v.name if isinstance(v, FunctionName) else str(v) for v in declared]
+    for name in [*names, python_name(definition.signature.name)]:
+        results = context.session.composite(context.b, name, args)
+        if results is not None:
+            return list(results)
     return None
+
+
+def python_name(function: str) -> str:
+    """The Python function's name, out of ``__inference_name_12``."""
+    return re.sub(r"^__inference_|_\d+$", "", function) or function
 
 
 def _type_of(variable: Variable) -> TensorType:
@@ -264,7 +278,8 @@ class Scope:
 
     def _origin(self, node: Any) -> Origin:
         line = self.context.session.model.lines(self.context.function, node.name)
-        return Origin(f"tf.{node.op}", f"{self.prefix}{node.name}", line=line)
+        name = f"{self.prefix}{node.name}"
+        return Origin(f"tf.{node.op}", name, self.context.session.layer_of(name), line)
 
 
 def _node_name(reference: str) -> str:
@@ -316,8 +331,5 @@ def _unknown(context: Context, node: Any, inputs: Sequence[Any]) -> list[Any]:
         made = context.session.on_unknown(context, node, inputs)
         if made is not None:
             return list(made)
-    raise UnsupportedError(
-        "has no lowering to built-in operators",
-        "replace the operation, set allow_custom_ops=True, or add a lowering (docs/add-an-op.md)",
-        code="LS010",
-    )
+    reason, fix = REFUSED.get(node.op, UNKNOWN)
+    raise UnsupportedError(reason, fix, code="LS010")

@@ -43,7 +43,7 @@ def import_saved_model(
             add_signature(program, signature, made[meaning])
         return program
 
-    return import_until_stable(source, build, on_unknown)
+    return import_until_stable(source, build, on_unknown=on_unknown)
 
 
 def _chosen(model: SavedModel, keys: Sequence[str] | None) -> list[SourceSignature]:

@@ -44,6 +44,10 @@ def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
     jaxpr = next((params[name] for name in _JAXPRS if params.get(name) is not None), None)
     if jaxpr is None:
         raise UnsupportedError("a call whose function JAX does not show", "use a supported version of JAX")
+    if ctx.session.composite is not None:
+        taken = ctx.session.composite(ctx.b, str(params.get("name", "")), args)
+        if taken is not None:
+            return list(taken)
     return ctx.call(jaxpr, args)
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.attributes import FunctionName
 from litesmith.frontends.tensorflow.importer import Context
+from litesmith.frontends.tensorflow.lowering.lists import completed
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.frontends.tensorflow.resources import POISON, TensorList
-from litesmith.ir import Dim, DType, Graph, Sym, TensorType, Value
+from litesmith.ir import DType, Graph, Sym, TensorType, Value
 from litesmith.ops.common import unknown_dim
 
 
@@ -262,19 +263,5 @@ def _with_element_shapes(context: Context, items: list[Any], unchanged: list[boo
     results = inner.call(body, bound)
     for i in open_lists:
         element = results[i].element if isinstance(results[i], TensorList) else None
-        items[i] = reserved(context, items[i], element)
+        items[i] = completed(context, items[i], element, [v for v in items if isinstance(v, Value)])
     return items
-
-
-def reserved(context: Context, items: TensorList, element: Sequence[Dim] | None) -> TensorList:
-    """The list with all its elements zero, once their shape is known."""
-    if element is None or any(isinstance(d, Sym) and str(d).startswith("_") for d in element):
-        raise UnsupportedError("the element shape of a list is unknown", "give the TensorArray an element_shape")
-    b = context.b
-    from litesmith.decompositions.shapes import shape_vector
-
-    assert items.length is not None
-    length = b.reshape(items.length, [1])
-    dims = b.concatenation(length, shape_vector(b, element), axis=0)
-    stacked = b.fill(dims, b.constant(0, items.dtype))
-    return replace(items, stacked=stacked, element=tuple(element))
