@@ -10,6 +10,7 @@ from litesmith.ir.verify import InvalidIRError, verify
 from litesmith.passes import (
     activation_fusion,
     bias_fusion,
+    boundary_copies,
     broadcast_rank,
     broadcasts,
     casts,
@@ -76,6 +77,9 @@ MODULES = (
 PASSES: tuple[AnyPass, ...] = tuple(p for module in MODULES for p in module.PASSES)
 """Every pass, in the order they run."""
 
+FINISHING: tuple[AnyPass, ...] = boundary_copies.PASSES
+"""What runs once, when nothing changes any more: no simplifications, which the passes would undo."""
+
 ROUNDS = 16
 """More rounds than this mean that two passes undo each other."""
 
@@ -107,8 +111,16 @@ def run(
                 _after(result, program, dump, check)
             clean.add(pass_.name)
         if len(clean) == len(passes):
-            return results
+            return [*results, *_finish(program, dump, check)]
     raise InvalidIRError(f"the passes reach no fixed point in {ROUNDS} rounds: {_last_to_change(results)} still change")
+
+
+def _finish(program: Program, dump: Dump | None, check: bool) -> list[PassResult]:
+    results = [run_pass(pass_, program) for pass_ in FINISHING]
+    for result in results:
+        if result.modified:
+            _after(result, program, dump, check)
+    return results
 
 
 def _after(result: PassResult, program: Program, dump: Dump | None, check: bool) -> None:
