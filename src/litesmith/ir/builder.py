@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeAlias, Union
 
 import numpy as np
@@ -168,7 +169,16 @@ def infer_types(op: Op) -> list[TensorType]:
     """Result types of an operation by its declaration. Raises UnsupportedError where it has no inference."""
     if op.defn.infer is None:
         raise UnsupportedError(f"{op.name} has no type inference", "give the result types", op=op.name)
-    return list(op.defn.infer(op))
+    types = list(op.defn.infer(op))
+    return [_with_scale(op, t) for t in types] if op.defn.quant is not None and op.defn.quant.same_scale else types
+
+
+def _with_scale(op: Op, result: TensorType) -> TensorType:
+    """A result that shares its operand's scale has the operand's quantization, where that is one for all elements."""
+    quant = next((v.type.quant for v in op.inputs if v.type.dtype is result.dtype), None)
+    if result.quant is not None or quant is None or quant.per_channel or quant.details is not None:
+        return result
+    return replace(result, quant=quant)
 
 
 def fold(op: Op, types: Sequence[TensorType]) -> tuple[Value, ...] | None:

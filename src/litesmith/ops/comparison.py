@@ -191,7 +191,8 @@ def _simplify_select(b: Builder, op: Op) -> Value | None:
 def _symbolic_select(op: Op) -> Array | None:
     if not op["condition"].is_small_const or op["x"].sym is None or op["y"].sym is None:
         return None
-    return _select(op["condition"].numpy(), op["x"].sym, op["y"].sym)
+    assert op.defn.evaluate is not None
+    return np.asarray(op.defn.evaluate(op["condition"].numpy(), op["x"].sym, op["y"].sym), dtype=object)
 
 
 def _select_version(op: Op) -> int:
@@ -199,7 +200,9 @@ def _select_version(op: Op) -> int:
     return max(by_dtype(1, int8=2, uint32=4)(op), rank5)
 
 
-def _choice(name: str, code: int, options: tuple[str, int], infer: Any, runtimes: dict[int, str], **rest: Any) -> OpDef:
+def _choice(
+    name: str, code: int, options: tuple[str, int], infer: Any, evaluate: Any, runtimes: dict[int, str], **rest: Any
+) -> OpDef:
     taken = FLOAT | INDEX | QUANTIZED | BOOL | dtypes("uint32")
     return OpDef(
         name,
@@ -207,7 +210,7 @@ def _choice(name: str, code: int, options: tuple[str, int], infer: Any, runtimes
         operands("condition x y", BOOL, taken),
         options=options,
         infer=infer,
-        evaluate=_select,
+        evaluate=evaluate,
         symbolic=_symbolic_select,
         simplify=_simplify_select,
         runtimes=runtimes,
@@ -221,6 +224,7 @@ SELECT = _choice(
     64,
     ("SelectOptions", 47),
     _infer_select,
+    _select,
     {1: "1.14.0", 2: "1.14.0", 3: "2.12.0", 4: "2.12.0"},
     version=_select_version,
 )
@@ -229,6 +233,7 @@ SELECT_V2 = _choice(
     123,
     ("SelectV2Options", 98),
     _infer_select_v2,
+    np.where,
     {1: "2.2.0", 2: "2.12.0"},
     traits=Trait.ELEMENTWISE,
     check=broadcast_rank_at_most(5),

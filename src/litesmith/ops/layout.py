@@ -41,6 +41,7 @@ from litesmith.ops.common import (
     rank_at_most,
     require_same_dtype,
     unknown_dim,
+    unknown_dims,
 )
 from litesmith.ops.shape import constant_target
 
@@ -392,6 +393,7 @@ SPLIT_V = OpDef(
     traits=Trait.MOVES_DATA,
     infer=_infer_split_v,
     evaluate=_split_v,
+    symbolic=lambda op: _symbolic_parts(op) if op["size_splits"].is_const else None,
     simplify=_whole,
     version=by_dtype(int8=2),
     runtimes={1: "1.13.1", 2: "2.3.0"},
@@ -449,7 +451,7 @@ def _infer_broadcast_to(op: Op) -> list[TensorType]:
     x, shape = op["x"].type, dims_of(op["shape"])
     if shape is None:
         length = op["shape"].dims[0]
-        return [TensorType(x.dtype, None if isinstance(length, Sym) else tuple(unknown_dim() for _ in range(length)))]
+        return [TensorType(x.dtype, None if isinstance(length, Sym) else unknown_dims(op, length))]
     made = broadcast_shapes(op, [x.shape, shape])
     if made is not None and len(made) != len(shape):
         raise UnsupportedError(f"{x} does not broadcast to {shape_text(shape)}", "give the full shape", op=op.name)

@@ -260,17 +260,44 @@ def _symbolic_strided_slice(op: Op) -> Array | None:
 
 
 def _simplify_strided_slice(b: Builder, op: Op) -> Value | None:
-    """A slice of everything, forward, is its operand."""
+    """A slice of everything, forward, is its operand; an end of 0 is said in a way all kernels understand."""
     x = op["x"]
-    spans = strided_spans(op) if x.type.shape is not None and not is_quantized(x) else None
-    if spans is None or any(s.source is None or s.shrink or s.stride != 1 for s in spans):
+    spans = strided_spans(op) if x.type.shape is not None else None
+    if spans is None:
         return None
-    whole = all(_takes_all(s, x.dims) for s in spans)
-    return x if whole else None
+    if not is_quantized(x) and all(_takes_all(s, x.dims) for s in spans):
+        return x
+    return _with_empty_ends(b, op) if any(map(_ends_at_zero, spans)) else None
+
+
+def _ends_at_zero(span: Span) -> bool:
+    """XNNPACK takes a given end of 0 for the end of the dimension, so such a slice would not be empty."""
+    return span.source is not None and not span.shrink and span.stride > 0 and span.end == 0
+
+
+def _with_empty_ends(b: Builder, op: Op) -> Value | None:
+    """Ends of 0 as the lowest number, which is before the first element too."""
+    if not op["end"].is_const or op.attrs["offset"]:
+        return None
+    ends, strides, masked = op["end"].numpy(), op["strides"].numpy(), op.attrs["end_mask"]
+    lowest = np.iinfo(np.int32).min
+    made = [
+        lowest if e == 0 and s > 0 and not masked >> i & 1 else e
+        for i, (e, s) in enumerate(zip(ends, strides, strict=True))
+    ]
+    if made == list(ends):
+        return None
+    return b.emit(op.defn, [op["x"], op["begin"], np.array(made, np.int32), op["strides"]], **op.attrs)[0]
+
+
+def _end_of_zero(op: Op) -> str | None:
+    constant = op["begin"].is_const and op["end"].is_const and not op.attrs["offset"]
+    spans = strided_spans(op) if constant and op["x"].type.shape is not None else None
+    return "XNNPACK takes an end of 0 for the end of the dimension" if any(map(_ends_at_zero, spans or ())) else None
 
 
 def _takes_all(span: Span, dims: Shape) -> bool:
-    if span.source is None:
+    if span.source is None or span.shrink or span.stride != 1:
         return False
     first, last = _bounds(span, dims[span.source])
     return first == 0 and last == dims[span.source]
@@ -289,6 +316,12 @@ def _shrink_strides(op: Op) -> str | None:
     shrink = op.attrs["shrink_axis_mask"]
     backward = strides is not None and any(s < 0 and shrink >> i & 1 for i, s in enumerate(strides))
     return "a dimension taken away by shrink_axis_mask has a negative stride" if backward else None
+
+
+def _plain_offset(op: Op) -> str | None:
+    masks = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask")
+    mixed = op.attrs["offset"] and any(op.attrs[mask] for mask in masks)
+    return "offset is taken with no other mask than shrink_axis_mask" if mixed else None
 
 
 def _result_rank(op: Op) -> str | None:
@@ -320,7 +353,7 @@ STRIDED_SLICE = OpDef(
     foldable=_strided_slice_is_defined,
     symbolic=_symbolic_strided_slice,
     simplify=_simplify_strided_slice,
-    check=first_reason(rank_at_most(5, "x"), _shrink_strides, _result_rank),
+    check=first_reason(rank_at_most(5, "x"), _shrink_strides, _result_rank, _plain_offset, _end_of_zero),
     version=_strided_slice_version,
     runtimes={
         1: "1.6.0",
