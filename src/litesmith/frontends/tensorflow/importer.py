@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from litesmith.errors import ConverterError, Problem, UnsupportedError
@@ -89,6 +89,7 @@ class Context:
     node: Any = None
     function: str = ""
     depth: int = 0
+    layer: str = ""
 
     def call(self, function: str, args: Sequence[Any], attrs: Mapping[str, Any] | None = None) -> list[Any]:
         """Inlines a function of the model here and returns its results."""
@@ -96,7 +97,7 @@ class Context:
 
     def into(self, graph: Graph) -> Context:
         """The same place, building into another graph."""
-        return Context(self.b.on(graph), self.session, self.node, self.function, self.depth + 1)
+        return replace(self, b=self.b.on(graph), depth=self.depth + 1)
 
     def read(self, variable: Variable) -> Value:
         """The variable's value here: a constant unless the model assigns it."""
@@ -133,7 +134,7 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
     if taken is not None:
         return taken
     scope = Scope(
-        Context(context.b, context.session, None, name, context.depth + 1),
+        replace(context, node=None, function=name, depth=context.depth + 1),
         definition.node_def,
         call_attrs=attrs,
     )
@@ -263,7 +264,7 @@ class Scope:
             self.results[node.name] = POISON
             return
         origin = self._origin(node)
-        context = Context(self.context.b, self.context.session, node, self.context.function, self.context.depth)
+        context = replace(self.context, node=node, layer=origin.layer)
         with context.b.at(origin):
             try:
                 results = lower_node(context, node, inputs, self._attrs(node))
@@ -279,7 +280,8 @@ class Scope:
     def _origin(self, node: Any) -> Origin:
         line = self.context.session.model.lines(self.context.function, node.name)
         name = f"{self.prefix}{node.name}"
-        return Origin(f"tf.{node.op}", name, self.context.session.layer_of(name), line)
+        layer = "/".join(filter(None, [self.context.layer, self.context.session.layer_of(name)]))
+        return Origin(f"tf.{node.op}", name, layer, line)
 
 
 def _node_name(reference: str) -> str:
