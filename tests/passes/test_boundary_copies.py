@@ -131,9 +131,9 @@ test_loops = rewrites(
         }
         graph body(%x: float32[2], %y: float32[2], %n: int32[]) {
           %0 = ADD(%n, int32[](1)) : int32[]
-          %"y/copy" = CAST(%y) {in_data_type=float32, out_data_type=float32} : float32[2]
-          %"x/copy" = CAST(%x) {in_data_type=float32, out_data_type=float32} : float32[2]
-          return %"y/copy", %"x/copy", %0
+          %y_copy = CAST(%y) {in_data_type=float32, out_data_type=float32} : float32[2]
+          %x_copy = CAST(%x) {in_data_type=float32, out_data_type=float32} : float32[2]
+          return %y_copy, %x_copy, %0
         }
         """,
     ),

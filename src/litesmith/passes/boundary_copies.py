@@ -56,7 +56,7 @@ def _copied(graph: Graph, value: Value) -> Value:
         types = {"in_data_type": value.type.dtype, "out_data_type": value.type.dtype}
         op = Op(OPS["CAST"], [value], {**OPS["CAST"].defaults, **types})
     op.origins = value.op.origins if value.op is not None else ()
-    copy = Value(value.type, f"{value.name}/copy" if value.name else "")
+    copy = Value(value.type, f"{value.name}_copy" if value.name else "")
     copy.op = op
     op.results = [copy]
     graph.insert(op)
