@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.ops.harness import Case, check_evaluator, f32, i32, scalar
+from tests.ops.harness import Case, check_evaluator, f32, i32, ints, scalar
 
 F32 = 2e-6
 """Rounding of float32 sums in another order."""
@@ -67,6 +67,8 @@ CONVOLUTIONS = (
     _conv3d("dilated", (1, 7, 8, 9, 1), (2, 2, 2, 1, 2), **ONE3, dilation_d_factor=2, dilation_h_factor=3,
             dilation_w_factor=1),
     _transposed3d("same", (1, 4, 3, 6, 2), (3, 3, 3, 2, 3), (1, 2, 3, 3, 3), **STEP3),
+    _transposed3d("dilated", (1, 4, 5, 6, 2), (2, 3, 2, 2, 3), (1, 2, 5, 3, 3), **STEP3, dilation_d_factor=2,
+                  dilation_h_factor=2, dilation_w_factor=1),
     _transposed3d("valid", (1, 5, 4, 5, 2), (3, 2, 3, 2, 1), (1, 2, 3, 2, 1), **STEP3, **VALID),
 )  # fmt: skip
 
@@ -167,7 +169,35 @@ OTHERS = (
     Case("hits", "HASHTABLE_LOOKUP", (i32(3, 8, 1), i32(1, 3, 5), f32(3, 2)), 0),
 )  # fmt: skip
 
-CASES = CONVOLUTIONS + POOLS + PRODUCTS + IMAGES + OTHERS
+PAIR = (f32(3, 4), f32(3, 4, seed="other"))
+WORDS = (ints(3, 4), ints(3, 4, seed="other"))
+TABLE = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+
+
+def _gather(name, indices, **attrs):
+    return Case(name, "STABLEHLO_GATHER", (TABLE, i32(indices)), 0, attrs, symbolic=(1,))
+
+
+def _padded(name, low, high, interior):
+    attrs = dict(edge_padding_low=low, edge_padding_high=high, interior_padding=interior)
+    return Case(name, "STABLEHLO_PAD", (f32(3, 4), scalar(7.0, np.float32)), 0, attrs, (1,))
+
+
+STABLEHLO = (
+    *(Case("float32", f"STABLEHLO_{n}", PAIR, 0, symbolic=(0,)) for n in ("ADD", "MULTIPLY", "MAXIMUM", "MINIMUM")),
+    *(Case("int32", f"STABLEHLO_{n}", WORDS, 0, symbolic=()) for n in ("ADD", "MULTIPLY", "MAXIMUM", "MINIMUM", "AND")),
+    _padded("edges", (1, 2), (0, 3), (0, 0)),
+    _padded("interior", (1, 0), (0, 1), (2, 1)),
+    _padded("negative", (-1, 2), (1, -2), (1, 0)),
+    _gather("rows", [[1], [2]], offset_dims=(1, 2), collapsed_slice_dims=(0,), start_index_map=(0,),
+            index_vector_dim=1, slice_sizes=(1, 4, 5)),
+    _gather("clamped", [[2, 3], [0, 9]], offset_dims=(1, 2), collapsed_slice_dims=(0,), start_index_map=(0, 1),
+            index_vector_dim=1, slice_sizes=(1, 2, 5)),
+    _gather("offset_first", [[0, 1, 2]], offset_dims=(0, 2), collapsed_slice_dims=(1,), start_index_map=(1,),
+            index_vector_dim=0, slice_sizes=(3, 1, 5)),
+)  # fmt: skip
+
+CASES = STABLEHLO + CONVOLUTIONS + POOLS + PRODUCTS + IMAGES + OTHERS
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)

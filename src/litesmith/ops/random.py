@@ -8,7 +8,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Attr, OpDef, Trait
 from litesmith.ir.types import TensorType
-from litesmith.ops.common import FLOAT, INDEX, INT32, operands, unknown_dim
+from litesmith.ops.common import FLOAT, INT32, operands, unknown_dim, unknown_dims
 
 SEEDS = {"seed": Attr("int64", 0), "seed2": Attr("int64", 0)}
 
@@ -17,7 +17,7 @@ def _infer_random(op: Op) -> list[TensorType]:
     shape = dims_of(op["shape"])
     if shape is None:
         rank = op["shape"].dims[0]
-        shape = tuple(unknown_dim() for _ in range(rank)) if isinstance(rank, int) else None
+        shape = unknown_dims(op, rank) if isinstance(rank, int) else None
     return [TensorType(DType.FLOAT32, shape)]
 
 
@@ -25,7 +25,7 @@ RANDOM_UNIFORM, RANDOM_STANDARD_NORMAL = (
     OpDef(
         name,
         code,
-        operands("shape", INDEX),
+        operands("shape", INT32),
         attrs=SEEDS,
         options=("RandomOptions", 114),
         traits=Trait.RANDOM,

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+
+from litesmith.errors import UnsupportedError
+from litesmith.ir.constant import Array
+from litesmith.ir.dims import Sym, maximum
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
-from litesmith.ir.opdef import Attr, DTypes, Infer, OpDef, Trait
+from litesmith.ir.opdef import Attr, Check, DTypes, Evaluate, Infer, OpDef, Trait
 from litesmith.ir.types import TensorType
+from litesmith.ir.verify import compatible
 from litesmith.ops.common import boolean, dtypes, enum8, same_as, subgraph
 from litesmith.ops.common import operands as declared_operands
 from litesmith.ops.control import joined_branches
@@ -22,7 +29,8 @@ NO_KERNEL = "the runtime has no kernel for it"
 INT64 = Attr("int64", 0)
 INT64S = Attr("int64s", ())
 PRECISION = Attr("uint32s", ())
-ARITHMETIC = dtypes("float32 float16 bfloat16 int32 int64 int16 int8 uint8")
+INTEGERS = dtypes("int8 uint8 int16 uint16 int32 uint32 int64 uint64")
+ARITHMETIC = dtypes("float32 float16 float64 bool") | INTEGERS
 
 CONVOLUTION = {
     **dict.fromkeys(("window_strides", "padding", "lhs_dilation", "rhs_dilation"), INT64S),
@@ -86,6 +94,74 @@ COMPOSITE = {
 }
 
 
+def _infer_binary(op: Op) -> list[TensorType]:
+    """Operands have one type and one shape: nothing is broadcast."""
+    lhs, rhs = op["lhs"].type, op["rhs"].type
+    if not compatible(lhs, rhs):
+        raise UnsupportedError(f"operands {lhs} and {rhs} differ", "broadcast and cast them first", op=op.name)
+    shapes = zip(lhs.shape or (), rhs.shape or (), strict=True)
+    return [TensorType(lhs.dtype, tuple(r if isinstance(d, Sym) else d for d, r in shapes))]
+
+
+def _infer_pad(op: Op) -> list[TensorType]:
+    """Each size n becomes low + n + (n - 1) * interior + high; negative low and high take elements away."""
+    x, attrs = op["x"].type, op.attrs
+    edges = zip(x.dims, attrs["edge_padding_low"], attrs["edge_padding_high"], attrs["interior_padding"], strict=True)
+    return [TensorType(x.dtype, tuple(low + n + maximum(n - 1, 0) * inner + high for n, low, high, inner in edges))]
+
+
+def _pad(x: Array, value: Array, **attrs: Any) -> Array:
+    edges = zip(attrs["edge_padding_low"], attrs["edge_padding_high"], attrs["interior_padding"], strict=True)
+    for axis, (low, high, inner) in enumerate(edges):
+        x = np.moveaxis(_padded(np.moveaxis(x, axis, 0), value, low, high, inner + 1), 0, axis)
+    return x
+
+
+def _padded(x: Array, value: Array, low: int, high: int, step: int) -> Array:
+    """Rows ``step`` apart, with ``low`` rows added before and ``high`` behind."""
+    spread = np.full((max((len(x) - 1) * step + 1, 0), *x.shape[1:]), value)
+    spread[::step] = x
+    widths = [(max(low, 0), max(high, 0)), *[(0, 0)] * (x.ndim - 1)]
+    padded = np.pad(spread, widths, constant_values=value)
+    return padded[max(-low, 0) : len(padded) - max(-high, 0)]
+
+
+def _infer_gather(op: Op) -> list[TensorType]:
+    """Dimensions of the indices but their vectors', with those of a slice at ``offset_dims``."""
+    attrs, indices = op.attrs, op["indices"].type.dims
+    batch = [d for axis, d in enumerate(indices) if axis != attrs["index_vector_dim"]]
+    kept = [n for axis, n in enumerate(attrs["slice_sizes"]) if axis not in attrs["collapsed_slice_dims"]]
+    rank = len(batch) + len(kept)
+    shape = [kept.pop(0) if axis in attrs["offset_dims"] else batch.pop(0) for axis in range(rank)]
+    return [TensorType(op["x"].type.dtype, tuple(shape))]
+
+
+def _gather(x: Array, indices: Array, **attrs: Any) -> Array:
+    """Slices of ``x``, each beginning where an index vector says; starts are moved so that every slice lies inside."""
+    vector = attrs["index_vector_dim"]
+    rows = indices[..., None] if vector == indices.ndim else np.moveaxis(indices, vector, -1)
+    sizes, collapsed = attrs["slice_sizes"], tuple(attrs["collapsed_slice_dims"])
+    starts = np.zeros((*rows.shape[:-1], x.ndim), np.int64)
+    starts[..., list(attrs["start_index_map"])] = rows
+    starts = np.clip(starts, 0, np.array(x.shape) - np.array(sizes))
+    found = [x[tuple(slice(s, s + n) for s, n in zip(at, sizes, strict=True))] for at in starts.reshape(-1, x.ndim)]
+    slices = np.array(found, x.dtype).reshape(-1, *sizes).squeeze(tuple(axis + 1 for axis in collapsed))
+    shaped = slices.reshape(*rows.shape[:-1], *slices.shape[1:])
+    batch = rows.ndim - 1
+    return np.moveaxis(shaped, range(batch, shaped.ndim), attrs["offset_dims"])
+
+
+def _infer_random_bits(op: Op) -> list[TensorType]:
+    """The new state, and bits in the result type that was given."""
+    if len(op.results) != 2:
+        raise UnsupportedError("the type of the bits is not inferred", "give the result types", op=op.name)
+    return [op["state"].type, op.results[1].type]
+
+
+def _composite_attributes(op: Op) -> str | None:
+    return None if op.attrs["composite_attributes"] else "composite_attributes are missing: give a FlexBuffer map"
+
+
 def _predicate(op: Op) -> list[TensorType]:
     return [TensorType(DType.BOOL, op["lhs"].type.shape)]
 
@@ -107,22 +183,26 @@ class Row:
     traits: Trait = Trait.NONE
     since: str = ""
     kernel: DTypes | None = None
+    evaluate: Evaluate | None = None
 
 
-def _unary(name: str, code: int, since: str = "", kernel: DTypes | None = None) -> Row:
-    return Row(name, code, "x", infer=same_as("x"), traits=Trait.ELEMENTWISE, since=since, kernel=kernel)
+def _unary(name: str, code: int) -> Row:
+    return Row(name, code, "x", infer=same_as("x"), traits=Trait.ELEMENTWISE)
 
 
-def _binary(name: str, code: int, since: str = "", kernel: DTypes | None = None) -> Row:
-    return Row(name, code, "lhs rhs", infer=same_as("lhs"), traits=Trait.ELEMENTWISE, since=since, kernel=kernel)
+def _binary(
+    name: str, code: int, since: str = "", kernel: DTypes | None = None, evaluate: Evaluate | None = None
+) -> Row:
+    traits = Trait.ELEMENTWISE
+    return Row(name, code, "lhs rhs", None, {}, _infer_binary, "output", traits, since, kernel, evaluate)
 
 
 ROWS = (
     _unary("LOGISTIC", 162),
-    _binary("ADD", 163, "2.16.0", ARITHMETIC),
+    _binary("ADD", 163, "2.16.0", ARITHMETIC, np.add),
     _binary("DIVIDE", 164),
-    _binary("MULTIPLY", 165, "2.16.0", ARITHMETIC),
-    _binary("MAXIMUM", 166, "2.16.0", ARITHMETIC),
+    _binary("MULTIPLY", 165, "2.16.0", ARITHMETIC, np.multiply),
+    _binary("MAXIMUM", 166, "2.16.0", ARITHMETIC, np.maximum),
     Row("RESHAPE", 167, "x", traits=Trait.MOVES_DATA),
     Row("CLAMP", 168, "min x max", infer=same_as("x")),
     Row("CONCATENATE", 169, "inputs*", ("StablehloConcatenateOptions", 1), {"dimension": INT64}),
@@ -144,12 +224,12 @@ ROWS = (
         results="results*",
     ),
     _unary("ABS", 175),
-    _binary("AND", 176, "2.17.0", dtypes("bool int8 int16 int32 int64")),
+    _binary("AND", 176, "2.17.0", INTEGERS | dtypes("bool"), np.bitwise_and),
     _unary("COSINE", 177),
     _unary("EXPONENTIAL", 178),
     _unary("FLOOR", 179),
     _unary("LOG", 180),
-    _binary("MINIMUM", 181, "2.16.0", ARITHMETIC),
+    _binary("MINIMUM", 181, "2.16.0", ARITHMETIC, np.minimum),
     _unary("NEGATE", 182),
     _binary("OR", 183),
     _binary("POWER", 184),
@@ -160,7 +240,7 @@ ROWS = (
     _unary("TANH", 189),
     Row(
         "SCATTER", 190, "x indices updates", ("StablehloScatterOptions", 7), SCATTER, same_as("x"), since="2.15.0",
-        kernel=dtypes("float32 float16 int32 int64 int8 uint8 int16 bool"),
+        kernel=ARITHMETIC,
     ),
     Row("COMPARE", 191, "lhs rhs", ("StablehloCompareOptions", 8), COMPARE, _predicate),
     Row("CONVERT", 192, "x", traits=Trait.ELEMENTWISE),
@@ -171,8 +251,8 @@ ROWS = (
     Row("DYNAMIC_UPDATE_SLICE", 194, "x update starts*", infer=same_as("x")),
     Row(
         "PAD", 195, "x value", ("StablehloPadOptions", 10),
-        {"edge_padding_low": INT64S, "edge_padding_high": INT64S, "interior_padding": INT64S}, since="2.16.0",
-        kernel=ARITHMETIC,
+        {"edge_padding_low": INT64S, "edge_padding_high": INT64S, "interior_padding": INT64S}, _infer_pad,
+        since="2.16.0", kernel=ARITHMETIC | dtypes("complex64"), evaluate=_pad,
     ),
     Row("IOTA", 196, "", ("StablehloIotaOptions", 11), {"iota_dimension": INT64}),
     Row("DOT_GENERAL", 197, "lhs rhs", ("StablehloDotGeneralOptions", 12), DOT_GENERAL),
@@ -189,15 +269,15 @@ ROWS = (
         {"cond_subgraph": subgraph(), "body_subgraph": subgraph()}, results="results*",
     ),
     Row(
-        "GATHER", 201, "x indices", ("StablehloGatherOptions", 16), GATHER, since="2.16.0",
-        kernel=dtypes("float32 float16 int32 int64 int8 uint8 int16 bool"), traits=Trait.MOVES_DATA,
+        "GATHER", 201, "x indices", ("StablehloGatherOptions", 16), GATHER, _infer_gather, traits=Trait.MOVES_DATA,
+        since="2.16.0", kernel=ARITHMETIC | dtypes("complex64"), evaluate=_gather,
     ),
     Row(
         "TRANSPOSE", 202, "x", ("StablehloTransposeOptions", 17), {"permutation": INT64S}, traits=Trait.MOVES_DATA
     ),
     Row(
         "RNG_BIT_GENERATOR", 204, "state", ("StablehloRngBitGeneratorOptions", 19),
-        {"algorithm": enum8("DEFAULT", "PHILOX", "THREEFRY")}, results="state output", since="2.15.0",
+        {"algorithm": enum8("DEFAULT", "PHILOX", "THREEFRY")}, _infer_random_bits, "state output", since="2.15.0",
         kernel=dtypes("uint64"),
     ),
     Row(
@@ -205,16 +285,19 @@ ROWS = (
         since="2.17.0",
     ),
     Row(
-        "SHIFT_LEFT", 207, "lhs rhs", ("StablehloShiftLeftOptions", 22), infer=same_as("lhs"),
+        "SHIFT_LEFT", 207, "lhs rhs", ("StablehloShiftLeftOptions", 22), infer=_infer_binary,
         traits=Trait.ELEMENTWISE, since="2.17.0", kernel=dtypes("int8 int16 int32"),
     ),
-    _unary("CBRT", 208, "2.17.0", dtypes("float32")),
+    _unary("CBRT", 208),
     Row(
         "CASE", 209, "index operands*", ("StablehloCaseOptions", 23), {"branch_subgraphs": Attr("subgraphs", ())},
         lambda op: joined_branches(op, op.attrs["branch_subgraphs"], op.inputs[1:]), "results*", since="2.17.0",
         kernel=dtypes("int32"),
     ),
 )  # fmt: skip
+
+
+CHECKS: Mapping[str, Check] = {"COMPOSITE": _composite_attributes}
 
 
 def _declaration(row: Row) -> OpDef:
@@ -228,7 +311,8 @@ def _declaration(row: Row) -> OpDef:
         options2=row.options is not None,
         traits=row.traits,
         infer=row.infer,
-        check=None if row.since else lambda op: NO_KERNEL,
+        evaluate=row.evaluate,
+        check=CHECKS.get(row.name) if row.since else lambda op: NO_KERNEL,
         runtimes={1: row.since} if row.since else {},
     )
 

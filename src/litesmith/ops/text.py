@@ -12,7 +12,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import OpDef
 from litesmith.ir.types import TensorType
-from litesmith.ops.common import FLOAT, INT32, STRING, boolean, dtypes, enum8, int32, ints, operands, unknown_dim
+from litesmith.ops.common import FLOAT, INT32, STRING, boolean, enum8, int32, ints, operands, unknown_dim, unknown_dims
 
 # -- SKIP_GRAM --------------------------------------------------------------------------------------------------------
 
@@ -66,7 +66,7 @@ def _infer_embedding_lookup_sparse(op: Op) -> list[TensorType]:
     if not isinstance(rank, int):
         raise UnsupportedError("the rank of the sparse ids is unknown", "give the model fixed shapes", op=op.name)
     known = dims_of(op["dense_shape"])
-    rows: tuple[Dim, ...] = known[:-1] if known is not None else tuple(unknown_dim() for _ in range(rank - 1))
+    rows: tuple[Dim, ...] = known[:-1] if known is not None else unknown_dims(op, rank - 1)
     return [TensorType(DType.FLOAT32, (*rows, *op["params"].dims[1:]))]
 
 
@@ -126,7 +126,7 @@ def _hashtable_lookup(lookup: Array, key: Array, value: Array) -> list[Array]:
 HASHTABLE_LOOKUP = OpDef(
     "HASHTABLE_LOOKUP",
     10,
-    operands("lookup key value", INT32, INT32, dtypes("float32 int32 int64 int8 uint8 int16 string")),
+    operands("lookup key value", INT32, INT32, None),
     results=("output", "hits"),
     infer=_infer_hashtable_lookup,
     evaluate=_hashtable_lookup,

@@ -13,7 +13,8 @@ from litesmith.ir.types import TensorType
 from litesmith.ops.common import RESOURCE, dtypes, element_type, int32, operands
 
 STATE_READ = Trait.STATEFUL | Trait.REMOVABLE
-CONTENT = dtypes("float32 float64 int32 uint32 int64 uint64 int8 uint8 int16 bool complex64")
+CONTENT = dtypes("float32 float16 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64 bool complex64")
+"""What a variable may hold; the kernel crashes on strings."""
 
 
 def _infer_handle(op: Op) -> list[TensorType]:
