@@ -289,6 +289,16 @@ def unknown_dim(what: str = "d") -> Dim:
     return Sym.named(f"_{what}{next(_fresh)}")
 
 
+def unknown_dims(op: Op, rank: int) -> Shape:
+    """A shape of this rank, a fresh symbol for each size. Raises UnsupportedError for a rank no tensor has."""
+    if rank > HIGHEST_RANK:
+        raise UnsupportedError(f"a tensor of {rank} dimensions", "reshape to at most eight", op=op.name)
+    return tuple(unknown_dim() for _ in range(rank))
+
+
+HIGHEST_RANK = 32
+"""Dimensions an array can have everywhere; kernels take eight at most."""
+
 _fresh = itertools.count()
 
 # -- evaluation -------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from litesmith.ops.common import (
     require_same_dtype,
     same_as,
     unknown_dim,
+    unknown_dims,
 )
 
 # -- FILL and RANGE ---------------------------------------------------------------------------------------------------
@@ -41,7 +42,7 @@ def _infer_fill(op: Op) -> list[TensorType]:
     shape = dims_of(op["shape"])
     if shape is None:
         length = op["shape"].dims[0]
-        shape = None if isinstance(length, Sym) else tuple(unknown_dim() for _ in range(length))
+        shape = None if isinstance(length, Sym) else unknown_dims(op, length)
     if shape is not None and any(isinstance(d, int) and d < 0 for d in shape):
         raise UnsupportedError(f"a size in {shape} is negative", "fill a shape of known sizes", op=op.name)
     return [TensorType(op["value"].type.dtype, shape)]

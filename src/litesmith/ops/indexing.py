@@ -35,6 +35,7 @@ from litesmith.ops.common import (
     rank_at_least,
     rank_at_most,
     unknown_dim,
+    unknown_dims,
 )
 
 # -- GATHER -----------------------------------------------------------------------------------------------------------
@@ -162,7 +163,7 @@ def _shape_operand(op: Op, name: str = "shape") -> Shape | None:
     if known is not None:
         return known
     length = op[name].dims[0]
-    return None if isinstance(length, Sym) else tuple(unknown_dim() for _ in range(length))
+    return None if isinstance(length, Sym) else unknown_dims(op, length)
 
 
 def _infer_scatter_nd(op: Op) -> list[TensorType]:

@@ -28,6 +28,7 @@ from litesmith.ops.common import (
     operands,
     require_same_dtype,
     unknown_dim,
+    unknown_dims,
 )
 
 
@@ -38,7 +39,7 @@ def _reshape_dims(op: Op) -> Shape:
         length = op["shape"].dims[0]
         if isinstance(length, Sym):
             raise UnsupportedError("the rank of the result is unknown", "give the model fixed input shapes", op=op.name)
-        return tuple(unknown_dim() for _ in range(int(length)))
+        return unknown_dims(op, int(length))
     if -1 not in target:
         return target
     return _with_inferred(op, target)
