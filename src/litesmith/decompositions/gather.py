@@ -12,6 +12,7 @@ from litesmith.decompositions.indexing import clamp, dynamic_slice
 from litesmith.decompositions.padding import slice_static
 from litesmith.decompositions.shapes import broadcast_to, cast, iota, reshape, shape_vector, transpose
 from litesmith.ir import Builder, Dim, DType, Value
+from litesmith.ir.dims import broadcast, product
 
 Axes = Sequence[int]
 
@@ -92,9 +93,16 @@ def select(b: Builder, condition: Value, x: Value, y: Value) -> Value:
     if rank <= 5 or condition.type.shape == x.type.shape == y.type.shape:
         made: Value = b.select_v2(condition, x, y)
         return made
-    dims = max((condition, x, y), key=lambda v: (v.rank, sum(d != 1 for d in v.dims))).dims
-    flat = [reshape(b, broadcast_to(b, v, dims, x, y, condition), [-1]) for v in (condition, x, y)]
-    return reshape(b, b.select_v2(*flat), dims, x, y)
+    dims = _joint_dims(condition, x, y)
+    flat = [reshape(b, broadcast_to(b, v, dims, x, y, condition), [product(dims)]) for v in (condition, x, y)]
+    return reshape(b, b.select_v2(*flat), dims, x, y, condition)
+
+
+def _joint_dims(*values: Value) -> list[Dim]:
+    """The shape these broadcast to."""
+    rank = max(v.rank for v in values)
+    padded = [(1,) * (rank - v.rank) + v.dims for v in values]
+    return [reduce(broadcast, sizes) for sizes in zip(*padded, strict=True)]
 
 
 # -- gathering --------------------------------------------------------------------------------------------------------

@@ -60,29 +60,30 @@ def _wide(operation: Callable[[Builder, Value, Value], Value]) -> Callable[[Buil
     return run
 
 
-def _exact_quotient(b: Builder, x: Value, y: Value) -> Value:
-    """x / y of int64 where y divides x."""
+def _exact_quotient(b: Builder, x: Value, y: Value, rest: Value) -> Value:
+    """(x - rest) / y of int64 where y divides x - rest. The rest goes off second, so that nothing overflows."""
     divisor = cast(b, y, DType.FLOAT32)
     total: Value | None = None
     for _ in range(_STEPS):
         part = b.minimum(b.div(cast(b, x, DType.FLOAT32), divisor), _BELOW_2_63)
         step = cast(b, b.round(part), DType.INT64)
-        total = step if total is None else b.add(total, step)
         x = b.sub(x, b.mul(step, y))
+        x = b.sub(x, rest) if total is None else x
+        total = step if total is None else b.add(total, step)
     assert total is not None
     return total
 
 
 def _floor_div(b: Builder, x: Value, y: Value) -> Value:
     if x.type.dtype is DType.INT64:
-        return _exact_quotient(b, b.sub(x, b.floor_mod(x, y)), y)
+        return _exact_quotient(b, x, y, b.floor_mod(x, y))
     made: Value = b.floor_div(x, y)
     return made
 
 
 def _truncated_div(b: Builder, x: Value, y: Value) -> Value:
     if x.type.dtype is DType.INT64:
-        return _exact_quotient(b, b.sub(x, _truncated_mod(b, x, y)), y)
+        return _exact_quotient(b, x, y, _truncated_mod(b, x, y))
     made: Value = b.div(x, y)
     return made
 
