@@ -100,7 +100,8 @@ def _quantized(case: Case, defn) -> Case:
     slots = {i for i in range(len(case.operands)) if defn.operand_at(i).dtypes == _data(defn).dtypes}
     operands = [Quantized(o, 1 / 4096) if i in slots else o for i, o in enumerate(case.operands)]
     rule = defn.quant or QuantRule()
-    types = [_result_type(r.type, rule) for r in operation(Case("", case.op, operands, 0, case.attrs, case.constant)).results]
+    results = operation(Case("", case.op, operands, 0, case.attrs, case.constant)).results
+    types = [_result_type(r.type, rule) for r in results]
     return Case(case.name, case.op, operands, 0, case.attrs, case.constant, results=types)
 
 
@@ -109,3 +110,9 @@ def _result_type(result: TensorType, rule: QuantRule) -> TensorType:
         return result
     scale, zero_point = rule.fixed.get(result.dtype, (1 / 4096, 0))
     return Quantized(np.zeros(result.static_shape, result.dtype.numpy), scale, zero_point).type
+
+
+@pytest.mark.parametrize("row", ROWS, ids=repr)
+def test_release_that_runs_the_version_is_known(row):
+    op = operation(row)
+    assert op.defn.version_of(op) in op.defn.runtimes

@@ -21,7 +21,7 @@ from litesmith.ir.constant import Array, Constant
 from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import SMALL, Graph, Op, Origin, Value
-from litesmith.ir.opdef import OpDef, OpSet
+from litesmith.ir.opdef import OpDef, OpSet, Trait
 from litesmith.ir.types import TensorType
 
 OperandLike: TypeAlias = Union[Value, "np.ndarray[Any, Any]", Sequence[Any], int, float, bool, bytes, None]
@@ -100,7 +100,7 @@ class Builder:
         types = list(result_types) if result_types is not None else infer_types(op)
         folded = fold(op, types)
         if folded is not None:
-            return folded
+            return _named(folded, op)
         known = known_elements(op)
         constants = [_known_constant(k, t) for k, t in zip(known, types, strict=False)]
         if constants and all(c is not None for c in constants):
@@ -120,19 +120,35 @@ class Builder:
     def _values(self, defn: OpDef, operands: Sequence[OperandLike]) -> list[Value | None]:
         if len(operands) > len(defn.inputs) and not defn.is_variadic:
             raise TypeError(f"{defn.name} takes {len(defn.inputs)} operands, got {len(operands)}")
-        like = next((v.type.dtype for v in operands if isinstance(v, Value)), None)
-        values = [self._value(v, like) for v in operands]
+        values = [self._value(v, defn, index, operands) for index, v in enumerate(operands)]
         for missing in defn.inputs[len(values) :]:
             if not missing.optional and not missing.variadic:
                 raise TypeError(f"{defn.name} needs operand {missing.name!r}")
         return values
 
-    def _value(self, operand: OperandLike, like: DType | None) -> Value | None:
+    def _value(self, operand: OperandLike, defn: OpDef, index: int, operands: Sequence[OperandLike]) -> Value | None:
         if operand is None or isinstance(operand, Value):
             return operand
-        if isinstance(operand, (bool, int, float)) and like is not None and not isinstance(operand, np.generic):
-            return self.constant(operand, like)
-        return self.constant(operand)
+        if isinstance(operand, (np.ndarray, np.generic)):
+            return self.constant(operand)
+        like = _like(defn, index, operands) if isinstance(operand, (bool, int, float)) else None
+        return self.constant(operand, _taken(like or _default_dtype(operand), defn, index))
+
+
+def _like(defn: OpDef, index: int, operands: Sequence[OperandLike]) -> DType | None:
+    """The type of another operand declared with the same types; else that of the first one which has a type."""
+    typed = [(i, v.type.dtype) for i, v in enumerate(operands) if isinstance(v, Value)]
+    declared = defn.operand_at(index).dtypes
+    alike = [dtype for i, dtype in typed if defn.operand_at(i).dtypes == declared]
+    return next(iter([*alike, *(dtype for _, dtype in typed)]), None)
+
+
+def _taken(dtype: DType, defn: OpDef, index: int) -> DType:
+    """The type; or the integers an operand takes that takes nothing else (axes, indices, sizes)."""
+    declared = defn.operand_at(index).dtypes
+    if declared is None or dtype in declared or not all(d.is_integer for d in declared):
+        return dtype
+    return next((d for d in (DType.INT32, DType.INT64) if d in declared), dtype)
 
 
 def _default_dtype(data: Any) -> DType:
@@ -163,6 +179,14 @@ def _complete(defn: OpDef, attrs: dict[str, Any]) -> dict[str, Any]:
         if name not in defn.attrs:
             raise TypeError(f"{defn.name} has no attribute {name!r}")
     return {**defn.defaults, **attrs}
+
+
+def _named(results: tuple[Value, ...], op: Op) -> tuple[Value, ...]:
+    """A constant made of one named constant keeps its name: a weight stays known when it is transposed or cast."""
+    names = {v.name for v in op.inputs if v.name}
+    if len(results) == len(names) == 1 and not results[0].name:
+        results[0].name = names.pop()
+    return results
 
 
 def infer_types(op: Op) -> list[TensorType]:
@@ -196,6 +220,10 @@ def fold(op: Op, types: Sequence[TensorType]) -> tuple[Value, ...] | None:
     size_out = max((int(t.count) * t.dtype.numpy.itemsize for t in types if not isinstance(t.count, Sym)), default=0)
     if size_out > max(GROWTH_BYTES, 2 * size_in):
         return None
+    if _folds_wide(op, types):
+        shape = types[0].static_shape
+        keep = size_in <= EAGER_BYTES
+        return (Value.constant(Constant.computed(DType.FLOAT32, shape, lambda: _evaluate_wide(op, operands), keep)),)
     if size_in > EAGER_BYTES and len(types) == 1:
         return (_fold_lazily(op, operands, types[0]),)
     return _fold_now(op, operands, types)
@@ -207,6 +235,23 @@ def _evaluate(op: Op, operands: Sequence[Constant | None]) -> list[Array]:
     with np.errstate(all="ignore"):
         made = op.defn.evaluate(*arrays, **op.attrs)
     return list(made) if isinstance(made, (list, tuple)) else [np.asarray(made)]
+
+
+def _folds_wide(op: Op, types: Sequence[TensorType]) -> bool:
+    """Whether a float32 result is better computed in float64: arithmetic, and moves of what was computed so."""
+    if len(types) != 1 or types[0].dtype is not DType.FLOAT32:
+        return False
+    if op.defn.traits & Trait.ARITHMETIC:
+        return True
+    return bool(op.defn.traits & Trait.MOVES_DATA) and any(v.const is not None and v.const.is_wide for v in op.inputs)
+
+
+def _evaluate_wide(op: Op, operands: Sequence[Constant | None]) -> Array:
+    assert op.defn.evaluate is not None
+    arrays = [None if c is None else c.wide() for c in operands]
+    floats = [a.astype(np.float64) if a is not None and a.dtype == np.float32 else a for a in arrays]
+    with np.errstate(all="ignore"):
+        return np.asarray(op.defn.evaluate(*floats, **op.attrs))
 
 
 def _fold_now(op: Op, operands: Sequence[Constant | None], types: Sequence[TensorType]) -> tuple[Value, ...] | None:

@@ -186,7 +186,7 @@ ADD = OpDef(
     operands("x y", FLOAT | INDEX | QUANTIZED),
     attrs=_FUSED_POT,
     options=("AddOptions", 11),
-    traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE | Trait.FUSES_ACTIVATION,
+    traits=Trait.ELEMENTWISE | Trait.ARITHMETIC | Trait.COMMUTATIVE | Trait.FUSES_ACTIVATION,
     infer=broadcasting(),
     evaluate=_fused(np.add),
     symbolic=_symbolic_by(np.add),
@@ -206,7 +206,7 @@ SUB = OpDef(
     operands("x y", FLOAT | INDEX | QUANTIZED),
     attrs=_FUSED_POT,
     options=("SubOptions", 28),
-    traits=Trait.ELEMENTWISE | Trait.FUSES_ACTIVATION,
+    traits=Trait.ELEMENTWISE | Trait.ARITHMETIC | Trait.FUSES_ACTIVATION,
     infer=broadcasting(),
     evaluate=_fused(np.subtract),
     symbolic=_symbolic_by(np.subtract),
@@ -240,7 +240,7 @@ MUL = OpDef(
     operands("x y", FLOAT | INDEX | QUANTIZED | dtypes("uint32 complex64")),
     attrs=_FUSED,
     options=("MulOptions", 21),
-    traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE | Trait.FUSES_ACTIVATION,
+    traits=Trait.ELEMENTWISE | Trait.ARITHMETIC | Trait.COMMUTATIVE | Trait.FUSES_ACTIVATION,
     infer=broadcasting(),
     evaluate=_fused(np.multiply),
     symbolic=_symbolic_by(np.multiply),
@@ -270,7 +270,7 @@ DIV = OpDef(
     operands("x y", FLOAT | INT32 | UINT8),
     attrs=_FUSED,
     options=("DivOptions", 29),
-    traits=Trait.ELEMENTWISE | Trait.FUSES_ACTIVATION,
+    traits=Trait.ELEMENTWISE | Trait.ARITHMETIC | Trait.FUSES_ACTIVATION,
     infer=broadcasting(),
     evaluate=_fused(_quotient),
     foldable=divisor_nonzero,
@@ -374,7 +374,7 @@ def _extremum(
         code,
         operands("x y", FLOAT | INDEX | QUANTIZED),
         options=("MaximumMinimumOptions", 39),
-        traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE,
+        traits=Trait.ELEMENTWISE,
         infer=broadcasting(),
         evaluate=function,
         symbolic=_symbolic_by(_each(of_dims)),
@@ -387,7 +387,8 @@ def _extremum(
     )
 
 
-# NaN is neither larger nor smaller: the second operand is the result. A NaN there stays, one in the first does not.
+# NaN is neither larger nor smaller: the second operand is the result. A NaN there stays, one in the first does not, so
+# that the operands may not be exchanged.
 MAXIMUM = _extremum("MAXIMUM", 55, lambda x, y: np.where(x > y, x, y), maximum)
 MINIMUM = _extremum("MINIMUM", 57, lambda x, y: np.where(x < y, x, y), minimum)
 

@@ -97,7 +97,7 @@ PAD = _padding(
     ("PadOptions", 22),
     "x paddings",
     lambda x, paddings: np.pad(x, _widths(paddings)),
-    {1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0"},
+    {1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.21.0"},
 )
 PADV2 = _padding(
     "PADV2",
@@ -105,7 +105,7 @@ PADV2 = _padding(
     ("PadV2Options", 43),
     "x paddings value",
     lambda x, paddings, value: np.pad(x, _widths(paddings), constant_values=value.ravel()[0]),
-    {1: "1.9.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0"},
+    {1: "1.9.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.21.0"},
 )
 
 
