@@ -75,8 +75,11 @@ def _share_elements(graph: Graph) -> int:
             elements = value.sym if _is_index(value) else None
             if elements is None or not value.users or value.output_uses:
                 continue
-            kept = first.setdefault((value.type, tuple(elements.flat)), value)
-            if kept is not value:
+            key = (value.type, tuple(elements.flat))
+            kept = first.get(key)
+            if kept is None or kept.op is None or kept.op.graph is not graph:  # none yet, or erased since
+                first[key] = value
+            else:
                 replace_result(graph, value, kept)
                 erase_dead(graph, [op])
                 changes += 1
