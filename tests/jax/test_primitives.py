@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
+from jax.extend.core import primitives
 
 from litesmith.errors import ConverterError
 from litesmith.frontends.jax import import_jax
@@ -111,7 +112,13 @@ row("sub", lax.sub, I.astype(np.uint8), J.astype(np.uint8), name="uint8 wraps")
 row("mul", lax.mul, X, Y)
 row("mul", lax.mul, WORDS, OTHER, name="int32 wraps")
 row("div", lax.div, X, Y)
-row("div", lax.div, np.array([7, -7, 7, -7, 5, -(2**31)], np.int32), np.array([2, 2, -2, -2, 0, -1], np.int32), name="int32")
+row(
+    "div",
+    lax.div,
+    np.array([7, -7, 7, -7, 5, -(2**31)], np.int32),
+    np.array([2, 2, -2, -2, 0, -1], np.int32),
+    name="int32",
+)
 row("div", lambda x: lax.div(x, jnp.uint32(8)), UNSIGNED, name="uint32 by a power of two")
 row("rem", lax.rem, f32(50, low=-9, high=9), f32(50, low=1, high=3))
 row("rem", lax.rem, np.array([7, -7, 7, -7, 5], np.int32), np.array([3, 3, -3, -3, 0], np.int32), name="int32")
@@ -134,6 +141,9 @@ for _name, _function in {"eq": lax.eq, "ne": lax.ne, "lt": lax.lt, "le": lax.le,
     row(_name, _function, UNSIGNED, UNSIGNED[::-1].copy(), name="uint32")
     row(_name, _function, BOOLS, ~BOOLS, name="bool")
     row(_name, _function, grid(-2, 2, NAN), grid(2, -2, NAN), name="float32")
+for _name in ("eq_to", "lt_to", "le_to"):
+    _primitive = getattr(primitives, f"{_name}_p")
+    row(_name, lambda x, y, p=_primitive: p.bind(x, y), np.concatenate([ENDS, ENDS, -ENDS]), np.tile(ENDS, 3))
 for _name, _function in {"and": lax.bitwise_and, "or": lax.bitwise_or, "xor": lax.bitwise_xor}.items():
     row(_name, _function, WORDS, OTHER)
     row(_name, _function, BOOLS, ~BOOLS, name="bool")
@@ -159,7 +169,12 @@ row("convert_element_type", lambda x: x.astype(jnp.bfloat16), X, name="bfloat16"
 row("convert_element_type", lambda x: x.astype(jnp.float16), X, name="float16", tolerance=0)
 row("convert_element_type", lambda x: x.astype(jnp.float32) * 2, X.astype(np.float16), name="from float16")
 row("bitcast_convert_type", lambda x: lax.bitcast_convert_type(x, jnp.int32), X)
-row("bitcast_convert_type", lambda x: lax.bitcast_convert_type(x, jnp.float32), np.float32([1, 2, 3]).view(np.uint32), name="back")
+row(
+    "bitcast_convert_type",
+    lambda x: lax.bitcast_convert_type(x, jnp.float32),
+    np.float32([1, 2, 3]).view(np.uint32),
+    name="back",
+)
 
 row("broadcast_in_dim", lambda x: lax.broadcast_in_dim(x, (2, 4, 3), (1,)), f32(4))
 row("broadcast_in_dim", lambda x: lax.broadcast_in_dim(x, (2, 4), ()), f32(), name="scalar")
@@ -191,41 +206,124 @@ row("optimization_barrier", lambda x: lax.optimization_barrier(x) * 2, X)
 row("name", lambda x: checkpoint_name(x, "here") * 2, X)
 
 row("dot_general", lambda x, y: lax.dot_general(x, y, (((2,), (1,)), ((0,), (0,)))), X, f32(3, 5, 2))
-row("dot_general", lambda x: x @ f32(5, 6), X, name="weights", shapes=["a, b, 5"], ops={"FULLY_CONNECTED": 1, "TRANSPOSE": 0})
-row("dot_general", lambda x, y: jnp.einsum("bqhd,bkhd->bhqk", x, y), f32(2, 3, 2, 4), f32(2, 5, 2, 4), name="scores",
-    shapes=["b, q, 2, 4", "b, k, 2, 4"], ops={"BATCH_MATMUL": 1})
+row(
+    "dot_general",
+    lambda x: x @ f32(5, 6),
+    X,
+    name="weights",
+    shapes=["a, b, 5"],
+    ops={"FULLY_CONNECTED": 1, "TRANSPOSE": 0},
+)
+row(
+    "dot_general",
+    lambda x, y: jnp.einsum("bqhd,bkhd->bhqk", x, y),
+    f32(2, 3, 2, 4),
+    f32(2, 5, 2, 4),
+    name="scores",
+    shapes=["b, q, 2, 4", "b, k, 2, 4"],
+    ops={"BATCH_MATMUL": 1},
+)
 row("dot_general", lambda x, y: x @ y, I, J.T.copy(), name="int32")
-row("dot_general", lambda x, y: lax.dot(x, y, preferred_element_type=jnp.int32), I.astype(np.int8), J.T.astype(np.int8), name="int8 to int32")
-row("conv_general_dilated", lambda x: lax.conv_general_dilated(x, f32(3, 3, 4, 6), (1, 1), "SAME",
-    dimension_numbers=("NHWC", "HWIO", "NHWC")), f32(2, 8, 9, 4), ops={"CONV_2D": 1, "PAD": 0, "TRANSPOSE": 0}, shapes=["b, 8, 9, 4"])
-row("conv_general_dilated", lambda x: lax.conv_general_dilated(x, f32(3, 3, 4, 6), (2, 2), "SAME",
-    dimension_numbers=("NHWC", "HWIO", "NHWC")), f32(2, 8, 9, 4), name="strided of any size", shapes=["b, h, w, 4"])
+row(
+    "dot_general",
+    lambda x, y: lax.dot(x, y, preferred_element_type=jnp.int32),
+    I.astype(np.int8),
+    J.T.astype(np.int8),
+    name="int8 to int32",
+)
+row(
+    "conv_general_dilated",
+    lambda x: lax.conv_general_dilated(x, f32(3, 3, 4, 6), (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")),
+    f32(2, 8, 9, 4),
+    ops={"CONV_2D": 1, "PAD": 0, "TRANSPOSE": 0},
+    shapes=["b, 8, 9, 4"],
+)
+row(
+    "conv_general_dilated",
+    lambda x: lax.conv_general_dilated(x, f32(3, 3, 4, 6), (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")),
+    f32(2, 8, 9, 4),
+    name="strided of any size",
+    shapes=["b, h, w, 4"],
+)
 row("conv_general_dilated", lambda x, w: lax.conv(x, w, (2, 1), "VALID"), f32(2, 4, 8, 9), f32(6, 4, 3, 3), name="nchw")
-row("conv_general_dilated", lambda x: lax.conv_general_dilated(x, f32(3, 3, 1, 8), (1, 1), "SAME", feature_group_count=4,
-    dimension_numbers=("NHWC", "HWIO", "NHWC")), f32(2, 8, 9, 4), name="depthwise", ops={"DEPTHWISE_CONV_2D": 1})
-row("conv_general_dilated", lambda x: lax.conv_transpose(x, f32(4, 4, 3, 6), (2, 2), "SAME"), f32(2, 4, 5, 3),
-    name="transposed", ops={"TRANSPOSE_CONV": 1, "STRIDED_SLICE": 0})
-row("conv_general_dilated", lambda x: lax.conv_general_dilated(x, f32(3, 4, 5), (1,), [(4, 0)], rhs_dilation=(2,),
-    dimension_numbers=("NWC", "WIO", "NWC")), f32(2, 9, 4), name="causal", shapes=["b, t, 4"])
-row("conv_general_dilated", lambda x: lax.conv_general_dilated(x, f32(2, 3, 3, 3, 4), (1, 2, 1), "SAME",
-    dimension_numbers=("NDHWC", "DHWIO", "NDHWC")), f32(2, 5, 6, 7, 3), name="3d")
-row("conv_general_dilated", lambda x, w: lax.conv_general_dilated(x, w, (1, 1), "VALID", batch_group_count=2,
-    dimension_numbers=("NHWC", "HWIO", "NHWC")), f32(4, 6, 6, 3), f32(3, 3, 3, 4), name="batch groups")
+row(
+    "conv_general_dilated",
+    lambda x: lax.conv_general_dilated(
+        x, f32(3, 3, 1, 8), (1, 1), "SAME", feature_group_count=4, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    ),
+    f32(2, 8, 9, 4),
+    name="depthwise",
+    ops={"DEPTHWISE_CONV_2D": 1},
+)
+row(
+    "conv_general_dilated",
+    lambda x: lax.conv_transpose(x, f32(4, 4, 3, 6), (2, 2), "SAME"),
+    f32(2, 4, 5, 3),
+    name="transposed",
+    ops={"TRANSPOSE_CONV": 1, "STRIDED_SLICE": 0},
+)
+row(
+    "conv_general_dilated",
+    lambda x: lax.conv_general_dilated(
+        x, f32(3, 4, 5), (1,), [(4, 0)], rhs_dilation=(2,), dimension_numbers=("NWC", "WIO", "NWC")
+    ),
+    f32(2, 9, 4),
+    name="causal",
+    shapes=["b, t, 4"],
+)
+row(
+    "conv_general_dilated",
+    lambda x: lax.conv_general_dilated(
+        x, f32(2, 3, 3, 3, 4), (1, 2, 1), "SAME", dimension_numbers=("NDHWC", "DHWIO", "NDHWC")
+    ),
+    f32(2, 5, 6, 7, 3),
+    name="3d",
+)
+row(
+    "conv_general_dilated",
+    lambda x, w: lax.conv_general_dilated(
+        x, w, (1, 1), "VALID", batch_group_count=2, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    ),
+    f32(4, 6, 6, 3),
+    f32(3, 3, 3, 4),
+    name="batch groups",
+)
 
 row("dynamic_slice", lambda x, i: lax.dynamic_slice(x, (i, 0, 1), (2, 4, 2)), X, np.int32(2))
-row("dynamic_slice", lambda x, i: lax.dynamic_index_in_dim(x, i, 1), X, np.int32(-9), name="clamped", shapes=["a, b, 5", ""])
+row(
+    "dynamic_slice",
+    lambda x, i: lax.dynamic_index_in_dim(x, i, 1),
+    X,
+    np.int32(-9),
+    name="clamped",
+    shapes=["a, b, 5", ""],
+)
 row("dynamic_update_slice", lambda x, u, i: lax.dynamic_update_slice(x, u, (0, i, 0)), X, f32(3, 2, 5), np.int32(3))
 row("gather", lambda x, i: x[i], X, np.array([0, -1, 2, 7], np.int32))
 row("gather", lambda x, i: x[:, i, 1], X, np.array([0, -1, 3], np.int32), name="middle")
 row("gather", lambda x, i: x.at[i].get(mode="fill", fill_value=-7), X, np.array([0, 5], np.int32), name="filled")
 row("gather", lambda x, i: x.at[i].get(mode="clip"), X, np.array([0, 5], np.int32), name="clipped")
-row("gather", lambda x, i, j: x[i, :, j], X, np.array([0, 1], np.int32), np.array([4, -5], np.int32), name="two indices")
+row(
+    "gather", lambda x, i, j: x[i, :, j], X, np.array([0, 1], np.int32), np.array([4, -5], np.int32), name="two indices"
+)
 row("gather", lambda x, i: jnp.take_along_axis(x, i, 1), X, i32(3, 2, 5, low=0, high=4), name="along axis")
-row("gather", lambda x, i: jax.vmap(lambda r, k: lax.dynamic_slice(r, (k, 1), (2, 3)))(x, i), X, np.array([0, 9, 1], np.int32), name="windows")
+row(
+    "gather",
+    lambda x, i: jax.vmap(lambda r, k: lax.dynamic_slice(r, (k, 1), (2, 3)))(x, i),
+    X,
+    np.array([0, 9, 1], np.int32),
+    name="windows",
+)
 row("gather", lambda x, i: x[i], X, i32(4, low=0, high=3), name="symbolic", shapes=["a, 4, 5", "n"])
 row("gather", lambda x, i: x[i], UNSIGNED, np.array([1, 20], np.int32), name="uint32 filled")
 for _kind in ("", "_add", "_mul", "_min", "_max"):
-    row(f"scatter{_kind.replace('_', '-')}", lambda x, i, u, f=getattr(lax, f"scatter{_kind}"): f(x, i, u, ROWS), f32(5, 5), PLACES, UPDATES)
+    row(
+        f"scatter{_kind.replace('_', '-')}",
+        lambda x, i, u, f=getattr(lax, f"scatter{_kind}"): f(x, i, u, ROWS),
+        f32(5, 5),
+        PLACES,
+        UPDATES,
+    )
 row("scatter", lambda x, i, v: x.at[i].set(v), X, np.int32(1), f32(4, 5), name="one row")
 row("scatter", lambda x, v: x.at[:, 2].set(v), X, f32(3, 5), name="column", ops={"DYNAMIC_UPDATE_SLICE": 1})
 row("scatter", lambda x, v: x.at[jnp.array([0, 2]), 1].set(v, mode="clip"), X, f32(2, 5), name="points")
@@ -233,7 +331,12 @@ row("scatter", lambda x, i: x.at[i].set(True), BOOLS, np.array([0, 2], np.int32)
 row("scatter-add", lambda x, i: jnp.zeros(6).at[i].add(x), f32(20), i32(20, low=0, high=6), name="histogram")
 row("scatter-add", lambda x, i: jax.ops.segment_sum(x, i, 4), f32(9, 3), i32(9, low=0, high=4), name="segments")
 
-for _name, _function in {"reduce_sum": jnp.sum, "reduce_max": jnp.max, "reduce_min": jnp.min, "reduce_prod": jnp.prod}.items():
+for _name, _function in {
+    "reduce_sum": jnp.sum,
+    "reduce_max": jnp.max,
+    "reduce_min": jnp.min,
+    "reduce_prod": jnp.prod,
+}.items():
     row(_name, lambda x, f=_function: f(x, (0, 2)), X)
     row(_name, lambda x, f=_function: f(x, 1), I, name="int32")
     row(_name, lambda x, f=_function: f(x, 1), X, name="symbolic", shapes=["a, b, 5"])
@@ -251,16 +354,35 @@ for _kind in ("sum", "prod", "max", "min", "logsumexp"):
     row(f"cum{_kind}", lambda x, f=getattr(lax, f"cum{_kind}"): f(x, 2, reverse=True), X, name="from the end")
 row("cumsum", lambda x: jnp.cumsum(x, 0), X, name="symbolic", shapes=["a, 4, 5"])
 row("reduce_window_max", lambda x: _window(x, -jnp.inf, lax.max), X)
-row("reduce_window_max", lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "SAME"),
-    f32(2, 8, 9, 3), name="pool", shapes=["b, 8, 9, 3"], ops={"MAX_POOL_2D": 1, "PADV2": 0})
+row(
+    "reduce_window_max",
+    lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 3, 3, 1), (1, 2, 2, 1), "SAME"),
+    f32(2, 8, 9, 3),
+    name="pool",
+    shapes=["b, 8, 9, 3"],
+    ops={"MAX_POOL_2D": 1, "PADV2": 0},
+)
 row("reduce_window_min", lambda x: _window(x, jnp.inf, lax.min), X)
 row("reduce_window_sum", lambda x: _window(x, 0.0, lax.add, padding="SAME"), X)
 row("reduce_window_sum", lambda x: _window(x, 0, lax.add, (2, 2), (1, 2)), I, name="int32")
-row("reduce_window_sum", lambda x: _window(x, 0.0, lax.add, window_dilation=(1, 2, 1), base_dilation=(1, 2, 1)), X, name="dilated")
+row(
+    "reduce_window_sum",
+    lambda x: _window(x, 0.0, lax.add, window_dilation=(1, 2, 1), base_dilation=(1, 2, 1)),
+    X,
+    name="dilated",
+)
 row("reduce_window", lambda x: lax.reduce_window(x, np.float32(1), lax.mul, (1, 2, 2), (1, 1, 1), "VALID"), X)
 for _strides in (1, 2):
-    row("select_and_scatter_add", jax.grad(lambda x, s=_strides: jnp.sum(jnp.sin(
-        lax.reduce_window(x, -jnp.inf, lax.max, (1, 3, 2, 1), (1, s, s, 1), "SAME")))), f32(2, 6, 5, 3), name=f"strides {_strides}")
+    row(
+        "select_and_scatter_add",
+        jax.grad(
+            lambda x, s=_strides: jnp.sum(
+                jnp.sin(lax.reduce_window(x, -jnp.inf, lax.max, (1, 3, 2, 1), (1, s, s, 1), "SAME"))
+            )
+        ),
+        f32(2, 6, 5, 3),
+        name=f"strides {_strides}",
+    )
 row("sort", lambda x: lax.sort(x, dimension=1), X)
 row("sort", lambda x: lax.sort(x), np.concatenate([ENDS, f32(9)]), name="ends")
 row("sort", lambda x, y: lax.sort((x, y), num_keys=2), i32(30, low=0, high=3), f32(30), name="two keys")
@@ -270,16 +392,64 @@ row("top_k", lambda x: lax.top_k(x, 3), X)
 row("top_k", lambda x: lax.top_k(x, 2), I, name="int32")
 row("approx_top_k", lambda x: lax.approx_max_k(x, 3, recall_target=1.0)[0], f32(2, 30))
 
-row("cond", lambda p, x: lax.cond(p, lambda v: v + 1, lambda v: v * f32(4, 5), x), np.bool_(True), X, shapes=["", "a, 4, 5"])
-row("cond", lambda i, x: lax.switch(i, [lambda v: v + 1, lambda v: v * 2, lambda v: -v], x), np.int32(1), X, name="switch")
-row("cond", lambda i, x: lax.switch(i, [lambda v: v + 1, lambda v: v * 2, lambda v: -v], x), np.int32(7), X, name="switch beyond")
-row("while", lambda x: lax.while_loop(lambda s: s[0] < 5, lambda s: (s[0] + 1, s[1] * 1.5), (0, x)), X, shapes=["a, 4, 5"])
+row(
+    "cond",
+    lambda p, x: lax.cond(p, lambda v: v + 1, lambda v: v * f32(4, 5), x),
+    np.bool_(True),
+    X,
+    shapes=["", "a, 4, 5"],
+)
+row(
+    "cond",
+    lambda i, x: lax.switch(i, [lambda v: v + 1, lambda v: v * 2, lambda v: -v], x),
+    np.int32(1),
+    X,
+    name="switch",
+)
+row(
+    "cond",
+    lambda i, x: lax.switch(i, [lambda v: v + 1, lambda v: v * 2, lambda v: -v], x),
+    np.int32(7),
+    X,
+    name="switch beyond",
+)
+row(
+    "while",
+    lambda x: lax.while_loop(lambda s: s[0] < 5, lambda s: (s[0] + 1, s[1] * 1.5), (0, x)),
+    X,
+    shapes=["a, 4, 5"],
+)
 row("while", lambda n, x: lax.fori_loop(0, n, lambda i, v: v + i, x), np.int32(4), X, name="fori")
-row("while", lambda x, w: lax.while_loop(lambda v: jnp.sum(v) < w[0], lambda v: v + w, x), f32(3, low=0), f32(3, low=50, high=60), name="captured")
-row("while", lambda x: lax.fori_loop(0, 3, lambda i, v: v + jnp.sum(jnp.ones(x.shape[0])), jnp.zeros(3)), X, name="hidden size", shapes=["a, 4, 5"])
+row(
+    "while",
+    lambda x, w: lax.while_loop(lambda v: jnp.sum(v) < w[0], lambda v: v + w, x),
+    f32(3, low=0),
+    f32(3, low=50, high=60),
+    name="captured",
+)
+row(
+    "while",
+    lambda x: lax.fori_loop(0, 3, lambda i, v: v + jnp.sum(jnp.ones(x.shape[0])), jnp.zeros(3)),
+    X,
+    name="hidden size",
+    shapes=["a, 4, 5"],
+)
 row("scan", lambda x: lax.scan(lambda c, r: (c + r, c * r), jnp.zeros((4, 5)), x), X)
-row("scan", lambda x: lax.scan(lambda c, r: (c + r, c), jnp.zeros((4, 5)), x, reverse=True), X, name="from the end", shapes=["t, 4, 5"])
-row("scan", lambda x, w: lax.scan(lambda c, r: (jnp.tanh(c @ w + r), c), jnp.zeros((x.shape[1], 5)), x), X, f32(5, 5), name="rnn", shapes=["t, b, 5", "5, 5"])
+row(
+    "scan",
+    lambda x: lax.scan(lambda c, r: (c + r, c), jnp.zeros((4, 5)), x, reverse=True),
+    X,
+    name="from the end",
+    shapes=["t, 4, 5"],
+)
+row(
+    "scan",
+    lambda x, w: lax.scan(lambda c, r: (jnp.tanh(c @ w + r), c), jnp.zeros((x.shape[1], 5)), x),
+    X,
+    f32(5, 5),
+    name="rnn",
+    shapes=["t, b, 5", "5, 5"],
+)
 row("scan", lambda x: lax.scan(lambda c, _: (c * 1.1, None), x, None, length=4)[0], X, name="no rows")
 row("scan", lambda x: lax.scan(lambda c, r: lax.scan(lambda d, s: (d + s, d), c, r), jnp.zeros(5), x), X, name="nested")
 row("jit", lambda x: jax.jit(lambda v: v * 2)(x) + 1, X)
@@ -305,7 +475,12 @@ row("random_bits", _keyed(lambda k: jax.random.categorical(k, jnp.arange(4.0), s
 row("random_bits", _keyed(lambda k: jax.random.permutation(k, 9)), KEY, name="permutation")
 row("random_bits", lambda x: jax.random.normal(jax.random.key(1), x.shape) + x, X, name="constant key")
 row("random_split", _keyed(lambda k: jax.random.key_data(jax.random.split(k, 3))), KEY)
-row("random_fold_in", lambda w, i: jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(w), i)), KEY, np.int32(5))
+row(
+    "random_fold_in",
+    lambda w, i: jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(w), i)),
+    KEY,
+    np.int32(5),
+)
 row("random_seed", lambda s: jax.random.key_data(jax.random.key(s)), np.int32(42))
 row("random_wrap", _keyed(lambda k: jax.random.uniform(jax.random.split(k)[1])), KEY)
 row("random_unwrap", _keyed(jax.random.key_data), KEY)
@@ -343,8 +518,6 @@ def test_every_lowering_has_a_row() -> None:
 
 
 def _lax_primitives() -> list[str]:
-    from jax.extend.core import primitives
-
     return sorted(getattr(primitives, n).name for n in dir(primitives) if n.endswith("_p"))
 
 

@@ -41,8 +41,9 @@ def scatter_general(
     sizes = _window_sizes(x, updates, dims)
     starts = cast(b, indices, DType.INT32)
     starts, valid = bounded_starts(b, x, starts, dims.index_map, sizes, mode)
-    if combine == "set" and starts.rank == 1 and valid is None and not dims.operand_batching:
-        return _one_window(b, x, starts, updates, dims, sizes)
+    if combine == "set" and starts.rank == 1 and not dims.operand_batching:
+        made = _one_window(b, x, starts, updates, dims, sizes)
+        return made if valid is None else select(b, valid, made, x)
     windowed = [a for a in range(x.rank) if sizes[a] != 1 and (a in dims.index_map or sizes[a] != x.dims[a])]
     starts, dims = _with_zero_starts(b, starts, dims, [a for a in windowed if a not in dims.index_map])
     addressed = sorted({*dims.index_map, *dims.operand_batching})

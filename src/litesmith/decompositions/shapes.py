@@ -223,9 +223,34 @@ def reshape(b: Builder, x: Value, dims: Sequence[Dim], *sources: Value) -> Value
     if dims == x.type.shape:
         return x
     target = constant_target(dims)
+    if target is None and _without_ones(dims) == _without_ones(x.dims):
+        return _moved_ones(b, x, dims)
     vector = shape_vector(b, dims, x, *sources) if target is None else b.constant(np.array(target, np.int32))
     made: Value = b.reshape(x, vector)
     return with_dims(made, dims)
+
+
+def _without_ones(dims: Sequence[Dim]) -> list[Dim]:
+    return [d for d in dims if d != 1]
+
+
+def _moved_ones(b: Builder, x: Value, dims: Sequence[Dim]) -> Value:
+    """Dimensions of size 1 taken out by SQUEEZE and put in by EXPAND_DIMS, which need no shape."""
+    gone, added, at = [], [], 0
+    for axis, dim in enumerate(x.dims):
+        while at < len(dims) and dims[at] == 1 and dim != 1:
+            added.append(at)
+            at += 1
+        if dim == 1 and (at == len(dims) or dims[at] != 1):
+            gone.append(axis)
+        else:
+            at += 1
+    added += range(at, len(dims))
+    if gone:
+        x = b.squeeze(x, squeeze_dims=tuple(gone))
+    for axis in added:
+        x = b.expand_dims(x, np.array(axis, np.int32))
+    return with_dims(x, dims)
 
 
 def with_dims(value: Value, dims: Sequence[Dim]) -> Value:

@@ -203,7 +203,7 @@ ERF_LIMIT = 3.7439211627767994
 def erf(b: Builder, x: Value) -> Value:
     """The error function, by a rational function of x² up to where it is 1."""
     limit = number(b, ERF_LIMIT, x)
-    x = b.maximum(b.minimum(x, limit), b.neg(limit))
+    x = b.maximum(b.neg(limit), b.minimum(limit, x))  # NaN stays where it is the second operand
     square = b.mul(x, x)
     made: Value = b.div(b.mul(x, polynomial(b, square, ERF_OVER)), polynomial(b, square, ERF_UNDER))
     return made

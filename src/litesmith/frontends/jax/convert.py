@@ -51,7 +51,9 @@ def import_jax(
     """
     if callable(functions):
         key = signature_keys[0] if signature_keys else "serving_default"
-        return import_signatures({key: JaxFunction(functions, args, kwargs or {}, input_names, output_names)}, **session)
+        return import_signatures(
+            {key: JaxFunction(functions, args, kwargs or {}, input_names, output_names)}, **session
+        )
     keys = list(signature_keys or unique([getattr(f, "__name__", "function") for f in functions]))
     if not len(keys) == len(functions) == len(args):
         raise UsageError(f"{len(functions)} functions need as many keys and argument lists")

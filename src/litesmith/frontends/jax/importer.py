@@ -78,6 +78,7 @@ class Context:
     avals_in: Sequence[Any] = ()
     avals_out: Sequence[Any] = ()
     layer: str = ""
+    line: str = ""
     depth: int = 0
 
     @property
@@ -163,13 +164,15 @@ def _needed(jaxpr: Any) -> list[Any]:
 def _import_equation(context: Context, eqn: Any, read: Callable[[Any], Any]) -> Sequence[Any]:
     failed: list[Any] = [POISON] * len(eqn.outvars)
     layer = _join(context.layer, str(eqn.source_info.name_stack))
+    line = source_line(eqn) or context.line
     path = context.session.layer_of(layer)
-    origin = Origin(f"jax.{eqn.primitive.name}", eqn.primitive.name, path, source_line(eqn))
+    origin = Origin(f"jax.{eqn.primitive.name}", eqn.primitive.name, path, line)
     inner = replace(
         context,
         avals_in=[a.aval for a in eqn.invars],
         avals_out=[v.aval for v in eqn.outvars],
         layer=layer,
+        line=line,
     )
     with context.b.at(origin):
         try:

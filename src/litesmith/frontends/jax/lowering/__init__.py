@@ -51,7 +51,6 @@ REFUSED: dict[str, tuple[str, str]] = {
         ("rng_bit_generator", "rng_uniform"),
         ("draws from a generator of the device", "use jax.random with threefry2x32 keys"),
     ),
-    **dict.fromkeys(("lt_to", "le_to", "eq_to"), ("compares in the total order of floats", "use <, <= or ==")),
     **dict.fromkeys(
         ("after_all", "create_token"), ("orders effects, which the model has none of", "remove the effect")
     ),

@@ -45,7 +45,8 @@ def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
     if jaxpr is None:
         raise UnsupportedError("a call whose function JAX does not show", "use a supported version of JAX")
     if ctx.session.composite is not None:
-        taken = ctx.session.composite(ctx.b, str(params.get("name", "")), args)
+        full = [ctx.expanded(v, a) for v, a in zip(args, ctx.avals_in, strict=True)]
+        taken = ctx.session.composite(ctx.b, str(params.get("name", "")), full)
         if taken is not None:
             return list(taken)
     return ctx.call(jaxpr, args)

@@ -9,7 +9,7 @@ import numpy as np
 
 from litesmith.decompositions import bits, special
 from litesmith.decompositions.gather import select
-from litesmith.decompositions.shapes import cast
+from litesmith.decompositions.shapes import bitcast, cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.registry import Lowering, lowers
@@ -156,7 +156,7 @@ def round_(b: Builder, x: Value, *, rounding_method: Any) -> Value:
 def clamp(ctx: Context, low: Value, x: Value, high: Value) -> Value:
     if is_unsigned_word(ctx.avals_in[1].dtype):
         return _unsigned_clamp(ctx.b, low, x, high)
-    return widened(lambda b, p, q, r: b.minimum(b.maximum(q, p), r))(ctx.b, low, x, high)
+    return widened(lambda b, p, q, r: b.minimum(r, b.maximum(p, q)))(ctx.b, low, x, high)
 
 
 def _unsigned_clamp(b: Builder, low: Value, x: Value, high: Value) -> Value:
@@ -165,13 +165,15 @@ def _unsigned_clamp(b: Builder, low: Value, x: Value, high: Value) -> Value:
 
 
 def _extremum(name: str, logical: str) -> Callable[[Context, Value, Value], Value]:
+    """The kernels give the second operand where one is NaN, so that a constant comes first."""
+
     def lowering(ctx: Context, x: Value, y: Value) -> Value:
         if x.type.dtype is DType.BOOL:
             return getattr(ctx.b, logical)(x, y)
         if is_unsigned_word(ctx.avals_in[0].dtype):
             keys = [bits.signed_order(ctx.b, v) for v in (x, y)]
             return bits.signed_order(ctx.b, getattr(ctx.b, name)(*keys))
-        return _builtin(name)(ctx.b, x, y)
+        return _builtin(name)(ctx.b, *((y, x) if y.is_const else (x, y)))
 
     return lowering
 
@@ -275,6 +277,28 @@ COMPARISONS = tuple(
         "gt": "greater",
         "ge": "greater_equal",
     }.items()
+)
+
+
+def _total_order(name: str) -> Callable[[Context, Value, Value], Value]:
+    """Comparison of floats that orders -0 below 0 and NaN at both ends, by their bits."""
+
+    def lowering(ctx: Context, x: Value, y: Value) -> Value:
+        if x.type.dtype is DType.FLOAT32:
+            x, y = _total_key(ctx.b, x), _total_key(ctx.b, y)
+        return _comparison(name)(ctx, x, y)
+
+    return lowering
+
+
+def _total_key(b: Builder, x: Value) -> Value:
+    word = bitcast(b, x, DType.INT32)
+    return select(b, b.less(word, bits.int32(b, 0)), b.bitwise_xor(word, bits.int32(b, 0x7FFFFFFF)), word)
+
+
+TOTAL_ORDER = tuple(
+    lowers(primitive, broadcasts=True)(_total_order(name))
+    for primitive, name in {"eq_to": "equal", "lt_to": "less", "le_to": "less_equal"}.items()
 )
 
 
