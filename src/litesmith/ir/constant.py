@@ -20,10 +20,12 @@ Array = np.ndarray[Any, Any]
 class Constant:
     """The elements of a constant tensor: dtype and shape now, the array on demand.
 
-    ``sparsity`` keeps the schema's sparsity parameters of a constant read from a file, as an opaque payload.
+    ``sparsity`` keeps the schema's sparsity parameters of a constant read from a file, as an opaque payload. A float32
+    constant that was computed may know its elements in float64 (`wide`), so that what is computed from it in turn is
+    rounded once.
     """
 
-    __slots__ = ("_array", "_recipe", "dtype", "shape", "sparsity")
+    __slots__ = ("_array", "_recipe", "_wide", "dtype", "shape", "sparsity")
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class Constant:
         self._array = array
         self._recipe = recipe
         self.sparsity = sparsity
+        self._wide: Callable[[], Array] | None = None
 
     @staticmethod
     def of(array: Any, dtype: DType | None = None) -> Constant:
@@ -50,6 +53,25 @@ class Constant:
     def lazy(dtype: DType, shape: Sequence[int], recipe: Callable[[], Array]) -> Constant:
         """A constant computed by ``recipe`` each time it is asked for; nothing is kept."""
         return Constant(dtype, shape, recipe=recipe)
+
+    @staticmethod
+    def computed(dtype: DType, shape: Sequence[int], wide: Callable[[], Array], keep: bool) -> Constant:
+        """A constant whose elements are those of ``wide()`` rounded to ``dtype``; ``keep``: computed now, and kept."""
+        made = Constant(dtype, shape, recipe=lambda: np.asarray(wide(), dtype.numpy))
+        made._wide = wide
+        if keep:
+            exact = wide()
+            made._array, made._wide = np.asarray(exact, dtype.numpy), lambda: exact
+        return made
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether `wide` gives more than `array`."""
+        return self._wide is not None
+
+    def wide(self) -> Array:
+        """The elements before they were rounded to ``dtype``, where that is known; else `array`."""
+        return self.array() if self._wide is None else self._wide()
 
     @property
     def size(self) -> int:

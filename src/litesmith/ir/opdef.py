@@ -36,6 +36,8 @@ class Trait(Flag):
     """Not a function of its operands alone: never folded or merged, but may be removed."""
     MOVES_DATA = auto()
     """Only moves elements of its first operand about (reshape, transpose, slice, gather …)."""
+    ARITHMETIC = auto()
+    """A smooth function of its operands: constants are folded in float64 and rounded once, where they are used."""
     FUSES_ACTIVATION = auto()
     """Has a fused_activation_function attribute its kernel honours."""
 

@@ -87,6 +87,7 @@ NEG = _function(
     59,
     np.negative,
     {1: "1.9.0"},
+    traits=Trait.ARITHMETIC,
     taken=FLOAT | INDEX,
     options=("NegOptions", 42),
     symbolic=symbolically,
@@ -94,19 +95,15 @@ NEG = _function(
     gpu=True,
     micro=True,
 )
-SQRT = _function("SQRT", 75, np.sqrt, {1: "1.10.0"}, gpu=True, micro=True)
-
-
-def _rsqrt(x: Array) -> Array:
-    """Rounded once: what is folded here (batch norms) scales whole channels of weights."""
-    return np.asarray((1 / np.sqrt(x.astype(np.float64))).astype(x.dtype))
+SQRT = _function("SQRT", 75, np.sqrt, {1: "1.10.0"}, traits=Trait.ARITHMETIC, gpu=True, micro=True)
 
 
 RSQRT = _function(
     "RSQRT",
     76,
-    _rsqrt,
+    lambda x: 1 / np.sqrt(x),
     {1: "1.10.0", 2: "2.5.0", 3: "2.15.0"},
+    traits=Trait.ARITHMETIC,
     taken=FLOAT | INT8 | INT16,
     check=quantized_only("int8 int16"),
     version=by_dtype(int8=2, int16=3),
@@ -119,6 +116,7 @@ SQUARE = _function(
     92,
     lambda x: x * x,
     {1: "1.12.0"},
+    traits=Trait.ARITHMETIC,
     options=("SquareOptions", 66),
     cost=lambda op: op["x"].type.count,
     gpu=True,
