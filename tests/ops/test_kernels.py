@@ -3,6 +3,17 @@
 import numpy as np
 import pytest
 
+from litesmith.ops import (
+    convolution,
+    image,
+    matmul,
+    normalization,
+    pooling,
+    quantization,
+    signal,
+    stablehlo,
+    text,
+)
 from tests.ops.harness import Case, check_evaluator, f32, i32, ints, scalar
 
 F32 = 2e-6
@@ -203,3 +214,13 @@ CASES = STABLEHLO + CONVOLUTIONS + POOLS + PRODUCTS + IMAGES + OTHERS
 @pytest.mark.parametrize("case", CASES, ids=repr)
 def test_evaluator_agrees_with_the_runtime(case):
     check_evaluator(case)
+
+
+FAMILIES = (convolution, image, matmul, normalization, pooling, quantization, signal, stablehlo, text)
+WITHOUT_ROW = {"DENSIFY"}
+"""Needs a sparse constant: tested with the reader."""
+
+
+@pytest.mark.parametrize("defn", [d for f in FAMILIES for d in f.DEFINITIONS if d.evaluate is not None], ids=str)
+def test_every_evaluator_has_a_row(defn):
+    assert (defn.name in {case.op for case in CASES}) != (defn.name in WITHOUT_ROW)

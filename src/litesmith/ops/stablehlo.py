@@ -20,7 +20,7 @@ from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Attr, Check, DTypes, Evaluate, Infer, OpDef, Trait
 from litesmith.ir.types import TensorType
 from litesmith.ir.verify import compatible
-from litesmith.ops.common import boolean, dtypes, enum8, same_as, subgraph
+from litesmith.ops.common import boolean, dtypes, enum8, has_no_nan, same_as, subgraph
 from litesmith.ops.common import operands as declared_operands
 from litesmith.ops.control import joined_branches
 
@@ -312,6 +312,7 @@ def _declaration(row: Row) -> OpDef:
         traits=row.traits,
         infer=row.infer,
         evaluate=row.evaluate,
+        foldable=has_no_nan if row.evaluate is not None else None,
         check=CHECKS.get(row.name) if row.since else lambda op: NO_KERNEL,
         runtimes={1: row.since} if row.since else {},
     )

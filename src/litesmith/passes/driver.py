@@ -223,7 +223,7 @@ def _refined_shape(new: Shape, old: Shape) -> tuple[Dim, ...]:
 
 def has_effects(op: Op) -> bool:
     """Whether the operation, or one in a subgraph it calls, does more than compute its results."""
-    if op.defn.traits & Trait.STATEFUL:
+    if op.defn.traits & Trait.STATEFUL and not op.defn.traits & Trait.REMOVABLE:
         return True
     return any(has_effects(inner) for graph in op.subgraphs for inner in graph.ops)
 
