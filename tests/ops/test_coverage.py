@@ -11,7 +11,9 @@ from litesmith.ops import (
     elementwise,
     filling,
     indexing,
+    joining,
     layout,
+    logical,
     padding,
     reduce_window,
     reduction,
@@ -23,8 +25,8 @@ from tests.ops import test_data_movement as movement
 from tests.ops import test_elementwise as elements
 from tests.ops.harness import Case, Quantized, accepts, check_evaluator, operation, program_of, stored
 
-FAMILIES = (activation, comparison, elementwise, filling, indexing, layout, padding, reduce_window, reduction, shape,
-            slicing, unary)  # fmt: skip
+FAMILIES = (activation, comparison, elementwise, filling, indexing, joining, layout, logical, padding, reduce_window,
+            reduction, shape, slicing, unary)  # fmt: skip
 DECLARED = tuple(defn for family in FAMILIES for defn in family.DEFINITIONS)
 ROWS = (
     *(elements.ARITHMETIC + elements.UNARY + elements.CASTS + elements.CHOICES),

@@ -98,7 +98,7 @@ RELU6 = _activation(
     micro=True,
 )
 RELU_N1_TO_1 = _activation("RELU_N1_TO_1", 20, _clamp(-1, 1), {1: "1.5.0"}, gpu=True)
-RELU_0_TO_1 = _activation("RELU_0_TO_1", 152, _clamp(0, 1), {1: "2.10.0"})
+RELU_0_TO_1 = _activation("RELU_0_TO_1", 152, _clamp(0, 1), {1: "2.10.0"}, gpu=True)
 
 # -- smooth and leaky ones --------------------------------------------------------------------------------------------
 

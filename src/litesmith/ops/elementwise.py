@@ -14,7 +14,6 @@ from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Check, OpDef, Trait
 from litesmith.ops.common import (
     ACTIVATION,
-    BOOL,
     FLOAT,
     INDEX,
     INT8,
@@ -127,7 +126,7 @@ def _fits_into(small: tuple[Dim, ...], shape: tuple[Dim, ...]) -> bool:
     return all(d == 1 or d == s for d, s in zip(small, shape[len(shape) - len(small) :], strict=True))
 
 
-def _elide(is_neutral: Callable[[Array], Any], either: bool) -> Callable[[Builder, Op], Value | None]:
+def elide(is_neutral: Callable[[Array], Any], either: bool) -> Callable[[Builder, Op], Value | None]:
     """Drops an operation whose second operand (or either one) is its neutral element."""
 
     def simplify(b: Builder, op: Op) -> Value | None:
@@ -190,7 +189,7 @@ ADD = OpDef(
     infer=broadcasting(),
     evaluate=_fused(np.add),
     symbolic=_symbolic_by(np.add),
-    simplify=_elide(_is_negative_zero, either=True),
+    simplify=elide(_is_negative_zero, either=True),
     check=_arithmetic_check("int8 uint8", rank=6),
     version=highest(by_dtype(int8=2, int64=4), _plain_int16(5), _general_scale_int16(3)),
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.13.0"},
@@ -210,7 +209,7 @@ SUB = OpDef(
     infer=broadcasting(),
     evaluate=_fused(np.subtract),
     symbolic=_symbolic_by(np.subtract),
-    simplify=_elide(_is_positive_zero, either=False),
+    simplify=elide(_is_positive_zero, either=False),
     check=_arithmetic_check("int8 uint8 int16", rank=6),
     version=highest(by_dtype(int8=2, int64=4), _general_scale_int16(5), _wide_broadcast(3)),
     runtimes={1: "1.6.0", 2: "1.14.0", 3: "2.3.0", 4: "2.4.0", 5: "2.4.0"},
@@ -244,7 +243,7 @@ MUL = OpDef(
     infer=broadcasting(),
     evaluate=_fused(np.multiply),
     symbolic=_symbolic_by(np.multiply),
-    simplify=_elide(_is_one, either=True),
+    simplify=elide(_is_one, either=True),
     check=_arithmetic_check("int8 uint8", rank=6),
     version=_mul_version,
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0", 5: "2.6.0", 6: "2.11.0", 7: "2.13.0"},
@@ -275,7 +274,7 @@ DIV = OpDef(
     evaluate=_fused(_quotient),
     foldable=divisor_nonzero,
     symbolic=_symbolic_by(_symbolic_truncdiv),
-    simplify=_elide(_is_one, either=False),
+    simplify=elide(_is_one, either=False),
     check=_arithmetic_check("uint8", rank=5),
     version=_wide_broadcast(2),
     runtimes={1: "1.6.0", 2: "2.3.0"},
@@ -359,7 +358,7 @@ POW = OpDef(
     infer=broadcasting(),
     evaluate=_pow,
     foldable=_pow_is_defined,
-    simplify=_elide(_is_one, either=False),
+    simplify=elide(_is_one, either=False),
     check=broadcast_rank_at_most(4),
     runtimes={1: "1.10.0"},
     gpu=True,
@@ -456,62 +455,6 @@ ATAN2 = OpDef(
     runtimes={1: "2.10.0"},
 )
 
-# -- bits and truth values --------------------------------------------------------------------------------------------
-
-_BITS = dtypes("int8 uint8 int16 uint16 int32 uint32")
-
-BITWISE_XOR = OpDef(
-    "BITWISE_XOR",
-    160,
-    operands("x y", _BITS),
-    options=("BitwiseXorOptions", 125),
-    traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE,
-    infer=broadcasting(),
-    evaluate=np.bitwise_xor,
-    check=broadcast_rank_at_most(4),
-    runtimes={1: "2.13.0"},
-)
-
-
-def _right_shift(x: Array, y: Array) -> Array:
-    """Arithmetic shift; an amount out of range is brought into it."""
-    amount = np.clip(y.astype(np.int64), 0, x.dtype.itemsize * 8 - 1)
-    return np.asarray(np.right_shift(x, amount.astype(x.dtype)))
-
-
-RIGHT_SHIFT = OpDef(
-    "RIGHT_SHIFT",
-    161,
-    operands("x y", _BITS),
-    options=("RightShiftOptions", 126),
-    traits=Trait.ELEMENTWISE,
-    infer=broadcasting(),
-    evaluate=_right_shift,
-    check=broadcast_rank_at_most(4),
-    runtimes={1: "2.13.0"},
-)
-
-
-def _logical(name: str, code: int, options: tuple[str, int], function: Any, neutral: bool, gpu: bool) -> OpDef:
-    return OpDef(
-        name,
-        code,
-        operands("x y", BOOL),
-        options=options,
-        traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE,
-        infer=broadcasting(),
-        evaluate=function,
-        simplify=_elide(lambda a: a == neutral, either=True),
-        check=broadcast_rank_at_most(4),
-        runtimes={1: "1.11.0"},
-        gpu=gpu,
-        micro=True,
-    )
-
-
-LOGICAL_AND = _logical("LOGICAL_AND", 86, ("LogicalAndOptions", 62), np.logical_and, neutral=True, gpu=True)
-LOGICAL_OR = _logical("LOGICAL_OR", 84, ("LogicalOrOptions", 60), np.logical_or, neutral=False, gpu=False)
-
 DEFINITIONS = (
     ADD,
     SUB,
@@ -525,8 +468,4 @@ DEFINITIONS = (
     SQUARED_DIFFERENCE,
     ADD_N,
     ATAN2,
-    BITWISE_XOR,
-    RIGHT_SHIFT,
-    LOGICAL_AND,
-    LOGICAL_OR,
 )

@@ -199,7 +199,6 @@ EXPAND_DIMS = OpDef(
     simplify=_as_reshape,
     runtimes={1: "1.10.0"},
     quant=SAME_SCALE,
-    gpu=True,
     micro=True,
 )
 
@@ -248,7 +247,6 @@ SQUEEZE = OpDef(
     version=by_dtype(string=2),
     runtimes={1: "1.6.0", 2: "2.5.0"},
     quant=SAME_SCALE,
-    gpu=True,
     micro=True,
 )
 

@@ -145,7 +145,7 @@ LOG = _exponential("LOG", 73, np.log, {1: "1.14.0", 2: "2.15.0"}, None)
 SIN = _function("SIN", 66, np.sin, {1: "1.9.0"}, gpu=True, micro=True)
 COS = _function("COS", 108, np.cos, {1: "1.14.0"}, options=("CosOptions", 84), gpu=True, micro=True)
 FLOOR = _function("FLOOR", 8, np.floor, {1: "1.9.0"}, simplify=_done_already, gpu=True, micro=True)
-CEIL = _function("CEIL", 104, np.ceil, {1: "1.14.0"}, simplify=_done_already, gpu=True, micro=True)
+CEIL = _function("CEIL", 104, np.ceil, {1: "1.14.0"}, simplify=_done_already, micro=True)
 ROUND = _function("ROUND", 116, np.rint, {1: "1.14.0"}, simplify=_done_already, micro=True)
 SIGN = _function(
     "SIGN",

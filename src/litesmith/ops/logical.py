@@ -1,0 +1,68 @@
+"""Operators on bits and truth values: BITWISE_XOR, RIGHT_SHIFT, LOGICAL_AND, LOGICAL_OR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from litesmith.ir.constant import Array
+from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ops.common import BOOL, broadcast_rank_at_most, broadcasting, dtypes, operands
+from litesmith.ops.elementwise import elide
+
+_BITS = dtypes("int8 uint8 int16 uint16 int32 uint32")
+
+BITWISE_XOR = OpDef(
+    "BITWISE_XOR",
+    160,
+    operands("x y", _BITS),
+    options=("BitwiseXorOptions", 125),
+    traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE,
+    infer=broadcasting(),
+    evaluate=np.bitwise_xor,
+    check=broadcast_rank_at_most(4),
+    runtimes={1: "2.13.0"},
+)
+
+
+def _right_shift(x: Array, y: Array) -> Array:
+    """Arithmetic shift; an amount out of range is brought into it."""
+    amount = np.clip(y.astype(np.int64), 0, x.dtype.itemsize * 8 - 1)
+    return np.asarray(np.right_shift(x, amount.astype(x.dtype)))
+
+
+RIGHT_SHIFT = OpDef(
+    "RIGHT_SHIFT",
+    161,
+    operands("x y", _BITS),
+    options=("RightShiftOptions", 126),
+    traits=Trait.ELEMENTWISE,
+    infer=broadcasting(),
+    evaluate=_right_shift,
+    check=broadcast_rank_at_most(4),
+    runtimes={1: "2.13.0"},
+)
+
+
+def _logical(name: str, code: int, options: tuple[str, int], function: Any, neutral: bool, gpu: bool) -> OpDef:
+    return OpDef(
+        name,
+        code,
+        operands("x y", BOOL),
+        options=options,
+        traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE,
+        infer=broadcasting(),
+        evaluate=function,
+        simplify=elide(lambda a: a == neutral, either=True),
+        check=broadcast_rank_at_most(4),
+        runtimes={1: "1.11.0"},
+        gpu=gpu,
+        micro=True,
+    )
+
+
+LOGICAL_AND = _logical("LOGICAL_AND", 86, ("LogicalAndOptions", 62), np.logical_and, neutral=True, gpu=True)
+LOGICAL_OR = _logical("LOGICAL_OR", 84, ("LogicalOrOptions", 60), np.logical_or, neutral=False, gpu=False)
+
+DEFINITIONS = (BITWISE_XOR, RIGHT_SHIFT, LOGICAL_AND, LOGICAL_OR)
