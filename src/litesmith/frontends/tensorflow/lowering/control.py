@@ -254,6 +254,7 @@ def _with_element_shapes(context: Context, items: list[Any], unchanged: list[boo
         return items
     graph = Graph("trial")
     inner = context.into(graph)
+    problems = dict(context.session.problems)
     bound = [
         item
         if (unchanged[i] and _is_captured(item)) or i in open_lists
@@ -261,6 +262,7 @@ def _with_element_shapes(context: Context, items: list[Any], unchanged: list[boo
         for i, item in enumerate(items)
     ]
     results = inner.call(body, bound)
+    context.session.problems = problems
     for i in open_lists:
         element = results[i].element if isinstance(results[i], TensorList) else None
         items[i] = completed(context, items[i], element, [v for v in items if isinstance(v, Value)])

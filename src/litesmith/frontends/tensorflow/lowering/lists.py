@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions.rnn import row_at, set_row
-from litesmith.decompositions.shapes import cast, dim_value, expand_dims, full, reshape
+from litesmith.decompositions.shapes import cast, dim_value, equal_dims, expand_dims, full, reshape, shape_vector
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.importer import Context
 from litesmith.frontends.tensorflow.registry import lowers
@@ -92,8 +92,6 @@ def length(b: Builder, input_handle: Any) -> Value:
 
 @lowers("TensorListElementShape")
 def element_shape(b: Builder, input_handle: Any, *, shape_type: DType) -> Value:
-    from litesmith.decompositions.shapes import shape_vector
-
     stacked = _stacked(input_handle)
     return cast(b, shape_vector(b, stacked.dims[1:], stacked), shape_type)
 
@@ -104,11 +102,50 @@ def get_item(b: Builder, input_handle: Any, index: Value, element_shape: Value) 
 
 
 @lowers("TensorListSetItem")
-def set_item(b: Builder, input_handle: Any, index: Value, item: Value) -> TensorList:
+def set_item(
+    b: Builder,
+    input_handle: Any,
+    index: Value,
+    item: Value,
+    *,
+    resize_if_index_out_of_bounds: bool = False,
+) -> TensorList:
     items = _list(input_handle)
+    place = cast(b, index, DType.INT32)
     if items.stacked is None:
         return replace(items, element=item.dims)
-    return replace(items, stacked=set_row(b, items.stacked, item, cast(b, index, DType.INT32)))
+    if resize_if_index_out_of_bounds:
+        items = _grown(b, items, b.add(place, b.constant(np.array(1, np.int32))))
+    assert items.stacked is not None
+    return replace(items, stacked=set_row(b, items.stacked, _as_element(b, items.stacked, item), place))
+
+
+def _as_element(b: Builder, stacked: Value, item: Value) -> Value:
+    """The item in the shape of the list's elements; the runtime refuses it where it turns out to be of another size."""
+    element = stacked.dims[1:]
+    if len(element) != item.rank or any(
+        isinstance(e, int) and isinstance(d, int) and e != d for e, d in zip(element, item.dims, strict=True)
+    ):
+        raise UnsupportedError(
+            f"a list with elements of shape {list(element)} gets one of shape {list(item.dims)}",
+            "keep elements of different shapes in lists of their own",
+        )
+    if all(equal_dims(e, d) for e, d in zip(element, item.dims, strict=True)):
+        return item
+    shaped: Value = b.reshape(item, shape_vector(b, element, stacked))
+    return shaped
+
+
+def _grown(b: Builder, items: TensorList, size: Value) -> TensorList:
+    """The list with zero elements added at its end, so that it has at least this many."""
+    stacked = _stacked(items)
+    if size.is_const and isinstance(stacked.dims[0], int) and int(size.numpy()) <= stacked.dims[0]:
+        return items
+    missing = b.maximum(b.sub(size, dim_value(b, stacked, 0)), b.constant(np.array(0, np.int32)))
+    element = shape_vector(b, stacked.dims[1:], stacked)
+    zero = b.constant(np.zeros((), stacked.type.dtype.numpy))
+    added = b.fill(b.concatenation(b.reshape(missing, [1]), element, axis=0), zero)
+    return _of(b, b.concatenation(stacked, added, axis=0))
 
 
 @lowers("TensorListPushBack")
@@ -147,7 +184,8 @@ def concat(b: Builder, inputs: list[Any]) -> tuple[Value, Value]:
     stacked = _stacked(inputs[0])
     rows, size = stacked.dims[0], stacked.dims[1]
     joined = reshape(b, stacked, [rows * size, *stacked.dims[2:]], stacked)
-    return joined, full(b, [rows], int(size) if isinstance(size, int) else 0, DType.INT64, stacked)
+    lengths = b.fill(shape_vector(b, [rows], stacked), cast(b, dim_value(b, stacked, 1), DType.INT64))
+    return joined, lengths
 
 
 @lowers("TensorListGather")
@@ -184,7 +222,16 @@ def resize(b: Builder, input_handle: Any, size: Value) -> TensorList:
     items = _list(input_handle)
     if items.stacked is None:
         return replace(items, length=cast(b, size, DType.INT32))
-    raise UnsupportedError("a list with elements changes its length", "create the list with its final size")
+    return _of(b, _first(b, _stacked(_grown(b, items, cast(b, size, DType.INT32))), size))
+
+
+def _first(b: Builder, x: Value, count: Value) -> Value:
+    """The first ``count`` rows."""
+    rank = x.rank
+    end = b.concatenation(b.reshape(cast(b, count, DType.INT32), [1]), np.zeros(rank - 1, np.int32), axis=0)
+    zeros, ones = b.constant(np.zeros(rank, np.int32)), b.constant(np.ones(rank, np.int32))
+    made: Value = b.strided_slice(x, zeros, end, ones, begin_mask=(1 << rank) - 1, end_mask=(1 << rank) - 2)
+    return made
 
 
 def completed(context: Context, items: TensorList, element: Sequence[Dim] | None, sources: Sequence[Value]) -> TensorList:
