@@ -69,22 +69,24 @@ def _load(path: Path) -> dict[str, Call]:
 def output_error(path: Path, reference: Reference) -> dict[str, float]:
     """Largest error of each ``signature/output`` over the session (three invocations at least), relative to the range.
 
+    The range is the largest one of the session: a single number that happens to be near zero in one call has none.
     Integers, booleans and strings must be equal; NaN and infinities must stand at the same places: otherwise inf.
     """
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     errors: dict[str, float] = {}
     for signature in sorted(interpreter.get_signature_list()):
         runner, calls = interpreter.get_signature_runner(signature), reference[signature]
+        scales = {name: max(output_range(call["outputs"][name]) for call in calls) for name in calls[0]["outputs"]}
         for call in calls if len(calls) > 1 else calls * INVOCATIONS:
             outputs = runner(**call["inputs"])
             for name, expected in call["outputs"].items():
-                key = f"{signature}/{name}"
-                errors[key] = max(errors.get(key, 0.0), relative_error(np.asarray(outputs[name]), expected))
+                key, got = f"{signature}/{name}", np.asarray(outputs[name])
+                errors[key] = max(errors.get(key, 0.0), absolute_error(got, expected) / scales[name])
     return errors
 
 
-def relative_error(got: np.ndarray, expected: np.ndarray) -> float:
-    """max |got - expected| over the range of ``expected``; inf when shape, dtype or non-finite values differ."""
+def absolute_error(got: np.ndarray, expected: np.ndarray) -> float:
+    """max |got - expected|; inf when shape, dtype, non-finite values or values that are no floats differ."""
     if got.shape != expected.shape or (got.dtype != expected.dtype and expected.dtype.kind not in "OS"):
         return float("inf")
     if expected.dtype.kind not in "fc":
@@ -92,16 +94,27 @@ def relative_error(got: np.ndarray, expected: np.ndarray) -> float:
     finite = np.isfinite(expected)
     if not np.array_equal(got[~finite], expected[~finite], equal_nan=True) or not np.isfinite(got[finite]).all():
         return float("inf")
-    if not finite.any():
-        return 0.0
-    wide = expected[finite].astype(np.complex128 if expected.dtype.kind == "c" else np.float64)
-    return float(np.max(np.abs(got[finite] - wide)) / output_range(wide))
+    return float(np.max(np.abs(got[finite] - _wide(expected[finite])), initial=0.0))
+
+
+def relative_error(got: np.ndarray, expected: np.ndarray) -> float:
+    """The absolute error over the range of ``expected``."""
+    return absolute_error(got, expected) / output_range(expected)
 
 
 def output_range(values: np.ndarray) -> float:
-    """max - min; a constant output's size stands in for its range, 1 for zeros."""
-    spread = float(np.max(values.real) - np.min(values.real)) if values.size > 1 else 0.0
-    return spread or float(np.max(np.abs(values))) or 1.0
+    """max - min of the finite values; if they are all the same, their size; 1 if that is zero or there are none."""
+    if values.dtype.kind not in "fc":
+        return 1.0
+    finite = _wide(values[np.isfinite(values)])
+    if not finite.size:
+        return 1.0
+    spread = float(np.max(finite.real) - np.min(finite.real))
+    return spread or float(np.max(np.abs(finite))) or 1.0
+
+
+def _wide(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)
 
 
 def prepared(path: Path, reference: Reference) -> Callable[[], object]:

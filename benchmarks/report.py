@@ -94,6 +94,13 @@ def rows(records: Sequence[Record]) -> list[list[str]]:
     return body
 
 
+def summary(record: Record) -> str:
+    """One line: the ratios and the errors."""
+    shares = ", ".join(f"{FIGURES[name][0]} {value:.3f}" for name, value in ratios(record).items())
+    errors = " / ".join(_error(record[side]) for side in SIDES)
+    return f"{record['name']}: error {errors}{'; ' if shares else ''}{shares}"
+
+
 def rich_table(records: Sequence[Record]) -> Table:
     """For the terminal."""
     table = Table(title="litesmith / official converter", caption="medians of fresh processes; error relative to range")

@@ -15,6 +15,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,22 +101,23 @@ def _cpu() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def measure_models(arguments: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
-    """All records, with a progress bar on a terminal."""
-    zoo, records = arguments.zoo or CACHE / "zoo", []
+def measure_models(arguments: argparse.Namespace, console: Console) -> Iterator[dict[str, Any]]:
+    """The records, one by one, each printed as a line; with a progress bar on a terminal."""
+    zoo = arguments.zoo or CACHE / "zoo"
     wanted = variants(arguments.models, arguments.batch)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("", total=len(wanted))
         for name, batch in wanted:
             shown = variant_name(name, batch)
-            progress.update(task, description=shown, advance=0)
+            progress.update(task, description=shown)
             failure = build(name, batch, arguments.tf_python, zoo)
             if failure:
                 console.print(f"{shown}: not built: {failure}", style="red", markup=False)
             else:
-                records.append(compare(zoo / shown, shown, arguments))
+                record = compare(zoo / shown, shown, arguments)
+                console.print(report.summary(record), markup=False)
+                yield record
             progress.advance(task)
-    return records
 
 
 def measure_scenarios(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -169,27 +171,30 @@ def main() -> int:
     arguments, console = _arguments(), Console(width=None if sys.stdout.isatty() else 150)
     CACHE.mkdir(exist_ok=True)
     LATEST.parent.mkdir(exist_ok=True)
-    records = measure_models(arguments, console)
-    result: dict[str, Any] = {
-        "environment": environment(arguments), "models": records, "geometric_means": report.geometric_means(records),
-        "scenarios": measure_scenarios(arguments, console),
-    }  # fmt: skip
-    stamp = time.strftime("%Y%m%d-%H%M%S")
+    records: list[dict[str, Any]] = []
+    result: dict[str, Any] = {"environment": environment(arguments), "models": records, "scenarios": {}}
+    kept = [LATEST.with_name(f"{time.strftime('%Y%m%d-%H%M%S')}.json"), *([arguments.json] if arguments.json else [])]
+    for record in measure_models(arguments, console):
+        records.append(record)
+        write(result, kept)  # what was measured survives an interruption
+    result["scenarios"] = measure_scenarios(arguments, console)
     # A quick or partial run must not replace the published summary.
-    complete = set(arguments.models) == set(NAMES)
-    for path in (
-        LATEST.with_name(f"{stamp}.json"),
-        *([LATEST.with_suffix(".json")] if complete else []),
-        arguments.json,
-    ):
-        if path:
-            path.write_text(json.dumps(result, indent=1) + "\n")
-    if complete:
+    if set(arguments.models) == set(NAMES) and not arguments.quick:
+        kept.append(LATEST.with_suffix(".json"))
         LATEST.with_suffix(".md").write_text(report.markdown(result))
+    write(result, kept)
     console.print(report.rich_table(records))
-    for line in (*report.scenario_lines(result["scenarios"]), *report.shortfalls(records)):
+    missed = report.shortfalls(records)
+    for line in (*report.scenario_lines(result["scenarios"]), *missed):
         console.print(line, markup=False)
-    return 1 if report.shortfalls(records) else 0
+    return 1 if missed else 0
+
+
+def write(result: dict[str, Any], paths: list[Path]) -> None:
+    """Keep the result with its geometric means as JSON."""
+    text = json.dumps(result | {"geometric_means": report.geometric_means(result["models"])}, indent=1) + "\n"
+    for path in paths:
+        path.write_text(text)
 
 
 if __name__ == "__main__":
