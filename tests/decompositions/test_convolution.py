@@ -1,6 +1,7 @@
 """General convolution against a NumPy one that spreads, pads and correlates literally."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def reference(x, w, strides, padding="VALID", lhs_dilation=None, rhs_dilation=No
         padding = [_same(n, k, s) for n, k, s in zip(x.shape[1:-1], window, strides, strict=True)]
     x = _fit(x, [(0, 0), *(padding if padding != "VALID" else [(0, 0)] * count), (0, 0)])
     sizes = [(n - k) // s + 1 for n, k, s in zip(x.shape[1:-1], window, strides, strict=True)]
-    made = np.zeros((x.shape[0], *sizes, w.shape[-1]))
+    made: Any = np.zeros((x.shape[0], *sizes, w.shape[-1]))
     for at in itertools.product(*map(range, sizes)):
         place = tuple(slice(i * s, i * s + k) for i, s, k in zip(at, strides, window, strict=True))
         for g in range(groups):
@@ -53,6 +54,9 @@ def reference(x, w, strides, padding="VALID", lhs_dilation=None, rhs_dilation=No
 
 
 def _conv(name, x, w, strides, *, shapes=(), constant=(1,), expect=None, specs=None, **options):
+    x_spec: Any
+    w_spec: Any
+    out_spec: Any
     x_spec, w_spec, out_spec = specs or (None, None, None)
 
     def build(b, p, q):

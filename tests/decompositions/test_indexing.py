@@ -1,6 +1,7 @@
 """Gather, scatter, dynamic slices and windows against literal NumPy ones."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,13 @@ def reference_gather(x, indices, dims, sizes, mode, fill=0):
     return made
 
 
-OPERATIONS = {"set": lambda old, new: new, "add": np.add, "mul": np.multiply, "min": np.minimum, "max": np.maximum}
+OPERATIONS: dict[str, Any] = {
+    "set": lambda old, new: new,
+    "add": np.add,
+    "mul": np.multiply,
+    "min": np.minimum,
+    "max": np.maximum,
+}
 
 
 def reference_scatter(x, indices, updates, dims, combine, mode):
@@ -292,7 +299,7 @@ def reference_window(x, kind, window, strides, padding, base, dilation):
     spans = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
     sizes = [(n - k) // s + 1 for n, k, s in zip(padded.shape, spans, strides, strict=True)]
     made = np.zeros(sizes, x.dtype)
-    reduce = {"add": np.sum, "mul": np.prod, "min": np.min, "max": np.max, "and": np.all, "or": np.any}[kind]
+    reduce: Any = {"add": np.sum, "mul": np.prod, "min": np.min, "max": np.max, "and": np.all, "or": np.any}[kind]
     for at in itertools.product(*map(range, sizes)):
         part = padded[
             tuple(slice(i * s, i * s + k, d) for i, s, k, d in zip(at, strides, spans, dilation, strict=True))

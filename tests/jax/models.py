@@ -169,7 +169,7 @@ def nnx_mlp() -> Case:
 def haiku_mlp() -> Case:
     import haiku as hk
 
-    transformed = hk.without_apply_rng(hk.transform(lambda x: hk.nets.MLP([8, 8, 3])(x)))
+    transformed = hk.without_apply_rng(hk.transform(hk.nets.MLP([8, 8, 3])))
     x = f32(5, 6)
     params = transformed.init(jax.random.PRNGKey(0), x)
     return Case("haiku", lambda v: transformed.apply(params, v), (x,), shapes=["b, 6"])
@@ -222,8 +222,9 @@ def decoder_step() -> Case:
         return {"y": mixed.reshape(x.shape) @ wo, "keys": keys, "values": values}
 
     cache = f32(2, length, heads, width // heads), f32(2, length, heads, width // heads, seed="v")
-    return Case("key-value cache", step, (f32(2, width), *cache, np.int32(3)), shapes=[
-        "b, 16", "b, 8, 2, 8", "b, 8, 2, 8", ""])  # fmt: skip
+    return Case(
+        "key-value cache", step, (f32(2, width), *cache, np.int32(3)), shapes=["b, 16", "b, 8, 2, 8", "b, 8, 2, 8", ""]
+    )
 
 
 def generate() -> Case:

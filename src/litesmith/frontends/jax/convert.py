@@ -21,8 +21,8 @@ class JaxFunction:
     """One entry point: a function and what it is called with.
 
     args, kwargs: pytrees of arrays, `jax.ShapeDtypeStruct` (whose sizes may be symbolic, `jax.export.symbolic_shape`)
-    or `TensorType` (whose named sizes stay unknown). input_names, output_names: names of the leaves in order, in place of
-    those their paths give (those of outputs may be a function, called after tracing).
+    or `TensorType` (whose named sizes stay unknown). input_names, output_names: names of the leaves in order, in place
+    of those their paths give (those of outputs may be a function, called after tracing).
     """
 
     function: Callable[..., Any]
