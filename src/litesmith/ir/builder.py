@@ -36,7 +36,10 @@ GROWTH_BYTES = 1 << 20
 class Builder:
     """Appends operations to a graph, or inserts them before one.
 
-    ``graph``: where to; ``before``: insertion point (None: the end); ``origins``: what new operations came from.
+    ``graph``: where to; ``before``: insertion point (None: the end); ``origins``: what new operations came from;
+    ``wide``: whether constant arithmetic is done in float64 and rounded once. A frontend leaves it off: the framework
+    rounds each step of its own constants, and a scale that is more exact than the framework's is a difference all over
+    a channel. A pass turns it on: the arithmetic is its own.
     """
 
     def __init__(self, graph: Graph, opset: OpSet, before: Op | None = None) -> None:
@@ -44,6 +47,7 @@ class Builder:
         self.opset = opset
         self.before = before
         self.origins: tuple[Origin, ...] = ()
+        self.wide = False
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         defn = self.opset.get(name.rstrip("_").upper())
@@ -98,7 +102,7 @@ class Builder:
         if simpler is not None:
             return (simpler,)
         types = list(result_types) if result_types is not None else infer_types(op)
-        folded = fold(op, types)
+        folded = fold(op, types, self.wide)
         if folded is not None:
             return _named(folded, op)
         known = known_elements(op)
@@ -205,8 +209,11 @@ def _with_scale(op: Op, result: TensorType) -> TensorType:
     return replace(result, quant=quant)
 
 
-def fold(op: Op, types: Sequence[TensorType]) -> tuple[Value, ...] | None:
-    """Constant results of a pure operation on constants, or None where it must stay an operation."""
+def fold(op: Op, types: Sequence[TensorType], wide: bool = False) -> tuple[Value, ...] | None:
+    """Constant results of a pure operation on constants, or None where it must stay an operation.
+
+    wide: whether arithmetic is done in float64 and rounded once (see `Builder.wide`).
+    """
     if op.defn.evaluate is None or not op.defn.is_pure or op.subgraphs or not op.inputs:
         return None
     if not all(v.is_const for v in op.inputs) or not all(t.is_static and t.quant is None for t in types):
@@ -220,7 +227,7 @@ def fold(op: Op, types: Sequence[TensorType]) -> tuple[Value, ...] | None:
     size_out = max((int(t.count) * t.dtype.numpy.itemsize for t in types if not isinstance(t.count, Sym)), default=0)
     if size_out > max(GROWTH_BYTES, 2 * size_in):
         return None
-    if _folds_wide(op, types):
+    if wide and _folds_wide(op, types):
         shape = types[0].static_shape
         keep = size_in <= EAGER_BYTES
         return (Value.constant(Constant.computed(DType.FLOAT32, shape, lambda: _evaluate_wide(op, operands), keep)),)

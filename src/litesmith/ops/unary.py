@@ -98,10 +98,15 @@ NEG = _function(
 SQRT = _function("SQRT", 75, np.sqrt, {1: "1.10.0"}, traits=Trait.ARITHMETIC, gpu=True, micro=True)
 
 
+def _rsqrt(x: Array) -> Array:
+    """Rounded once: what is folded here (batch norms) scales whole channels of weights."""
+    return np.asarray((1 / np.sqrt(x.astype(np.float64))).astype(x.dtype))
+
+
 RSQRT = _function(
     "RSQRT",
     76,
-    lambda x: 1 / np.sqrt(x),
+    _rsqrt,
     {1: "1.10.0", 2: "2.5.0", 3: "2.15.0"},
     traits=Trait.ARITHMETIC,
     taken=FLOAT | INT8 | INT16,

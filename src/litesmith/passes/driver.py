@@ -148,6 +148,7 @@ class _GraphRun:
             return False
         previous = op.prev
         b = Builder(self.graph, OPS, before=op)
+        b.wide = True
         b.origins = op.origins
         outcome = self.pass_.rewrite(op, b)
         made = list(_between(self.graph, previous, op))
