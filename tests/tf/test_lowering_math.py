@@ -302,7 +302,7 @@ BITS = [
         for name, fn in SHIFTS.items()
     ),
     *(
-        Case(f"mask {mask} {dtype}", lambda x, mask=mask, dtype=dtype: tf.bitwise.bitwise_and(x, tf.constant(mask, dtype)),
+        Case(f"mask {mask} {dtype}", lambda x, mask=mask, d=dtype: tf.bitwise.bitwise_and(x, tf.constant(mask, d)),
              [WORDS.astype(dtype)])
         for dtype in INTEGERS
         for mask in (1, 7, 15, 100)
@@ -358,7 +358,8 @@ CASTS = [
     Case("narrow", lambda x: tf.cast(x, tf.int8), [np.int32([127, 128, 300, -129, -300])]),
     Case("unsigned", lambda x: tf.cast(x, tf.uint8), [np.int32([-1, 256, 255])]),
     Case("truncates", lambda x: tf.cast(x, tf.int32), [np.float32([1.9, -1.9, 0.5, -0.5, 2.5])]),
-    Case("half rounds to even", lambda x: tf.cast(x, tf.float16), [np.float32([2049.0, 2051.0, 1e-8, 65520.0])], tol=0.0),
+    Case("half rounds to even", lambda x: tf.cast(x, tf.float16), [np.float32([2049.0, 2051.0, 1e-8, 65520.0])],
+         tol=0.0),
     Case("brain rounds to even", lambda x: tf.cast(tf.cast(x, tf.bfloat16), tf.float32),
          [np.float32([1.00390625, 1.01171875, 3e38])], tol=0.0),
     Case("rounded twice", lambda x: tf.cast(tf.cast(x, tf.float16), tf.float32), [f32(9)], tol=0.0, ops={"CAST": 2}),

@@ -173,7 +173,7 @@ def _span_size(span: Span, dims: Shape) -> Dim:
     size = dims[span.source]
     if span.stride == 0:
         raise UnsupportedError("a stride is 0", "use a stride other than 0", op="STRIDED_SLICE")
-    first, last = _bounds(span, size)
+    first, last = span_bounds(span, size)
     if first is None or last is None:
         return unknown_dim()
     distance = last - first if span.stride > 0 else first - last
@@ -181,7 +181,8 @@ def _span_size(span: Span, dims: Shape) -> Dim:
     return maximum(floordiv(distance + step - 1, step), 0)
 
 
-def _bounds(span: Span, size: Dim) -> tuple[Dim | None, Dim | None]:
+def span_bounds(span: Span, size: Dim) -> tuple[Dim | None, Dim | None]:
+    """First place and the place after the last, brought inside; None where the sign of a bound is unknown."""
     forward = span.stride > 0
     low, high = (0, size) if forward else (-1, size - 1)
     first = (low if forward else high) if span.begin is None else _clamped(span.begin, size, low, high)
@@ -299,7 +300,7 @@ def _end_of_zero(op: Op) -> str | None:
 def _takes_all(span: Span, dims: Shape) -> bool:
     if span.source is None or span.shrink or span.stride != 1:
         return False
-    first, last = _bounds(span, dims[span.source])
+    first, last = span_bounds(span, dims[span.source])
     return first == 0 and last == dims[span.source]
 
 

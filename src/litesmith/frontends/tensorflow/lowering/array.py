@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from litesmith.decompositions.shapes import cast, dim_value, full, iota, shape_v
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
-from litesmith.ir import Builder, DType, Value
+from litesmith.ir import Builder, Dim, DType, Op, Value
 from litesmith.ir.dims import product
+from litesmith.ops.slicing import Span, span_bounds, strided_spans
 
 SPLIT_TYPES = frozenset({DType.FLOAT32, DType.INT32, DType.INT8, DType.UINT8, DType.INT16})
 """Element types the kernels of SPLIT and UNPACK take, or that are cheap to widen to one they take."""
@@ -210,17 +212,50 @@ def strided_slice(
     new_axis_mask: int = 0,
     shrink_axis_mask: int = 0,
 ) -> Value:
-    return b.strided_slice(
-        input,
-        as_int32(b, begin),
-        as_int32(b, end),
-        as_int32(b, strides),
+    operands = [input, *(as_int32(b, v) for v in (begin, end, strides))]
+    masks = dict(
         begin_mask=begin_mask,
         end_mask=end_mask,
         ellipsis_mask=ellipsis_mask,
         new_axis_mask=new_axis_mask,
         shrink_axis_mask=shrink_axis_mask,
     )
+    if input.rank + new_axis_mask.bit_count() <= STRIDED_RANK:
+        return b.strided_slice(*operands, **masks)
+    return _strided_wide(b, Op(b.opset["STRIDED_SLICE"], operands, {**masks, "offset": False}))
+
+
+STRIDED_RANK = 5
+"""The highest rank the kernel of STRIDED_SLICE takes, new dimensions included."""
+
+
+def _strided_wide(b: Builder, op: Op) -> Value:
+    """Of more dimensions than the kernel takes: turned round where it goes backward, cut, and reshaped."""
+    x, spans = op["x"], strided_spans(op)
+    if spans is None:
+        raise UnsupportedError(f"a slice of {x.type} whose bounds the model computes", "slice by constants")
+    cuts = [_cut_of(span, x.dims[span.source]) for span in spans if span.source is not None]
+    backward = tuple(a for a, cut in enumerate(cuts) if cut[2] < 0)
+    x = reversed_along(b, x, backward)
+    forward = [
+        (d - 1 - first, d - 1 - last, -step) if step < 0 else (first, last, step)
+        for (first, last, step), d in zip(cuts, x.dims, strict=True)
+    ]
+    first, last, step = zip(*forward, strict=True)
+    made = slice_static(b, x, first, last, step)
+    sizes = iter(made.dims)
+    kept = [(1 if s.source is None else next(sizes), s.shrink) for s in spans]
+    return shapes.reshape(b, made, [size for size, gone in kept if not gone], x)
+
+
+def _cut_of(span: Span, size: Dim) -> tuple[Dim, Dim, int]:
+    """First place, place after the last, and step of what a span takes of its dimension."""
+    if span.shrink:
+        span = replace(span, end=None, stride=1)
+    first, last = span_bounds(span, size)
+    if first is None or last is None:
+        raise UnsupportedError("a slice between bounds of unknown sign", "slice by constants")
+    return (first, first + 1, 1) if span.shrink else (first, last, span.stride)
 
 
 # -- borders ----------------------------------------------------------------------------------------------------------
