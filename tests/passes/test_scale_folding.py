@@ -48,7 +48,7 @@ test_batch_norm = rewrites(
         """,
         """
         graph main(%x: float32[1, 2, 2, 2]) {
-          %0 = TRANSPOSE_CONV(int32[4](1, 4, 4, 3), float32[3, 2, 2, 2]@unnamed, %x) {stride_w=2, stride_h=2} : float32[1, 4, 4, 3]
+          %0 = TRANSPOSE_CONV(int32[4](1, 4, 4, 3), float32[3, 2, 2, 2]@w, %x) {stride_w=2, stride_h=2} : float32[1, 4, 4, 3]
           return %0
         }
         """,

@@ -57,11 +57,11 @@ class Constant:
     @staticmethod
     def computed(dtype: DType, shape: Sequence[int], wide: Callable[[], Array], keep: bool) -> Constant:
         """A constant whose elements are those of ``wide()`` rounded to ``dtype``; ``keep``: computed now, and kept."""
-        made = Constant(dtype, shape, recipe=lambda: np.asarray(wide(), dtype.numpy))
+        made = Constant(dtype, shape, recipe=lambda: _rounded(wide(), dtype))
         made._wide = wide
         if keep:
             exact = wide()
-            made._array, made._wide = np.asarray(exact, dtype.numpy), lambda: exact
+            made._array, made._wide = _rounded(exact, dtype), lambda: exact
         return made
 
     @property
@@ -106,3 +106,8 @@ class Constant:
 
     def __repr__(self) -> str:
         return f"Constant({self.dtype}{list(self.shape)}{', lazy' if self.is_lazy else ''})"
+
+
+def _rounded(array: Array, dtype: DType) -> Array:
+    with np.errstate(over="ignore"):
+        return np.asarray(array, dtype.numpy)
