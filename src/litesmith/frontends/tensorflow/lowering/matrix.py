@@ -88,7 +88,7 @@ def cross(b: Builder, a: Value, b_: Value) -> Value:
 # -- bands ------------------------------------------------------------------------------------------------------------
 
 
-@lowers("MatrixBandPart", "BatchMatrixBandPart")
+@lowers("MatrixBandPart")
 def matrix_band_part(b: Builder, input: Value, num_lower: Value, num_upper: Value) -> Value:
     """The elements with ``-num_upper <= row - column <= num_lower``, zero elsewhere; a negative number is no limit."""
     below, above = (_limit(b, v) for v in (num_lower, num_upper))
@@ -130,10 +130,12 @@ def _both(b: Builder, left: Value | None, right: Value | None) -> Value | None:
 
 MATRICES = (
     direct("MatrixDiag", "MATRIX_DIAG"),
-    direct("BatchMatrixDiag", "MATRIX_DIAG"),
     direct("MatrixSetDiag", "MATRIX_SET_DIAG"),
-    direct("BatchMatrixSetDiag", "MATRIX_SET_DIAG"),
 )
+
+
+LEFT = "LEFT_LEFT"
+"""Where the shorter diagonals lie in versions 1 and 2, which have no such attribute."""
 
 
 def _band(k: Value) -> tuple[int, int]:
@@ -181,25 +183,34 @@ def _sizes(x: Value, what: str) -> tuple[int, int]:
     return static_int(x.dims[-2], what), static_int(x.dims[-1], what)
 
 
-@lowers("MatrixDiagPartV2", "MatrixDiagPartV3", outputs=("diagonal",))
-def matrix_diag_part(b: Builder, input: Value, k: Value, padding_value: Value, *, align: str = "LEFT_LEFT") -> Value:
+@lowers("MatrixDiagPartV3")
+def matrix_diag_part_v3(b: Builder, input: Value, k: Value, padding_value: Value, *, align: str = "RIGHT_LEFT") -> Value:
+    return _diag_part(b, input, k, padding_value, align)
+
+
+@lowers("MatrixDiagPartV2")
+def matrix_diag_part_v2(b: Builder, input: Value, k: Value, padding_value: Value) -> Value:
+    return _diag_part(b, input, k, padding_value, LEFT)
+
+
+def _diag_part(b: Builder, input: Value, k: Value, padding_value: Value, align: str) -> Value:
     """One diagonal or a band of them (the highest first), by one GATHER from the flattened matrix."""
     rows, columns = _sizes(input, "taking diagonals")
     band = _band(k)
-    align = "RIGHT_LEFT" if align == "" else align
     places = np.stack(_places(rows, columns, band, align))
     flat = _flat(b, input, 2)
     if (places < 0).any():
         flat = _padded_row(b, flat, padding_value)
         places = np.where(places < 0, rows * columns, places)
     indices = places[0] if band[0] == band[1] else places
-    return b.gather(flat, indices.astype(np.int32), axis=flat.rank - 1)
+    made: Value = b.gather(flat, indices.astype(np.int32), axis=flat.rank - 1)
+    return made
 
 
-@lowers("MatrixDiagPart", "BatchMatrixDiagPart")
+@lowers("MatrixDiagPart")
 def main_diagonal(b: Builder, input: Value) -> Value:
     zero = b.constant(np.array(0, np.int32))
-    return matrix_diag_part(b, input, zero, zero, align="LEFT_LEFT")
+    return _diag_part(b, input, zero, zero, LEFT)
 
 
 def _diagonal_dims(x: Value, band: tuple[int, int]) -> tuple[list[Dim], int, int]:
@@ -209,8 +220,8 @@ def _diagonal_dims(x: Value, band: tuple[int, int]) -> tuple[list[Dim], int, int
     return list(x.dims[:-2]), static_int(x.dims[-2], "a band"), static_int(x.dims[-1], "a band")
 
 
-@lowers("MatrixDiagV2", "MatrixDiagV3")
-def matrix_diag(
+@lowers("MatrixDiagV3")
+def matrix_diag_v3(
     b: Builder,
     diagonal: Value,
     k: Value,
@@ -218,14 +229,28 @@ def matrix_diag(
     num_cols: Value,
     padding_value: Value,
     *,
-    align: str = "LEFT_LEFT",
+    align: str = "RIGHT_LEFT",
+) -> Value:
+    return _diag(b, diagonal, k, (num_rows, num_cols), padding_value, align)
+
+
+@lowers("MatrixDiagV2")
+def matrix_diag_v2(
+    b: Builder, diagonal: Value, k: Value, num_rows: Value, num_cols: Value, padding_value: Value
+) -> Value:
+    return _diag(b, diagonal, k, (num_rows, num_cols), padding_value, LEFT)
+
+
+def _diag(
+    b: Builder, diagonal: Value, k: Value, sizes: tuple[Value, Value], padding_value: Value, align: str
 ) -> Value:
     """A matrix with these diagonals: MATRIX_DIAG for the main one, else one GATHER from the packed band."""
     band = _band(k)
-    (rows,), (columns,) = const_ints(num_rows, "the number of rows"), const_ints(num_cols, "the number of columns")
+    (rows,), (columns,) = (const_ints(v, "the size of the matrix") for v in sizes)
     zero = padding_value.is_const and not padding_value.numpy().any()
     if band == (0, 0) and rows == columns == -1 and zero:
-        return b.matrix_diag(diagonal)
+        made: Value = b.matrix_diag(diagonal)
+        return made
     batch, _, longest = _diagonal_dims(diagonal, band)
     rows, columns = _matrix_sizes(rows, columns, band, longest)
     flat = _flat(b, diagonal, 1 if band[0] == band[1] else 2)
@@ -255,12 +280,22 @@ def _band_map(rows: int, columns: int, band: tuple[int, int], align: str, longes
     return made
 
 
-@lowers("MatrixSetDiagV2", "MatrixSetDiagV3")
-def matrix_set_diag(b: Builder, input: Value, diagonal: Value, k: Value, *, align: str = "LEFT_LEFT") -> Value:
+@lowers("MatrixSetDiagV3")
+def matrix_set_diag_v3(b: Builder, input: Value, diagonal: Value, k: Value, *, align: str = "RIGHT_LEFT") -> Value:
+    return _set_diag(b, input, diagonal, k, align)
+
+
+@lowers("MatrixSetDiagV2")
+def matrix_set_diag_v2(b: Builder, input: Value, diagonal: Value, k: Value) -> Value:
+    return _set_diag(b, input, diagonal, k, LEFT)
+
+
+def _set_diag(b: Builder, input: Value, diagonal: Value, k: Value, align: str) -> Value:
     """The matrix with these diagonals replaced: MATRIX_SET_DIAG for the main one, else one GATHER from both."""
     band = _band(k)
     if band == (0, 0) and diagonal.rank == input.rank - 1:
-        return b.matrix_set_diag(input, diagonal)
+        made: Value = b.matrix_set_diag(input, diagonal)
+        return made
     rows, columns = _sizes(input, "setting diagonals")
     flat, packed = _flat(b, input, 2), _flat(b, diagonal, 1 if band[0] == band[1] else 2)
     longest = static_int(diagonal.dims[-1], "a diagonal")
