@@ -230,8 +230,8 @@ def _unsupported(session: Session, name: str, is_complex: bool) -> UnsupportedEr
 def _apply(context: Context, lowering: Lowering, eqn: Any, operands: Sequence[Any]) -> list[Any]:
     if not lowering.broadcasts:
         operands = [context.expanded(v, a.aval) for v, a in zip(operands, eqn.invars, strict=True)]
-    positional = lowering.bind_operands(operands)
-    keywords = lowering.bind_params(eqn.params)
+    positional = lowering.bind_inputs(operands)
+    keywords = lowering.bind_attrs(eqn.params)
     made = lowering.function(context if lowering.parameters.wants_context else context.b, *positional, **keywords)
     results = list(made) if isinstance(made, (tuple, list)) else [made]
     if len(results) != len(eqn.outvars):

@@ -7,12 +7,21 @@ noted and its dependants skipped, so that one import reports every problem of th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from litesmith.errors import ConverterError, Problem, UnsupportedError
 from litesmith.frontends.tensorflow.attributes import FunctionName, decode
+from litesmith.frontends.tensorflow.control_v1 import (
+    EXIT,
+    GROUPED,
+    WITHOUT_INPUTS,
+    ControlFlow,
+    node_name,
+    tensor_key,
+)
 from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import POISON, TensorList, Variable
@@ -26,6 +35,9 @@ UNKNOWN = (
     "replace the operation, set allow_custom_ops=True, or add a lowering (docs/add-an-op.md)",
 )
 """Reason and way out for an operator nobody has thought of."""
+
+_ONE_LIST = frozenset({"ConcatOffset", "ConcatOffsetV2"})
+"""Operators whose one output, a list, is called something else than ``output``."""
 
 MAX_DEPTH = 64
 """Function calls nested deeper than this are refused (the graph is recursive or hostile)."""
@@ -90,6 +102,7 @@ class Context:
     function: str = ""
     depth: int = 0
     layer: str = ""
+    scope: Scope | None = None
 
     def call(self, function: str, args: Sequence[Any], attrs: Mapping[str, Any] | None = None) -> list[Any]:
         """Inlines a function of the model here and returns its results."""
@@ -184,6 +197,15 @@ class Scope:
         self.fed: dict[str, Any] = {}
         self.call_attrs = call_attrs or {}
         self.prefix = prefix
+        self.flow = ControlFlow.of(self.nodes)
+        self.is_inside: Callable[[str], bool] | None = None
+
+    def part(self, context: Context, is_inside: Callable[[str], bool]) -> Scope:
+        """A scope of the same nodes for a branch or loop body: it imports only what lies inside."""
+        other = copy(self)
+        other.context, other.is_inside = context, is_inside
+        other.results, other.fed = {}, {}
+        return other
 
     def feed(self, name: str, values: Sequence[Any]) -> None:
         """Gives the results of a node (or function argument) instead of importing it."""
@@ -191,36 +213,61 @@ class Scope:
 
     def feed_tensor(self, reference: str, value: Any) -> None:
         """Gives one tensor (``node:0``) instead of importing it."""
-        self.fed[reference if ":" in reference else f"{reference}:0"] = value
+        self.fed[tensor_key(reference)] = value
 
     def run(self, wanted: Sequence[str]) -> None:
-        """Imports everything the wanted references (``node:0``, ``node:out:0``, ``^node``) depend on."""
-        for name in self._order([_node_name(r) for r in wanted if self._is_needed(r)]):
-            self._import(self.nodes[name])
+        """Imports everything the wanted references (``node:0``, ``node:out:0``, ``^node``) depend on, inputs first."""
+        stack: list[tuple[str, Iterator[str]]] = [("", iter(wanted))]
+        open_nodes: set[str] = set()
+        while stack:
+            name, needs = stack[-1]
+            reference = next((r for r in needs if self._is_needed(r)), None)
+            if reference is not None:
+                needed = node_name(reference)
+                if needed in open_nodes:
+                    raise UnsupportedError(f"node {needed!r} depends on itself", "export the model again", node=needed)
+                open_nodes.add(needed)
+                stack.append((needed, self._needs(self._node(needed))))
+                continue
+            stack.pop()
+            open_nodes.discard(name)
+            if name and name not in self.results:
+                self._import(self.nodes[name])
 
     def _is_needed(self, reference: str) -> bool:
-        return _node_name(reference) not in self.results and reference not in self.fed
+        name = node_name(reference)
+        if name in self.results or (not reference.startswith("^") and tensor_key(reference) in self.fed):
+            return False
+        return not reference.startswith("^") or self.is_inside is None or self.is_inside(name)
 
-    def _dependencies(self, node: Any) -> list[str]:
-        return [_node_name(r) for r in node.input if r not in self.fed and f"{r}:0" not in self.fed]
+    def _needs(self, node: Any) -> Iterator[str]:
+        """What has to be imported before a node. Asked for step by step, as one may decide whether another is."""
+        if self.flow is not None and node.op in GROUPED and not self.flow.is_loop_merge(node):
+            yield from self._group_needs(node)
+        else:
+            yield from (r for r in node.input if node.op not in WITHOUT_INPUTS or r.startswith("^"))
 
-    def _order(self, roots: Sequence[str]) -> list[str]:
-        """The nodes the roots depend on, operands first (depth-first, without recursion)."""
-        order: list[str] = []
-        state: dict[str, int] = {}
-        stack = [(name, False) for name in reversed(roots)]
-        while stack:
-            name, done = stack.pop()
-            if done:
-                state[name] = 2
-                order.append(name)
-            elif state.get(name) is None and name not in self.results:
-                state[name] = 1
-                stack.append((name, True))
-                stack.extend((d, False) for d in reversed(self._dependencies(self._node(name))))
-            elif state.get(name) == 1 and self._node(name).op not in ("NextIteration", "Merge"):
-                raise UnsupportedError(f"node {name!r} depends on itself", "export the model again", node=name)
-        return order
+    def _group_needs(self, node: Any) -> Iterator[str]:
+        """What a conditional or loop of TensorFlow 1 takes from outside."""
+        assert self.flow is not None
+        if node.op in EXIT:
+            loop = self.flow.loop(self.flow.frame_of_exit(node.name))
+            yield from loop.needs
+            return
+        predicate = self.flow.predicate(node.name)
+        yield predicate
+        decided = self.decided(predicate)
+        if decided is not None:
+            yield self.flow.sides[node.name][decided]
+            return
+        merges = self.flow.merges_with(node.name)
+        for side in (0, 1):
+            yield from self.flow.branch(merges, side).fed.values()
+
+    def decided(self, predicate: str) -> int | None:
+        """The side a predicate that is known takes; None for one that is not."""
+        value = self.result(predicate)
+        return int(bool(value.numpy())) if isinstance(value, Value) and value.is_const else None
 
     def _node(self, name: str) -> Any:
         node = self.nodes.get(name)
@@ -229,9 +276,10 @@ class Scope:
         return node
 
     def result(self, reference: str) -> Any:
-        """The value behind a reference."""
-        if reference in self.fed or f"{reference}:0" in self.fed:
-            return self.fed.get(reference, self.fed.get(f"{reference}:0"))
+        """The value behind a reference. Raises UnsupportedError where it cannot be told which of several is meant."""
+        key = tensor_key(reference)
+        if key in self.fed:
+            return self.fed[key]
         name, *rest = reference.split(":")
         outputs = self.results[name]
         if outputs is POISON:
@@ -245,6 +293,8 @@ class Scope:
         node = self.nodes.get(name)
         lowering = self.context.session.lowerings.get(node.op) if node is not None else None
         if lowering is None or output not in lowering.outputs:
+            if len(outputs) > 1 and node is not None and node.op not in _ONE_LIST:
+                raise UnsupportedError(f"output {output!r} of {node.op} is not known", "report this model", node=name)
             return outputs[index] if index < len(outputs) else POISON
         position = lowering.outputs.index(output) + index
         return outputs[position] if position < len(outputs) else POISON
@@ -258,15 +308,22 @@ class Scope:
             if not name.startswith("_")
         }
 
+    def _inputs(self, node: Any) -> list[Any]:
+        """A node's inputs; none where the lowering asks for them itself or needs none."""
+        is_group = self.flow is not None and node.op in GROUPED
+        if is_group or node.op in WITHOUT_INPUTS:
+            return []
+        return [self.result(r) for r in node.input if not r.startswith("^")]
+
     def _import(self, node: Any) -> None:
-        inputs = [self.result(r) for r in node.input if not r.startswith("^")]
-        if any(value is POISON for value in inputs):
-            self.results[node.name] = POISON
-            return
         origin = self._origin(node)
-        context = replace(self.context, node=node, layer=origin.layer)
+        context = replace(self.context, node=node, layer=origin.layer, scope=self)
         with context.b.at(origin):
             try:
+                inputs = self._inputs(node)
+                if any(value is POISON for value in inputs):
+                    self.results[node.name] = POISON
+                    return
                 results = lower_node(context, node, inputs, self._attrs(node))
             except ConverterError as error:
                 for problem in error.problems:
@@ -282,10 +339,6 @@ class Scope:
         name = f"{self.prefix}{node.name}"
         layer = "/".join(filter(None, [self.context.layer, self.context.session.layer_of(name)]))
         return Origin(f"tf.{node.op}", name, layer, line)
-
-
-def _node_name(reference: str) -> str:
-    return reference.lstrip("^").split(":")[0]
 
 
 def _name_results(name: str, results: Sequence[Any]) -> None:
@@ -304,8 +357,8 @@ def lower_node(context: Context, node: Any, inputs: Sequence[Any], attrs: Mappin
     wants = lowering.parameters
     bound = lowering.bind_inputs(inputs)
     operands = [
-        [as_tensor(context, v, takes_any) for v in value] if is_list else as_tensor(context, value, takes_any)
-        for value, (_, is_list, takes_any) in zip(bound, wants.inputs, strict=True)
+        [as_tensor(context, v, i.takes_any) for v in value] if i.is_list else as_tensor(context, value, i.takes_any)
+        for value, i in zip(bound, wants.inputs, strict=True)
     ]
     keywords = lowering.bind_attrs(attrs)
     results = lowering(context if wants.wants_context else context.b, *operands, **keywords)

@@ -1,95 +1,34 @@
-"""How a lowering is written and found.
-
-A lowering is a function from the operands and attributes of one TensorFlow node to values::
+"""How the lowering of a TensorFlow operator is written and found.
 
     @lowers("BatchMatMulV2", "BatchMatMulV3")
     def batch_matmul(b: Builder, x: Value, y: Value, *, adj_x: bool = False, adj_y: bool = False) -> Value: ...
 
-Positional parameters are the node's inputs in order; one annotated ``list[Value]`` takes what the others leave. A
-parameter annotated ``Any`` also takes what is no tensor (a variable, a table); every other one gets the tensor behind
-it. Keyword-only parameters are the node's attributes; their defaults are TensorFlow's own, because a SavedModel leaves
-attributes with default values out. A first parameter annotated `Context` gives access to the import itself.
+The rules for parameters are those of `frontends.registry`. A parameter annotated ``Any`` takes variables, tables and
+lists as they are; every other one gets the tensor behind them. Defaults of attributes are TensorFlow's own, because a
+SavedModel leaves attributes with default values out.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from litesmith.errors import UnsupportedError
+from litesmith.frontends import registry
 
 if TYPE_CHECKING:
     from litesmith.ir import Value
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """The parameters of a lowering: inputs as (name, takes a list, takes anything), attributes with defaults."""
-
-    wants_context: bool
-    inputs: tuple[tuple[str, bool, bool], ...]
-    attrs: Mapping[str, Any]
-    all_attrs: bool
-
-
 @dataclass(frozen=True, eq=False)
-class Lowering:
+class Lowering(registry.Lowering):
     """A function and the TensorFlow operators it lowers.
 
     outputs: names of the operator's output arguments when it has several, as FunctionDefs refer to them by name.
     """
 
-    ops: tuple[str, ...]
-    function: Callable[..., Any]
     outputs: tuple[str, ...] = ()
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
-
-    @cached_property
-    def parameters(self) -> Parameters:
-        """What the function takes, read from its signature once."""
-        inputs, attrs, context, all_attrs = [], {}, False, False
-        for index, parameter in enumerate(inspect.signature(self.function).parameters.values()):
-            annotation = str(parameter.annotation)
-            if index == 0:
-                context = annotation == "Context"
-            elif parameter.kind is parameter.KEYWORD_ONLY:
-                attrs[parameter.name] = parameter.default
-            elif parameter.kind is parameter.VAR_KEYWORD:
-                all_attrs = True
-            else:
-                inputs.append((parameter.name, annotation.startswith("list["), "Any" in annotation))
-        return Parameters(context, tuple(inputs), attrs, all_attrs)
-
-    def bind_inputs(self, inputs: Sequence[Any]) -> list[Any]:
-        """The node's inputs as positional arguments. Raises UnsupportedError when their number does not fit."""
-        declared = self.parameters.inputs
-        spare = len(inputs) - sum(not is_list for _, is_list, _ in declared)
-        has_list = any(is_list for _, is_list, _ in declared)
-        if spare < 0 or (spare and not has_list):
-            raise UnsupportedError(f"expected {len(declared)} inputs, got {len(inputs)}", "export the model again")
-        bound, at = [], 0
-        for _, is_list, _ in declared:
-            bound.append(list(inputs[at : at + spare]) if is_list else inputs[at])
-            at += spare if is_list else 1
-        return bound
-
-    def bind_attrs(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """The node's attributes as keyword arguments. Raises UnsupportedError for one that is missing."""
-        if self.parameters.all_attrs:
-            return {**self.parameters.attrs, **attrs}
-        bound = {}
-        for name, default in self.parameters.attrs.items():
-            value = attrs.get(name, default)
-            if value is inspect.Parameter.empty:
-                raise UnsupportedError(f"attribute {name!r} is missing", "export the model again")
-            bound[name] = value
-        return bound
 
 
 def lowers(*ops: str, outputs: Sequence[str] = ()) -> Callable[[Callable[..., Any]], Lowering]:
@@ -111,13 +50,5 @@ def direct(op: str, builtin: str, **attrs: tuple[str, Any]) -> Lowering:
 
 
 def collect(modules: Iterable[ModuleType]) -> dict[str, Lowering]:
-    """Every lowering defined in these modules (alone or in a tuple), by operator. Raises ValueError for doubles."""
-    found: dict[str, Lowering] = {}
-    for module in modules:
-        for value in vars(module).values():
-            for lowering in value if isinstance(value, tuple) else (value,):
-                if isinstance(lowering, Lowering):
-                    for op in lowering.ops:
-                        if found.setdefault(op, lowering) is not lowering:
-                            raise ValueError(f"{op} is lowered twice")
-    return found
+    """Every lowering of these modules by operator. Raises ValueError for an operator that is lowered twice."""
+    return registry.by_name(registry.declared_in(modules, Lowering))
