@@ -169,7 +169,10 @@ def nnx_mlp() -> Case:
 def haiku_mlp() -> Case:
     import haiku as hk
 
-    transformed = hk.without_apply_rng(hk.transform(hk.nets.MLP([8, 8, 3])))
+    def forward(v: Any) -> Any:
+        return hk.nets.MLP([8, 8, 3])(v)
+
+    transformed = hk.without_apply_rng(hk.transform(forward))
     x = f32(5, 6)
     params = transformed.init(jax.random.PRNGKey(0), x)
     return Case("haiku", lambda v: transformed.apply(params, v), (x,), shapes=["b, 6"])

@@ -44,6 +44,8 @@ UNARY: dict[str, tuple[Any, Any, float]] = {
     "asinh": (lax.asinh, grid(-9, 9, 1e20), 1e-6),
     "atan": (lax.atan, grid(-9, 9, *ENDS), 1e-6),
     "atanh": (lax.atanh, grid(-0.99, 0.99, 1, -1, 2), 1e-6),
+    "bessel_i0e": (lax.bessel_i0e, grid(-20, 20), 1e-6),
+    "bessel_i1e": (lax.bessel_i1e, grid(-20, 20), 1e-6),
     "cbrt": (lax.cbrt, grid(-9, 9, INF), 1e-6),
     "ceil": (lax.ceil, grid(-3, 3, INF), 0),
     "cos": (lax.cos, grid(-9, 9), 1e-6),
@@ -482,6 +484,19 @@ row("random_bits", _keyed(lambda k: jax.random.bernoulli(k, 0.3, (20,))), KEY, n
 row("random_bits", _keyed(lambda k: jax.random.categorical(k, jnp.arange(4.0), shape=(9,))), KEY, name="categorical")
 row("random_bits", _keyed(lambda k: jax.random.permutation(k, 9)), KEY, name="permutation")
 row("random_bits", lambda x: jax.random.normal(jax.random.key(1), x.shape) + x, X, name="constant key")
+row(
+    "random_bits",
+    _keyed(lambda k: jax.vmap(lambda q: jax.random.uniform(q, (3,)))(jax.random.split(k, 4))),
+    KEY,
+    name="several keys",
+)
+row(
+    "random_fold_in",
+    lambda w, i: jax.random.key_data(jax.vmap(lambda q: jax.random.fold_in(jax.random.wrap_key_data(w), q))(i)),
+    KEY,
+    np.arange(3, dtype=np.uint32),
+    name="several numbers",
+)
 row("random_split", _keyed(lambda k: jax.random.key_data(jax.random.split(k, 3))), KEY)
 row(
     "random_fold_in",

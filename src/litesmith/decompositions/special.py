@@ -326,6 +326,43 @@ def digamma(b: Builder, x: Value) -> Value:
     return select(b, pole, number(b, np.nan, x), select(b, below, mirrored, direct))
 
 
+# -- Bessel functions -------------------------------------------------------------------------------------------------
+
+I0_NEAR = (0.0045813, 0.0360768, 0.2659732, 1.2067492, 3.0899424, 3.5156229, 1.0)
+I0_FAR = (
+    0.00392377, -0.01647633, 0.02635537, -0.02057706, 0.00916281, -0.00157565, 0.00225319, 0.01328592, 0.39894228,
+)  # fmt: skip
+I1_NEAR = (0.00032411, 0.00301532, 0.02658733, 0.15084934, 0.51498869, 0.87890594, 0.5)
+I1_FAR = (
+    -0.00420059, 0.01787654, -0.02895312, 0.02282967, -0.01031555, 0.00163801, -0.00362018, -0.03988024, 0.39894228,
+)  # fmt: skip
+BESSEL_BORDER = 3.75
+
+
+def _scaled_bessel(b: Builder, size: Value, near: Sequence[float], far: Sequence[float]) -> tuple[Value, Value]:
+    """exp(-x) times the near polynomial in (x / border)², and the far one in border / x over sqrt(x), for x >= 0."""
+    border = number(b, BESSEL_BORDER, size)
+    inside, outside = b.minimum(size, border), b.maximum(size, border)
+    ratio = b.div(inside, border)
+    close = b.mul(b.exp(b.neg(inside)), polynomial(b, b.mul(ratio, ratio), near))
+    return close, b.div(polynomial(b, b.div(border, outside), far), b.sqrt(outside))
+
+
+def bessel_i0e(b: Builder, x: Value) -> Value:
+    """exp(-|x|) times the modified Bessel function of order 0, within 5e-7 (Abramowitz and Stegun, 9.8)."""
+    size = b.abs(x)
+    near, far = _scaled_bessel(b, size, I0_NEAR, I0_FAR)
+    return select(b, b.less(size, number(b, BESSEL_BORDER, x)), near, far)
+
+
+def bessel_i1e(b: Builder, x: Value) -> Value:
+    """exp(-|x|) times the modified Bessel function of order 1, within 5e-7 (Abramowitz and Stegun, 9.8)."""
+    size = b.abs(x)
+    near, far = _scaled_bessel(b, size, I1_NEAR, I1_FAR)
+    made = select(b, b.less(size, number(b, BESSEL_BORDER, x)), b.mul(near, size), far)
+    return select(b, b.less(x, number(b, 0, x)), b.neg(made), made)
+
+
 # -- activations that are no built-in ---------------------------------------------------------------------------------
 
 

@@ -41,8 +41,8 @@ REFUSED: dict[str, tuple[str, str]] = {
         _LINEAR_ALGEBRA,
     ),
     **dict.fromkeys(
-        "igamma igammac igamma_grad_a regularized_incomplete_beta polygamma zeta random_gamma random_gamma_grad "
-        "bessel_i0e bessel_i1e".split(),
+        "igamma igammac igamma_grad_a regularized_incomplete_beta polygamma zeta random_gamma "
+        "random_gamma_grad".split(),
         _SERIES,
     ),
     **dict.fromkeys("pure_callback io_callback outside_call ffi_call call_exported".split(), _CALLBACK),

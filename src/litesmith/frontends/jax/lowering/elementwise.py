@@ -88,6 +88,8 @@ BUILTINS = _table(
         "erf_inv": special.erf_inv,
         "lgamma": special.lgamma,
         "digamma": special.digamma,
+        "bessel_i0e": special.bessel_i0e,
+        "bessel_i1e": special.bessel_i1e,
         "is_finite": special.is_finite,
     }
 )
