@@ -12,7 +12,8 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from litesmith.errors import ConverterError, Problem, UnsupportedError
+from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
+from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import FunctionName, decode
 from litesmith.frontends.tensorflow.control_v1 import (
     EXIT,
@@ -35,6 +36,9 @@ UNKNOWN = (
     "replace the operation, set allow_custom_ops=True, or add a lowering (docs/add-an-op.md)",
 )
 """Reason and way out for an operator nobody has thought of."""
+
+DAMAGED = "export the model again; if it is whole, report this with the model"
+"""The way out where a lowering meets what TensorFlow would not have written."""
 
 _ONE_LIST = frozenset({"ConcatOffset", "ConcatOffsetV2"})
 """Operators whose one output, a list, is called something else than ``output``."""
@@ -86,10 +90,19 @@ class Session:
         self.graph_names[name] = count + 1
         return Graph(f"{name}_{count}" if count else name)
 
+    cause: BaseException | None = None
+    """The first exception that was no refusal, so that its traceback is not lost."""
+
+    def note(self, error: ConverterError, origin: Origin) -> None:
+        """Keeps what stands in the way of the operation from this origin."""
+        self.cause = self.cause or error.__cause__
+        for problem in error.problems:
+            self.problems[problem.located(op=origin.op, node=origin.label, line=origin.line)] = None
+
     def raise_problems(self) -> None:
         """Raises ConverterError when anything stands in the way."""
         if self.problems:
-            raise ConverterError(list(self.problems))
+            raise ConverterError(list(self.problems)) from self.cause
 
 
 @dataclass
@@ -151,7 +164,11 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
         definition.node_def,
         call_attrs=attrs,
     )
-    for declared, value in zip(definition.signature.input_arg, args, strict=True):
+    declared_args = definition.signature.input_arg
+    if len(declared_args) != len(args):
+        reason = f"function {name!r} takes {len(declared_args)} arguments and is called with {len(args)}"
+        raise UnsupportedError(reason, EXPORT_AGAIN)
+    for declared, value in zip(declared_args, args, strict=True):
         scope.feed(declared.name, [value])
     wanted = [definition.ret[out.name] for out in definition.signature.output_arg]
     scope.run([*wanted, *(f"^{node}" for node in definition.control_ret.values())])
@@ -286,8 +303,16 @@ class Scope:
             return POISON
         if len(rest) == 2 and rest[0] != "output":
             return self._named_output(name, outputs, rest[0], int(rest[1]))
-        index = int(rest[-1]) if rest else 0
-        return outputs[index] if index < len(outputs) else POISON
+        return self._output(name, outputs, int(rest[-1]) if rest else 0)
+
+    def _output(self, name: str, outputs: Sequence[Any], index: int) -> Any:
+        """One of a node's results; where it has none of this number, what depends on it cannot be made."""
+        if 0 <= index < len(outputs):
+            return outputs[index]
+        op = f"tf.{self.nodes[name].op}" if name in self.nodes else ""
+        reason = f"output {index} is used, and it has {len(outputs)}"
+        self.context.session.problems[Problem("LS011", reason, EXPORT_AGAIN, op, f"{self.prefix}{name}")] = None
+        return POISON
 
     def _named_output(self, name: str, outputs: Sequence[Any], output: str, index: int) -> Any:
         node = self.nodes.get(name)
@@ -295,9 +320,8 @@ class Scope:
         if lowering is None or output not in lowering.outputs:
             if len(outputs) > 1 and node is not None and node.op not in _ONE_LIST:
                 raise UnsupportedError(f"output {output!r} of {node.op} is not known", "report this model", node=name)
-            return outputs[index] if index < len(outputs) else POISON
-        position = lowering.outputs.index(output) + index
-        return outputs[position] if position < len(outputs) else POISON
+            return self._output(name, outputs, index)
+        return self._output(name, outputs, lowering.outputs.index(output) + index)
 
     def _attrs(self, node: Any) -> dict[str, Any]:
         return {
@@ -320,19 +344,27 @@ class Scope:
         context = replace(self.context, node=node, layer=origin.layer, scope=self)
         with context.b.at(origin):
             try:
-                inputs = self._inputs(node)
-                if any(value is POISON for value in inputs):
-                    self.results[node.name] = POISON
-                    return
-                results = lower_node(context, node, inputs, self._attrs(node))
+                results = self._lowered(context, node)
             except ConverterError as error:
-                for problem in error.problems:
-                    located = problem.located(op=origin.op, node=origin.label, line=origin.line)
-                    context.session.problems[located] = None
-                self.results[node.name] = POISON
-                return
+                context.session.note(error, origin)
+                results = POISON
         self.results[node.name] = results
-        _name_results(node.name, results)
+        if results is not POISON:
+            _name_results(node.name, results)
+
+    def _lowered(self, context: Context, node: Any) -> Any:
+        """The results of a node; `POISON` where an operand could not be made. Raises ConverterError otherwise."""
+        try:
+            inputs = self._inputs(node)
+            if any(value is POISON for value in inputs):
+                return POISON
+            return lower_node(context, node, inputs, self._attrs(node))
+        except LitesmithError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # A damaged graph has operands and attributes that TensorFlow would not let into a node.
+            reason = f"its lowering fails: {type(error).__name__}: {error}"
+            raise ConverterError(Problem("LS090", reason, DAMAGED)) from error
 
     def _origin(self, node: Any) -> Origin:
         line = self.context.session.model.lines(self.context.function, node.name)

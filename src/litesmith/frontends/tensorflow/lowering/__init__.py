@@ -6,6 +6,7 @@ from litesmith.frontends.tensorflow.lowering import (
     array,
     basic,
     control,
+    control_v1,
     image,
     indexing,
     lists,
@@ -16,6 +17,7 @@ from litesmith.frontends.tensorflow.lowering import (
     pooling,
     random,
     reduction,
+    tensor_arrays,
     variables,
 )
 from litesmith.frontends.tensorflow.registry import collect
@@ -24,6 +26,7 @@ FAMILIES = (
     array,
     basic,
     control,
+    control_v1,
     image,
     indexing,
     lists,
@@ -34,6 +37,7 @@ FAMILIES = (
     pooling,
     random,
     reduction,
+    tensor_arrays,
     variables,
 )
 """The modules that hold lowerings."""

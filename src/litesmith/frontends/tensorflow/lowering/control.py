@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.frontends.tensorflow.resources import POISON, TensorList
 from litesmith.ir import DType, Graph, Sym, TensorType, Value
 from litesmith.ops.common import unknown_dim
+
+
+Build: TypeAlias = Callable[[Context, Sequence[Any]], list[Any]]
+"""Builds a branch, a loop's body or its condition in a graph: from its arguments to its results."""
 
 
 @lowers("PartitionedCall", "StatefulPartitionedCall")
@@ -55,7 +59,7 @@ def _joined(left: TensorType, right: TensorType, what: str) -> TensorType:
 # -- conditionals -----------------------------------------------------------------------------------------------------
 
 
-def _scalar_bool(context: Context, condition: Value) -> Value:
+def scalar_bool(context: Context, condition: Value) -> Value:
     if condition.type.shape not in ((), (1,)):
         raise UnsupportedError(f"the condition has shape {condition.type}", "make the condition a scalar")
     if condition.type.dtype is DType.BOOL:
@@ -65,30 +69,39 @@ def _scalar_bool(context: Context, condition: Value) -> Value:
     return context.b.not_equal(condition, context.b.constant(0, condition.type.dtype))
 
 
-def _branch(context: Context, function: str, args: Sequence[Any], name: str) -> tuple[Graph, list[Any]]:
+def function(name: str) -> Build:
+    """What calls a function of the model."""
+    return lambda context, args: context.call(name, args)
+
+
+def _branch(context: Context, build: Build, args: Sequence[Any], name: str) -> tuple[Graph, list[Any]]:
     """A branch as a graph over the arguments that are no captures."""
     graph = context.session.new_graph(name)
     inner = context.into(graph)
     bound = [a if _is_captured(a) else _rewrapped(a, graph.add_input(_tensor(a).type)) for a in args]
-    results = inner.call(function, bound)
+    results = build(inner, bound)
     if any(r is POISON for r in results):
         return graph, [POISON] * len(results)
     graph.outputs = [_tensor(r) for r in results]
     return graph, results
 
 
-def _conditional(context: Context, condition: Value, branches: Sequence[Any], args: Sequence[Any]) -> list[Any]:
-    """One IF. ``branches``: for true and for false, a function name or a callable making a graph with its results."""
+def conditional(context: Context, condition: Value, branches: tuple[Build, Build], args: Sequence[Any]) -> list[Any]:
+    """One IF. ``branches``: what is done where the condition, a bool scalar, is true, and where it is false."""
     made = [
-        _branch(context, b, args, f"{context.node.name}_{side}") if isinstance(b, str) else b()
-        for b, side in zip(branches, ("then", "else"), strict=True)
+        _branch(context, build, args, f"{context.node.name}_{side}")
+        for build, side in zip(branches, ("then", "else"), strict=True)
     ]
     (then_graph, then_results), (else_graph, else_results) = made
     if any(r is POISON for r in [*then_results, *else_results]):
         return [POISON] * len(then_results)
+    same = [_same_item(t, e) for t, e in zip(then_results, else_results, strict=True)]
+    tensors = [i for i, is_same in enumerate(same) if not is_same]
+    for graph, results in made:
+        graph.outputs = [_tensor(results[i]) for i in tensors]
     types = [
         _joined(t.type, e.type, f"result {i} of the branches")
-        for i, (t, e) in enumerate(zip(then_graph.outputs, else_graph.outputs, strict=True))
+        for i, t, e in zip(tensors, then_graph.outputs, else_graph.outputs, strict=True)
     ]
     operands = [condition, *(_tensor(a) for a in args if not _is_captured(a))]
     values = context.b.emit(
@@ -98,7 +111,19 @@ def _conditional(context: Context, condition: Value, branches: Sequence[Any], ar
         then_subgraph=then_graph,
         else_subgraph=else_graph,
     )
-    return [_rewrapped(r, v) for r, v in zip(then_results, values, strict=True)]
+    results = list(then_results)
+    for i, value in zip(tensors, values, strict=True):
+        results[i] = _rewrapped(then_results[i], value)
+    return results
+
+
+def _same_item(left: Any, right: Any) -> bool:
+    """Whether both branches return one resource. Raises UnsupportedError for two different ones."""
+    if isinstance(left, (Value, TensorList)) and isinstance(right, (Value, TensorList)):
+        return False
+    if left is right:
+        return True
+    raise UnsupportedError("the branches return different resources", "choose between their values instead")
 
 
 @lowers("If", "StatelessIf")
@@ -113,7 +138,8 @@ def if_(
     if cond.is_const and cond.type.dtype is not DType.STRING:
         taken = then_branch if bool(np.all(cond.numpy() != 0)) and cond.numpy().size else else_branch
         return context.call(taken.name, input, taken.attrs)
-    return _conditional(context, _scalar_bool(context, cond), (then_branch.name, else_branch.name), input)
+    branches = (function(then_branch.name), function(else_branch.name))
+    return conditional(context, scalar_bool(context, cond), branches, input)
 
 
 @lowers("Case", "StatelessCase")
@@ -131,31 +157,13 @@ def _case_from(context: Context, index: Value, args: list[Any], branches: list[s
         return context.call(branches[first], args)
     condition = context.b.equal(index, context.b.constant(first, index.type.dtype))
 
-    def rest() -> tuple[Graph, list[Any]]:
-        graph = context.session.new_graph(f"{context.node.name}_from_{first + 1}")
-        inner = context.into(graph)
-        inner_index = graph.add_input(index.type)
-        bound = [a if _is_captured(a) else _rewrapped(a, graph.add_input(_tensor(a).type)) for a in args]
-        results = _case_from(inner, inner_index, bound, branches, first + 1)
-        if all(r is not POISON for r in results):
-            graph.outputs = [_tensor(r) for r in results]
-        return graph, results
+    def taken(inner: Context, bound: Sequence[Any]) -> list[Any]:
+        return inner.call(branches[first], bound[1:])
 
-    def taken() -> tuple[Graph, list[Any]]:
-        return _branch(context, branches[first], args, f"{context.node.name}_{first}")
+    def rest(inner: Context, bound: Sequence[Any]) -> list[Any]:
+        return _case_from(inner, bound[0], list(bound[1:]), branches, first + 1)
 
-    return _case_conditional(context, condition, index, args, taken, rest)
-
-
-def _case_conditional(context: Context, condition: Value, index: Value, args: list[Any], taken: Any, rest: Any) -> Any:
-    """`_conditional` whose both branches also take the index, so that they have the same operands."""
-
-    def with_index() -> tuple[Graph, list[Any]]:
-        graph, results = taken()
-        graph.inputs.insert(0, Value(index.type))
-        return graph, results
-
-    return _conditional(context, condition, (with_index, rest), [index, *args])
+    return conditional(context, condition, (taken, rest), [index, *args])
 
 
 # -- loops ------------------------------------------------------------------------------------------------------------
@@ -196,25 +204,30 @@ def _invariants(context: Context, body: str) -> list[bool]:
 
 @lowers("While", "StatelessWhile")
 def while_(context: Context, input: list[Any], *, cond: FunctionName, body: FunctionName) -> list[Any]:
-    unchanged = _invariants(context, body.name)
-    items = _with_element_shapes(context, list(input), unchanged, body.name)
+    return loop(context, function(cond.name), function(body.name), input, _invariants(context, body.name))
+
+
+def loop(context: Context, cond: Build, body: Build, args: Sequence[Any], unchanged: Sequence[bool]) -> list[Any]:
+    """One WHILE over the arguments. ``unchanged``: which of them the body is known to hand on as they came."""
+    items = _with_element_shapes(context, list(args), unchanged, body)
     carried = [i for i, item in enumerate(items) if not (unchanged[i] and _is_captured(item))]
     for position in carried:
         if not isinstance(items[position], (Value, TensorList)):
             raise UnsupportedError("a resource changes inside the loop", "keep resources the same in every iteration")
-    loop = _Loop(context, items, carried, [_tensor(items[i]).type for i in carried])
-    body_graph = _stable_body(loop, body.name)
+    state = _Loop(context, items, carried, [_tensor(items[i]).type for i in carried])
+    body_graph = _stable_body(state, body)
     if body_graph is None:
         return [POISON] * len(items)
     cond_graph = context.session.new_graph(f"{context.node.name}_cond")
-    (condition,) = context.into(cond_graph).call(cond.name, loop.bind(cond_graph))
+    inner = context.into(cond_graph)
+    (condition,) = cond(inner, state.bind(cond_graph))
     if condition is POISON:
         return [POISON] * len(items)
-    cond_graph.outputs = [_scalar_bool(context.into(cond_graph), condition)]
+    cond_graph.outputs = [scalar_bool(inner, condition)]
     results = context.b.emit(
         context.session.opset["WHILE"],
         [_tensor(items[i]) for i in carried],
-        result_types=loop.types,
+        result_types=state.types,
         cond_subgraph=cond_graph,
         body_subgraph=body_graph,
     )
@@ -224,11 +237,11 @@ def while_(context: Context, input: list[Any], *, cond: FunctionName, body: Func
     return finished
 
 
-def _stable_body(loop: _Loop, body: str) -> Graph | None:
+def _stable_body(loop: _Loop, body: Build) -> Graph | None:
     """The body as a graph, imported again with sizes made unknown until every variable keeps its type."""
     for _ in range(1 + sum(t.rank for t in loop.types)):
         graph = loop.context.session.new_graph(f"{loop.context.node.name}_body")
-        results = loop.context.into(graph).call(body, loop.bind(graph))
+        results = body(loop.context.into(graph), loop.bind(graph))
         made = [results[i] for i in loop.carried]
         if any(r is POISON for r in made):
             return None
@@ -247,7 +260,7 @@ def _unknown_where(type_: TensorType) -> list[bool]:
     return [isinstance(d, Sym) for d in type_.dims]
 
 
-def _with_element_shapes(context: Context, items: list[Any], unchanged: list[bool], body: str) -> list[Any]:
+def _with_element_shapes(context: Context, items: list[Any], unchanged: Sequence[bool], body: Build) -> list[Any]:
     """Lists reserved without an element shape get the one the body gives them, found by a trial import."""
     open_lists = [i for i, v in enumerate(items) if isinstance(v, TensorList) and v.stacked is None]
     if not open_lists:
@@ -261,7 +274,7 @@ def _with_element_shapes(context: Context, items: list[Any], unchanged: list[boo
         else _rewrapped(item, graph.add_input(_tensor(item).type))
         for i, item in enumerate(items)
     ]
-    results = inner.call(body, bound)
+    results = body(inner, bound)
     context.session.problems = problems
     for i in open_lists:
         element = results[i].element if isinstance(results[i], TensorList) else None

@@ -26,7 +26,7 @@ def _list(handle: Any) -> TensorList:
     return handle
 
 
-def _stacked(handle: Any) -> Value:
+def stacked_of(handle: Any) -> Value:
     """The list as a tensor. Raises UnsupportedError while its element shape is unknown."""
     value = _list(handle).stacked
     if value is None:
@@ -41,7 +41,7 @@ def _element_dims(shape: Value) -> tuple[Dim, ...] | None:
     return tuple(shape.sym)
 
 
-def _of(b: Builder, stacked: Value) -> TensorList:
+def list_of(b: Builder, stacked: Value) -> TensorList:
     return TensorList(stacked, stacked.type.dtype, stacked.dims[1:], dim_value(b, stacked, 0))
 
 
@@ -74,12 +74,12 @@ def empty(b: Builder, element_shape: Value, max_num_elements: Value, *, element_
 
 @lowers("TensorListFromTensor")
 def from_tensor(b: Builder, tensor: Value, element_shape: Value) -> TensorList:
-    return _of(b, tensor)
+    return list_of(b, tensor)
 
 
 @lowers("TensorListStack")
 def stack(b: Builder, input_handle: Any, element_shape: Value) -> Value:
-    return _stacked(input_handle)
+    return stacked_of(input_handle)
 
 
 @lowers("TensorListLength")
@@ -87,18 +87,18 @@ def length(b: Builder, input_handle: Any) -> Value:
     items = _list(input_handle)
     if items.stacked is None and items.length is not None:
         return items.length
-    return dim_value(b, _stacked(items), 0)
+    return dim_value(b, stacked_of(items), 0)
 
 
 @lowers("TensorListElementShape")
 def element_shape(b: Builder, input_handle: Any, *, shape_type: DType) -> Value:
-    stacked = _stacked(input_handle)
+    stacked = stacked_of(input_handle)
     return cast(b, shape_vector(b, stacked.dims[1:], stacked), shape_type)
 
 
 @lowers("TensorListGetItem")
 def get_item(b: Builder, input_handle: Any, index: Value, element_shape: Value) -> Value:
-    return row_at(b, _stacked(input_handle), cast(b, index, DType.INT32))
+    return row_at(b, stacked_of(input_handle), cast(b, index, DType.INT32))
 
 
 @lowers("TensorListSetItem")
@@ -138,14 +138,14 @@ def _as_element(b: Builder, stacked: Value, item: Value) -> Value:
 
 def _grown(b: Builder, items: TensorList, size: Value) -> TensorList:
     """The list with zero elements added at its end, so that it has at least this many."""
-    stacked = _stacked(items)
+    stacked = stacked_of(items)
     if size.is_const and isinstance(stacked.dims[0], int) and int(size.numpy()) <= stacked.dims[0]:
         return items
     missing = b.maximum(b.sub(size, dim_value(b, stacked, 0)), b.constant(np.array(0, np.int32)))
     element = shape_vector(b, stacked.dims[1:], stacked)
     zero = b.constant(np.zeros((), stacked.type.dtype.numpy))
     added = b.fill(b.concatenation(b.reshape(missing, [1]), element, axis=0), zero)
-    return _of(b, b.concatenation(stacked, added, axis=0))
+    return list_of(b, b.concatenation(stacked, added, axis=0))
 
 
 @lowers("TensorListPushBack")
@@ -156,13 +156,13 @@ def push_back(b: Builder, input_handle: Any, tensor: Value) -> TensorList:
         is_empty = items.length is not None and items.length.is_const and int(items.length.numpy()) == 0
         if not is_empty:
             raise UnsupportedError("a list grows before the shape of its elements is known", _GIVE_SHAPE)
-        return _of(b, row)
-    return _of(b, b.concatenation(items.stacked, row, axis=0))
+        return list_of(b, row)
+    return list_of(b, b.concatenation(items.stacked, row, axis=0))
 
 
 @lowers("TensorListPopBack", outputs=("output_handle", "tensor"))
 def pop_back(b: Builder, input_handle: Any, element_shape: Value) -> tuple[TensorList, Value]:
-    stacked = _stacked(input_handle)
+    stacked = stacked_of(input_handle)
     count = stacked.rank
     begin = b.constant(np.zeros(count, np.int32))
     end = b.constant(np.array([-1] + [0] * (count - 1), np.int32))
@@ -170,18 +170,18 @@ def pop_back(b: Builder, input_handle: Any, element_shape: Value) -> tuple[Tenso
     rest = b.strided_slice(stacked, begin, end, step, begin_mask=(1 << count) - 1, end_mask=(1 << count) - 2)
     last = b.strided_slice(stacked, end, begin, step, begin_mask=(1 << count) - 2, end_mask=(1 << count) - 1,
                            shrink_axis_mask=1)  # fmt: skip
-    return _of(b, rest), last
+    return list_of(b, rest), last
 
 
 @lowers("TensorListConcatLists")
 def concat_lists(b: Builder, input_a: Any, input_b: Any) -> TensorList:
-    return _of(b, b.concatenation(_stacked(input_a), _stacked(input_b), axis=0))
+    return list_of(b, b.concatenation(stacked_of(input_a), stacked_of(input_b), axis=0))
 
 
 @lowers("TensorListConcat", "TensorListConcatV2", outputs=("tensor", "lengths"))
 def concat(b: Builder, inputs: list[Any]) -> tuple[Value, Value]:
     """All elements joined along their own first dimension; a dense list has elements of one length."""
-    stacked = _stacked(inputs[0])
+    stacked = stacked_of(inputs[0])
     rows, size = stacked.dims[0], stacked.dims[1]
     joined = reshape(b, stacked, [rows * size, *stacked.dims[2:]], stacked)
     lengths = b.fill(shape_vector(b, [rows], stacked), cast(b, dim_value(b, stacked, 1), DType.INT64))
@@ -190,7 +190,7 @@ def concat(b: Builder, inputs: list[Any]) -> tuple[Value, Value]:
 
 @lowers("TensorListGather")
 def gather(b: Builder, input_handle: Any, indices: Value, element_shape: Value) -> Value:
-    return b.gather(_stacked(input_handle), indices, axis=0)
+    return b.gather(stacked_of(input_handle), indices, axis=0)
 
 
 @lowers("TensorListScatter", "TensorListScatterV2")
@@ -206,7 +206,7 @@ def scatter(b: Builder, inputs: list[Any]) -> TensorList:
     source[indices.numpy()] = np.arange(indices.numpy().size)
     if (source < 0).any():
         raise UnsupportedError("a scatter into a list leaves elements out", "write every element")
-    return _of(b, b.gather(tensor, b.constant(source.astype(np.int32)), axis=0))
+    return list_of(b, b.gather(tensor, b.constant(source.astype(np.int32)), axis=0))
 
 
 @lowers("TensorListSplit")
@@ -214,7 +214,7 @@ def split(b: Builder, tensor: Value, element_shape: Value, lengths: Value) -> Te
     if not lengths.is_const or len(set(lengths.numpy().tolist())) != 1:
         raise UnsupportedError("a tensor is split into list elements of different lengths", "split it evenly")
     size = int(lengths.numpy()[0])
-    return _of(b, reshape(b, tensor, [lengths.numpy().size, size, *tensor.dims[1:]], tensor))
+    return list_of(b, reshape(b, tensor, [lengths.numpy().size, size, *tensor.dims[1:]], tensor))
 
 
 @lowers("TensorListResize")
@@ -222,7 +222,7 @@ def resize(b: Builder, input_handle: Any, size: Value) -> TensorList:
     items = _list(input_handle)
     if items.stacked is None:
         return replace(items, length=cast(b, size, DType.INT32))
-    return _of(b, _first(b, _stacked(_grown(b, items, cast(b, size, DType.INT32))), size))
+    return list_of(b, _first(b, stacked_of(_grown(b, items, cast(b, size, DType.INT32))), size))
 
 
 def _first(b: Builder, x: Value, count: Value) -> Value:
