@@ -184,7 +184,9 @@ def _sizes(x: Value, what: str) -> tuple[int, int]:
 
 
 @lowers("MatrixDiagPartV3")
-def matrix_diag_part_v3(b: Builder, input: Value, k: Value, padding_value: Value, *, align: str = "RIGHT_LEFT") -> Value:
+def matrix_diag_part_v3(
+    b: Builder, input: Value, k: Value, padding_value: Value, *, align: str = "RIGHT_LEFT"
+) -> Value:
     return _diag_part(b, input, k, padding_value, align)
 
 
