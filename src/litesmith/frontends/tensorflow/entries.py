@@ -9,7 +9,7 @@ from typing import Any
 from litesmith.errors import ConverterError, Problem, UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
-from litesmith.frontends.tensorflow.importer import Context, Model, Scope, Session
+from litesmith.frontends.tensorflow.importer import Context, Model, Scope, Session, make_table
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
 from litesmith.frontends.tensorflow.resources import POISON, TensorList, Variable
 from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
@@ -29,7 +29,7 @@ def import_until_stable(model: Model, build: Callable[[Session], Program], **ses
         found = mutable | current.assigned.keys()
         if found == mutable:
             current.raise_problems()
-            _initialize_variables(program, current)
+            _initialize_state(program, current)
             return program
         mutable = frozenset(found)
 
@@ -142,16 +142,19 @@ def add_signature(program: Program, signature: SourceSignature, graph: Graph) ->
 # -- state ------------------------------------------------------------------------------------------------------------
 
 
-def _initialize_variables(program: Program, session: Session) -> None:
-    """Gives every assigned variable its first value, once, before anything else runs."""
-    if not session.assigned:
+def _initialize_state(program: Program, session: Session) -> None:
+    """Fills every table and gives every assigned variable its first value, once, before anything else runs."""
+    if not session.assigned and not session.tables:
         return
     missing = [v.name for v in session.assigned.values() if v.initial is None]
     if missing:
         problems = [Problem("LS024", f"variable {n!r} has no initial value", "initialize and save it") for n in missing]
         raise ConverterError(problems)
-    graph = session.new_graph("initialize_variables")
+    graph = session.new_graph("initialize")
     b = Builder(graph, session.opset)
+    for number, table in session.tables.values():
+        keys, values = b.constant(table.keys, table.key_dtype), b.constant(table.values, table.value_dtype)
+        b.hashtable_import(make_table(b, number, table), keys, values)
     for variable in session.assigned.values():
         handle = b.var_handle(container="", shared_name=variable.name)
         b.assign_variable(handle, Value.constant(variable.initial, variable.name))

@@ -6,19 +6,20 @@ not imported here.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from litesmith.errors import UsageError
+from litesmith.errors import UnsupportedError, UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
 from litesmith.formats.saved_model.dtypes import dtype_of
 from litesmith.frontends.tensorflow.attributes import shape_of, tf_dtype
 from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
 from litesmith.frontends.tensorflow.importer import Model, Session, python_name
-from litesmith.frontends.tensorflow.resources import Variable
-from litesmith.ir import Constant, Dim, Program, Value
+from litesmith.frontends.tensorflow.resources import Table, Variable
+from litesmith.ir import Constant, Dim, DType, Program, Value
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,18 @@ def _captured(function: Any, outside: Any) -> Any:
     for variable in function.graph.variables:
         if variable.handle is outside:
             return _variable(variable)
-    return outside
+    return Table(str(outside), DType.RESOURCE, DType.RESOURCE, load=lambda *types: _exported(outside, *types))
+
+
+def _exported(handle: Any, key_dtype: DType, value_dtype: DType) -> tuple[Any, Any]:
+    """Keys and values of a live lookup table. Raises UnsupportedError where the resource is none of these types."""
+    tensorflow = sys.modules["tensorflow"]
+    types = [tensorflow.as_dtype("string" if d is DType.STRING else d.text) for d in (key_dtype, value_dtype)]
+    try:
+        found = tensorflow.raw_ops.LookupTableExportV2(table_handle=handle, Tkeys=types[0], Tvalues=types[1])
+    except tensorflow.errors.OpError as error:
+        raise UnsupportedError(f"a captured resource is no lookup table: {error.message}", "save the model") from error
+    return found.keys.numpy(), found.values.numpy()
 
 
 def _variable(variable: Any) -> Variable:

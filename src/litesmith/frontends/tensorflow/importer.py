@@ -12,6 +12,8 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import FunctionName, decode
@@ -25,8 +27,8 @@ from litesmith.frontends.tensorflow.control_v1 import (
 )
 from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
-from litesmith.frontends.tensorflow.resources import POISON, TensorList, Variable
-from litesmith.ir import Builder, Graph, Origin, TensorType, Value
+from litesmith.frontends.tensorflow.resources import POISON, RuntimeTable, Table, TensorList, Variable
+from litesmith.ir import Builder, DType, Graph, Origin, TensorType, Value
 from litesmith.ir.opdef import OpSet
 from litesmith.ops import OPS
 from litesmith.ops.common import unknown_dim
@@ -52,14 +54,17 @@ class Model:
     """What an import needs to know of the source model.
 
     functions: FunctionDefs by name; variable: the variable of a node's (container, shared name); lines: the user's
-    source line of a (function, node), when the model carries it.
+    source line of a (function, node), when the model carries it; initializer: nodes and the one of them that fills
+    tables when the model is loaded; assets: name of a file -> its content; files: tensor -> name of the file it holds.
     """
 
     functions: Mapping[str, Any]
     variable: Callable[[str, Any], Variable]
     lines: Callable[[str, str], str] = lambda function, node: ""
-    assets: Mapping[str, str] = field(default_factory=dict)
-    tables: dict[str, Any] = field(default_factory=dict)
+    initializer: tuple[Iterable[Any], str] | None = None
+    assets: Mapping[bytes, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
 
 
 @dataclass
@@ -83,6 +88,19 @@ class Session:
     problems: dict[Problem, None] = field(default_factory=dict)
     graph_names: dict[str, int] = field(default_factory=dict)
     on_unknown: Callable[[Context, Any, Sequence[Any]], Any] | None = None
+    is_initializing: bool = False
+    """Whether this import runs the model's initializer, to see what it fills tables with."""
+    tables: dict[tuple[object, ...], tuple[int, RuntimeTable]] = field(default_factory=dict)
+    """The tables of the converted model and their numbers, by content."""
+
+    def table(self, name: str, key_dtype: DType, value_dtype: DType) -> Table:
+        """The lookup table of this name, filled as the model's initializer does."""
+        tables = self.model.tables
+        if not tables and not self.is_initializing:
+            run_initializer(self)
+        if name not in tables:
+            tables[name] = Table(name, key_dtype, value_dtype)
+        return tables[name]
 
     def new_graph(self, name: str) -> Graph:
         """A graph with a name of its own."""
@@ -127,6 +145,8 @@ class Context:
 
     def read(self, variable: Variable) -> Value:
         """The variable's value here: a constant unless the model assigns it."""
+        if self.session.is_initializing and variable.first is not None:
+            return variable.first
         if variable.name in self.session.mutable:
             return self.b.read_variable(self.handle(variable), result_types=[_type_of(variable)])
         if variable.value is None:
@@ -143,12 +163,45 @@ class Context:
             self.session.handles[key] = self.b.var_handle(container="", shared_name=variable.name)
         return self.session.handles[key]
 
+    def table(self, table: RuntimeTable) -> Value:
+        """The HASHTABLE of a table, one in each graph."""
+        number, _ = self.session.tables.setdefault(table.content, (FIRST_TABLE + len(self.session.tables), table))
+        key = (self.b.graph, f"table {number}")
+        if key not in self.session.handles:
+            self.session.handles[key] = make_table(self.b, number, table)
+        return self.session.handles[key]
+
     def definition(self, function: str) -> Any:
         """The FunctionDef of this name. Raises UnsupportedError when the model has none."""
         found = self.session.model.functions.get(function)
         if found is None:
             raise UnsupportedError(f"function {function!r} is not in the model's library", "export the model again")
         return found
+
+
+FIRST_TABLE = 1 << 20
+"""Number of the first table: the runtime numbers variables and tables together, variables from 0."""
+
+
+def make_table(b: Builder, number: int, table: RuntimeTable) -> Value:
+    """The HASHTABLE that is a table's handle in one graph."""
+    made: Value = b.hashtable(table_id=number, key_dtype=table.key_dtype, value_dtype=table.value_dtype)
+    return made
+
+
+def run_initializer(session: Session) -> None:
+    """Imports the model's initializer into a graph nobody sees, so that the tables it fills are known.
+
+    What else it does, and what of it cannot be lowered, is of no interest here.
+    """
+    if session.model.initializer is None:
+        return
+    nodes, name = session.model.initializer
+    inner = Session(session.model, session.lowerings, is_initializing=True)
+    scope = Scope(Context(Builder(Graph("initializer"), session.opset), inner), nodes)
+    for reference, file in session.model.files.items():
+        scope.feed_tensor(reference, Value.constant(np.array(file, object), dtype=DType.STRING))
+    scope.run([f"^{name}"])
 
 
 def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
@@ -214,7 +267,7 @@ class Scope:
         self.fed: dict[str, Any] = {}
         self.call_attrs = call_attrs or {}
         self.prefix = prefix
-        self.flow = ControlFlow.of(self.nodes)
+        self.flow = _control_flow(self.nodes)
         self.is_inside: Callable[[str], bool] | None = None
 
     def part(self, context: Context, is_inside: Callable[[str], bool]) -> Scope:
@@ -371,6 +424,14 @@ class Scope:
         name = f"{self.prefix}{node.name}"
         layer = "/".join(filter(None, [self.context.layer, self.context.session.layer_of(name)]))
         return Origin(f"tf.{node.op}", name, layer, line)
+
+
+def _control_flow(nodes: Mapping[str, Any]) -> ControlFlow | None:
+    """The conditionals and loops of TensorFlow 1. Raises UnsupportedError where they are not complete."""
+    try:
+        return ControlFlow.of(nodes)
+    except LookupError as error:
+        raise UnsupportedError(f"a conditional or loop lacks a node or an input ({error})", EXPORT_AGAIN) from error
 
 
 def _name_results(name: str, results: Sequence[Any]) -> None:

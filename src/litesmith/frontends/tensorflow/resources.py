@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from litesmith.ir import Constant, Dim, DType, Value
+from litesmith.ir.constant import Array
 
 
 @dataclass(eq=False)
@@ -22,18 +24,38 @@ class Variable:
     reference: bool = False
     value: Value | None = None
     """The one constant value all reads share while the variable is never assigned."""
+    first: Value | None = None
+    """What the model's initializer assigned last."""
 
 
 @dataclass(eq=False)
 class Table:
-    """A lookup table: keys and values are filled by the model's initializer."""
+    """A lookup table of the source model. Its content is what the model's initializer fills in.
+
+    keys: [n]; values: [n, *value]; load: gives both for the two element types, where the table lives elsewhere.
+    """
 
     name: str
     key_dtype: DType
     value_dtype: DType
-    keys: Value | None = None
-    values: Value | None = None
-    default: Value | None = None
+    keys: Array | None = None
+    values: Array | None = None
+    load: Callable[[DType, DType], tuple[Array, Array]] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RuntimeTable:
+    """A table of the converted model: string to int64 or int64 to string."""
+
+    key_dtype: DType
+    value_dtype: DType
+    keys: Array
+    values: Array
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What it holds, as something to compare."""
+        return (self.key_dtype, self.value_dtype, tuple(self.keys.tolist()), tuple(self.values.tolist()))
 
 
 @dataclass(frozen=True, eq=False)

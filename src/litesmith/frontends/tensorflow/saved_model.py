@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litesmith.errors import UsageError
 from litesmith.formats.saved_model import SavedModel
 from litesmith.formats.saved_model import Signature as SourceSignature
+from litesmith.frontends.tensorflow.attributes import tf_dtype
 from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
 from litesmith.frontends.tensorflow.importer import Model, Session
 from litesmith.frontends.tensorflow.resources import Variable
@@ -70,13 +71,38 @@ def source_model(model: SavedModel) -> Model:
     made: dict[str, Variable] = {}
 
     def variable(name: str, node: Any) -> Variable:
-        found = model.variable(node.name)
+        try:
+            found = model.variable(node.name)
+        except UsageError:  # a variable the model keeps to itself, such as one that holds the name of an asset
+            return made.setdefault(name, Variable(name, tf_dtype(node.attr["dtype"].type), None))
         unique = found.key.removesuffix(_KEY_SUFFIX) or node.name
         if unique not in made:
             made[unique] = _variable(model, found, node.name, unique)
         return made[unique]
 
-    return Model(model.functions, variable)
+    return Model(
+        model.functions,
+        variable,
+        initializer=(model.nodes.values(), model.init_op) if model.init_op else None,
+        assets=_Assets(model),
+        files={a.tensor_name: a.filename.encode() for a in model.assets if a.tensor_name},
+    )
+
+
+class _Assets(Mapping[bytes, bytes]):
+    """The asset files of a model by name, read when asked for."""
+
+    def __init__(self, model: SavedModel) -> None:
+        self._paths = {a.filename.encode(): a.path for a in model.assets}
+
+    def __getitem__(self, name: bytes) -> bytes:
+        return self._paths[name].read_bytes()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
 
 def _variable(model: SavedModel, found: Any, node: str, name: str) -> Variable:

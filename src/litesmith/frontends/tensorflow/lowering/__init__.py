@@ -17,6 +17,7 @@ from litesmith.frontends.tensorflow.lowering import (
     pooling,
     random,
     reduction,
+    tables,
     tensor_arrays,
     variables,
 )
@@ -37,6 +38,7 @@ FAMILIES = (
     pooling,
     random,
     reduction,
+    tables,
     tensor_arrays,
     variables,
 )

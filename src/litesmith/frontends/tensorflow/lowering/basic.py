@@ -51,6 +51,12 @@ def identity_n(b: Builder, input: list[Any]) -> list[Any]:
     return list(input)
 
 
-@lowers("NoOp", "Assert", "Print", "PrintV2", "ControlTrigger")
+@lowers("Print")
+def print_(context: Context, input: Any, data: list[Any]) -> Any:
+    """The first input; nothing is printed."""
+    return input
+
+
+@lowers("NoOp", "Assert", "PrintV2", "ControlTrigger")
 def no_op(b: Builder, inputs: list[Any]) -> None:
     return None

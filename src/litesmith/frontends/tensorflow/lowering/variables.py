@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions.scatter import scatter_nd
+from litesmith.decompositions.shapes import broadcast_to, cast, expand_dims, static_int
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.importer import Context
+from litesmith.frontends.tensorflow.lowering.indexing import gather_nd
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.frontends.tensorflow.resources import Variable
 from litesmith.ir import DType, Value
@@ -61,6 +64,11 @@ def variable_shape(context: Context, resource: Any, *, out_type: DType = DType.I
 def assign(context: Context, resource: Any, value: Value) -> Variable:
     """Assigns a variable in program order."""
     variable = _variable(resource)
+    if context.session.is_initializing:
+        variable.first = value
+        return variable
+    if value.type.dtype is DType.STRING:
+        raise UnsupportedError("a variable of strings has no kernel", "keep strings out of the model's state")
     context.b.assign_variable(context.handle(variable), value)
     return variable
 
@@ -92,9 +100,18 @@ ASSIGN_WITH = (
 )
 
 
-@lowers("VarIsInitializedOp")
+@lowers("VarIsInitializedOp", "IsVariableInitialized")
 def is_initialized(context: Context, resource: Any) -> Value:
+    """Always true: a converted model's variables are initialized before anything else runs."""
     return context.b.constant(np.array(True))
+
+
+@lowers("DisableCopyOnRead", "DestroyResourceOp")
+def nothing(context: Context, resource: Any) -> None:
+    return None
+
+
+# -- rows -------------------------------------------------------------------------------------------------------------
 
 
 @lowers("ResourceGather")
@@ -108,9 +125,38 @@ def resource_gather(
     dtype: DType = DType.FLOAT32,
 ) -> Value:
     axis = int(batch_dims)
-    return context.b.gather(context.read(_variable(resource)), indices, axis=axis, batch_dims=axis)
+    made: Value = context.b.gather(context.read(_variable(resource)), indices, axis=axis, batch_dims=axis)
+    return made
 
 
-@lowers("DisableCopyOnRead", "DestroyResourceOp")
-def nothing(context: Context, resource: Any) -> None:
-    return None
+@lowers("ResourceGatherNd")
+def resource_gather_nd(context: Context, resource: Any, indices: Value, *, dtype: DType = DType.FLOAT32) -> Value:
+    return gather_nd(context.b, context.read(_variable(resource)), indices)
+
+
+def _scatter(combine: str, by_row: bool) -> Any:
+    """Rows of a variable set, or combined with updates; ``by_row``: indices are row numbers, else index vectors."""
+
+    def function(context: Context, resource: Any, indices: Value, updates: Value) -> Variable:
+        b, old = context.b, context.read(_variable(resource))
+        vectors = expand_dims(b, indices, indices.rank) if by_row else indices
+        rest = old.dims[1:] if by_row else old.dims[static_int(indices.dims[-1], "a scatter") :]
+        rows = broadcast_to(b, updates, [*vectors.dims[:-1], *rest], updates, vectors, old)
+        if combine == "sub":
+            rows = b.neg(rows)
+        kind = "add" if combine == "sub" else combine
+        return assign(context, resource, scatter_nd(b, old, cast(b, vectors, DType.INT32), rows, kind))
+
+    return function
+
+
+_NAMES = {"set": "Update", "add": "Add", "sub": "Sub", "mul": "Mul", "min": "Min", "max": "Max"}
+
+SCATTERS = tuple(
+    lowering
+    for combine, name in _NAMES.items()
+    for lowering in (
+        lowers(f"Scatter{name}", f"ResourceScatter{name}")(_scatter(combine, by_row=True)),
+        lowers(f"ScatterNd{name}", f"ResourceScatterNd{name}")(_scatter(combine, by_row=False)),
+    )
+)

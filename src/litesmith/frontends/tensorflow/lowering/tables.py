@@ -1,0 +1,205 @@
+"""Lookup tables, whose content the model's initializer knows.
+
+The runtime has tables from strings to int64 and back. Every other table is a lookup of a row number, by such a table or
+by arithmetic on integer keys, and a GATHER of that row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from litesmith.decompositions.shapes import cast, reshape
+from litesmith.errors import UnsupportedError
+from litesmith.frontends.tensorflow.importer import Context
+from litesmith.frontends.tensorflow.registry import lowers
+from litesmith.frontends.tensorflow.resources import RuntimeTable, Table
+from litesmith.frontends.tensorflow.vocabulary import read_vocabulary
+from litesmith.ir import Builder, DType, Value
+from litesmith.ir.constant import Array
+
+_LOST = "create the table in the model (tf.Module or Keras layer) that is saved, so that its initializer is saved too"
+_SPARSE = 4
+"""Integer keys that span more than this many times their number (and `_SMALL`) are looked up, not counted."""
+_SMALL = 1024
+_DIRECT = {(DType.STRING, DType.INT64), (DType.INT64, DType.STRING)}
+
+
+# -- handles ----------------------------------------------------------------------------------------------------------
+
+
+def _table(resource: Any) -> Table:
+    if not isinstance(resource, Table):
+        raise UnsupportedError("the resource is no lookup table of the model", _LOST)
+    return resource
+
+
+@lowers("HashTableV2", "HashTable", "MutableHashTableV2", "MutableHashTable")
+def hash_table(
+    context: Context,
+    *,
+    key_dtype: DType,
+    value_dtype: DType,
+    container: str = "",
+    shared_name: str = "",
+    use_node_name_sharing: bool = False,
+) -> Table:
+    return context.session.table(shared_name or context.node.name, key_dtype, value_dtype)
+
+
+@lowers("MutableDenseHashTableV2", "MutableDenseHashTable")
+def dense_table(
+    context: Context,
+    empty_key: Value,
+    deleted_key: Value,
+    *,
+    key_dtype: DType = DType.INT64,
+    value_dtype: DType,
+    container: str = "",
+    shared_name: str = "",
+    use_node_name_sharing: bool = False,
+    value_shape: Any = (),
+    initial_num_buckets: int = 0,
+    max_load_factor: float = 0.8,
+) -> Table:
+    return context.session.table(shared_name or context.node.name, key_dtype, value_dtype)
+
+
+# -- filling ----------------------------------------------------------------------------------------------------------
+
+
+def _fill(context: Context, resource: Any, keys: Value, values: Value) -> None:
+    table = _table(resource)
+    if not context.session.is_initializing:
+        raise UnsupportedError("a lookup table is changed while the model runs", "use a table that is only read")
+    if not (keys.is_const and values.is_const):
+        raise UnsupportedError("the content of a lookup table is computed", "fill it with constants")
+    table.keys, table.values = keys.numpy().ravel(), values.numpy()
+
+
+@lowers("LookupTableImportV2", "LookupTableImport", "InitializeTableV2", "InitializeTable")
+def import_table(context: Context, table_handle: Any, keys: Value, values: Value) -> None:
+    _fill(context, table_handle, keys, values)
+
+
+@lowers("InitializeTableFromTextFileV2", "InitializeTableFromTextFile")
+def import_file(
+    context: Context,
+    table_handle: Any,
+    filename: Value,
+    *,
+    key_index: int,
+    value_index: int,
+    vocab_size: int = -1,
+    delimiter: str = "\t",
+    offset: int = 0,
+) -> None:
+    table = _table(table_handle)
+    if not filename.is_const or offset:
+        raise UnsupportedError("a vocabulary file is chosen while the model runs, or read in part", "use one asset file")
+    content = context.session.model.assets.get(filename.numpy().item())
+    if content is None:
+        raise UnsupportedError("a vocabulary file is not among the assets of the model", "save it as an asset")
+    columns = ((key_index, table.key_dtype), (value_index, table.value_dtype))
+    keys, values = read_vocabulary(content, columns, delimiter, vocab_size)
+    _fill(context, table, Value.constant(keys), Value.constant(values))
+
+
+@lowers("LookupTableInsertV2", "LookupTableInsert")
+def insert(context: Context, table_handle: Any, keys: Value, values: Value) -> None:
+    raise UnsupportedError("a lookup table is changed while the model runs", "use a table that is only read")
+
+
+@lowers("LookupTableRemoveV2")
+def remove(context: Context, table_handle: Any, keys: Value) -> None:
+    raise UnsupportedError("a lookup table is changed while the model runs", "use a table that is only read")
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+@lowers("LookupTableSizeV2", "LookupTableSize")
+def size(context: Context, table_handle: Any) -> Value:
+    keys, _ = _content(context, _table(table_handle))
+    return context.b.constant(np.array(len(keys), np.int64))
+
+
+@lowers("LookupTableExportV2", "LookupTableExport", outputs=("keys", "values"))
+def export(context: Context, table_handle: Any) -> tuple[Value, Value]:
+    table = _table(table_handle)
+    keys, values = _content(context, table)
+    return context.b.constant(keys, table.key_dtype), context.b.constant(values, table.value_dtype)
+
+
+@lowers("LookupTableFindV2", "LookupTableFind")
+def find(context: Context, table_handle: Any, keys: Value, default_value: Value) -> Value:
+    """The value of each key, or the default. keys: any shape; the result has it, and a value's own shape behind."""
+    table = _table(table_handle)
+    known, values = _content(context, table, keys.type.dtype, default_value.type.dtype)
+    b, dtypes = context.b, (keys.type.dtype, default_value.type.dtype)
+    if dtypes in _DIRECT and default_value.rank == 0 and values.ndim == 1 and len(known):
+        found: Value = b.hashtable_find(context.table(RuntimeTable(*dtypes, known, values)), keys, default_value)
+        return found
+    if default_value.rank != values.ndim - 1:
+        raise UnsupportedError("a lookup has a default for each key", "use one default for all keys")
+    return _row(b, values, _row_number(context, keys, known), default_value)
+
+
+def _content(
+    context: Context, table: Table, key_dtype: DType | None = None, value_dtype: DType | None = None
+) -> tuple[Array, Array]:
+    if table.keys is None and table.load is not None:
+        table.keys, table.values = table.load(key_dtype or table.key_dtype, value_dtype or table.value_dtype)
+    if table.keys is None or table.values is None:
+        raise UnsupportedError(f"the lookup table {table.name!r} has no content", _LOST)
+    return table.keys, table.values
+
+
+def _row(b: Builder, values: Array, number: Value, default: Value) -> Value:
+    """Rows of the values, and the default behind the last."""
+    rows = b.constant(values, default.type.dtype)
+    last = reshape(b, default, [1, *default.dims])
+    made: Value = b.gather(b.concatenation(rows, last, axis=0) if len(values) else last, number, axis=0)
+    return made
+
+
+def _row_number(context: Context, keys: Value, known: Array) -> Value:
+    """The row of each key, int32; for a key the table lacks, the number of rows."""
+    b, count = context.b, len(known)
+    if not count:
+        zero: Value = b.mul(cast(b, b.zeros_like(keys), DType.INT32), 0)
+        return zero
+    if keys.type.dtype is DType.STRING:
+        places = RuntimeTable(DType.STRING, DType.INT64, known, np.arange(count, dtype=np.int64))
+        missing = b.constant(np.array(count, np.int64))
+        return cast(b, b.hashtable_find(context.table(places), keys, missing), DType.INT32)
+    if not keys.type.dtype.is_integer:
+        raise UnsupportedError(f"a lookup table with keys of type {keys.type.dtype} has no kernel", "use integers or strings")
+    low, high = int(known.min()), int(known.max())
+    limits = np.iinfo(keys.type.dtype.numpy)
+    if high - low <= max(_SPARSE * count, _SMALL) and low > limits.min and high < limits.max:
+        return _counted(b, keys, known, low, high)
+    return _looked_up(context, cast(b, keys, DType.INT64), known)
+
+
+def _counted(b: Builder, keys: Value, known: Array, low: int, high: int) -> Value:
+    """Keys close to each other: their distance from the least, through a table of rows with a border on both sides."""
+    dtype = keys.type.dtype
+    clipped = b.minimum(b.maximum(keys, b.constant(low - 1, dtype)), b.constant(high + 1, dtype))
+    distance = cast(b, b.sub(clipped, b.constant(low - 1, dtype)), DType.INT32)
+    rows = np.full(high - low + 3, len(known), np.int32)
+    rows[known.astype(np.int64) - (low - 1)] = np.arange(len(known))
+    made: Value = b.gather(b.constant(rows), distance, axis=0)
+    return made
+
+
+def _looked_up(context: Context, keys: Value, known: Array) -> Value:
+    """Keys far from each other: by a table to strings, and one from those to row numbers."""
+    b, count = context.b, len(known)
+    names = np.array([str(i).encode() for i in range(count)], object)
+    named = RuntimeTable(DType.INT64, DType.STRING, known.astype(np.int64), names)
+    places = RuntimeTable(DType.STRING, DType.INT64, names, np.arange(count, dtype=np.int64))
+    found = b.hashtable_find(context.table(named), keys, b.constant(np.array(b"", object), DType.STRING))
+    rows = b.hashtable_find(context.table(places), found, b.constant(np.array(count, np.int64)))
+    return cast(b, rows, DType.INT32)
