@@ -179,9 +179,13 @@ def _known_constant(elements: Array | None, expected: TensorType) -> Value | Non
 
 
 def _complete(defn: OpDef, attrs: dict[str, Any]) -> dict[str, Any]:
-    for name in attrs:
-        if name not in defn.attrs:
+    for name, value in attrs.items():
+        declared = defn.attrs.get(name)
+        if declared is None:
             raise TypeError(f"{defn.name} has no attribute {name!r}")
+        if declared.names and value not in declared.names:
+            reason = f"{name} is {value!r}, and {defn.name} takes {', '.join(declared.names)}"
+            raise UnsupportedError(reason, "choose one of them", op=defn.name)
     return {**defn.defaults, **attrs}
 
 

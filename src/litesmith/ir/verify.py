@@ -15,6 +15,8 @@ from litesmith.ir.types import TensorType
 FUSED_ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
 """The fused activations kernels heed; TANH and SIGN_BIT, which the schema has too, they silently leave out."""
 
+LARGEST_DIMENSION = 2**31 - 1
+
 
 class InvalidIRError(AssertionError):
     """An invariant of the IR is broken: a defect of the project, never of the user's model."""
@@ -94,7 +96,21 @@ def _same(left: Dim, right: Dim) -> bool:
 
 def kernel_problems(program: Program) -> list[Problem]:
     """Every operation whose kernel would not take its operands, each with its origin, the reason and a way out."""
-    return [p for graph in program.all_graphs() for op in graph.ops for p in _kernel_problems(op)]
+    return [p for graph in program.all_graphs() for p in (*_size_problems(graph), *_all_kernel_problems(graph))]
+
+
+def _size_problems(graph: Graph) -> Iterator[Problem]:
+    for value in (*graph.inputs, *(r for op in graph.ops for r in op.results)):
+        if any(isinstance(d, int) and not 0 <= d <= LARGEST_DIMENSION for d in value.type.shape or ()):
+            reason = f"a dimension of {value.type} does not fit into the int32 the format has for it"
+            origin = value.op.origin if value.op is not None else None
+            where = (origin.op, origin.label, origin.line) if origin is not None else ("", value.name, "")
+            yield Problem("LS013", reason, "make the tensor smaller", *where)
+
+
+def _all_kernel_problems(graph: Graph) -> Iterator[Problem]:
+    for op in graph.ops:
+        yield from _kernel_problems(op)
 
 
 def _kernel_problems(op: Op) -> Iterator[Problem]:

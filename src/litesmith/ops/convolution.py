@@ -129,7 +129,11 @@ def is_grouped(op: Op) -> bool:
 
 def _groups_divide(op: Op) -> str | None:
     channels, depth, units = op["x"].dims[-1], op["filter"].dims[-1], op["filter"].dims[0]
-    if isinstance(channels, int) and isinstance(depth, int) and isinstance(units, int) and units % (channels // depth):
+    if not (isinstance(channels, int) and isinstance(depth, int) and isinstance(units, int)):
+        return None
+    if not depth or not channels or channels % depth:
+        return f"{channels} input channels are no multiple of the filter's {depth}"
+    if units % (channels // depth):
         return f"{units} output channels are no multiple of the {channels // depth} groups"
     return None
 
