@@ -181,8 +181,13 @@ BINARY_CASES = [
     for name, fn in BINARY.items()
     for case in (
         Case(f"{name} dynamic", fn, [f32(2, 3), f32(3, seed=1)], spec=[(None, 3)], also=[[f32(5, 3), f32(3)]]),
-        Case(f"{name} all dynamic", fn, [f32(2, 3), f32(2, 3, seed=1)], spec=[(None, None), (None, None)],
-             also=[[f32(4, 5), f32(1, 5)], [f32(1, 2), f32(3, 1)]]),
+        Case(
+            f"{name} all dynamic",
+            fn,
+            [f32(2, 3), f32(2, 3, seed=1)],
+            spec=[(None, None), (None, None)],
+            also=[[f32(4, 5), f32(1, 5)], [f32(1, 2), f32(3, 1)]],
+        ),
         Case(f"{name} constant", lambda x, fn=fn: fn(x, np.float32([1.5, -2.0, 0.25])), [f32(2, 3)]),
         *(
             [
@@ -193,7 +198,7 @@ BINARY_CASES = [
             else []
         ),
     )
-]  # fmt: skip
+]
 test_binary = parity_test(BINARY_CASES)
 
 INTEGER_BINARY: dict[str, tuple[Any, tuple[str, ...]]] = {
@@ -259,8 +264,11 @@ CORNERS = [
     Case("truncatemod large", lambda x, y: raw.TruncateMod(x=x, y=y), [LARGE, DIVISORS]),
     Case("floordiv float signs", tf.math.floordiv, [np.float32([7, -7, 7, -7, 6]), np.float32([3, 3, -3, -3, 3])]),
     Case("floormod float signs", tf.math.floormod, [np.float32([7, -7, 7, -7, 6]), np.float32([3, 3, -3, -3, 3])]),
-    Case("truncatemod float signs", lambda x, y: raw.TruncateMod(x=x, y=y),
-         [np.float32([7, -7, 7, -7, 6.5]), np.float32([3, 3, -3, -3, 3])]),
+    Case(
+        "truncatemod float signs",
+        lambda x, y: raw.TruncateMod(x=x, y=y),
+        [np.float32([7, -7, 7, -7, 6.5]), np.float32([3, 3, -3, -3, 3])],
+    ),
     Case("int wraps", lambda x, y: (x + y, x - y, x * y), [WORDS, WORDS[::-1].copy()]),
     Case("uint8 wraps", lambda x, y: (x + y, x - y, x * y), [np.uint8([3, 250, 7]), np.uint8([5, 10, 100])]),
     Case("strings", tf.equal, [np.array(["a", "b"]), np.array(["a", "c"])]),
@@ -276,7 +284,7 @@ CORNERS = [
     Case("double erf is refused", tf.math.erf, [np.float64([1.0])], raises="LS012", says="float32"),
     Case("pow int64 is refused", tf.pow, [LARGE, DIVISORS], raises="LS012", says="int32"),
     Case("special function is refused", tf.math.polygamma, [f32(2), positive(2)], raises="LS010", says="Select TF"),
-]  # fmt: skip
+]
 test_corners = parity_test(CORNERS)
 
 # -- bits -------------------------------------------------------------------------------------------------------------
@@ -290,8 +298,11 @@ BITS = [
         for name, fn in LOGIC.items()
     ),
     *(
-        Case(f"{name} by {amount} {dtype}", lambda x, fn=fn, n=amount, d=dtype: fn(x, tf.constant(n, d)),
-             [WORDS.astype(dtype)])
+        Case(
+            f"{name} by {amount} {dtype}",
+            lambda x, fn=fn, n=amount, d=dtype: fn(x, tf.constant(n, d)),
+            [WORDS.astype(dtype)],
+        )
         for dtype in INTEGERS
         for amount in (0, 1, 5)
         for name, fn in SHIFTS.items()
@@ -302,12 +313,15 @@ BITS = [
         for name, fn in SHIFTS.items()
     ),
     *(
-        Case(f"mask {mask} {dtype}", lambda x, mask=mask, d=dtype: tf.bitwise.bitwise_and(x, tf.constant(mask, d)),
-             [WORDS.astype(dtype)])
+        Case(
+            f"mask {mask} {dtype}",
+            lambda x, mask=mask, d=dtype: tf.bitwise.bitwise_and(x, tf.constant(mask, d)),
+            [WORDS.astype(dtype)],
+        )
         for dtype in INTEGERS
         for mask in (1, 7, 15, 100)
     ),
-]  # fmt: skip
+]
 test_bits = parity_test(BITS)
 
 # -- truth, choices, sums, casts --------------------------------------------------------------------------------------
@@ -327,15 +341,28 @@ CHOICES = [
     Case("where scalar", lambda c, x, y: raw.Select(condition=c, x=x, y=y), [TRUE[0, 0], f32(3, 4), f32(3, 4, seed=1)]),
     Case("where same", lambda c, x, y: raw.Select(condition=c, x=x, y=y), [TRUE, f32(2, 3), f32(2, 3, seed=1)]),
     Case("where wide", tf.where, [TRUE[:, :1, None, None, None, None], f32(2, 3, 1, 2, 1, 2), f32(1, 3, 2, 2, 1, 1)]),
-    Case("where dynamic", tf.where, [TRUE, f32(2, 3), f32(3)], spec=[(None, 3), (None, 3)],
-         also=[[TRUE[:1], f32(4, 3), f32(3)]]),
+    Case(
+        "where dynamic",
+        tf.where,
+        [TRUE, f32(2, 3), f32(3)],
+        spec=[(None, 3), (None, 3)],
+        also=[[TRUE[:1], f32(4, 3), f32(3)]],
+    ),
     Case("where nan", lambda c, x: tf.where(c, x, np.float32(np.nan)), [TRUE, f32(2, 3)]),
-    Case("where strings refused", tf.where, [TRUE[0], np.array(["a", "b", "c"]), np.array(["d", "e", "f"])],
-         raises="LS012", says="string"),
-    *(Case(f"add_n {n} {d}", lambda *xs: tf.add_n(xs), [ints(2, 3, dtype=d, seed=i) for i in range(n)])
-      for n in (1, 2, 4) for d in ("float32", "int32", "int64", "float16")),
+    Case(
+        "where strings refused",
+        tf.where,
+        [TRUE[0], np.array(["a", "b", "c"]), np.array(["d", "e", "f"])],
+        raises="LS012",
+        says="string",
+    ),
+    *(
+        Case(f"add_n {n} {d}", lambda *xs: tf.add_n(xs), [ints(2, 3, dtype=d, seed=i) for i in range(n)])
+        for n in (1, 2, 4)
+        for d in ("float32", "int32", "int64", "float16")
+    ),
     Case("add_n dynamic", lambda *xs: tf.add_n(xs), [f32(2, 3)] * 3, spec=[(None, 3)] * 3),
-]  # fmt: skip
+]
 test_choices = parity_test(CHOICES)
 
 CAST_TYPES = ("float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "bool")
@@ -353,25 +380,42 @@ CASTS = [
     for target in CAST_TYPES
     if source != target
 ] + [
-    *(Case(f"{t} by bfloat16", lambda x, t=t: tf.cast(tf.cast(x, tf.bfloat16), t), [castable("float32", t)], tol=0.0)
-      for t in CAST_TYPES),
+    *(
+        Case(f"{t} by bfloat16", lambda x, t=t: tf.cast(tf.cast(x, tf.bfloat16), t), [castable("float32", t)], tol=0.0)
+        for t in CAST_TYPES
+    ),
     Case("narrow", lambda x: tf.cast(x, tf.int8), [np.int32([127, 128, 300, -129, -300])]),
     Case("unsigned", lambda x: tf.cast(x, tf.uint8), [np.int32([-1, 256, 255])]),
     Case("truncates", lambda x: tf.cast(x, tf.int32), [np.float32([1.9, -1.9, 0.5, -0.5, 2.5])]),
-    Case("half rounds to even", lambda x: tf.cast(x, tf.float16), [np.float32([2049.0, 2051.0, 1e-8, 65520.0])],
-         tol=0.0),
-    Case("brain rounds to even", lambda x: tf.cast(tf.cast(x, tf.bfloat16), tf.float32),
-         [np.float32([1.00390625, 1.01171875, 3e38])], tol=0.0),
+    Case(
+        "half rounds to even", lambda x: tf.cast(x, tf.float16), [np.float32([2049.0, 2051.0, 1e-8, 65520.0])], tol=0.0
+    ),
+    Case(
+        "brain rounds to even",
+        lambda x: tf.cast(tf.cast(x, tf.bfloat16), tf.float32),
+        [np.float32([1.00390625, 1.01171875, 3e38])],
+        tol=0.0,
+    ),
     Case("rounded twice", lambda x: tf.cast(tf.cast(x, tf.float16), tf.float32), [f32(9)], tol=0.0, ops={"CAST": 2}),
     Case("nan to bool", lambda x: tf.cast(x, tf.bool), [EDGES]),
     Case("from complex", lambda x: tf.math.real(tf.cast(x, tf.complex64)), [f32(3)]),
-    *(Case(f"bits {s} to {t}", lambda x, t=t: tf.bitcast(x, t), [np.array(f32(2, 4) * 9, s)])
-      for s, t in (("float32", "int32"), ("int32", "float32"), ("int64", "int32"), ("int16", "int32"),
-                   ("float32", "uint8"), ("uint8", "float32"), ("float16", "uint16"), ("uint32", "int32"))
-      if not (s == "int16" or s == "uint8")),
+    *(
+        Case(f"bits {s} to {t}", lambda x, t=t: tf.bitcast(x, t), [np.array(f32(2, 4) * 9, s)])
+        for s, t in (
+            ("float32", "int32"),
+            ("int32", "float32"),
+            ("int64", "int32"),
+            ("int16", "int32"),
+            ("float32", "uint8"),
+            ("uint8", "float32"),
+            ("float16", "uint16"),
+            ("uint32", "int32"),
+        )
+        if not (s == "int16" or s == "uint8")
+    ),
     Case("bits joined", lambda x: tf.bitcast(x, tf.int32), [ints(3, 2, dtype="int16")]),
     Case("bytes joined", lambda x: tf.bitcast(x, tf.float32), [ints(3, 4, dtype="uint8", low=0, high=60)]),
-]  # fmt: skip
+]
 test_casts = parity_test(CASTS)
 
 CASES = [*UNARY_CASES, *INTEGER_UNARY_CASES, *BINARY_CASES, *INTEGER_BINARY_CASES, *CORNERS, *BITS, *CHOICES, *CASTS]

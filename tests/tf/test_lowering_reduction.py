@@ -39,11 +39,18 @@ REDUCTIONS = [
         Case(f"{name} all dynamic", lambda x, fn=fn: fn(x, axis=[0, 2], keepdims=True), [X], **ALL_DYNAMIC),
         Case(f"{name} to scalar", fn, [X], **ALL_DYNAMIC),
         Case(f"{name} of scalar", fn, [np.float32(3)]),
-        *(Case(f"{name} {d}", lambda x, fn=fn: fn(x, axis=1), [ints(3, 4, dtype=d, low=0 if d[0] == "u" else -9)], tol=4e-3)
-          for d in dtypes),
+        *(
+            Case(
+                f"{name} {d}",
+                lambda x, fn=fn: fn(x, axis=1),
+                [ints(3, 4, dtype=d, low=0 if d[0] == "u" else -9)],
+                tol=4e-3,
+            )
+            for d in dtypes
+        ),
         Case(f"{name} rank 6", lambda x, fn=fn: fn(x, axis=[1, 4]), [f32(2, 3, 2, 1, 2, 2)]),
     )
-]  # fmt: skip
+]
 test_reductions = parity_test(REDUCTIONS)
 
 MORE = [
@@ -84,8 +91,10 @@ ARGS = [
         Case(f"{name} dynamic", lambda x, fn=fn: fn(x, -1), [X], **ALL_DYNAMIC),
         Case(f"{name} ties", lambda x, fn=fn: fn(x, 1), [TIES]),
         Case(f"{name} vector", lambda x, fn=fn: fn(x), [f32(7)]),
-        *(Case(f"{name} {d}", lambda x, fn=fn: fn(x, 1), [ints(3, 4, dtype=d, low=0)])
-          for d in ("int8", "uint8", "int16", "int32", "int64", "float16")),
+        *(
+            Case(f"{name} {d}", lambda x, fn=fn: fn(x, 1), [ints(3, 4, dtype=d, low=0)])
+            for d in ("int8", "uint8", "int16", "int32", "int64", "float16")
+        ),
         *(Case(f"{name} to {d}", lambda x, fn=fn, d=d: fn(x, 1, output_type=d), [X]) for d in ("int32", "int64")),
         Case(f"{name} bfloat16", lambda x, fn=fn: fn(tf.cast(x, tf.bfloat16), 1), [TIES]),
     )
@@ -93,9 +102,9 @@ ARGS = [
     Case("argmax to int16", lambda x: raw.ArgMax(input=x, dimension=1, output_type=tf.int16), [X]),
     Case("argmax bool", lambda x: raw.ArgMax(input=x, dimension=1), [TRUTH]),
     Case("argmin bool", lambda x: raw.ArgMin(input=x, dimension=1), [TRUTH]),
-    Case("argmax large int64", lambda x: tf.argmax(x), [np.int64([2**40, 2**40 + 1, -(2**50)])]),
-    Case("argmax infinite", lambda x: tf.argmax(x), [np.float32([-np.inf, -1e38, np.inf, 3])]),
-]  # fmt: skip
+    Case("argmax large int64", tf.argmax, [np.int64([2**40, 2**40 + 1, -(2**50)])]),
+    Case("argmax infinite", tf.argmax, [np.float32([-np.inf, -1e38, np.inf, 3])]),
+]
 test_args = parity_test(ARGS)
 
 RUNNING = [
@@ -106,9 +115,16 @@ RUNNING = [
         "cumlogsumexp": tf.math.cumulative_logsumexp,
     }.items()
     for case in (
-        *(Case(f"{name} {axis} {exclusive} {reverse}",
-               lambda x, fn=fn, a=axis, e=exclusive, r=reverse: fn(x, axis=a, exclusive=e, reverse=r), [X])
-          for axis in (0, -1) for exclusive in (False, True) for reverse in (False, True)),
+        *(
+            Case(
+                f"{name} {axis} {exclusive} {reverse}",
+                lambda x, fn=fn, a=axis, e=exclusive, r=reverse: fn(x, axis=a, exclusive=e, reverse=r),
+                [X],
+            )
+            for axis in (0, -1)
+            for exclusive in (False, True)
+            for reverse in (False, True)
+        ),
         Case(f"{name} dynamic", lambda x, fn=fn: fn(x, axis=1), [X], **DYNAMIC),
         Case(f"{name} half", lambda x, fn=fn: fn(x, axis=1), [X.astype(np.float16)], tol=4e-3),
         Case(f"{name} one", lambda x, fn=fn: fn(x, axis=1, exclusive=True), [f32(3, 1)]),
@@ -119,7 +135,7 @@ RUNNING = [
     Case("cumsum dynamic axis", tf.cumsum, [X], **DYNAMIC),
     Case("cumprod dynamic axis is refused", tf.math.cumprod, [X], **DYNAMIC, raises="LS001", says="fixed"),
     Case("cumsum none", tf.cumsum, [f32(0)]),
-]  # fmt: skip
+]
 test_running = parity_test(RUNNING)
 
 CASES = [*REDUCTIONS, *MORE, *ARGS, *RUNNING]

@@ -118,7 +118,7 @@ def dynamic_stitch(b: Builder, operands: list[Value]) -> Value:
     return scatter.scatter_nd(b, empty, expand_dims(b, places_, 1), joined, "set")
 
 
-@lowers("DynamicPartition")
+@lowers("DynamicPartition", outputs=("outputs",))
 def dynamic_partition(b: Builder, data: Value, partitions: Value, *, num_partitions: int) -> list[Value]:
     """The rows of each partition, in order."""
     made = []
@@ -173,14 +173,15 @@ def unsorted_segment(b: Builder, kind: str, data: Value, segment_ids: Value, num
 def _scattered_segments(b: Builder, kind: str, data: Value, ids: Value, count: Value) -> Value:
     """By a scatter into one segment more, which takes what belongs to none."""
     spare = b.select_v2(b.less(ids, like(b, 0, ids)), count, ids)
-    size: Dim | None = None if count.sym is None else count.sym.reshape(-1)[0]
-    if size is None:
-        raise UnsupportedError(f"segments of {data.type.dtype} in an unknown number", "cast the data to int32")
-    element = data.dims[ids.rank :]
-    neutral = full(b, [size + 1, *element], _extreme(kind, data.type.dtype), data.type.dtype, data, count)
+    element = list(data.dims[ids.rank :])
+    wider = reshape(b, b.add(count, like(b, 1, count)), [1])
+    shape = b.concatenation(wider, shape_vector(b, element, data), axis=0) if element else wider
+    neutral = b.fill(shape, like(b, _extreme(kind, data.type.dtype), data))
     combine = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}[kind]
     made = scatter.scatter_nd(b, neutral, expand_dims(b, spare, ids.rank), data, combine)
-    return slice_static(b, made, [0] * made.rank, [size, *element])
+    sizes = b.sub(b.shape(made, out_type=DType.INT32), np.eye(1, made.rank, dtype=np.int32)[0])
+    cut: Value = b.slice(made, np.zeros(made.rank, np.int32), sizes)
+    return cut
 
 
 UNSORTED = tuple(lowers(f"UnsortedSegment{kind.title()}")(_unsorted(kind)) for kind in ("sum", "prod", "max", "min"))
@@ -193,22 +194,14 @@ def _last_segment(b: Builder, segment_ids: Value) -> Value:
     return made
 
 
-def _segment(kind: str, counted: bool) -> Any:
-    """The forms over sorted numbers. Segments without elements hold the neutral element (V2) or 0."""
+def _segment(kind: str) -> Any:
+    def function(b: Builder, data: Value, segment_ids: Value) -> Value:
+        """Over sorted numbers. A segment without elements holds 1 (prod) or 0."""
+        number = _last_segment(b, segment_ids)
+        made = unsorted_segment(b, kind, data, segment_ids, number)
+        return made if kind in _NEUTRAL else _where_counted(b, made, segment_ids, number)
 
-    def over(b: Builder, data: Value, segment_ids: Value, num_segments: Value) -> Value:
-        made = unsorted_segment(b, kind, data, segment_ids, num_segments)
-        if kind in _NEUTRAL or counted:
-            return made
-        return _where_counted(b, made, data, segment_ids, num_segments)
-
-    def given(b: Builder, data: Value, segment_ids: Value, num_segments: Value) -> Value:
-        return over(b, data, segment_ids, num_segments)
-
-    def found(b: Builder, data: Value, segment_ids: Value) -> Value:
-        return over(b, data, segment_ids, _last_segment(b, segment_ids))
-
-    return given if counted else found
+    return function
 
 
 def _counts(b: Builder, segment_ids: Value, num_segments: Value, dtype: DType) -> Value:
@@ -217,7 +210,7 @@ def _counts(b: Builder, segment_ids: Value, num_segments: Value, dtype: DType) -
     return made
 
 
-def _where_counted(b: Builder, made: Value, data: Value, segment_ids: Value, num_segments: Value) -> Value:
+def _where_counted(b: Builder, made: Value, segment_ids: Value, num_segments: Value) -> Value:
     """The result, but 0 in segments without elements."""
     counts = _counts(b, segment_ids, num_segments, DType.INT32)
     filled = b.greater(counts, b.constant(np.array(0, np.int32)))
@@ -227,14 +220,21 @@ def _where_counted(b: Builder, made: Value, data: Value, segment_ids: Value, num
 
 @lowers("SegmentSum")
 def segment_sum(b: Builder, data: Value, segment_ids: Value) -> Value:
-    if data.type.dtype in _KERNEL_SEGMENTS or data.type.dtype in (DType.FLOAT16, DType.BFLOAT16):
+    """SEGMENT_SUM where the numbers are known to leave no segment out, which its kernel refuses."""
+    floats = (DType.FLOAT16, DType.BFLOAT16)
+    if data.type.dtype in (*_KERNEL_SEGMENTS, *floats) and segment_ids.is_const and _leaves_none_out(segment_ids):
         return b.segment_sum(data, as_int32(b, segment_ids))
     return unsorted_segment(b, "sum", data, segment_ids, _last_segment(b, segment_ids))
 
 
+def _leaves_none_out(ids: Value) -> bool:
+    numbers = ids.numpy()
+    return bool(np.all(np.isin(np.diff(numbers, prepend=-1), (0, 1)))) and not (numbers.size and numbers[0])
+
+
 @lowers("SegmentMean")
 def segment_mean(b: Builder, data: Value, segment_ids: Value) -> Value:
-    """Sum by count, which is at least 1 so that segments without elements hold 0."""
+    """Sum by count, which counts as at least 1 so that segments without elements hold 0."""
     number = _last_segment(b, segment_ids)
     total = unsorted_segment(b, "sum", data, segment_ids, number)
     counts = _counts(b, segment_ids, number, DType.FLOAT32)
@@ -242,22 +242,21 @@ def segment_mean(b: Builder, data: Value, segment_ids: Value) -> Value:
     return b.div(total, cast(b, b.maximum(counts, np.float32(1)), data.type.dtype))
 
 
-SEGMENTS = (
-    *(lowers(f"Segment{kind.title()}")(_segment(kind, False)) for kind in ("prod", "max", "min")),
-    *(lowers(f"Segment{kind.title()}V2")(_segment(kind, True)) for kind in ("sum", "prod", "max", "min")),
-)
+SEGMENTS = tuple(lowers(f"Segment{kind.title()}")(_segment(kind)) for kind in ("prod", "max", "min"))
 
 # -- searching --------------------------------------------------------------------------------------------------------
 
 
-@lowers("TopK", "TopKV2", outputs=("values", "indices"))
-def top_k(
-    b: Builder, inputs: list[Value], *, k: int = 0, sorted: bool = True, index_type: DType = DType.INT32
-) -> Any:
+@lowers("TopKV2", outputs=("values", "indices"))
+def top_k(b: Builder, input: Value, k: Value, *, sorted: bool = True, index_type: DType = DType.INT32) -> Any:
     """TOPK_V2, which always sorts; where NaN lies among the elements is the kernel's choice."""
-    count = inputs[1] if len(inputs) > 1 else b.constant(np.array(k, np.int32))
-    values, places = b.topk_v2(inputs[0], as_int32(b, count))
+    values, places = b.topk_v2(input, as_int32(b, k))
     return values, cast(b, places, index_type)
+
+
+@lowers("TopK", outputs=("values", "indices"))
+def top_k_of_attribute(b: Builder, input: Value, *, k: int, sorted: bool = True) -> Any:
+    return b.topk_v2(input, b.constant(np.array(k, np.int32)))
 
 
 @lowers("NthElement")

@@ -97,13 +97,12 @@ def conv3d(
     padding: str,
     data_format: str = "NDHWC",
     dilations: Sequence[int] = (1, 1, 1, 1, 1),
-    explicit_paddings: Sequence[int] = (),
 ) -> Value:
     """CONV_3D, one for each group."""
-    x, scheme = padded(b, to_last(b, input, data_format), padding, explicit_paddings, data_format)
+    x = to_last(b, input, data_format)
     channels, depth = static_int(x.dims[-1], "a convolution"), static_int(filter.dims[3], "a convolution")
     attrs = dict(strides=spatial(strides, data_format), rhs_dilation=spatial(dilations, data_format))
-    made = convolution.conv_general(b, x, filter, padding=scheme, groups=channels // depth, **attrs)
+    made = convolution.conv_general(b, x, filter, padding=padding, groups=channels // depth, **attrs)
     return from_last(b, made, data_format)
 
 

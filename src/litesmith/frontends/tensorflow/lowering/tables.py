@@ -51,8 +51,7 @@ def hash_table(
 @lowers("MutableDenseHashTableV2", "MutableDenseHashTable")
 def dense_table(
     context: Context,
-    empty_key: Value,
-    deleted_key: Value,
+    keys: list[Value],
     *,
     key_dtype: DType = DType.INT64,
     value_dtype: DType,
@@ -60,7 +59,7 @@ def dense_table(
     shared_name: str = "",
     use_node_name_sharing: bool = False,
     value_shape: Any = (),
-    initial_num_buckets: int = 0,
+    initial_num_buckets: int = 131072,
     max_load_factor: float = 0.8,
 ) -> Table:
     return context.session.table(shared_name or context.node.name, key_dtype, value_dtype)

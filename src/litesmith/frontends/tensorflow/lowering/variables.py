@@ -79,8 +79,6 @@ def assign_variable(
     resource: Any,
     value: Value,
     *,
-    dtype: DType = DType.FLOAT32,
-    validate_shape: bool = False,
     use_locking: bool = True,
 ) -> Variable:
     return assign(context, resource, value)
