@@ -44,6 +44,7 @@ class Case:
     or None entry meaning the array's own. also: further inputs the same file has to answer (other sizes of unknown
     dimensions). tol: of the output's range; by default that of the dtype. ops: how many ops of each kind the file has,
     or how many at most in all. raises: code of a problem the conversion has to report, whose text contains ``says``.
+    reference: computes what is expected in the place of ``fn`` where TensorFlow has no kernel (NCHW on a CPU).
     """
 
     name: str
@@ -55,6 +56,7 @@ class Case:
     ops: Mapping[str, int] | int | None = None
     raises: str = ""
     says: str = ""
+    reference: Callable[..., Any] | None = None
 
     @property
     def arrays(self) -> list[Array]:
@@ -170,12 +172,20 @@ def _check_ops(case: Case, ops: Mapping[str, int]) -> None:
         assert dict(ops) == dict(case.ops), f"{case.name}: other ops than expected"
 
 
+def expected_outputs(case: Case, function: Any, arrays: Sequence[Array]) -> dict[str, Any]:
+    """What TensorFlow (or the case's own reference) answers, by output name."""
+    if case.reference is None:
+        return {name: value.numpy() for name, value in function(*map(tf.constant, arrays)).items()}
+    results = tf.nest.flatten(case.reference(*map(tf.constant, arrays)))
+    return {f"y{index}": np.asarray(result) for index, result in enumerate(results)}
+
+
 def _check_answers(case: Case, content: bytes, function: Any) -> None:
     """Three times the same inputs, then the others, on one interpreter; TensorFlow's state moves along."""
     runner = Runner(content)
     others = [[np.asarray(value) for value in inputs] for inputs in case.also]
     for number, arrays in enumerate([case.arrays] * INVOCATIONS + others):
-        expected = {name: value.numpy() for name, value in function(*map(tf.constant, arrays)).items()}
+        expected = expected_outputs(case, function, arrays)
         # The signature's own order is the order of the dictionary of names.
         actual = runner.run({f"x{index}": array for index, array in enumerate(arrays)})
         for name, value in expected.items():
