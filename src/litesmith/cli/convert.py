@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from litesmith.cli.output import click_echo, console, human_bytes, print_json, progress
+from litesmith.errors import UsageError
 
 
 def parse_shapes(text: str | None) -> dict[str, list[int | None]]:
@@ -44,8 +45,12 @@ class IRDump:
     def __call__(self, name: str, program: Any) -> None:
         from litesmith.ir.printer import print_program
 
-        self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / f"{self.count:03d}-{name}.txt").write_text(print_program(program))
+        path = self.directory / f"{self.count:03d}-{name}.txt"
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            path.write_text(print_program(program))
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
         self.count += 1
 
 

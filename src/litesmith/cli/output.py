@@ -44,22 +44,23 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     console().print(table)
 
 
-def print_error(error: LitesmithError) -> None:
-    """An error on standard error: every problem of a conversion, then how many there are."""
+def print_error(error: LitesmithError, outcome: str = "nothing was written") -> None:
+    """An error on standard error: every problem of a conversion, then how many there are and what that means."""
     out = console(stderr=True)
     if not isinstance(error, ConverterError):
         out.print(f"[bold red]Error:[/] {_plain(str(error))}")
         return
     for problem in error.problems:
+        place = f" {problem.op}" if problem.op else ""
         where = f' at "{problem.node}"' if problem.node else ""
         line = f" ({problem.line})" if problem.line else ""
         out.print(
-            f"[bold red]{problem.code}[/] [bold]{_plain(problem.op)}[/]{_plain(where + line)}: {_plain(problem.reason)}"
+            f"[bold red]{problem.code}[/][bold]{_plain(place)}[/]{_plain(where + line)}: {_plain(problem.reason)}"
         )
         if problem.fix:
             out.print(f"      [green]Fix:[/] {_plain(problem.fix)}")
     count = len(error.problems)
-    out.print(f"[bold]{count} problem{'s' if count != 1 else ''}; nothing was written.[/]")
+    out.print(f"[bold]{count} problem{'s' if count != 1 else ''}; {outcome}.[/]")
 
 
 def _plain(text: str) -> str:

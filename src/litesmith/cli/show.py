@@ -19,8 +19,12 @@ from litesmith.cli.output import console, human_bytes, print_json, print_table
 def command(model: str, tags: str | None, ir: bool, as_json: bool) -> None:
     """Show signatures, variables, operators and sizes of MODEL (a SavedModel directory or a .tflite file)."""
     if Path(model).is_dir() or Path(model).suffix != ".tflite":
+        if ir:
+            raise click.UsageError("--ir takes a .tflite file; for a SavedModel use litesmith convert --dump-ir")
         _show_saved_model(model, tags.split(",") if tags else None, as_json)
     else:
+        if tags:
+            raise click.UsageError("--tags takes a SavedModel; a .tflite file has none")
         _show_tflite(model, ir, as_json)
 
 

@@ -13,8 +13,20 @@ from litesmith.errors import VerificationError
 @click.command("verify")
 @click.argument("model", type=click.Path())
 @click.option("--against", "reference", type=click.Path(), help="Reference data: an .npz file or a directory of them.")
-@click.option("--tolerance", default=1e-5, show_default=True, help="Largest error, relative to the output's range.")
-@click.option("--invocations", default=3, show_default=True, help="Runs in a row, which must agree.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=1e-5,
+    show_default=True,
+    help="Largest error, relative to the output's range.",
+)
+@click.option(
+    "--invocations",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Runs in a row, which must agree.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(model: str, reference: str | None, tolerance: float, invocations: int, as_json: bool) -> int:
     """Load MODEL in the LiteRT runtime, run it several times in a row and compare it with reference data."""
@@ -43,7 +55,7 @@ def command(model: str, reference: str | None, tolerance: float, invocations: in
     if rows:
         print_table(f"{model} against {reference}", ("output", ">max error", ">of the range", "verdict"), rows)
     if report.problems:
-        print_error(VerificationError(report.problems))
+        print_error(VerificationError(report.problems), f"{model} is not verified")
     elif report.skipped:
         print(f"not run: {report.skipped}", file=sys.stderr)
     else:

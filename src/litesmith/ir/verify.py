@@ -128,7 +128,7 @@ def _kernel_problems(op: Op) -> Iterator[Problem]:
         yield _problem(op, f"{op.name}: the kernel ignores the fused activation {activation}", "make it an operation")
 
 
-DEFAULT_FIX = "cast the operand to a type the kernel takes, or allow custom or Select TF operators"
+DEFAULT_FIX = "cast the operand to a type the kernel takes"
 
 
 def _problem(op: Op, reason: str, fix: str = DEFAULT_FIX) -> Problem:

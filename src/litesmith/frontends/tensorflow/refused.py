@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_OUTSIDE = "compute it outside the model, or allow Select TF operators"
+_OUTSIDE = "compute it outside the model"
 
 
 def _table(*rows: tuple[str, str, str]) -> dict[str, tuple[str, str]]:
@@ -33,7 +33,7 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
     (
         "FractionalAvgPool FractionalMaxPool",
         "a fractional pool chooses its windows at random and has no kernel",
-        "use a max or average pool, or allow Select TF operators",
+        "use a max or average pool",
     ),
     (
         "Igamma Igammac Betainc Zeta Polygamma Ndtri Spence Dawsn Expint FresnelCos FresnelSin BesselJ0 BesselJ1 "
@@ -44,5 +44,106 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
     ("CTCLoss CTCLossV2 CTCGreedyDecoder CTCBeamSearchDecoder", "CTC has no kernel", _OUTSIDE),
     ("CombinedNonMaxSuppression", "suppression over classes has no kernel", "use tf.image.non_max_suppression_padded"),
     ("DrawBoundingBoxes DrawBoundingBoxesV2", "drawing has no kernel", "draw outside the model"),
+    (
+        "StatelessRandomUniform StatelessRandomUniformV2 StatelessRandomUniformInt StatelessRandomUniformIntV2 "
+        "StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2 StatelessRandomNormal StatelessRandomNormalV2 "
+        "StatelessTruncatedNormal StatelessTruncatedNormalV2 StatelessMultinomial StatelessRandomBinomial "
+        "StatelessRandomPoisson StatelessRandomGammaV2 StatelessRandomGammaV3 StatelessRandomGetKeyCounter "
+        "StatelessRandomGetKeyCounterAlg StatelessRandomGetAlg StatelessParameterizedTruncatedNormal StatelessShuffle "
+        "StatelessSampleDistortedBoundingBox RngSkip RngReadAndSkip StatefulUniform StatefulUniformInt "
+        "StatefulUniformFullInt StatefulStandardNormal StatefulStandardNormalV2 StatefulTruncatedNormal",
+        "the random sequence of a seed or generator cannot be reproduced by the runtime",
+        "draw with tf.random.uniform or tf.random.normal, or pass the random numbers in",
+    ),
+    (
+        "TruncatedNormal ParameterizedTruncatedNormal RandomGamma RandomPoisson RandomPoissonV2 StatefulRandomBinomial "
+        "RandomGammaGrad SampleDistortedBoundingBox SampleDistortedBoundingBoxV2 "
+        "LogUniformCandidateSampler UniformCandidateSampler LearnedUnigramCandidateSampler",
+        "random numbers of this distribution have no kernel",
+        "make them of tf.random.uniform or tf.random.normal, or pass them in",
+    ),
+    (
+        "AsString StringJoin StringFormat StringLower StringUpper StringStrip StringLength StringSplit StringSplitV2 "
+        "StringToNumber StringNGrams StaticRegexReplace StaticRegexFullMatch RegexReplace RegexFullMatch Substr "
+        "ReduceJoin UnicodeDecode UnicodeDecodeWithOffsets UnicodeEncode UnicodeScript UnicodeTranscode "
+        "UnsortedSegmentJoin EncodeBase64 DecodeBase64 StringToHashBucket StringToHashBucketFast "
+        "StringToHashBucketStrong",
+        "text processing (splitting, joining, formatting, hashing of strings) has no kernel",
+        "prepare the text outside the model, or allow Select TF operators",
+    ),
+    (
+        "ParseExample ParseExampleV2 ParseSingleExample ParseSequenceExample ParseSequenceExampleV2 "
+        "ParseSingleSequenceExample ParseTensor SerializeTensor DecodeProtoV2 EncodeProto DecodeCSV DecodeJSONExample "
+        "DecodeRaw DecodePaddedRaw DecodeCompressed",
+        "serialized data cannot be parsed by the runtime",
+        "export a signature that takes the parsed tensors, or allow Select TF operators",
+    ),
+    (
+        "DecodeJpeg DecodeAndCropJpeg DecodePng DecodeGif DecodeBmp DecodeImage DecodeWebP EncodeJpeg EncodePng "
+        "EncodeJpegVariableQuality ExtractJpegShape DecodeWav EncodeWav",
+        "images and sound cannot be decoded or encoded by the runtime",
+        "export a signature that takes the decoded tensor",
+    ),
+    (
+        "ReadFile WriteFile MatchingFiles ShardedFilename SaveV2 RestoreV2 Save Restore MergeV2Checkpoints "
+        "WholeFileReaderV2 TFRecordReaderV2 TextLineReaderV2 ReaderReadV2",
+        "files are read or written, which a converted model cannot",
+        "export a signature that computes only",
+    ),
+    (
+        "IteratorV2 IteratorGetNext IteratorGetNextSync OneShotIterator MakeIterator TensorSliceDataset MapDataset "
+        "BatchDataset BatchDatasetV2 FIFOQueueV2 QueueDequeueV2 QueueDequeueManyV2 QueueEnqueueV2 RandomShuffleQueueV2",
+        "an input pipeline is part of the graph",
+        "export a signature whose inputs are tensors",
+    ),
+    (
+        "PyFunc PyFuncStateless EagerPyFunc NumpyFunction",
+        "Python code runs inside the graph (tf.py_function, tf.numpy_function)",
+        "write it with TensorFlow operations",
+    ),
+    (
+        "XlaCallModule XlaLaunch XlaLaunchV2 _XlaRun XlaHostCompute",
+        "the graph holds a program compiled by XLA (jax2tf writes such models), not TensorFlow operations",
+        "convert the JAX function itself (litesmith.convert(function, example)), or export with "
+        "jax2tf.convert(..., native_serialization=False)",
+    ),
+    (
+        "RemoteCall NcclAllReduce NcclReduce NcclBroadcast CollectiveReduce CollectiveReduceV2 CollectiveGather "
+        "CollectiveGatherV2 CollectiveBcastSend CollectiveBcastRecv _Send _Recv _HostSend _HostRecv Send Recv "
+        "CrossReplicaSum TPUReplicate TPUReplicatedInput TPUReplicatedOutput TPUPartitionedCall ConfigureDistributedTPU",
+        "the graph is distributed over several devices",
+        "export the model for serving on one device",
+    ),
+    (
+        "ResourceApplyGradientDescent ResourceApplyMomentum ResourceApplyKerasMomentum ResourceApplyAdam "
+        "ResourceApplyAdamWithAmsgrad ResourceApplyAdagrad ResourceApplyAdagradV2 ResourceApplyRMSProp "
+        "ResourceApplyFtrl ResourceApplyFtrlV2 ResourceApplyAdadelta ResourceSparseApplyAdagrad ApplyGradientDescent "
+        "ApplyMomentum ApplyAdam ApplyAdagrad ApplyRMSProp ApplyFtrl",
+        "an optimizer's step has no kernel",
+        "export the inference signature, or write the step with assignments",
+    ),
+    (
+        "StackV2 StackPushV2 StackPopV2 TensorArrayGradV3 TensorListPushBackBatch "
+        "SymbolicGradient CountUpTo",
+        "what training records for its backward pass has no form here",
+        "export the inference signature",
+    ),
+    (
+        "Unbatch Batch BatchFunction Barrier StagePeek Unstage Stage",
+        "requests are batched inside the graph, which is a server's work",
+        "export the signature below the batching",
+    ),
+    (
+        "RaggedTensorToTensor RaggedTensorToSparse RaggedGather RaggedRange RaggedTensorToVariant "
+        "RaggedTensorFromVariant RaggedBincount",
+        "ragged tensors have no kernel",
+        "use dense tensors and their lengths",
+    ),
+    (
+        "LookupTableImportV3 AnonymousHashTable AnonymousMutableHashTable AnonymousMutableDenseHashTable "
+        "AnonymousMutableHashTableOfTensors MutableHashTableOfTensorsV2 MutableHashTableOfTensors",
+        "this kind of lookup table is made while the model runs",
+        "use tf.lookup.StaticHashTable as an attribute of the saved model",
+    ),
 )
 """Operator -> (reason, way out)."""
