@@ -247,6 +247,9 @@ def python_name(function: str) -> str:
 
 
 def _type_of(variable: Variable) -> TensorType:
+    """The type of what a variable holds: of its first value, whose shape every assigned one has to have."""
+    if variable.initial is not None:
+        return TensorType(variable.dtype, variable.initial.shape)
     shape = None if variable.shape is None else tuple(unknown_dim() if d < 0 else d for d in variable.shape)
     return TensorType(variable.dtype, shape)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from litesmith.decompositions.shapes import cast
+from litesmith.decompositions.shapes import cast, dim_value, reshape
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, DType, Value
@@ -18,23 +16,25 @@ def _float32_only(dtype: DType) -> None:
 @lowers("RandomUniform")
 def random_uniform(b: Builder, shape: Value, *, dtype: DType, seed: int = 0, seed2: int = 0) -> Value:
     _float32_only(dtype)
-    return b.random_uniform(cast(b, shape, DType.INT32), seed=seed, seed2=seed2)
+    made: Value = b.random_uniform(cast(b, shape, DType.INT32), seed=seed, seed2=seed2)
+    return made
 
 
 @lowers("RandomStandardNormal")
 def random_normal(b: Builder, shape: Value, *, dtype: DType, seed: int = 0, seed2: int = 0) -> Value:
     _float32_only(dtype)
-    return b.random_standard_normal(cast(b, shape, DType.INT32), seed=seed, seed2=seed2)
+    made: Value = b.random_standard_normal(cast(b, shape, DType.INT32), seed=seed, seed2=seed2)
+    return made
 
 
 @lowers("RandomUniformInt")
 def random_uniform_int(
     b: Builder, shape: Value, minval: Value, maxval: Value, *, seed: int = 0, seed2: int = 0
 ) -> Value:
-    """minval + floor(u * (maxval - minval)), exact while the range fits the 24 bits of a float32."""
+    """minval + floor(u * (maxval - minval)), where every integer can come as u has 23 bits."""
     dtype = minval.type.dtype
-    if not (minval.is_const and maxval.is_const) or int(maxval.numpy()) - int(minval.numpy()) >= 1 << 24:
-        raise UnsupportedError("the range of a random integer is unknown or wider than 2^24", "draw a smaller range")
+    if not (minval.is_const and maxval.is_const) or int(maxval.numpy()) - int(minval.numpy()) > 1 << 23:
+        raise UnsupportedError("the range of a random integer is unknown or wider than 2^23", "draw a smaller range")
     span = float(int(maxval.numpy()) - int(minval.numpy()))
     uniform = b.random_uniform(cast(b, shape, DType.INT32), seed=seed, seed2=seed2)
     drawn = b.minimum(b.floor(b.mul(uniform, span)), span - 1)
@@ -58,7 +58,10 @@ def multinomial(
 @lowers("RandomShuffle")
 def random_shuffle(b: Builder, value: Value, *, seed: int = 0, seed2: int = 0) -> Value:
     """Rows in the order of as many random numbers."""
-    count = b.strided_slice(b.shape(value), np.array([0], np.int32), np.array([1], np.int32), np.array([1], np.int32))
-    keys = b.random_uniform(count, seed=seed, seed2=seed2)
-    _, order = b.topk_v2(keys, b.reshape(count, b.constant(np.zeros(0, np.int32))))
-    return b.gather(value, order, axis=0)
+    if value.rank == 0:
+        return value
+    count = dim_value(b, value, 0)
+    keys = b.random_uniform(reshape(b, count, [1]), seed=seed, seed2=seed2)
+    _, order = b.topk_v2(keys, count)
+    made: Value = b.gather(value, order, axis=0)
+    return made

@@ -55,10 +55,7 @@ def read_variable(context: Context, resource: Any, *, dtype: DType) -> Value:
 
 @lowers("VariableShape")
 def variable_shape(context: Context, resource: Any, *, out_type: DType = DType.INT32) -> Value:
-    variable = _variable(resource)
-    if variable.shape is not None and min(variable.shape, default=0) >= 0:
-        return context.b.constant(np.array(variable.shape, out_type.numpy))
-    return context.b.shape(context.read(variable), out_type=out_type)
+    return context.b.shape(context.read(_variable(resource)), out_type=out_type)
 
 
 def assign(context: Context, resource: Any, value: Value) -> Variable:
@@ -69,8 +66,19 @@ def assign(context: Context, resource: Any, value: Value) -> Variable:
         return variable
     if value.type.dtype is DType.STRING:
         raise UnsupportedError("a variable of strings has no kernel", "keep strings out of the model's state")
+    _require_same_shape(variable, value)
     context.b.assign_variable(context.handle(variable), value)
     return variable
+
+
+def _require_same_shape(variable: Variable, value: Value) -> None:
+    """The runtime plans a variable's readers for one shape. Raises UnsupportedError where it may change."""
+    declared, first = variable.shape, variable.initial
+    if first is None or (declared is not None and min(declared, default=0) >= 0):
+        return
+    if value.type.shape != first.shape:
+        reason = f"variable {variable.name!r} of shape {list(first.shape)} is assigned a value of shape {value.type}"
+        raise UnsupportedError(reason, "keep the shape of the variable, or pass the state in and out")
 
 
 @lowers("AssignVariableOp", "Assign")
