@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from litesmith.errors import ConverterError, Problem, UsageError
-from litesmith.ir.graph import Program
+from litesmith.ir.graph import Graph, Program
 
 Dump = Callable[[str, Program], None]
 Shapes = Mapping[str, Sequence[int | None]]
@@ -21,11 +21,13 @@ class Options:
 
     signature_keys, tags: what to take of a SavedModel (default: all signatures, the tag ``serve``).
     input_shapes: input name -> shape (None for an unknown size), replacing the model's.
-    verify: whether the result is loaded and run before it is handed out. reference: calls with expected outputs (see
+    verify: whether the checksums of the weights are checked, and the result is loaded and run before it is handed out.
+    reference: calls with expected outputs (see
     `litesmith.runtime.Reference`) or the path of such a file; the result must agree with them.
     input_names, output_names: tensors of a frozen graph to convert between (default: its placeholders and ends).
     safe_mode: whether a Keras file may not run code it carries (Lambda layers).
     dump: called with a name and the program after the import and after each pass that changed something.
+    external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
     """
 
     signature_keys: Sequence[str] | None = None
@@ -37,6 +39,12 @@ class Options:
     output_names: Sequence[str] | None = None
     safe_mode: bool = True
     dump: Dump | None = None
+    external_weights: bool = False
+
+    @property
+    def layout(self) -> dict[str, int]:
+        """What the writer has to know."""
+        return {"external_over": 0} if self.external_weights else {}
 
 
 class Model:
@@ -53,7 +61,7 @@ class Model:
         if self._content is None:
             from litesmith.formats.tflite import write_model
 
-            content = write_model(self.program)
+            content = write_model(self.program, **self.options.layout)
             if self.options.verify:
                 self._verify(content)
             self._content = content
@@ -68,7 +76,8 @@ class Model:
 
         target = Path(path)
         try:
-            write_file(self.program, target, check=self._verify if self.options.verify else None)
+            check = self._verify if self.options.verify else None
+            write_file(self.program, target, check=check, **self.options.layout)
         except OSError as error:
             raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
         return target
@@ -144,6 +153,7 @@ def _import_saved_model(path: Path, options: Options) -> Program:
     from litesmith.frontends.tensorflow.saved_model import import_saved_model
 
     model = SavedModel.open(path, options.tags)
+    model.checksums = options.verify
     return import_saved_model(model, options.signature_keys, options.input_shapes)
 
 
@@ -200,7 +210,7 @@ def _import_keras(source: Any, args: Sequence[Any], options: Options) -> Program
 
 
 def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.frontends.tensorflow.graph_def import import_concrete_functions
+    from litesmith.frontends.tensorflow.concrete import import_concrete_functions
 
     functions = list(source) if isinstance(source, (list, tuple)) else [source]
     return import_concrete_functions(functions, options.signature_keys, options.input_shapes)
@@ -226,8 +236,20 @@ def optimize(program: Program, options: Options) -> Program:
 
     if options.dump is not None:
         options.dump("import", program)
+    names = [[v.name for v in graph.outputs] for graph in program.graphs]
     pipeline.run(program, options.dump)
+    for graph, wanted in zip(program.graphs, names, strict=True):
+        _name_outputs(graph, wanted)
     problems: list[Problem] = kernel_problems(program)
     if problems:
         raise ConverterError(problems)
     return program
+
+
+def _name_outputs(graph: Graph, names: Sequence[str]) -> None:
+    """Gives what a pass put in an output's place the name of the output."""
+    taken = {v.name for v in graph.inputs}
+    for value, name in zip(graph.outputs, names, strict=True):
+        if value.op is not None and name and name not in taken:
+            value.name = name
+            taken.add(name)

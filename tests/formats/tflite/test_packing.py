@@ -88,3 +88,21 @@ def test_streams_are_compared_however_they_are_cut(case: str):
     left, right, expected = STREAMS[case]
     assert same_bytes(left, right) is expected
     assert same_bytes(right, left) is expected
+
+
+TRANSPOSED = {
+    "matrix": ((70, 50), (1, 0)),
+    "filters": ((3, 3, 20, 40), (3, 0, 1, 2)),
+    "other_axes_out_of_order": ((6, 10, 20, 30), (3, 1, 0, 2)),
+    "one_row": ((50, 1), (1, 0)),
+}
+
+
+@pytest.mark.parametrize("case", TRANSPOSED)
+def test_transposed_arrays_are_put_in_order(case: str, monkeypatch: pytest.MonkeyPatch):
+    shape, perm = TRANSPOSED[case]
+    for name, value in {"CHUNK": 1 << 8, "PANEL": 1 << 10, "RELEASE": 32}.items():
+        monkeypatch.setattr(packing, name, value)
+    array = np.arange(np.prod(shape), dtype=np.int32).reshape(shape).transpose(perm)
+    raw = b"".join(bytes(chunk) for chunk in stored_chunks(DType.INT32, array))
+    assert raw == np.ascontiguousarray(array).tobytes()

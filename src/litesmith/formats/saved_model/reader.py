@@ -58,7 +58,8 @@ _MAIN_OP_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")  # TF1; the fir
 class SavedModel:
     """One meta graph of a SavedModel directory. All parts are read when first asked for.
 
-    path: the directory; tags: of the chosen meta graph; tag_sets: of all there are.
+    path: the directory; tags: of the chosen meta graph; tag_sets: of all there are. checksums: whether weights are
+    checked against theirs when they are read (they are unless told otherwise).
     """
 
     def __init__(self, path: Path, file: Path, meta_graph: MetaGraphDef, tag_sets: list[frozenset[str]]) -> None:
@@ -67,6 +68,7 @@ class SavedModel:
         self.meta_graph = meta_graph
         self.tags = frozenset(meta_graph.meta_info_def.tags)
         self.tag_sets = tag_sets
+        self.checksums = True
 
     @classmethod
     def open(cls, path: str | Path, tags: Collection[str] | str | None = None) -> SavedModel:
@@ -228,13 +230,13 @@ class SavedModel:
         """A variable by node number of the object graph, shared name, graph node, own name or checkpoint key."""
         return self._variable_index.find(reference)
 
-    def variable_array(self, reference: int | str, *, verify: bool = True) -> Array:
+    def variable_array(self, reference: int | str, *, verify: bool | None = None) -> Array:
         """The value of a variable: a read-only view of the checkpoint.
 
         UsageError: no such variable; FormatError: no value, or one of another type or shape, or damaged data.
         """
         with located(self.file):
-            return self._variable_index.value(reference, verify=verify)
+            return self._variable_index.value(reference, verify=self.checksums if verify is None else verify)
 
     @cached_property
     def _variable_index(self) -> VariableIndex:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from litesmith._util.mapping import release_pages
 from litesmith.errors import FormatError
 from litesmith.ir.constant import Array
 from litesmith.ir.dtypes import DType
@@ -25,18 +26,60 @@ def stored_size(dtype: DType, count: int) -> int:
 
 
 def blocks(array: Array) -> Iterator[Array]:
-    """The elements of an array in order, as flat contiguous arrays of about `CHUNK` bytes at most."""
+    """The elements of an array in order, as flat contiguous arrays of about `CHUNK` bytes at most.
+
+    Each is valid until the next one is asked for.
+    """
     step = max(1, CHUNK // max(1, array.itemsize))
     if array.flags.c_contiguous:
         flat = array.reshape(-1)
         yield from (flat[i : i + step] for i in range(0, flat.size, step))
     elif array.size <= step:
         yield np.ascontiguousarray(array).reshape(-1)
+    elif (matrix := _as_columns(array)) is not None:
+        for panel in _transposed(matrix):
+            yield from blocks(panel)
     else:
         rows = max(1, step * len(array) // array.size)
         for i in range(0, len(array), rows):
             part = array[i : i + rows]
             yield from blocks(part[0] if rows == 1 else np.ascontiguousarray(part))
+
+
+PANEL = 1 << 27
+"""Bytes of a transposed matrix put in order at a time."""
+
+STRIP = 16
+"""Columns of it moved at a time: what they touch stays in the processor's cache."""
+
+RELEASE = 512
+"""Columns after which the pages they lie in are handed back; the system maps more than what is touched."""
+
+
+def _as_columns(array: Array) -> Array | None:
+    """A view of a transposed array as a matrix whose columns are contiguous; None where it is no such array."""
+    if array.ndim < 2 or array.strides[0] != array.itemsize:
+        return None
+    matrix = array.view()
+    try:
+        matrix.shape = (len(array), array.size // len(array))
+    except AttributeError:  # the other axes are not in order
+        return None
+    return matrix
+
+
+def _transposed(matrix: Array) -> Iterator[Array]:
+    """A matrix with contiguous columns, some rows at a time in contiguous order; each overwrites the one before."""
+    rows = max(1, min(len(matrix), PANEL // (matrix.shape[1] * matrix.itemsize)))
+    buffer = np.empty((rows, matrix.shape[1]), matrix.dtype)
+    for i in range(0, len(matrix), rows):
+        part = matrix[i : i + rows]
+        panel = buffer[: len(part)]
+        for j in range(0, part.shape[1], STRIP):
+            panel[:, j : j + STRIP] = np.ascontiguousarray(part[:, j : j + STRIP])
+            if j % RELEASE == 0:
+                release_pages(matrix)
+        yield panel
 
 
 def stored_chunks(dtype: DType, array: Array) -> Iterator[Buffer]:
