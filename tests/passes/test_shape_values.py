@@ -99,6 +99,43 @@ test_shorter = rewrites(
         """,
     ),
     Rewrite(
+        "size_of_what_nobody_else_needs",
+        """
+        graph main(%x: float32[n, 4]) {
+          %0 = RESHAPE(%x, int32[3](-1, 2, 2)) : float32[n, 2, 2]
+          %1 = SHAPE(%0) {out_type=int32} : int32[3]
+          %2 = GATHER(%1, int32[](0)) : int32[]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[n, 4]) {
+          %0 = SHAPE(%x) {out_type=int32} : int32[2]
+          %1 = STRIDED_SLICE(%0, int32[1](0), int32[1](1), int32[1](1)) {shrink_axis_mask=1} : int32[]
+          return %1
+        }
+        """,
+    ),
+    Rewrite(
+        "size_of_what_stays_with_its_shape",
+        """
+        graph main(%x: float32[n], %y: float32[m]) {
+          %0 = CONCATENATION(%x, %y) : float32[n+m]
+          %1 = SHAPE(%0) {out_type=int32} : int32[1]
+          %2 = GATHER(%1, int32[](0)) : int32[]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[n], %y: float32[m]) {
+          %0 = CONCATENATION(%x, %y) : float32[n+m]
+          %1 = SHAPE(%0) {out_type=int32} : int32[1]
+          %2 = GATHER(%1, int32[](0)) : int32[]
+          return %2
+        }
+        """,
+    ),
+    Rewrite(
         "known_at_last",
         """
         graph main(%x: float32[2, 5], %y: float32[1, 1]) {

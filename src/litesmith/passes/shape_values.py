@@ -109,11 +109,11 @@ def rematerialize(op: Op, b: Builder) -> Outcome:
     if elements.ndim > 1 or not any(isinstance(e, Sym) for e in elements.flat):
         return None
     shapes = _shapes(op)
-    pieces = _plan(tuple(elements.flat), [*shapes, *b.graph.inputs])
+    dying = _dying(op)
+    pieces = _plan(tuple(elements.flat), sorted([*shapes, *b.graph.inputs], key=lambda source: source.op in dying))
     if pieces is None:
         return None
-    dying = _dying(op)
-    if _cost(pieces, shapes, dying, value.rank) >= len(dying):
+    if _cost(pieces, shapes, dying, value.rank) >= len(dying - _kept(pieces, dying)):
         return Declined("no shorter chain gives these elements")
     return _built(b, pieces, shapes, value)
 
@@ -186,6 +186,18 @@ def _cost(pieces: Sequence[Piece], shapes: Mapping[Value, Op | None], dying: set
     fresh = sum(shapes.get(source) is None or shapes[source] in dying for source in read)
     slices = sum(p.source is not None and (rank == 0 or not p.is_whole) for p in pieces)
     return fresh + slices + (len(pieces) > 1)
+
+
+def _kept(pieces: Sequence[Piece], dying: set[Op]) -> set[Op]:
+    """The operations among the dying ones that the tensors whose shapes are read still need."""
+    kept: set[Op] = set()
+    stack = [p.source for p in pieces if p.source is not None]
+    while stack:
+        op = stack.pop().op
+        if op is not None and op in dying and op not in kept:
+            kept.add(op)
+            stack.extend(op.inputs)
+    return kept
 
 
 def _built(b: Builder, pieces: Sequence[Piece], shapes: Mapping[Value, Op | None], like: Value) -> Value:
