@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from litesmith.decompositions.gather import select
-from litesmith.decompositions.shapes import cast, element_count, reshape
+from litesmith.decompositions.shapes import cast, element_count, reshape, static_int
 from litesmith.frontends.tensorflow.lowering.layouts import channels_first, from_last, to_last
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, like
 from litesmith.frontends.tensorflow.registry import lowers
@@ -89,7 +88,7 @@ def _unbiased(b: Builder, x: Value, variance: Value) -> Value:
     if isinstance(count, int):
         made: Value = b.mul(variance, np.float32(count / max(count - 1, 1)))
         return made
-    elements = b.div(element_count(b, x, DType.FLOAT32), np.float32(int(x.type.dims[-1])))
+    elements = b.div(element_count(b, x, DType.FLOAT32), np.float32(static_int(x.dims[-1], "a batch norm")))
     rest = b.maximum(b.sub(elements, np.float32(1)), np.float32(1))
     made = b.mul(variance, b.div(elements, rest))
     return made
@@ -152,17 +151,16 @@ def log_softmax(b: Builder, logits: Value) -> Value:
 
 @lowers("SoftmaxCrossEntropyWithLogits", outputs=("loss", "backprop"))
 def softmax_cross_entropy(b: Builder, features: Value, labels: Value) -> tuple[Value, Value]:
-    """-sum(labels * log(softmax(features))) of each row, a label of 0 counting nothing; and the gradient."""
-    terms = b.mul(labels, b.log_softmax(features))
-    terms = select(b, b.equal(labels, like(b, 0, labels)), like(b, 0, terms), terms)
-    loss = b.neg(b.sum(terms, [1]))
+    """-sum(labels * log(softmax(features))) of each row, and the gradient."""
+    loss = b.neg(b.sum(b.mul(labels, b.log_softmax(features)), [1]))
     return loss, b.sub(b.softmax(features, beta=1.0), labels)
 
 
 @lowers("SparseSoftmaxCrossEntropyWithLogits", outputs=("loss", "backprop"))
 def sparse_softmax_cross_entropy(b: Builder, features: Value, labels: Value) -> tuple[Value, Value]:
-    """Like that of the one-hot labels; a label out of range gives NaN in TensorFlow, 0 here."""
-    one, zero = like(b, 1, features), like(b, 0, features)
-    depth = b.constant(np.array(int(features.type.dims[1]), np.int32))
-    hot = b.one_hot(as_int32(b, labels), depth, one, zero, axis=-1)
-    return softmax_cross_entropy(b, features, hot)
+    """-log(softmax(features)) at each row's label, and the gradient. A label out of range is an error in both."""
+    column = reshape(b, labels, [labels.dims[0], 1])
+    loss = b.neg(b.gather(b.log_softmax(features), column, axis=1, batch_dims=1))
+    depth = b.constant(np.array(static_int(features.dims[1], "a cross entropy"), np.int32))
+    hot = b.one_hot(as_int32(b, labels), depth, like(b, 1, features), like(b, 0, features), axis=-1)
+    return reshape(b, loss, labels.dims), b.sub(b.softmax(features, beta=1.0), hot)
