@@ -2,29 +2,79 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from litesmith.errors import FormatError, UsageError
+from litesmith.frontends.keras.legacy import HARD_SIGMOID, TF_OP, hard_sigmoid, modern, with_old_functions
+from litesmith.frontends.keras.safety import read_config, refuse_code
 
-_LAMBDA = "Lambda"
+_DAMAGE = (ValueError, TypeError, OSError, LookupError, RuntimeError, AttributeError, ImportError, MemoryError,
+           ArithmeticError, AssertionError, NotImplementedError, EOFError, zipfile.BadZipFile)  # fmt: skip
+"""What Keras raises for files it cannot make a model of."""
 
 
 def load_model(path: str | os.PathLike[str], *, safe_mode: bool = True) -> Any:
     """The model in a Keras file, without its training configuration.
 
-    safe_mode: whether code in the file (Lambda layers) is refused. Raises FormatError for a missing or damaged file or
-    one that needs code it may not run, UsageError where Keras is not installed.
+    safe_mode: whether code in the file (Lambda layers) is refused. Files of Keras 2 are read as Keras 3 would have
+    written them (see `legacy`). Raises FormatError for a missing or damaged file or one that needs code it may not
+    run, UsageError where Keras is not installed.
     """
     file = Path(path)
     if not file.is_file():
         raise FormatError("no such Keras file", path=str(file), fix="give the path of a .keras or .h5 file")
     keras = _keras(file)
+    config, version = read_config(file)
+    if safe_mode:
+        refuse_code(config, keras, file)
     try:
-        return keras.saving.load_model(file, compile=False, safe_mode=safe_mode)
-    except (ValueError, TypeError, OSError, KeyError, RuntimeError, AttributeError, ImportError) as error:
+        return _load(file, config, version, keras, safe_mode)
+    except FormatError as error:
+        raise FormatError(error.message, path=str(file), fix=error.fix) from error
+    except _DAMAGE as error:
         raise FormatError(f"Keras cannot load it: {_first_line(error)}", path=str(file), fix=_fix(error)) from error
+
+
+def _load(file: Path, config: dict[str, Any], version: str, keras: Any, safe_mode: bool) -> Any:
+    repaired = modern(with_old_functions(config) if version.startswith(("1.", "2.")) else config)
+    with tempfile.TemporaryDirectory(prefix="litesmith-") as directory:
+        # Keras tells the formats apart by the suffix; the content decides here.
+        source = Path(directory) / ("model.keras" if zipfile.is_zipfile(file) else "model.h5")
+        if repaired == config and file.suffix == source.suffix:
+            source = file
+        else:
+            _with_config(file, source, repaired)
+        return keras.saving.load_model(source, custom_objects=_custom(keras), compile=False, safe_mode=safe_mode)
+
+
+def _custom(keras: Any) -> dict[str, Any]:
+    from litesmith.frontends.keras.tf_ops import tf_op_layer
+
+    return {TF_OP: tf_op_layer(keras), HARD_SIGMOID: hard_sigmoid(keras)}
+
+
+def _with_config(file: Path, target: Path, config: dict[str, Any]) -> None:
+    """A copy of the file with another configuration."""
+    if target.suffix == ".h5":
+        import h5py
+
+        shutil.copyfile(file, target)
+        with h5py.File(target, "r+") as opened:
+            opened.attrs["model_config"] = json.dumps(config)
+        return
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(target, "w") as new:
+        for member in old.infolist():
+            if member.filename == "config.json":
+                new.writestr("config.json", json.dumps(config))
+            elif not member.is_dir():
+                with old.open(member) as source, new.open(member.filename, "w", force_zip64=True) as sink:
+                    shutil.copyfileobj(source, sink)
 
 
 def _keras(file: Path) -> Any:
@@ -46,14 +96,19 @@ def _choose_backend() -> None:
         os.environ["KERAS_BACKEND"] = "jax"
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _first_line(error: BaseException) -> str:
+    """What went wrong, told by the innermost cause Keras reports."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = next((line for line in lines if line.startswith("Exception encountered:")), lines[0] if lines else "")
+    return told.removeprefix("Exception encountered:").strip()[:300] or type(error).__name__
 
 
-def _fix(error: Exception) -> str:
+def _fix(error: BaseException) -> str:
     text = str(error)
-    if "safe_mode" in text or _LAMBDA in text or "lambda" in text:
+    if "safe_mode" in text or "`Lambda`" in text:
         return "if you trust the file, load it with safe_mode=False (--unsafe on the command line)"
-    if "custom" in text.lower() or "register" in text.lower():
+    if "custom" in text.lower() or "Unknown layer" in text:
         return "load it in Python with custom_objects and give the model to litesmith.convert"
     return "check that the file is complete and was written by Keras"
