@@ -291,7 +291,8 @@ def test_random_inputs_fill_unknown_sizes() -> None:
     signature = Runner(model(identity([-1, 4, -1], TYPES.FLOAT32))).signature()
     assert random_inputs(signature)["x"].shape == (2, 4, 8)
     assert random_inputs(signature, batch=1, size=5)["x"].shape == (1, 4, 5)
-    assert random_inputs(signature, positive=True)["x"].min() >= 0.1
+    assert random_inputs(signature, kind="positive")["x"].min() >= 0.1
+    assert random_inputs(signature, kind="above one")["x"].min() >= 1.0
 
 
 def test_real_models_run_on_two_batch_sizes(real_model: Path) -> None:

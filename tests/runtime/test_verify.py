@@ -219,3 +219,29 @@ def test_reference_files_that_are_not(tmp_path: Path) -> None:
     for name in names:
         with pytest.raises(FormatError, match=name):
             Reference.load(tmp_path / name)
+
+
+def _program(text: str) -> bytes:
+    from litesmith.formats.tflite import write_model
+    from litesmith.ir.parser import parse_program
+    from litesmith.ops import OPS
+
+    return write_model(parse_program(text, OPS))
+
+
+MADE_UP = {
+    "divisors": "%y = FLOOR_DIV(%x, %z) : int32[4]",
+    "remainders": "%y = FLOOR_MOD(%x, %z) : int32[4]",
+}
+
+
+@pytest.mark.parametrize("case", MADE_UP)
+def test_made_up_integers_may_not_be_zero(case: str):
+    body = MADE_UP[case]
+    report = verify(_program(f"graph main(%x: int32[4], %z: int32[4]) {{ {body} return %y }}"))
+    assert report.ok, report.problems
+
+
+def test_made_up_floats_reach_domains_above_one():
+    text = "graph main(%x: float32[4]) { %a = SUB(%x, float32[](1)) : float32[4] %y = LOG(%a) : float32[4] return %y }"
+    assert verify(_program(text)).ok

@@ -116,32 +116,32 @@ def fits(shape: tuple[int, ...], expected: tuple[int, ...] | None) -> bool:
     return len(shape) == len(expected) and all(e in (-1, s) for s, e in zip(shape, expected, strict=True))
 
 
+RANGES: dict[str, tuple[float, float]] = {"any": (-1.0, 1.0), "positive": (0.1, 1.0), "above one": (1.0, 4.0)}
+"""Kinds of made-up inputs: the interval floats are drawn from."""
+
+
 def random_inputs(
-    signature: SignatureInfo,
-    seed: int = 0,
-    *,
-    batch: int = 2,
-    size: int = 8,
-    positive: bool = False,
+    signature: SignatureInfo, seed: int = 0, *, batch: int = 2, size: int = 8, kind: str = "any"
 ) -> dict[str, Array]:
     """Plausible inputs by name, the same for the same arguments.
 
-    Unknown leading sizes become `batch`, other unknown sizes `size`. Floats are uniform in [-1, 1) (in [0.1,
-    1) when `positive`), quantized integers span their type, other integers are 0 or 1, since they often are
-    indices. Raises UsageError for an input whose type the runtime does not exchange.
+    Unknown leading sizes become `batch`, other unknown sizes `size`. Floats are uniform in the interval of
+    their `kind` (see `RANGES`); quantized integers span their type; other integers are 0 or 1, since they often
+    are indices, and 1 when they may not be 0 (every kind but ``any``). Raises UsageError for an input whose type
+    the runtime does not exchange.
     """
     made = {}
     for position, tensor in enumerate(signature.inputs):
         rng = np.random.default_rng([seed, position])
         shape = [(size if axis else batch) if d == -1 else d for axis, d in enumerate(tensor.shape or ())]
         try:
-            made[tensor.name] = _random(rng, tensor, tuple(shape), 0.1 if positive else -1.0)
+            made[tensor.name] = _random(rng, tensor, tuple(shape), kind)
         except TypeError as error:
             raise UsageError(f"input {tensor.name!r}: {error}") from error
     return made
 
 
-def _random(rng: np.random.Generator, tensor: TensorInfo, shape: tuple[int, ...], low: float) -> Array:
+def _random(rng: np.random.Generator, tensor: TensorInfo, shape: tuple[int, ...], kind: str) -> Array:
     dtype = tensor.dtype
     if tensor.type == "string":
         words = rng.choice(np.array([b"a", b"some", b"words", b"1"], object), size=shape)
@@ -151,6 +151,8 @@ def _random(rng: np.random.Generator, tensor: TensorInfo, shape: tuple[int, ...]
     if dtype.kind in "iu":
         bits = 4 if tensor.type in ("int4", "uint4") else 8 * dtype.itemsize
         lowest, above = (0, 1 << bits) if dtype.kind == "u" else (-(1 << (bits - 1)), 1 << (bits - 1))
-        return rng.integers(lowest, above, shape, dtype) if tensor.scale else rng.integers(0, 2, shape, dtype)
-    values = rng.uniform(low, 1.0, shape)
-    return np.asarray(values + 1j * rng.uniform(low, 1.0, shape) if dtype.kind == "c" else values, dtype)
+        smallest = 0 if kind == "any" else 1
+        return rng.integers(lowest, above, shape, dtype) if tensor.scale else rng.integers(smallest, 2, shape, dtype)
+    low, high = RANGES[kind]
+    values = rng.uniform(low, high, shape)
+    return np.asarray(values + 1j * rng.uniform(low, high, shape) if dtype.kind == "c" else values, dtype)

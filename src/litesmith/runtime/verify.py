@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from litesmith.errors import Problem, UsageError, VerificationError
 from litesmith.runtime.compare import TOLERANCE, Comparison, compare_outputs, identical
-from litesmith.runtime.inputs import Array, random_inputs
+from litesmith.runtime.inputs import RANGES, Array, random_inputs
 from litesmith.runtime.model_file import SignatureInfo
 from litesmith.runtime.reference import Record, Reference
 from litesmith.runtime.runner import ModelSource, Runner
@@ -156,25 +156,32 @@ def _made_up_calls(runner: Runner) -> list[Record]:
 
 
 def _made_up_call(runner: Runner, signature: SignatureInfo) -> Record:
-    """A call the model takes. Unknown sizes depend on each other in ways the file does not tell, so a few are
-    tried.
+    """A call the model takes, with outputs that say something, if there is one among those tried.
 
-    Raises the runtime's first refusal when it takes none.
+    What a model can be called with is not told by its file: unknown sizes depend on each other, integers may be
+    divisors or indices, a logarithm wants positive numbers. Raises the runtime's first refusal when it takes no call.
     """
     unknown = any(-1 in (tensor.shape or ()) for tensor in signature.inputs)
-    refusals = []
+    refusals: list[VerificationError] = []
+    poor: list[Record] = []
     for batch, size in _SIZES if unknown else _SIZES[:1]:
-        try:
-            return _call(runner, signature, batch, size)
-        except VerificationError as error:
-            refusals.append(error)
-    raise refusals[0]
+        for kind in RANGES:
+            inputs = random_inputs(signature, batch=batch, size=size, kind=kind)
+            try:
+                answer = runner.run(inputs, signature.key)
+            except VerificationError as error:
+                refusals.append(error)
+                continue
+            record = Record(signature.key, inputs, {})
+            if not any(map(_nothing_but_nan, answer.values())):
+                return record
+            poor.append(record)
+    if poor:
+        return poor[0]
+    raise VerificationError([_with_way_out(problem) for problem in refusals[0].problems])
 
 
-def _call(runner: Runner, signature: SignatureInfo, batch: int, size: int) -> Record:
-    """Positive inputs are used where others only give NaN, as the logarithm of a negative number does."""
-    inputs = random_inputs(signature, batch=batch, size=size)
-    if any(map(_nothing_but_nan, runner.run(inputs, signature.key).values())):
-        inputs = random_inputs(signature, batch=batch, size=size, positive=True)
-        runner.run(inputs, signature.key)
-    return Record(signature.key, inputs, {})
+def _with_way_out(problem: Problem) -> Problem:
+    """A refusal may be due to the inputs that were made up."""
+    fix = "give inputs the model takes, with expected outputs, as reference data (reference=…, --reference)"
+    return problem if problem.fix else replace(problem, fix=fix)
