@@ -100,7 +100,7 @@ def kernel_problems(program: Program) -> list[Problem]:
 
 
 def _size_problems(graph: Graph) -> Iterator[Problem]:
-    for value in (*graph.inputs, *(r for op in graph.ops for r in op.results)):
+    for value in (*graph.inputs, *graph.constants(), *(r for op in graph.ops for r in op.results)):
         if any(isinstance(d, int) and not 0 <= d <= LARGEST_DIMENSION for d in value.type.shape or ()):
             reason = f"a dimension of {value.type} does not fit into the int32 the format has for it"
             origin = value.op.origin if value.op is not None else None

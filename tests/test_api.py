@@ -1,0 +1,254 @@
+"""`convert` and `Model`: what the options choose, what is refused, when a file takes its place."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import litesmith
+from litesmith import ConverterError, FormatError, LitesmithError, Model, UsageError, VerificationError
+from litesmith.formats.tflite import read_model
+from litesmith.runtime import Reference
+from litesmith.runtime.reference import Record
+from tests.formats.saved_model.bundle import write_model
+from tests.graphs import (
+    DIGITS,
+    FLOAT,
+    WEIGHTS,
+    dense_model,
+    meta_graph,
+    node,
+    placeholder,
+    saved_model,
+    signature,
+    unsupported_model,
+)
+
+X = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)
+Y = np.maximum(X @ WEIGHTS, 0)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return dense_model(tmp_path_factory.mktemp("api") / "model")
+
+
+# -- the model --------------------------------------------------------------------------------------------------------
+
+
+def test_content_is_the_file_and_made_once(source, tmp_path):
+    model = litesmith.convert(source)
+    assert isinstance(model, Model)
+    assert model.content is model.content
+    assert model.save(tmp_path / "m.tflite") == tmp_path / "m.tflite"
+    assert (tmp_path / "m.tflite").read_bytes() == model.content
+    assert read_model(tmp_path / "m.tflite").histogram() == model.operators == {"ADD": 1, "FULLY_CONNECTED": 2}
+
+
+def test_paths_may_be_text(source, tmp_path):
+    path = litesmith.convert(str(source)).save(str(tmp_path / "m.tflite"))
+    assert path.read_bytes()[4:8] == b"TFL3"
+
+
+def test_a_model_is_called_with_arrays_in_order_or_by_name(source):
+    model = litesmith.convert(source)
+    for call in (lambda: model(X, signature="scores"), lambda: model(x=X, signature="scores")):
+        (y,) = call().values()
+        np.testing.assert_allclose(y, Y, rtol=1e-6)
+    np.testing.assert_allclose(model(X, signature="doubled")["y"], 2 * Y, rtol=1e-6)
+    with pytest.raises(UsageError, match="doubled"):
+        model(X, signature="nope")
+
+
+def test_signatures_share_their_weights(source):
+    content = litesmith.convert(source).content
+    assert content.count(np.ascontiguousarray(WEIGHTS.T).tobytes()) == 1
+
+
+@pytest.mark.parametrize("keys", [["scores"], ["doubled", "scores"], ("scores", "doubled")])
+def test_signatures_are_chosen_in_order(source, keys):
+    model = litesmith.convert(source, signature_keys=keys)
+    assert [s.key for s in model.program.signatures] == list(keys)
+    assert [s.key for s in read_model(model.content).signatures] == list(keys)
+
+
+def test_the_default_signature_comes_first(tmp_path):
+    x = placeholder("x", 2)
+    keys = {key: signature({"x": x}, {"y": "y:0"}) for key in ("a", "serving_default", "z")}
+    model = litesmith.convert(saved_model(tmp_path, [x, node("y", "Neg", "x", T=FLOAT)], keys))
+    assert [s.key for s in model.program.signatures] == ["serving_default", "a", "z"]
+
+
+def test_tags_choose_the_meta_graph(tmp_path):
+    x = placeholder("x", 2)
+    operators = {("serve",): "Neg", ("serve", "gpu"): "Exp", ("train",): "Sqrt"}
+    graphs = [
+        meta_graph([x, node("y", op, "x", T=FLOAT)], {"s": signature({"x": x}, {"y": "y:0"})}, tags)
+        for tags, op in operators.items()
+    ]
+    write_model(tmp_path, *graphs)
+    assert litesmith.convert(tmp_path).operators == {"NEG": 1}
+    for tags, op in operators.items():
+        assert litesmith.convert(tmp_path, tags=list(tags)).operators == {op.upper(): 1}
+    with pytest.raises(UsageError, match="'gpu', 'serve'"):
+        litesmith.convert(tmp_path, tags=["gpu"])
+
+
+@pytest.mark.parametrize(("shape", "sizes"), [([5, 4], (5,)), ([None, 4], (1, 7))], ids=str)
+def test_input_shapes(source, shape, sizes):
+    model = litesmith.convert(source, input_shapes={"x": shape}, signature_keys=["scores"])
+    for size in sizes:
+        assert model(np.ones((size, 4), np.float32))["y"].shape == (size, 3)
+    if None not in shape:
+        with pytest.raises(UsageError):
+            model(np.ones((sizes[0] + 1, 4), np.float32))
+
+
+# -- what is refused --------------------------------------------------------------------------------------------------
+
+REFUSED = {
+    "unknown option": (lambda source: litesmith.convert(source, quantise=True), UsageError, "the options are"),
+    "not a model": (lambda source: litesmith.convert(42), UsageError, "cannot convert a int"),
+    "no directory": (lambda source: litesmith.convert("nope"), FormatError, "does not exist"),
+    "no signature": (lambda source: litesmith.convert(source, signature_keys=["a"]), UsageError, "'doubled', 'scores'"),
+    "no input": (lambda source: litesmith.convert(source, input_shapes={"a": [1]}), UsageError, "inputs are x"),
+    "other rank": (lambda source: litesmith.convert(source, input_shapes={"x": [4]}), UsageError, "does not fit"),
+    "no reference": (lambda source: litesmith.convert(source, reference="nope.npz").content, LitesmithError, "nope.npz"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(source, name):
+    action, kind, message = REFUSED[name]
+    with pytest.raises(kind, match=message):
+        action(source)
+
+
+def test_every_problem_comes_with_origin_reason_and_fix(tmp_path):
+    with pytest.raises(ConverterError) as raised:
+        litesmith.convert(unsupported_model(tmp_path))
+    problems = raised.value.problems
+    assert [(p.op, p.node) for p in problems] == [
+        ("tf.Cholesky", "layer/chol"),
+        ("tf.Frobnicate", "other/frob"),
+        ("tf.MatrixDeterminant", "after/det"),
+    ]
+    assert all(p.code == "LS010" and p.reason and p.fix for p in problems)
+    assert all(str(p) in str(raised.value) for p in problems)
+
+
+def test_a_lowering_that_fails_is_a_problem_with_its_cause(tmp_path, monkeypatch):
+    from litesmith.frontends.registry import Lowering
+    from litesmith.frontends.tensorflow import lowering
+
+    def broken(self, *args, **kwargs):
+        raise IndexError("out of range")
+
+    monkeypatch.setattr(Lowering, "__call__", broken)
+    assert "Neg" in lowering.LOWERINGS
+    x = placeholder("x", 2)
+    nodes = [x, node("y", "Neg", "x", T=FLOAT)]
+    with pytest.raises(ConverterError, match="IndexError: out of range") as raised:
+        litesmith.convert(saved_model(tmp_path, nodes, {"s": signature({"x": x}, {"y": "y:0"})}))
+    assert (raised.value.problems[0].code, raised.value.problems[0].node) == ("LS090", "y")
+    assert isinstance(raised.value.__cause__, IndexError)
+
+
+def test_an_output_a_node_does_not_have_is_a_problem(tmp_path):
+    x = placeholder("x", 2)
+    nodes = [x, node("y", "Neg", "x", T=FLOAT)]
+    with pytest.raises(ConverterError, match="output 3 is used, and it has 1"):
+        litesmith.convert(saved_model(tmp_path, nodes, {"s": signature({"x": x}, {"y": "y:3"})}))
+
+
+# -- references -------------------------------------------------------------------------------------------------------
+
+
+def reference(offset: float) -> Reference:
+    return Reference((Record("scores", {"x": X}, {"y": Y + np.float32(offset)}),))
+
+
+def test_a_reference_that_agrees(source, tmp_path):
+    path = litesmith.convert(source, reference=reference(0)).save(tmp_path / "m.tflite")
+    report = litesmith.convert(path).verify(reference(0))
+    assert report.ok
+    assert report.max_error < 1e-6
+
+
+def test_a_reference_that_disagrees_leaves_the_old_file(source, tmp_path):
+    target = tmp_path / "m.tflite"
+    target.write_bytes(b"old")
+    model = litesmith.convert(source, reference=reference(0.5))
+    with pytest.raises(VerificationError, match="scores/y"):
+        model.save(target)
+    with pytest.raises(VerificationError, match="scores/y"):
+        _ = model.content
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["m.tflite"]
+
+
+def test_verification_can_be_left_out(source, tmp_path):
+    model = litesmith.convert(source, reference=reference(0.5), verify=False)
+    assert model.save(tmp_path / "m.tflite").read_bytes() == model.content
+    assert not model.verify(reference(0.5)).ok
+
+
+def test_the_digits_agree_with_their_reference():
+    model = litesmith.convert(DIGITS / "saved_model", reference=DIGITS / "reference.npz")
+    heldout = np.load(DIGITS / "heldout.npz")
+    (scores,) = model(heldout["images"].astype(np.float32)).values()
+    assert (scores.argmax(1) == heldout["labels"]).mean() > 0.97
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["nope/m.tflite", ".", "file/m.tflite"])
+def test_a_file_that_cannot_be_written(source, tmp_path, target):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot write"):
+        litesmith.convert(source).save(tmp_path / target)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_failure_while_writing_leaves_the_old_file(source, tmp_path, monkeypatch):
+    target = tmp_path / "m.tflite"
+    target.write_bytes(b"old")
+    model = litesmith.convert(source)
+    monkeypatch.setattr(Model, "_verify", lambda self, path: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        model.save(target)
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["m.tflite"]
+
+
+# -- the same input gives the same bytes ------------------------------------------------------------------------------
+
+
+def test_the_same_bytes_twice(source):
+    assert litesmith.convert(source).content == litesmith.convert(source).content
+
+
+def test_the_same_bytes_in_every_process(tmp_path):
+    script = (
+        "import litesmith, sys\n"
+        f"litesmith.convert({str(DIGITS / 'saved_model')!r}, verify=False).save(sys.argv[1])\n"
+    )
+    digests = set()
+    for seed in ("0", "1", "4242"):
+        path = tmp_path / f"{seed}.tflite"
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", script, path], check=True, env=environment, timeout=120)
+        digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+def test_a_directory_elsewhere_gives_the_same_bytes(source, tmp_path):
+    other = dense_model(tmp_path / "elsewhere")
+    assert litesmith.convert(Path(os.path.relpath(other))).content == litesmith.convert(source).content
