@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from litesmith import compat, lite
     from litesmith.api import Model, convert
     from litesmith.errors import ConverterError, FormatError, LitesmithError, UsageError, VerificationError
     from litesmith.lite import (
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         RepresentativeDataset,
         TargetSpec,
         TFLiteConverter,
+        experimental,
     )
 
 __version__ = "0.1.0"
@@ -40,22 +42,36 @@ __all__ = [
     "UsageError",
     "VerificationError",
     "__version__",
+    "compat",
     "convert",
+    "experimental",
+    "lite",
 ]
 
 _MODULES = {
     "api": ("Model", "convert"),
     "errors": ("ConverterError", "FormatError", "LitesmithError", "UsageError", "VerificationError"),
-    "lite": ("Interpreter", "OpsSet", "Optimize", "RepresentativeDataset", "TFLiteConverter", "TargetSpec"),
+    "lite": (
+        "Interpreter",
+        "OpsSet",
+        "Optimize",
+        "RepresentativeDataset",
+        "TFLiteConverter",
+        "TargetSpec",
+        "experimental",
+    ),
 }
+_SUBMODULES = ("compat", "lite")
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _SUBMODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = value
     return value

@@ -43,15 +43,18 @@ class LitesmithError(Exception):
 
 
 class ConverterError(LitesmithError):
-    """The model cannot be converted as asked; ``problems`` lists everything found."""
+    """The model cannot be converted as asked; ``problems`` lists everything found.
 
-    def __init__(self, problems: Sequence[Problem] | Problem | str) -> None:
+    note: text that follows the problems in ``str(error)``.
+    """
+
+    def __init__(self, problems: Sequence[Problem] | Problem | str, note: str = "") -> None:
         if isinstance(problems, str):
             problems = [Problem("LS000", problems)]
         elif isinstance(problems, Problem):
             problems = [problems]
         self.problems: tuple[Problem, ...] = tuple(problems)
-        super().__init__("\n".join(str(p) for p in self.problems))
+        super().__init__("\n".join([*map(str, self.problems), *([note] if note else [])]))
 
 
 class UnsupportedError(ConverterError):
@@ -70,6 +73,10 @@ class FormatError(LitesmithError):
         self.fix = fix
         where = f"{path}: " if path else ""
         super().__init__(f"{where}{message}" + (f"\n      Fix: {fix}" if fix else ""))
+
+
+class MissingFileError(FormatError, OSError):
+    """A file or directory is not there (also an OSError, as programs expect)."""
 
 
 class UsageError(LitesmithError, ValueError):

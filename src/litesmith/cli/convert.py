@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from litesmith.cli.output import click_echo, console, human_bytes, print_json, progress
-from litesmith.errors import UsageError
 
 
 def parse_shapes(text: str | None) -> dict[str, list[int | None]]:
@@ -33,25 +32,6 @@ def parse_shapes(text: str | None) -> dict[str, list[int | None]]:
 
 def _names(text: str | None) -> list[str] | None:
     return [n.strip() for n in text.split(",") if n.strip()] if text else None
-
-
-class IRDump:
-    """Writes the program as text after the import and after each pass that changed something, a file each."""
-
-    def __init__(self, directory: str) -> None:
-        self.directory = Path(directory)
-        self.count = 0
-
-    def __call__(self, name: str, program: Any) -> None:
-        from litesmith.ir.printer import print_program
-
-        path = self.directory / f"{self.count:03d}-{name}.txt"
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            path.write_text(print_program(program))
-        except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
-        self.count += 1
 
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
@@ -101,10 +81,16 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
             verify=given["verify"],
             reference=given["reference"],
             safe_mode=not given["unsafe"],
-            dump=IRDump(given["dump_ir"]) if given["dump_ir"] else None,
+            dump=_dump(given["dump_ir"]) if given["dump_ir"] else None,
         )
         model.save(target)
     _report(model, target, given["as_json"], given["verify"])
+
+
+def _dump(directory: str) -> Any:
+    from litesmith.ir.dump import IRDump
+
+    return IRDump(directory)
 
 
 def _the_one_source(source: str | None, given: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,13 @@ _DAMAGE = (ValueError, TypeError, OSError, LookupError, RuntimeError, AttributeE
 """What Keras raises for files it cannot make a model of."""
 
 
-def load_model(path: str | os.PathLike[str], *, safe_mode: bool = True) -> Any:
+def load_model(
+    path: str | os.PathLike[str], *, safe_mode: bool = True, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
     """The model in a Keras file, without its training configuration.
 
-    safe_mode: whether code in the file (Lambda layers) is refused. Files of Keras 2 are read as Keras 3 would have
+    safe_mode: whether code in the file (Lambda layers) is refused. custom_objects: classes and functions the file
+    refers to by name. Files of Keras 2 are read as Keras 3 would have
     written them (see `legacy`). Raises FormatError for a missing or damaged file or one that needs code it may not
     run, UsageError where Keras is not installed.
     """
@@ -34,7 +38,8 @@ def load_model(path: str | os.PathLike[str], *, safe_mode: bool = True) -> Any:
     if safe_mode:
         refuse_code(config, keras, file)
     try:
-        return _load(file, config, version, keras, safe_mode)
+        with keras.saving.custom_object_scope(dict(custom_objects or {})):
+            return _load(file, config, version, keras, safe_mode)
     except FormatError as error:
         raise FormatError(error.message, path=str(file), fix=error.fix) from error
     except _DAMAGE as error:

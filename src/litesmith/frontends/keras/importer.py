@@ -16,17 +16,20 @@ from litesmith.ir import Program
 SIGNATURE = "serving_default"
 
 
-def import_keras(model: Any, args: Sequence[Any] = (), shapes: Shapes | None = None) -> Program:
+def import_keras(
+    model: Any, args: Sequence[Any] = (), shapes: Shapes | None = None, allow_custom_ops: bool = False
+) -> Program:
     """The program of a Keras model or layer.
 
     args: examples of its inputs, for one that does not know them. shapes: input name -> shape replacing the model's.
+    allow_custom_ops: whether TensorFlow operators without a lowering become custom ones.
     Raises UsageError where the inputs are unknown or the backend is not supported, ConverterError with every problem.
     """
     keras = keras_of(model)
     layers = all_layers(model, keras.layers.Layer)
     call = calling(model, keras, args, shapes or {})
     interception = Interception(lowerings(keras))
-    return _backend(keras)(call, layers, interception)
+    return _backend(keras)(call, layers, interception, allow_custom_ops)
 
 
 def keras_of(model: Any) -> ModuleType:
@@ -38,7 +41,7 @@ def keras_of(model: Any) -> ModuleType:
     raise UsageError(f"{type(model).__name__} is no Keras layer")
 
 
-Importer = Callable[[Calling, Sequence[Any], Interception], Program]
+Importer = Callable[[Calling, Sequence[Any], Interception, bool], Program]
 
 
 def _backend(keras: ModuleType) -> Importer:
@@ -53,10 +56,14 @@ def _backend(keras: ModuleType) -> Importer:
     return found
 
 
-def _through_tensorflow(call: Calling, layers: Sequence[Any], interception: Interception) -> Program:
+def _through_tensorflow(
+    call: Calling, layers: Sequence[Any], interception: Interception, allow_custom_ops: bool
+) -> Program:
     import tensorflow as tf
 
-    from litesmith.frontends.tensorflow.graph_def import concrete_entry, import_entries
+    from litesmith.frontends.tensorflow.concrete import concrete_entry, declarations
+    from litesmith.frontends.tensorflow.custom_ops import custom_ops
+    from litesmith.frontends.tensorflow.graph_def import import_entries
 
     names: list[str] = []
 
@@ -73,11 +80,17 @@ def _through_tensorflow(call: Calling, layers: Sequence[Any], interception: Inte
     with interception.active(layers, mark, call.keras):
         function = tf.function(flat, autograph=False).get_concrete_function(*specs)
     dims = {s.name: s.dims for s in call.specs}
-    entry = concrete_entry(function, SIGNATURE, [s.name for s in call.specs], names, dims)
-    return import_entries([entry], composite=interception.lower, layer_of=LayerNames(layers[1:]).path)
+    names_in = [s.name for s in call.specs]
+    entry = concrete_entry(function, SIGNATURE, names_in, names, dims, with_shapes=allow_custom_ops)
+    return import_entries(
+        [entry],
+        composite=interception.lower,
+        layer_of=LayerNames(layers[1:]).path,
+        on_unknown=custom_ops(declarations([function]).get) if allow_custom_ops else None,
+    )
 
 
-def _through_jax(call: Calling, layers: Sequence[Any], interception: Interception) -> Program:
+def _through_jax(call: Calling, layers: Sequence[Any], interception: Interception, _allow_custom_ops: bool) -> Program:
     import jax
 
     from litesmith.frontends.jax.convert import import_jax

@@ -87,7 +87,8 @@ class Session:
     handles: dict[tuple[Graph, str], Value] = field(default_factory=dict)
     problems: dict[Problem, None] = field(default_factory=dict)
     graph_names: dict[str, int] = field(default_factory=dict)
-    on_unknown: Callable[[Context, Any, Sequence[Any]], Any] | None = None
+    on_unknown: Callable[[str], Lowering | None] | None = None
+    """A lowering for an operator that has none, where there shall be one (custom operators)."""
     is_initializing: bool = False
     """Whether this import runs the model's initializer, to see what it fills tables with."""
     tables: dict[tuple[object, ...], tuple[int, RuntimeTable]] = field(default_factory=dict)
@@ -101,6 +102,13 @@ class Session:
         if name not in tables:
             tables[name] = Table(name, key_dtype, value_dtype)
         return tables[name]
+
+    def lowering_of(self, op: str) -> Lowering | None:
+        """The lowering of an operator; None for a function of the model and for what cannot be lowered."""
+        found = self.lowerings.get(op)
+        if found is None and self.on_unknown is not None and op not in self.model.functions:
+            return self.on_unknown(op)
+        return found
 
     def new_graph(self, name: str) -> Graph:
         """A graph with a name of its own."""
@@ -372,7 +380,7 @@ class Scope:
 
     def _named_output(self, name: str, outputs: Sequence[Any], output: str, index: int) -> Any:
         node = self.nodes.get(name)
-        lowering = self.context.session.lowerings.get(node.op) if node is not None else None
+        lowering = self.context.session.lowering_of(node.op) if node is not None else None
         if lowering is None or output not in lowering.outputs:
             if len(outputs) > 1 and node is not None and node.op not in _ONE_LIST:
                 raise UnsupportedError(f"output {output!r} of {node.op} is not known", "report this model", node=name)
@@ -445,11 +453,12 @@ def _name_results(name: str, results: Sequence[Any]) -> None:
 
 def lower_node(context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
     """Lowers one node. Raises UnsupportedError with the reason where that is not possible."""
-    lowering = context.session.lowerings.get(node.op)
+    lowering = context.session.lowering_of(node.op)
     if lowering is None:
         if node.op in context.session.model.functions:
             return context.call(node.op, inputs, attrs)
-        return _unknown(context, node, inputs)
+        reason, fix = REFUSED.get(node.op, UNKNOWN)
+        raise UnsupportedError(reason, fix, code="LS010")
     wants = lowering.parameters
     bound = lowering.bind_inputs(inputs)
     operands = [
@@ -475,12 +484,3 @@ def as_tensor(context: Context, value: Any, takes_any: bool) -> Any:
         f"a {type(value).__name__.lower()} is used where a tensor is needed",
         "read the resource before using it",
     )
-
-
-def _unknown(context: Context, node: Any, inputs: Sequence[Any]) -> list[Any]:
-    if context.session.on_unknown is not None:
-        made = context.session.on_unknown(context, node, inputs)
-        if made is not None:
-            return list(made)
-    reason, fix = REFUSED.get(node.op, UNKNOWN)
-    raise UnsupportedError(reason, fix, code="LS010")

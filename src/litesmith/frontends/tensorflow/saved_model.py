@@ -10,6 +10,7 @@ from litesmith.formats.saved_model import SavedModel
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.frontends.tensorflow.attributes import tf_dtype
 from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
+from litesmith.frontends.tensorflow.graph_def import frozen_entry
 from litesmith.frontends.tensorflow.importer import Model, Session
 from litesmith.frontends.tensorflow.resources import Variable
 from litesmith.ir import Constant, DType, Graph, Program
@@ -45,6 +46,30 @@ def import_saved_model(
         return program
 
     return import_until_stable(source, build, on_unknown=on_unknown)
+
+
+def import_between(
+    model: SavedModel,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    input_shapes: Shapes | None = None,
+    key: str = DEFAULT_SIGNATURE,
+    on_unknown: Any = None,
+) -> Program:
+    """Imports what lies between named tensors of a SavedModel's graph, whatever its signatures say.
+
+    Raises UsageError for a name the graph does not have, ConverterError with every problem found.
+    """
+    shapes = input_shapes or {}
+    entry = frozen_entry(model.graph_def, inputs, outputs, shapes, key)
+
+    def build(session: Session) -> Program:
+        graph = import_signature(session, entry.nodes, entry.signature, shapes)
+        program = Program([graph])
+        add_signature(program, entry.signature, graph)
+        return program
+
+    return import_until_stable(source_model(model), build, on_unknown=on_unknown)
 
 
 def _chosen(model: SavedModel, keys: Sequence[str] | None) -> list[SourceSignature]:

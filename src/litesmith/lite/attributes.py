@@ -1,0 +1,140 @@
+"""The converter's attributes: what each defaults to, what it does here, and which values are refused.
+
+`docs/drop-in.md` shows this table; a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from litesmith.lite.options import is_float32
+
+SAME, BETTER, NO_EFFECT, REFUSED = "same", "better", "no effect", "refused"
+"""How a name compares with its original. ``refused``: the default works, asking for more is an error."""
+
+_QUANTIZATION = "quantization"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute of a converter.
+
+    verdict and why: for the documentation. asks: what a value that is refused asks for. is_asked: tells such a value
+    (default: any but the default one and None).
+    """
+
+    name: str
+    default: Any
+    verdict: str
+    why: str
+    asks: str = ""
+    is_asked: Callable[[Any], bool] | None = None
+
+    def refusal(self, value: Any) -> str | None:
+        """What the value asks for when this version does not do it, else None."""
+        if self.verdict != REFUSED:
+            return None
+        asked = self.is_asked(value) if self.is_asked is not None else value not in (self.default, None)
+        return self.asks if asked else None
+
+
+def _refused(name: str, default: Any, asks: str, is_asked: Callable[[Any], bool] | None = None) -> Attribute:
+    return Attribute(name, default, REFUSED, f"asks for {asks}, which this version does not do", asks, is_asked)
+
+
+def _not_float32(value: Any) -> bool:
+    return not is_float32(value)
+
+
+_ONE_CONVERTER = "there is one converter"
+_ONE_QUANTIZER = "there is one quantizer, and this version does not quantize"
+_LISTS = "TensorLists always become built-in operators, with a dynamic batch"
+_TEXT_IR = "the IR is litesmith's own and has its own dump (`ir_dump_dir`)"
+
+COMMON: tuple[Attribute, ...] = (
+    _refused("optimizations", (), _QUANTIZATION, bool),
+    Attribute("representative_dataset", None, SAME, "used by quantization alone; without it, as in tf.lite, unused"),
+    Attribute("target_spec", None, SAME, "see TargetSpec"),
+    Attribute("allow_custom_ops", False, SAME, "unknown TensorFlow operators become custom ones with their attributes"),
+    Attribute("exclude_conversion_metadata", False, SAME, "the metadata names litesmith and its version"),
+    Attribute("experimental_new_converter", True, NO_EFFECT, _ONE_CONVERTER),
+    Attribute("experimental_new_quantizer", True, NO_EFFECT, _ONE_QUANTIZER),
+    Attribute("experimental_new_dynamic_range_quantizer", True, NO_EFFECT, _ONE_QUANTIZER),
+    Attribute(
+        "experimental_enable_resource_variables", True, SAME, "False refuses models whose result needs variables"
+    ),
+    Attribute("unfold_batchmatmul", False, SAME, "True refuses models whose result has a BATCH_MATMUL left"),
+    Attribute("legalize_custom_tensor_list_ops", False, NO_EFFECT, _LISTS),
+    Attribute("model_origin_framework", "UNSET", NO_EFFECT, "each source has its own frontend"),
+    Attribute(
+        "canonicalizing_inf_as_min_max_float", True, BETTER, "infinities stay infinities, in constants too"
+    ),
+    Attribute("ir_dump_dir", None, BETTER, "the IR as text after the import and each pass that changed something"),
+    Attribute("ir_dump_pass_regex", None, SAME, "names of passes whose result is dumped"),
+    Attribute("ir_dump_func_regex", None, SAME, "names of graphs that are dumped"),
+    Attribute("enable_timing", None, NO_EFFECT, "`--dump-ir` and a profiler tell more; nothing is printed"),
+    Attribute("print_ir_before", None, NO_EFFECT, _TEXT_IR),
+    Attribute("print_ir_after", None, NO_EFFECT, _TEXT_IR),
+    Attribute("print_ir_module_scope", None, NO_EFFECT, _TEXT_IR),
+    Attribute("elide_elementsattrs_if_larger", None, NO_EFFECT, "large constants are never printed"),
+    _refused("experimental_use_stablehlo_quantizer", False, _QUANTIZATION),
+    _refused("experimental_stablehlo_quantizer_config", None, _QUANTIZATION),
+    _refused("serialize_debug_metadata", False, "source locations in the file"),
+    _refused("_experimental_calibrate_only", False, _QUANTIZATION),
+    _refused("_experimental_sparsify_model", False, "pruned weights stored sparsely"),
+    _refused("_experimental_disable_per_channel", False, _QUANTIZATION),
+    _refused("_experimental_disable_per_channel_quantization_for_dense_layers", False, _QUANTIZATION),
+    _refused("_experimental_tf_quantization_mode", None, _QUANTIZATION),
+    _refused("_experimental_full_integer_quantization_bias_type", None, _QUANTIZATION),
+    _refused("_experimental_quantization_options", None, _QUANTIZATION),
+    _refused("_experimental_low_bit_qat", False, _QUANTIZATION),
+    _refused("_experimental_variable_quantization", False, _QUANTIZATION),
+    _refused("_experimental_reduce_type_precision", False, "narrower integer types"),
+    _refused("_experimental_qdq_conversion_mode", None, _QUANTIZATION),
+    _refused("_experimental_strict_qdq", False, _QUANTIZATION),
+    _refused("_experimental_preserve_assert_op", False, "assertions in the converted model"),
+    _refused("_experimental_disable_fuse_mul_and_fc", False, "multiplications left beside fully connected layers"),
+    Attribute("_experimental_use_buffer_offset", False, SAME, "weights behind the FlatBuffer, as in files over 2 GB"),
+    Attribute("_experimental_lower_tensor_list_ops", True, NO_EFFECT, _LISTS),
+    Attribute("_experimental_default_to_single_batch_in_tensor_list_ops", False, NO_EFFECT, _LISTS),
+    Attribute("_experimental_unfold_large_splat_constant", False, NO_EFFECT, "equal constants are stored once"),
+    Attribute("_experimental_enable_dynamic_update_slice", False, NO_EFFECT, "the operator is used where it fits"),
+    Attribute("_experimental_guarantee_all_funcs_one_use", False, NO_EFFECT, "functions are inlined at their calls"),
+    Attribute("_experimental_allow_all_select_tf_ops", False, NO_EFFECT, "no operator becomes a Select TF one"),
+    Attribute("_experimental_enable_composite_direct_lowering", True, NO_EFFECT, "composites are lowered or inlined"),
+    Attribute(
+        "_experimental_unsafe_fuse_dynamic_shaped_broadcast", False, NO_EFFECT, "broadcasts are fused where it is safe"
+    ),
+)  # fmt: skip
+"""Attributes of both converters."""
+
+V2: tuple[Attribute, ...] = (
+    *COMMON,
+    _refused("inference_input_type", "float32", "another input type than float32", _not_float32),
+    _refused("inference_output_type", "float32", "another output type than float32", _not_float32),
+)
+"""Attributes of `TFLiteConverter`."""
+
+V1: tuple[Attribute, ...] = (
+    *COMMON,
+    _refused("inference_type", "float32", _QUANTIZATION, _not_float32),
+    _refused("inference_input_type", None, "another input type than float32", _not_float32),
+    _refused("inference_output_type", None, "another output type than float32", _not_float32),
+    _refused("output_format", "TFLITE", "another format than TFLITE", lambda v: v not in (None, "TFLITE", 2)),
+    Attribute("quantized_input_stats", None, SAME, "read for quantized inference types alone, which are refused"),
+    _refused("default_ranges_stats", None, _QUANTIZATION),
+    Attribute("drop_control_dependency", True, NO_EFFECT, "the file has none; effects keep their order"),
+    Attribute("reorder_across_fake_quant", False, NO_EFFECT, "as in the current original"),
+    Attribute("change_concat_input_ranges", False, NO_EFFECT, "as in the current original"),
+    Attribute("dump_graphviz_dir", None, BETTER, "the IR after each pass as text, as with `ir_dump_dir`"),
+    Attribute("dump_graphviz_video", False, NO_EFFECT, "every pass that changed something is dumped"),
+    Attribute("conversion_summary_dir", None, BETTER, "the IR after each pass as text, as with `ir_dump_dir`"),
+    Attribute("post_training_quantize", False, REFUSED, "sets `optimizations`"),
+    Attribute("target_ops", None, SAME, "sets `target_spec.supported_ops`"),
+)
+"""Attributes of `compat.v1.TFLiteConverter`."""
+
+ALIASES = frozenset({"post_training_quantize", "target_ops"})
+"""Deprecated attributes of the first converter that stand for another one."""

@@ -1,0 +1,78 @@
+"""``tf.lite.experimental.authoring``: checks while a model is written whether its functions convert."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from litesmith.errors import ConverterError
+from litesmith.lite.converter import TFLiteConverter
+
+
+class CompatibilityError(Exception):
+    """A function cannot be converted, and `compatible` was asked to raise."""
+
+
+def compatible(
+    target: Callable[..., Any] | None = None,
+    converter_target_spec: Any = None,
+    converter_allow_custom_ops: bool | None = None,
+    raise_exception: bool = False,
+) -> Any:
+    """A decorator for a ``tf.function``: its first call also converts it, and warns of every problem there is.
+
+    The decorated function has ``get_compatibility_log()``: the problems as text. Raises CompatibilityError (at the
+    call) where ``raise_exception`` is set.
+    """
+
+    def decorate(function: Any) -> Compatible:
+        return Compatible(function, converter_target_spec, bool(converter_allow_custom_ops), raise_exception)
+
+    return decorate if target is None else decorate(target)
+
+
+class Compatible:
+    """A ``tf.function`` that is checked when it is first called."""
+
+    def __init__(self, function: Any, target_spec: Any, allow_custom_ops: bool, raise_exception: bool) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._target_spec = target_spec
+        self._allow_custom_ops = allow_custom_ops
+        self._raise_exception = raise_exception
+        self._log: list[str] | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the function; checks it the first time."""
+        if self._log is None:
+            self._check(self._function.get_concrete_function(*args, **kwargs))
+        return self._function(*args, **kwargs)
+
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's own ConcreteFunction, checked the first time."""
+        concrete = self._function.get_concrete_function(*args, **kwargs)
+        if self._log is None:
+            self._check(concrete)
+        return concrete
+
+    def get_compatibility_log(self) -> list[str]:
+        """Every problem found. Raises RuntimeError where the function was not called yet."""
+        if self._log is None:
+            raise RuntimeError("target compatibility isn't verified yet: call the function first")
+        return self._log
+
+    def _check(self, concrete: Any) -> None:
+        converter = TFLiteConverter.from_concrete_functions([concrete])
+        converter.allow_custom_ops = self._allow_custom_ops
+        if self._target_spec is not None:
+            converter.target_spec = self._target_spec
+        self._log = []
+        try:
+            converter.convert()
+        except ConverterError as error:
+            self._log = [f"COMPATIBILITY ERROR: {problem}" for problem in error.problems]
+            if self._raise_exception:
+                raise CompatibilityError("\n".join(self._log)) from error
+            warnings.warn("\n".join(self._log), stacklevel=3)

@@ -1,0 +1,160 @@
+"""`TFLiteConverter`, and what it shares with the converter of TensorFlow 1."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import litesmith
+from litesmith import api
+from litesmith.errors import ConverterError
+from litesmith.formats.tflite.conversion_metadata import (
+    CONVERSION_METADATA,
+    ConversionMetadata,
+    model_hash,
+    write_conversion_metadata,
+)
+from litesmith.ir import Program
+from litesmith.lite import sources
+from litesmith.lite.attributes import ALIASES, V2, Attribute
+from litesmith.lite.messages import explained
+from litesmith.lite.options import TargetSpec
+from litesmith.lite.requests import allows_select_ops, check_result, refusals
+from litesmith.lite.sources import Source
+
+
+class ConverterBase:
+    """Attributes and conversion, whatever the source."""
+
+    attributes: ClassVar[Sequence[Attribute]] = ()
+    api_version: ClassVar[int] = 2
+
+    def _set_up(self, source: Source) -> None:
+        self._source = source
+        self._verify = True
+        self._reference: Any = None
+        for attribute in self.attributes:
+            if attribute.name not in ALIASES:
+                object.__setattr__(self, attribute.name, copy.copy(attribute.default))
+        self.target_spec: Any = TargetSpec()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _OWN and name not in {a.name for a in self.attributes}:
+            warnings.warn(f"TFLiteConverter has no attribute {name!r}; it has no effect", stacklevel=2)
+        object.__setattr__(self, name, value)
+
+    def convert(self) -> bytes:
+        """The converted model as the bytes of a `.tflite` file, verified.
+
+        Raises ConverterError listing everything that stands in the way, attributes that ask for what this version does
+        not do among it.
+        """
+        return self.to_model().content
+
+    def to_model(self) -> api.Model:
+        """What `convert` makes, as a `litesmith.Model`, whose weights are not in memory yet."""
+        problems = refusals(self, self.attributes)
+        if problems:
+            raise ConverterError(problems)
+        options = self._options()
+        try:
+            program = api.optimize(self._source.load(bool(self._get("allow_custom_ops"))), options)
+        except ConverterError as error:
+            raise explained(error, allows_select_ops(self)) from error
+        check_result(self, program)
+        if not self._get("exclude_conversion_metadata"):
+            program.metadata[CONVERSION_METADATA] = self._metadata(program)
+        return api.Model(program, options)
+
+    def _get(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def _options(self) -> api.Options:
+        return api.Options(
+            verify=self._verify,
+            reference=self._reference,
+            dump=self._dump(),
+            external_weights=bool(self._get("_experimental_use_buffer_offset")),
+        )
+
+    def _dump(self) -> api.Dump | None:
+        directory = self._dump_directory()
+        if not directory:
+            return None
+        from litesmith.ir.dump import IRDump
+
+        return IRDump(directory, self._get("ir_dump_pass_regex") or "", self._get("ir_dump_func_regex") or "")
+
+    def _dump_directory(self) -> Any:
+        return self._get("ir_dump_dir")
+
+    def _metadata(self, program: Program) -> bytes:
+        return write_conversion_metadata(
+            ConversionMetadata(
+                converter=f"litesmith {litesmith.__version__}",
+                api_version=self.api_version,
+                model_type=self._source.model_type,
+                model_hash=model_hash(program),
+                allow_custom_ops=bool(self._get("allow_custom_ops")),
+                enable_select_tf_ops=allows_select_ops(self),
+            )
+        )
+
+
+_OWN = frozenset({"_source", "_verify", "_reference", "target_spec"})
+
+
+class TFLiteConverter(ConverterBase):
+    """Converts a model to LiteRT, with the constructors and attributes of ``tf.lite.TFLiteConverter``.
+
+    What each attribute does here is told in docs/drop-in.md.
+    """
+
+    attributes = V2
+
+    def __init__(self, funcs: Sequence[Any], trackable_obj: Any = None) -> None:
+        self._set_up(sources.concrete_functions(funcs, trackable_obj))
+
+    @classmethod
+    def _of(cls, source: Source) -> TFLiteConverter:
+        made = cls.__new__(cls)
+        made._set_up(source)
+        return made
+
+    @classmethod
+    def from_saved_model(
+        cls,
+        saved_model_dir: Any,
+        signature_keys: Sequence[str] | None = None,
+        tags: Iterable[str] | None = None,
+    ) -> TFLiteConverter:
+        """A converter for the directory of a SavedModel: some signatures of it (default: all), of one tag set.
+
+        Raises an OSError where there is no SavedModel, a ValueError for a key or tag set it does not have.
+        """
+        return cls._of(sources.saved_model(saved_model_dir, list(signature_keys or ()) or None, tags))
+
+    @classmethod
+    def from_keras_model(cls, model: Any) -> TFLiteConverter:
+        """A converter for a Keras model (Keras 3 on TensorFlow or JAX, or legacy Keras 2)."""
+        return cls._of(sources.keras_model(model))
+
+    @classmethod
+    def from_concrete_functions(cls, funcs: Sequence[Any], trackable_obj: Any = None) -> TFLiteConverter:
+        """A converter for TensorFlow ConcreteFunctions, a signature each.
+
+        trackable_obj: the object that owns the functions; with it, tensors are named and ordered as in a SavedModel.
+        Raises a ValueError for what is no ConcreteFunction and has no input signature.
+        """
+        return cls(funcs, trackable_obj)
+
+    @classmethod
+    def experimental_from_jax(cls, serving_funcs: Sequence[Any], inputs: Sequence[Any]) -> TFLiteConverter:
+        """A converter for JAX functions with their weights applied, a signature each.
+
+        inputs: for each function a list of (name, array) pairs, one for each of its arguments in order. Raises a
+        ValueError where they do not fit.
+        """
+        return cls._of(sources.jax_functions(serving_funcs, inputs))

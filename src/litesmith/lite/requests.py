@@ -1,0 +1,72 @@
+"""Whether a converter's attributes ask for something this version does: asked before and after the conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from litesmith.errors import ConverterError, Problem
+from litesmith.ir.graph import Program
+from litesmith.lite.attributes import ALIASES, Attribute
+from litesmith.lite.options import OpsSet, is_float32, members
+
+_FIX = "leave it at its default to get the float model"
+_FLOAT_TYPES = "The inference_input_type and inference_output_type must be tf.float32."
+
+
+def refusals(converter: Any, attributes: Sequence[Attribute]) -> list[Problem]:
+    """A problem for each attribute that asks for another model than this version makes."""
+    return [*_attribute_problems(converter, attributes), *_target_problems(converter.target_spec)]
+
+
+def _attribute_problems(converter: Any, attributes: Sequence[Attribute]) -> Iterator[Problem]:
+    asked: dict[str, list[str]] = {}
+    for attribute in attributes:
+        wish = None if attribute.name in ALIASES else attribute.refusal(getattr(converter, attribute.name))
+        if wish:
+            asked.setdefault(wish, []).append(attribute.name)
+    for wish, names in asked.items():
+        types = f". {_FLOAT_TYPES}" if "put type" in wish else ""
+        yield Problem("LS030", f"{', '.join(names)} asks for {wish}, which this version does not do{types}", _FIX)
+
+
+def _target_problems(spec: Any) -> Iterator[Problem]:
+    ops = members(OpsSet, spec.supported_ops)
+    integer = {o for o in ops if "INT8" in o.name}
+    if OpsSet.EXPERIMENTAL_STABLEHLO_OPS in ops:
+        yield _target("supported_ops", "StableHLO operators in the file")
+    elif OpsSet.TFLITE_BUILTINS not in ops and (integer or not ops):
+        yield _target("supported_ops", "quantization" if integer else "a model without any operators")
+    elif ops == {OpsSet.SELECT_TF_OPS}:
+        yield _target("supported_ops", "a model of TensorFlow operators alone", "add OpsSet.TFLITE_BUILTINS")
+    if not all(is_float32(t) for t in spec.supported_types or ()):
+        yield _target("supported_types", "quantization")
+    if list(getattr(spec, "experimental_supported_backends", None) or ()):
+        fix = "leave it out; experimental.Analyzer tells what the GPU delegate takes"
+        yield _target("experimental_supported_backends", "a check for delegates while converting", fix)
+
+
+def _target(name: str, wish: str, fix: str = _FIX) -> Problem:
+    return Problem("LS030", f"target_spec.{name} asks for {wish}, which this version does not do", fix)
+
+
+def check_result(converter: Any, program: Program) -> None:
+    """Raises ConverterError where the result has operators that an attribute rules out."""
+    counts = program.histogram()
+    problems = []
+    if not converter.experimental_enable_resource_variables and counts.get("VAR_HANDLE"):
+        reason = "the model assigns variables, and experimental_enable_resource_variables is False"
+        problems.append(Problem("LS031", reason, "set it to True, or make the model's state an input and an output"))
+    if converter.unfold_batchmatmul and counts.get("BATCH_MATMUL"):
+        reason = f"{counts['BATCH_MATMUL']} BATCH_MATMUL remain, which this version does not unfold"
+        problems.append(Problem("LS031", reason, "set unfold_batchmatmul=False; every runtime since 2.1 has it"))
+    if problems:
+        raise ConverterError(problems)
+
+
+def allows_select_ops(converter: Any) -> bool:
+    """Whether the user allows Select TF operators."""
+    spec = converter.target_spec
+    return OpsSet.SELECT_TF_OPS in members(OpsSet, spec.supported_ops) or bool(
+        list(spec.experimental_select_user_tf_ops or ())
+    )

@@ -1,0 +1,282 @@
+"""What a converter converts: how each kind of source is imported, with the official converter's order and names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from litesmith.errors import MissingFileError, UsageError
+from litesmith.formats.tflite.conversion_metadata import ModelType
+from litesmith.ir import Program
+from litesmith.lite.layout import name_as_exported, name_as_frozen, order_by_fingerprint
+
+Shapes = Mapping[str, Sequence[int | None]]
+
+SERVING = "serving_default"
+_KERAS_EXPORT = "serve"
+
+
+@dataclass(frozen=True)
+class Source:
+    """load: the program before any pass, told whether unknown operators may become custom ones; input_arrays: names of
+    the inputs, where they are known without loading."""
+
+    model_type: ModelType
+    load: Callable[[bool], Program]
+    input_arrays: Callable[[], list[str]] | None = None
+
+
+# -- SavedModels ------------------------------------------------------------------------------------------------------
+
+
+def open_saved_model(directory: Any, tags: Any) -> Any:
+    """The SavedModel. Raises MissingFileError where there is none, UsageError for a tag set it does not have."""
+    from litesmith.formats.saved_model import SavedModel
+
+    path = Path(directory)
+    if not any((path / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt")):
+        raise MissingFileError(f"SavedModel file does not exist at: {path}", fix="give the directory of a SavedModel")
+    return SavedModel.open(path, tuple(tags) if tags else None)
+
+
+def saved_model(directory: Any, keys: Sequence[str] | None, tags: Any) -> Source:
+    """Signatures of a SavedModel. Raises UsageError for a key it does not have."""
+    model = open_saved_model(directory, tags)
+    unknown = [k for k in keys or () if k not in model.signatures]
+    if unknown:
+        valid = ", ".join(sorted(model.signatures)) or "none"
+        raise UsageError(f"Invalid signature key '{unknown[0]}' found. Valid keys are '{valid}'.")
+
+    def load(allow_custom_ops: bool) -> Program:
+        from litesmith.frontends.tensorflow.saved_model import import_saved_model
+
+        program = import_saved_model(model, keys or _keys(model), on_unknown=_custom(model, allow_custom_ops))
+        order_by_fingerprint(program)
+        return program
+
+    return Source(ModelType.TF_SAVED_MODEL, load)
+
+
+def _keys(model: Any) -> list[str] | None:
+    """All signatures, but for the second name Keras gives to the one it exports."""
+    from litesmith.frontends.tensorflow.saved_model import meaning_of
+
+    keys = list(model.signatures)
+    if _KERAS_EXPORT in keys and SERVING in keys:
+        meanings = [meaning_of(model, model.signatures[k]) for k in (_KERAS_EXPORT, SERVING)]
+        if meanings[0] is not None and meanings[0] == meanings[1]:
+            keys.remove(_KERAS_EXPORT)
+    return keys or None
+
+
+def _custom(model: Any, allowed: bool) -> Any:
+    from litesmith.frontends.tensorflow.custom_ops import custom_ops
+
+    return custom_ops(model.op_defs.get) if allowed else None
+
+
+def saved_model_arrays(
+    directory: Any, inputs: Any, shapes: Shapes | None, outputs: Any, tags: Any, key: str | None
+) -> Source:
+    """What lies between tensors of a SavedModel, by default those of a signature, named as in a frozen graph."""
+    model = open_saved_model(directory, tags)
+    if inputs is None or outputs is None:
+        signature = model.signature(key or SERVING)
+        inputs = inputs or [t.tensor_name for t in signature.inputs.values()]
+        outputs = outputs or [t.tensor_name for t in signature.outputs.values()]
+    names = [str(n).removesuffix(":0") for n in inputs]
+
+    def load(allow_custom_ops: bool) -> Program:
+        from litesmith.frontends.tensorflow.saved_model import import_between
+
+        hook = _custom(model, allow_custom_ops)
+        program = import_between(model, inputs, outputs, _given(shapes), key or SERVING, hook)
+        name_as_frozen(program)
+        return program
+
+    return Source(ModelType.TF_SAVED_MODEL, load, lambda: names)
+
+
+def _given(shapes: Shapes | None) -> Shapes:
+    """The shapes by plain name."""
+    return {name.removesuffix(":0"): list(shape) for name, shape in (shapes or {}).items()}
+
+
+# -- frozen graphs ----------------------------------------------------------------------------------------------------
+
+
+def frozen_graph_file(file: Any, inputs: Sequence[str], outputs: Sequence[str], shapes: Shapes | None) -> Source:
+    """A frozen graph in a file. Raises MissingFileError where there is none, FormatError for a damaged one."""
+    from litesmith.formats.saved_model import read_graph_def
+
+    path = Path(file)
+    if not path.exists():
+        raise MissingFileError(f"File '{path}' does not exist.", fix="give the path of a frozen GraphDef")
+    return frozen_graph(read_graph_def(path), inputs, outputs, shapes, ModelType.TF_GRAPH_DEF)
+
+
+def frozen_graph(
+    graph_def: Any, inputs: Sequence[str], outputs: Sequence[str], shapes: Shapes | None, model_type: ModelType
+) -> Source:
+    """A GraphDef without variables, between named tensors. Raises UsageError for names it does not have."""
+    from litesmith.frontends.tensorflow.graph_def import frozen_entry, import_entries
+
+    given = _given(shapes)
+    entry = frozen_entry(graph_def, list(inputs), list(outputs), given)
+
+    def load(allow_custom_ops: bool) -> Program:
+        from litesmith.frontends.tensorflow.custom_ops import custom_ops
+
+        program = import_entries([entry], given, on_unknown=custom_ops(lambda op: None) if allow_custom_ops else None)
+        name_as_frozen(program)
+        return program
+
+    return Source(model_type, load, lambda: list(entry.signature.inputs))
+
+
+def session(sess: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> Source:
+    """A graph of TensorFlow 1 with the values its variables have in a session."""
+    import sys
+
+    names = [t.name for t in outputs]
+    freeze = sys.modules["tensorflow"].compat.v1.graph_util.convert_variables_to_constants
+    frozen = freeze(sess, sess.graph.as_graph_def(), [n.partition(":")[0] for n in names])
+    shapes = {t.name: t.shape.as_list() for t in inputs if t.shape.rank is not None}
+    return frozen_graph(frozen, [t.name for t in inputs], names, shapes, ModelType.TF_SESSION)
+
+
+# -- concrete functions -----------------------------------------------------------------------------------------------
+
+_NOT_CONCRETE = (
+    "This function takes in a list of ConcreteFunction. To get the ConcreteFunction from a Function, "
+    "call get_concrete_function."
+)
+
+
+def concrete_functions(functions: Any, trackable: Any) -> Source:
+    """TensorFlow functions; one without a ConcreteFunction needs an ``input_signature``.
+
+    trackable: the object that owns them. With it, names and order are those of a SavedModel made of them.
+    """
+    if not isinstance(functions, (list, tuple)):
+        raise UsageError(_NOT_CONCRETE)
+    if not functions:
+        raise UsageError("No ConcreteFunction is specified.")
+    concrete = [concrete_function(f) for f in functions]
+    as_saved = trackable is not None and not hasattr(trackable, "get_concrete_function") and not _is_concrete(trackable)
+
+    def load(allow_custom_ops: bool) -> Program:
+        from litesmith.frontends.tensorflow.concrete import import_concrete_functions
+
+        program = import_concrete_functions(concrete, allow_custom_ops=allow_custom_ops)
+        if as_saved:
+            keys = [s.key for s in program.signatures]
+            name_as_exported(program, _calls(dict(zip(keys, concrete, strict=True))))
+            order_by_fingerprint(program)
+        else:
+            name_as_frozen(program)
+        return program
+
+    return Source(ModelType.TF_CONCRETE_FUNCTIONS, load)
+
+
+def concrete_function(function: Any) -> Any:
+    """The ConcreteFunction itself, or the one a ``tf.function`` has by its input signature.
+
+    Raises UsageError for anything else.
+    """
+    if _is_concrete(function):
+        return function
+    if getattr(function, "input_signature", None) is not None and hasattr(function, "get_concrete_function"):
+        return function.get_concrete_function()
+    raise UsageError(_NOT_CONCRETE)
+
+
+def _is_concrete(function: Any) -> bool:
+    return any(c.__name__ == "ConcreteFunction" for c in type(function).__mro__)
+
+
+def _calls(functions: Mapping[str, Any]) -> dict[str, str]:
+    """The nodes that call the functions of a SavedModel's signatures: numbered by kind, in the order of the keys."""
+    counts: dict[str, int] = {}
+    calls = {}
+    for key, function in sorted(functions.items()):
+        stateful = any(op.op_def.is_stateful for op in function.graph.get_operations() if op.type != "Placeholder")
+        kind = "StatefulPartitionedCall" if stateful else "PartitionedCall"
+        count = counts[kind] = counts.get(kind, -1) + 1
+        calls[key] = f"{kind}_{count}" if count else kind
+    return calls
+
+
+# -- Keras ------------------------------------------------------------------------------------------------------------
+
+
+def keras_model(model: Any, shapes: Shapes | None = None) -> Source:
+    """A Keras model, with the names and the order of the SavedModel the official converter makes of it."""
+
+    def load(allow_custom_ops: bool) -> Program:
+        from litesmith.frontends.keras import import_keras
+
+        program = import_keras(model, (), _given(shapes), allow_custom_ops=allow_custom_ops)
+        is_keras_3 = not type(model).__module__.startswith("tf_keras")
+        (signature,) = program.signatures
+        if is_keras_3 and not _names_outputs(model):
+            signature.outputs = {f"output_{i}": place for i, place in enumerate(signature.outputs.values())}
+        name_as_exported(program, {signature.key: "StatefulPartitionedCall" + ("_1" if is_keras_3 else "")})
+        order_by_fingerprint(program)
+        return program
+
+    return Source(ModelType.KERAS_MODEL, load)
+
+
+def _names_outputs(model: Any) -> bool:
+    """Whether the outputs have names of their own: the keys of a dict."""
+    try:
+        return not isinstance(model.output, (list, tuple)) and not hasattr(model.output, "shape")
+    except (AttributeError, ValueError):  # the model has no symbolic outputs, and its importer named them already
+        return True
+
+
+def keras_file(
+    file: Any, custom_objects: Mapping[str, Any] | None = None, shapes: Shapes | None = None, safe_mode: bool = True
+) -> Source:
+    """A Keras file. Raises MissingFileError where there is none."""
+    from litesmith.frontends.keras import load_model
+
+    if not Path(file).exists():
+        raise MissingFileError(f"File '{file}' does not exist.", fix="give the path of a .keras or .h5 file")
+    extra = {"custom_objects": custom_objects} if custom_objects else {}
+    return keras_model(load_model(file, safe_mode=safe_mode, **extra), shapes)
+
+
+# -- JAX --------------------------------------------------------------------------------------------------------------
+
+
+def jax_functions(functions: Any, inputs: Any) -> Source:
+    """JAX functions and, for each, its inputs as (name, array) pairs in the order of its arguments."""
+    if not functions:
+        raise UsageError("No serving func is specified.")
+    if inputs is None or len(inputs) == 0:
+        raise UsageError("Input tensors are not specified.")
+    if len(functions) != len(inputs):
+        raise UsageError(f"Input tensor mapping len {len(inputs)} does not match serving func len {len(functions)}.")
+    if not isinstance(inputs, (tuple, list)):
+        raise UsageError("Input tensors should be pass in a tuple list wrapped in an array.")
+    if not all(isinstance(pairs, (tuple, list)) for pairs in inputs):
+        raise UsageError("The input placeholders are not a dictionary.")
+
+    def load(allow_custom_ops: bool) -> Program:
+        from litesmith.frontends.jax import JaxFunction, import_signatures
+        from litesmith.frontends.jax.naming import unique
+
+        names = [str(getattr(f, "__name__", "function")) for f in functions]
+        keys = [SERVING] if len(functions) == 1 else unique(names)
+        entries = [
+            JaxFunction(f, [array for _, array in pairs], input_names=[str(name) for name, _ in pairs])
+            for f, pairs in zip(functions, inputs, strict=True)
+        ]
+        return import_signatures(dict(zip(keys, entries, strict=True)))
+
+    return Source(ModelType.JAX, load)
