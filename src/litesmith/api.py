@@ -113,7 +113,8 @@ def convert(source: Any, *args: Any, **options: Any) -> Model:
 
     source: the directory of a SavedModel; a Keras model or its file (`.keras`, `.h5`); TensorFlow concrete functions
     (one or a list) or a frozen graph (`.pb`); a function of JAX arrays, with examples or ``jax.ShapeDtypeStruct`` of
-    its arguments as ``args``; a `.tflite` file, which is optimized again.
+    its arguments as ``args``; a `jax.export.Exported`, its bytes or a file of them (`.jax`, `.jax_export`), a StableHLO
+    module (`.stablehlo`, `.mlirbc`, `.mlir`); a `.tflite` file, which is optimized again.
     options: those of `Options`, as keywords.
 
     Raises ConverterError listing everything that stands in the way, FormatError for a damaged file, UsageError for a
@@ -136,7 +137,7 @@ def import_source(source: Any, args: Sequence[Any], options: Options) -> Program
             return importer(source, args, options)
     raise UsageError(
         f"cannot convert a {type(source).__name__}: give a SavedModel directory, a Keras model or file, a concrete "
-        "function, or a JAX function with example arguments"
+        "function, a jax.export artifact, or a JAX function with example arguments"
     )
 
 
@@ -172,6 +173,12 @@ def _import_keras_file(path: Path, options: Options) -> Program:
     return _import_keras(load_model(path, safe_mode=options.safe_mode), (), options)
 
 
+def _import_stablehlo_file(path: Path, options: Options) -> Program:
+    from litesmith.frontends.stablehlo import import_path
+
+    return import_path(path, options.input_shapes)
+
+
 def _import_tflite(path: Path, options: Options) -> Program:
     from litesmith.formats.tflite import read_model
 
@@ -184,6 +191,7 @@ _FILES: dict[str, Callable[[Path, Options], Program]] = {
     ".keras": _import_keras_file,
     ".h5": _import_keras_file,
     ".hdf5": _import_keras_file,
+    **dict.fromkeys((".jax", ".jax_export", ".stablehlo", ".mlirbc", ".mlir"), _import_stablehlo_file),
     ".tflite": _import_tflite,
 }
 
@@ -203,6 +211,14 @@ def _is_concrete(source: Any) -> bool:
     return all(_is_instance(f, "tensorflow", "ConcreteFunction") for f in (source if many else [source]))
 
 
+def _is_exported(source: Any) -> bool:
+    return _is_instance(source, "jax", "Exported")
+
+
+def _is_bytes(source: Any) -> bool:
+    return isinstance(source, (bytes, bytearray, memoryview))
+
+
 def _import_keras(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.keras import import_keras
 
@@ -216,6 +232,18 @@ def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Prog
     return import_concrete_functions(functions, options.signature_keys, options.input_shapes)
 
 
+def _import_exported(source: Any, args: Sequence[Any], options: Options) -> Program:
+    from litesmith.frontends.stablehlo import import_exported
+
+    return import_exported(source, options.input_shapes)
+
+
+def _import_bytes(source: Any, args: Sequence[Any], options: Options) -> Program:
+    from litesmith.frontends.stablehlo import import_bytes
+
+    return import_bytes(bytes(source), options.input_shapes)
+
+
 def _import_function(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.jax import import_jax
 
@@ -225,6 +253,8 @@ def _import_function(source: Any, args: Sequence[Any], options: Options) -> Prog
 _OBJECTS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Sequence[Any], Options], Program]], ...] = (
     (_is_keras, _import_keras),
     (_is_concrete, _import_concrete),
+    (_is_exported, _import_exported),
+    (_is_bytes, _import_bytes),
     (callable, _import_function),
 )
 

@@ -18,6 +18,7 @@ from litesmith.errors import ConverterError, Problem, UnsupportedError
 from litesmith.frontends.jax.registry import Lowering
 from litesmith.frontends.jax.types import Complex, aval_dims, constant_of, is_key, tensor_type
 from litesmith.ir import Builder, Dim, DType, Graph, Origin, Sym, Value
+from litesmith.ir.dims import symbol_names
 from litesmith.ir.opdef import OpSet
 from litesmith.ops import OPS
 
@@ -109,6 +110,20 @@ class Context:
         deeper = replace(self, depth=self.depth + 1)
         return import_jaxpr(deeper, inner, [self.session.constant(c) for c in consts], args)
 
+    def unknown_sizes(self, functions: Sequence[Any]) -> set[str]:
+        """Names of all unknown sizes that occur in the shapes of these jaxprs, called ones included."""
+        names: set[str] = set()
+        queue = [getattr(f, "jaxpr", f) for f in functions]
+        for jaxpr in queue:
+            for eqn in jaxpr.eqns:
+                for atom in (*eqn.invars, *eqn.outvars):
+                    for dim in aval_dims(atom.aval) if hasattr(atom.aval, "shape") else ():
+                        names.update(symbol_names(dim))
+                for param in eqn.params.values():
+                    inner = param if isinstance(param, (tuple, list)) else (param,)
+                    queue.extend(getattr(p, "jaxpr", p) for p in inner if hasattr(getattr(p, "jaxpr", p), "eqns"))
+        return names
+
     def expanded(self, value: Any, aval: Any) -> Any:
         """The value broadcast to its full shape."""
         return expanded(self.b, value, aval)
@@ -177,7 +192,9 @@ def _import_equation(context: Context, eqn: Any, read: Callable[[Any], Any]) -> 
     with context.b.at(origin):
         try:
             operands = [read(a) for a in eqn.invars]
-            return failed if any(v is POISON for v in operands) else _lowered(inner, eqn, operands)
+            if any(v is POISON for v in operands):
+                return failed
+            return lower_primitive(inner, eqn.primitive.name, eqn.params, operands)
         except ConverterError as error:
             context.problem(error, origin)
             return failed
@@ -196,19 +213,23 @@ def source_line(eqn: Any) -> str:
     return f"{found[1]}:{found[2]}" if found else ""
 
 
-def _lowered(context: Context, eqn: Any, operands: Sequence[Any]) -> list[Any]:
-    name = eqn.primitive.name
+def lower_primitive(context: Context, name: str, params: Mapping[str, Any], operands: Sequence[Any]) -> list[Any]:
+    """The results of a primitive whose operands and results have the context's abstract values.
+
+    Operands may still have to be broadcast to theirs, and so may results. Raises UnsupportedError where the primitive
+    has no lowering, and AssertionError where a lowering makes another type than it should.
+    """
     lowering = context.session.lowerings.get(name)
     if lowering is not None and lowering.complex is None:
-        return _apply(context, lowering, eqn, operands)
+        return _apply(context, lowering, name, params, operands)
     is_complex = any(isinstance(v, Complex) for v in operands) or any(_is_complex(a) for a in context.avals_out)
     table = context.session.complex_lowerings if is_complex else context.session.lowerings
     lowering = table.get(name)
     if lowering is None and is_complex and name in context.session.lowerings and _works_in_parts(name):
-        return _in_parts(context, context.session.lowerings[name], eqn, operands)
+        return _in_parts(context, context.session.lowerings[name], name, params, operands)
     if lowering is None:
         raise _unsupported(context.session, name, is_complex)
-    return _apply(context, lowering, eqn, operands)
+    return _apply(context, lowering, name, params, operands)
 
 
 def _is_complex(aval: Any) -> bool:
@@ -227,21 +248,23 @@ def _unsupported(session: Session, name: str, is_complex: bool) -> UnsupportedEr
     return UnsupportedError(reason, fix, code="LS010")
 
 
-def _apply(context: Context, lowering: Lowering, eqn: Any, operands: Sequence[Any]) -> list[Any]:
+def _apply(
+    context: Context, lowering: Lowering, name: str, params: Mapping[str, Any], operands: Sequence[Any]
+) -> list[Any]:
     if not lowering.broadcasts:
-        operands = [context.expanded(v, a.aval) for v, a in zip(operands, eqn.invars, strict=True)]
+        operands = [context.expanded(v, a) for v, a in zip(operands, context.avals_in, strict=True)]
     positional = lowering.bind_inputs(operands)
-    keywords = lowering.bind_attrs(eqn.params)
+    keywords = lowering.bind_attrs(params)
     made = lowering.function(context if lowering.parameters.wants_context else context.b, *positional, **keywords)
     results = list(made) if isinstance(made, (tuple, list)) else [made]
-    if len(results) != len(eqn.outvars):
-        raise AssertionError(f"{eqn.primitive.name} made {len(results)} results, expected {len(eqn.outvars)}")
+    if len(results) != len(context.avals_out):
+        raise AssertionError(f"{name} made {len(results)} results, expected {len(context.avals_out)}")
     for value, aval in zip(results, context.avals_out, strict=True):
-        _check_result(eqn, value, aval)
+        _check_result(name, value, aval)
     return results
 
 
-def _check_result(eqn: Any, value: Any, aval: Any) -> None:
+def _check_result(name: str, value: Any, aval: Any) -> None:
     """A result has the type its abstract value says, broadcasting aside. A mismatch is a defect of the lowering."""
     if value is POISON or not hasattr(aval, "shape"):
         return
@@ -249,9 +272,9 @@ def _check_result(eqn: Any, value: Any, aval: Any) -> None:
     for part in (value.real, value.imag) if isinstance(value, Complex) else (value,):
         fits = part.type.dtype is expected.dtype and _broadcasts_to(part.dims, expected.dims)
         if not fits:
-            raise AssertionError(f"{eqn.primitive.name} made {part.type}, expected {expected}")
+            raise AssertionError(f"{name} made {part.type}, expected {expected}")
     if isinstance(value, Value) and value.op is not None and not value.name:
-        value.name = eqn.primitive.name
+        value.name = name
 
 
 def _broadcasts_to(dims: Sequence[Dim], full: Sequence[Dim]) -> bool:
@@ -274,10 +297,12 @@ def _works_in_parts(name: str) -> bool:
     return name in _PARTWISE
 
 
-def _in_parts(context: Context, lowering: Lowering, eqn: Any, operands: Sequence[Any]) -> list[Any]:
+def _in_parts(
+    context: Context, lowering: Lowering, name: str, params: Mapping[str, Any], operands: Sequence[Any]
+) -> list[Any]:
     """A linear primitive, applied to the real and to the imaginary parts."""
     made = [
-        _apply(context, lowering, eqn, [getattr(v, part) if isinstance(v, Complex) else v for v in operands])
+        _apply(context, lowering, name, params, [getattr(v, part) if isinstance(v, Complex) else v for v in operands])
         for part in ("real", "imag")
     ]
     return [Complex(real, imag) for real, imag in zip(*made, strict=True)]

@@ -78,6 +78,8 @@ def carried_dtype(dtype: Any) -> DType:
 
 def dim_of(size: Any) -> Dim:
     """A dimension of a JAX shape: an int or an expression. Raises UnsupportedError for one without counterpart."""
+    if isinstance(size, Sym):
+        return size
     if hasattr(size, "__index__"):
         try:
             return int(size)

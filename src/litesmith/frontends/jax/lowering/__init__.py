@@ -21,9 +21,9 @@ FAMILIES = (contraction, control, elementwise, fourier, indexing, random, reduct
 LOWERINGS, COMPLEX_LOWERINGS = collect(FAMILIES)
 """Every lowering by primitive, for real operands and for complex ones."""
 
-_COLLECTIVE = ("runs on several devices", "convert the function of one device")
-_LINEAR_ALGEBRA = ("is a matrix factorization no kernel has", "compute it before, and pass its result in")
-_SERIES = ("is a special function summed until it converges, which no kernel has", "tabulate it, or compute it outside")
+COLLECTIVE = ("runs on several devices", "convert the function of one device")
+LINEAR_ALGEBRA = ("is a matrix factorization no kernel has", "compute it before, and pass its result in")
+SERIES = ("is a special function summed until it converges, which no kernel has", "tabulate it, or compute it outside")
 _CALLBACK = ("calls Python while the model runs", "take the callback out of the function")
 _STATE = ("reads or writes a mutable reference", "pass the state in and return it")
 
@@ -32,18 +32,18 @@ REFUSED: dict[str, tuple[str, str]] = {
         "all_gather all_to_all axis_index pmax pmin ppermute psum psum_invariant ragged_all_to_all reduce_scatter "
         "all_gather_invariant all_gather_reduced pbroadcast pgather psend precv preduced reshard unreduced_psum "
         "unreduced_reduce_scatter".split(),
-        _COLLECTIVE,
+        COLLECTIVE,
     ),
     **dict.fromkeys(
         "cholesky eig eigh hessenberg householder_product lu qr schur svd triangular_solve tridiagonal "
         "tridiagonal_solve custom_linear_solve geqrf ormqr lu_pivots_to_permutation cholesky_update "
         "symmetric_product geqp3".split(),
-        _LINEAR_ALGEBRA,
+        LINEAR_ALGEBRA,
     ),
     **dict.fromkeys(
         "igamma igammac igamma_grad_a regularized_incomplete_beta polygamma zeta random_gamma "
         "random_gamma_grad".split(),
-        _SERIES,
+        SERIES,
     ),
     **dict.fromkeys("pure_callback io_callback outside_call ffi_call call_exported".split(), _CALLBACK),
     **dict.fromkeys("get swap addupdate run_state new_ref empty_ref free_ref freeze".split(), _STATE),

@@ -12,9 +12,8 @@ from litesmith.decompositions.shapes import reshape, size_value
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import POISON, Context
 from litesmith.frontends.jax.registry import lowers
-from litesmith.frontends.jax.types import Complex, aval_dims, dim_of, tensor_type
+from litesmith.frontends.jax.types import Complex, dim_of, tensor_type
 from litesmith.ir import Builder, DType, Graph, Sym, TensorType, Value
-from litesmith.ir.dims import symbol_names
 
 _JAXPRS = ("jaxpr", "call_jaxpr", "fun_jaxpr", "call")
 
@@ -80,25 +79,10 @@ def _returned(ctx: Context, values: Sequence[Any], avals: Sequence[Any]) -> list
     return [v if v is POISON else ctx.expanded(v, a) for v, a in zip(values, avals, strict=True)]
 
 
-def _symbols(jaxprs: Sequence[Any]) -> set[str]:
-    """Names of all unknown sizes that occur in the shapes of these jaxprs, called ones included."""
-    names: set[str] = set()
-    queue = [getattr(j, "jaxpr", j) for j in jaxprs]
-    for jaxpr in queue:
-        for eqn in jaxpr.eqns:
-            for atom in (*eqn.invars, *eqn.outvars):
-                for dim in aval_dims(atom.aval) if hasattr(atom.aval, "shape") else ():
-                    names.update(symbol_names(dim))
-            for param in eqn.params.values():
-                inner = param if isinstance(param, (tuple, list)) else (param,)
-                queue.extend(getattr(p, "jaxpr", p) for p in inner if hasattr(getattr(p, "jaxpr", p), "eqns"))
-    return names
-
-
 def _hidden_sizes(ctx: Context, jaxprs: Sequence[Any], values: Sequence[Any]) -> list[Value]:
     """Unknown sizes the subgraphs may need that no tensor passed in has: int32 scalars to pass in, too."""
     shown = {d for v in _flat(values) if not v.is_const for d in v.dims}
-    needed = [Sym.named(n) for n in sorted(_symbols(jaxprs)) if Sym.named(n) not in shown]
+    needed = [Sym.named(n) for n in sorted(ctx.unknown_sizes(jaxprs)) if Sym.named(n) not in shown]
     return [size_value(ctx.b, n) for n in needed]
 
 
@@ -188,10 +172,13 @@ def while_(
 
     def bind(tensors: list[Value]) -> tuple[list[Any], list[Any], list[Any]]:
         """Constants of the condition and the body, and the loop's variables."""
-        _know_sizes(tensors, state)
+        _know_sizes(tensors[len(carried) :], state[len(carried) :])
         renewed = iter(_like(live, tensors[len(carried) : len(state) - len(sizes)]))
         consts = [v if _is_const(v) else next(renewed) for v in outer]
-        return consts[:cond_nconsts], consts[cond_nconsts:], _like(init, tensors[: len(carried)])
+        variables = _like(init, tensors[: len(carried)])
+        kept = [i for i in _unchanged(body_jaxpr, body_nconsts) if isinstance(init[i], Value)]
+        _know_sizes([variables[i] for i in kept], [init[i] for i in kept])
+        return consts[:cond_nconsts], consts[cond_nconsts:], variables
 
     def condition(b: Builder, tensors: list[Value]) -> Value:
         nonlocal failed
@@ -210,6 +197,12 @@ def while_(
 
     results = rnn.loop(ctx.b, condition, body, state, ctx.session.new_graph("while").name)
     return [POISON] * len(init) if failed else _like(init, results[: len(carried)])
+
+
+def _unchanged(body_jaxpr: Any, consts: int) -> list[int]:
+    """The variables of a loop that its body hands on as they are."""
+    inner = getattr(body_jaxpr, "jaxpr", body_jaxpr)
+    return [i for i, (x, y) in enumerate(zip(inner.invars[consts:], inner.outvars, strict=True)) if x is y]
 
 
 def _at(ctx: Context, b: Builder) -> Context:

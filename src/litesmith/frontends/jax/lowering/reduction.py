@@ -72,8 +72,13 @@ def reduce(ctx: Context, operands: list[Value], *, jaxpr: Any, dimensions: Any) 
     x, init = operands if len(operands) == 2 else (None, None)
     if kind is None or x is None or init is None:
         raise UnsupportedError("a reduction by a function of one's own", "use jnp.sum, max, min, prod, all or any")
+    return reduced_from(ctx, x, init, kind, dimensions)
+
+
+def reduced_from(ctx: Context, x: Value, init: Value, kind: str, axes: Any) -> Value:
+    """``x`` without ``axes``, reduced by ``kind`` (add, max, min, mul, and, or) from a start value."""
     name = {v: k for k, v in MONOIDS.items()}[kind]
-    made = reduced(ctx, x, name, dimensions)
+    made = reduced(ctx, x, name, axes)
     if init.is_const and bool(np.all(init.numpy() == windows.identity_of(kind, x.type.dtype))):
         return made
     return _join(ctx.b, kind, made, init)
@@ -151,14 +156,15 @@ def _window(kind: str) -> Callable[..., Value]:
         base_dilation: Any,
         window_dilation: Any,
     ) -> Value:
-        return _windowed(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
+        return windowed(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
 
     return lowering
 
 
-def _windowed(
+def windowed(
     ctx: Context, x: Value, kind: str, window: Any, strides: Any, padding: Any, base: Any, dilation: Any
 ) -> Value:
+    """``kind`` (add, max, min, mul, and, or) of each window over ``x``, padded with the neutral element."""
     if is_unsigned_word(ctx.avals_in[0].dtype) and kind in ("max", "min"):
         raise UnsupportedError(f"a window {kind} of uint32", "convert to int32", code="LS012")
     narrow = x.type.dtype
@@ -196,9 +202,14 @@ def reduce_window(
     if kind is None or len(operands) != 2:
         raise UnsupportedError("a window reduced by a function of one's own", "use sum, max, min or prod")
     x, init = operands
-    if not init.is_const or not bool(np.all(init.numpy() == windows.identity_of(kind, x.type.dtype))):
+    require_neutral(init, kind, x.type.dtype)
+    return windowed(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
+
+
+def require_neutral(init: Value, kind: str, dtype: DType) -> None:
+    """Raises UnsupportedError where windows start from something else than the neutral element."""
+    if not init.is_const or not bool(np.all(init.numpy() == windows.identity_of(kind, dtype))):
         raise UnsupportedError("a window that does not start from the neutral element", "add the start value after")
-    return _windowed(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
 
 
 @lowers("select_and_scatter_add")

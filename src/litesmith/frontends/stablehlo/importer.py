@@ -1,0 +1,376 @@
+"""Walks a StableHLO module once, in order, and lowers every operation the results need.
+
+Functions are inlined where they are called. Most operations are primitives of JAX under another name, and are lowered
+by `Context.primitive` as those are. Sizes the module does not know come from the values themselves: every value is
+bound to the shape it has here, symbols included, so that the arithmetic a polymorphic module does on its dimensions
+vanishes. What cannot be lowered is noted and its dependants skipped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from litesmith.decompositions.shapes import equal_dims, shape_vector, size_value
+from litesmith.errors import ConverterError, UnsupportedError
+from litesmith.frontends.jax import importer as jax_importer
+from litesmith.frontends.jax.importer import POISON
+from litesmith.frontends.jax.types import Complex
+from litesmith.frontends.stablehlo.module import Function, Location, Module, Operation, Region, Type, Variable
+from litesmith.frontends.stablehlo.registry import Lowering
+from litesmith.ir import Builder, Dim, DType, Origin, Sym, TensorType, Value
+from litesmith.ir.dims import symbol_names
+
+MAX_OPERATIONS = 500_000
+"""More operations than this, calls inlined, are refused."""
+
+
+@dataclass(frozen=True)
+class Aval:
+    """What is known of a value here: its shape, unknown sizes as symbols, and its element type in the module."""
+
+    shape: tuple[Dim, ...]
+    dtype: Any
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A value and its `Aval`; the value may still have to be broadcast to it."""
+
+    value: Any
+    aval: Aval
+
+
+@dataclass
+class Session(jax_importer.Session):
+    """State of one import: that of JAX's, the module, and the lowerings of its operations."""
+
+    module: Module = field(default_factory=lambda: Module({}))
+    own_lowerings: Mapping[str, Lowering] = field(default_factory=dict)
+    own_refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    lowered: int = 0
+
+    def count(self) -> None:
+        """Counts an operation. Raises UnsupportedError when there are too many."""
+        self.lowered += 1
+        if self.lowered > MAX_OPERATIONS:
+            raise UnsupportedError(f"the module has more than {MAX_OPERATIONS} operations", "convert parts of it")
+
+
+@dataclass(eq=False)
+class Closure:
+    """A region as a function: of the ``live`` values it captures, then of its arguments.
+
+    fixed: captured values that need not be passed, being constants or computed from sizes. made: shapes of its results,
+    once it was called.
+    """
+
+    region: Region
+    live: Sequence[Variable]
+    live_values: Sequence[Any]
+    fixed: Mapping[Variable, Bound]
+    dtypes: Mapping[Variable, Any]
+    expected: Sequence[Aval] | None = None
+    made: list[Aval] = field(default_factory=list)
+
+    @property
+    def eqns(self) -> Sequence[Any]:
+        return ()
+
+    @property
+    def invars(self) -> list[Variable]:
+        return [*self.live, *self.region.arguments]
+
+    @property
+    def outvars(self) -> list[Variable]:
+        return self.region.results
+
+
+@dataclass
+class Context(jax_importer.Context):
+    """What a lowering may use besides its operands; for the lowerings of JAX primitives it is a context of theirs."""
+
+    env: Mapping[Variable, Bound] = field(default_factory=dict)
+    operation: Operation | None = None
+
+    @property
+    def stable(self) -> Session:
+        """The session, which knows the module."""
+        assert isinstance(self.session, Session)
+        return self.session
+
+    @property
+    def result_types(self) -> list[Type]:
+        """The types of the operation's results as the module has them."""
+        assert self.operation is not None
+        return [v.type for v in self.operation.results]
+
+    def primitive(self, name: str, operands: Sequence[Any], **params: Any) -> Any:
+        """The result (or results) of a JAX primitive of the operation's own operands and result types."""
+        made = self.lowered(name, operands, **params)
+        return made[0] if len(made) == 1 else made
+
+    def lowered(self, name: str, operands: Sequence[Any], **params: Any) -> list[Any]:
+        """The results of a JAX primitive, as a list."""
+        return jax_importer.lower_primitive(self, name, params, operands)
+
+    def reordered(self, order: Sequence[int]) -> Context:
+        """The same place with the operands in another order, or only some of them."""
+        return replace(self, avals_in=[self.avals_in[i] for i in order])
+
+    def first(self, count: int) -> Context:
+        """The same place with the first operands only."""
+        return self.reordered(range(count))
+
+    def of(self, operands: Sequence[Aval], results: Sequence[Aval]) -> Context:
+        """The same place with other abstract values, for primitives of other operands."""
+        return replace(self, avals_in=list(operands), avals_out=list(results))
+
+    def whole(self, bound: Bound) -> Any:
+        """The value broadcast to its shape."""
+        return bound.value if bound.value is POISON else self.expanded(bound.value, bound.aval)
+
+    def inline(self, function: Function, args: Sequence[Bound]) -> list[Bound]:
+        """The results of a function called here."""
+        if self.depth > jax_importer.MAX_DEPTH:
+            raise UnsupportedError("calls are nested too deeply", "remove the recursion")
+        if len(args) != len(function.body.arguments):
+            raise UnsupportedError(f"{function.name} is called with {len(args)} arguments", "export the model again")
+        env = dict(zip(function.body.arguments, args, strict=True))
+        return import_region(replace(self, depth=self.depth + 1), function.body, env)
+
+    def function(self, name: str) -> Function:
+        """The function of this name. Raises UnsupportedError when the module has none."""
+        found = self.stable.module.functions.get(name.lstrip("@"))
+        if found is None:
+            raise UnsupportedError(f"function {name!r} is not in the module", "export the model again")
+        return found
+
+    def closure(
+        self, region: Region, expected: Sequence[Aval] | None = None, captured: Sequence[Variable] | None = None
+    ) -> Closure:
+        """A region with what it captures here (or ``captured``); ``expected``: the shapes its results must have."""
+        bound = {v: self.env[v] for v in (region.captured if captured is None else captured)}
+        fixed = {v: b for v, b in bound.items() if _is_fixed(b)}
+        live = [v for v in bound if v not in fixed]
+        dtypes = {v: bound[v].aval.dtype for v in live}
+        return Closure(region, live, [self.whole(bound[v]) for v in live], fixed, dtypes, expected)
+
+    def call(self, jaxpr: Any, args: Sequence[Any]) -> list[Any]:
+        """The results of a closure, whole; jaxprs of JAX itself are inlined as there."""
+        if not isinstance(jaxpr, Closure):
+            return super().call(jaxpr, args)
+        env = {v: _renewed(self.b, b) for v, b in jaxpr.fixed.items()}
+        for variable, value in zip(jaxpr.invars, args, strict=True):
+            env[variable] = Bound(value, aval_of(value, jaxpr.dtypes.get(variable, variable.type.dtype)))
+        made = import_region(replace(self, depth=self.depth + 1), jaxpr.region, env)
+        values = [self.whole(b) for b in made]
+        jaxpr.made = [b.aval for b in made]
+        if jaxpr.expected is not None and POISON not in values:
+            require_same_shapes(jaxpr.made, jaxpr.expected, "a loop changes the shape of its variable")
+        return values
+
+    def expanded(self, value: Any, aval: Any) -> Any:
+        """The value broadcast to its full shape; as it is where the module does not say the shape."""
+        known = not any(d == UNRESOLVED for d in aval.shape)
+        return jax_importer.expanded(self.b, value, aval) if known else value
+
+    def unknown_sizes(self, functions: Sequence[Any]) -> set[str]:
+        """Names of the sizes that closures compute with."""
+        names: set[str] = set()
+        for function in functions:
+            for bound in function.fixed.values():
+                known = bound.value.sym if isinstance(bound.value, Value) and not bound.value.is_const else None
+                for element in () if known is None else known.flat:
+                    names.update(symbol_names(element))
+        return names
+
+
+UNRESOLVED = Sym.named("unresolved")
+"""Stands for a size that the module does not say and that is not known before the operation is lowered."""
+
+
+def require_same_shapes(got: Sequence[Aval], expected: Sequence[Aval], reason: str) -> None:
+    """Raises UnsupportedError where shapes are not certainly the same."""
+    for mine, theirs in zip(got, expected, strict=True):
+        same = len(mine.shape) == len(theirs.shape)
+        if not same or not all(equal_dims(m, t) for m, t in zip(mine.shape, theirs.shape, strict=True)):
+            raise UnsupportedError(f"{reason}: {theirs.shape} and {mine.shape}", "use fixed shapes")
+
+
+def aval_of(value: Any, dtype: Any) -> Aval:
+    """The abstract value of a whole value."""
+    part = value.real if isinstance(value, Complex) else value
+    return Aval(part.dims if isinstance(part, Value) else (), dtype)
+
+
+def _is_fixed(bound: Bound) -> bool:
+    value = bound.value
+    if isinstance(value, Complex):
+        return value.real.is_const and value.imag.is_const
+    return not isinstance(value, Value) or value.is_const or _is_size(value)
+
+
+def _is_size(value: Value) -> bool:
+    """Whether every element is a known expression of sizes."""
+    return value.sym is not None and value.rank <= 1 and value.type.dtype is DType.INT32
+
+
+def _renewed(b: Builder, bound: Bound) -> Bound:
+    """A fixed value for another graph."""
+    value = bound.value
+    if not isinstance(value, Value) or value.is_const or value.sym is None:
+        return bound
+    elements = list(value.sym.flat)
+    made = shape_vector(b, elements) if value.rank else size_value(b, elements[0])
+    return Bound(made, bound.aval)
+
+
+# -- regions ----------------------------------------------------------------------------------------------------------
+
+
+def import_region(context: Context, region: Region, env: dict[Variable, Bound]) -> list[Bound]:
+    """Lowers the operations of a region and returns its results (values `POISON` for what failed)."""
+    inner = replace(context, env=env)
+    for operation in needed(region):
+        env.update(zip(operation.results, _import_operation(inner, operation), strict=True))
+    return [env[v] for v in region.results]
+
+
+_WITHOUT_EFFECT = frozenset({"shape_assertion", "Sharding", "annotate_device_placement"})
+
+
+def _has_effect(operation: Operation) -> bool:
+    if operation.name != "stablehlo.custom_call":
+        return operation.name in ("stablehlo.outfeed", "stablehlo.send")
+    target = operation.attrs.get("call_target_name")
+    return bool(operation.attrs.get("has_side_effect")) and target not in _WITHOUT_EFFECT
+
+
+def needed(region: Region) -> list[Operation]:
+    """The operations the results depend on, and those with effects, in order."""
+    live = set(region.results)
+    kept = []
+    for operation in reversed(region.operations):
+        if _has_effect(operation) or any(v in live for v in operation.results):
+            kept.append(operation)
+            live.update(operation.operands)
+            live.update(v for r in operation.regions for v in r.captured)
+    return kept[::-1]
+
+
+# -- one operation ----------------------------------------------------------------------------------------------------
+
+
+def _import_operation(context: Context, operation: Operation) -> list[Bound]:
+    failed = [Bound(POISON, Aval((), None))] * len(operation.results)
+    place = operation.location if operation.location != Location() else Location(context.layer, context.line)
+    origin = Origin(operation.name, _node(operation, place), layer_of(place.stack), place.line)
+    operands = [context.env[v] for v in operation.operands]
+    captured = [context.env[v] for r in operation.regions for v in r.captured]
+    if any(o.value is POISON for o in (*operands, *captured)):
+        return failed
+    here = replace(
+        context,
+        operation=operation,
+        layer=place.stack,
+        line=place.line,
+        avals_in=[o.aval for o in operands],
+        avals_out=[_expected(v.type, operands) for v in operation.results],
+    )
+    with context.b.at(origin):
+        try:
+            context.stable.count()
+            return _lowered(here, operation, operands)
+        except ConverterError as error:
+            context.problem(error, origin)
+            return failed
+
+
+def _node(operation: Operation, place: Location) -> str:
+    return place.stack.rsplit("/", 1)[-1] or operation.name.rsplit(".", 1)[-1]
+
+
+def layer_of(stack: str) -> str:
+    """The layer path in a name stack: without the functions that are compiled, and without the primitive."""
+    *path, _ = stack.split("/") if stack else [""]
+    return "/".join(p for p in path if not re.fullmatch(r"(jit|pjit|jvp|transpose|vmap|checkpoint|remat)\(.*\)", p))
+
+
+def _expected(declared: Type, operands: Sequence[Bound]) -> Aval:
+    """What is known of a result before it is made: unknown sizes are those of operands of the same rank, if any."""
+    shape: list[Dim] = []
+    for axis, size in enumerate(declared.shape):
+        same = [o.aval.shape[axis] for o in operands if len(o.aval.shape) == len(declared.shape)]
+        fixed = [d for d in same if isinstance(d, int)]
+        shape.append(size if size is not None else next(iter([*fixed, *same]), UNRESOLVED))
+    return Aval(tuple(shape), declared.dtype)
+
+
+def find_lowering(session: Session, operation: Operation) -> tuple[str, Lowering]:
+    """The lowering of an operation, and the name it has there. Raises UnsupportedError where there is none."""
+    name = operation.name
+    if name == "stablehlo.custom_call":
+        name = f"@{operation.attrs.get('call_target_name')}"
+    if name == "stablehlo.composite" and operation.attrs.get("name") in session.own_lowerings:
+        name = str(operation.attrs["name"])
+    lowering = session.own_lowerings.get(name)
+    if lowering is None:
+        what = "is a custom call nothing is known of" if name.startswith("@") else "has no lowering"
+        reason, fix = session.own_refused.get(name, (f"{name.lstrip('@')} {what}", "replace the operation"))
+        raise UnsupportedError(reason, fix, code="LS010", op=name.replace("@", "custom_call "))
+    return name, lowering
+
+
+def _lowered(context: Context, operation: Operation, operands: Sequence[Bound]) -> list[Bound]:
+    name, lowering = find_lowering(context.stable, operation)
+    _require_types(operation)
+    values = [o.value if lowering.broadcasts else context.whole(o) for o in operands]
+    if not lowering.broadcasts:
+        context.avals_out = [_unresolved(v.type) for v in operation.results]
+    attrs = operation.attrs
+    if name == operation.attrs.get("name"):
+        attrs = operation.attrs.get("composite_attributes") or {}
+    keywords = lowering.bind_attrs({**attrs, "regions": operation.regions})
+    made = lowering(context if lowering.parameters.wants_context else context.b, *lowering.bind_inputs(values), **keywords)
+    results = list(made) if isinstance(made, (tuple, list)) else [] if made is None else [made]
+    if len(results) != len(operation.results):
+        raise AssertionError(f"{name} made {len(results)} results, expected {len(operation.results)}")
+    rows = zip(results, operation.results, context.avals_out, strict=True)
+    return [_bound(name, r, v.type, aval) for r, v, aval in rows]
+
+
+def _require_types(operation: Operation) -> None:
+    for variable in operation.results:
+        if variable.type.dtype is None and "token" not in variable.type.text and "tuple" not in variable.type.text:
+            reason = f"the type {variable.type.text} is not taken by the kernels"
+            raise UnsupportedError(reason, "export the model with float32 and integer tensors", code="LS012")
+
+
+def _unresolved(declared: Type) -> Aval:
+    return Aval(tuple(UNRESOLVED if d is None else d for d in declared.shape), declared.dtype)
+
+
+def _bound(name: str, made: Any, declared: Type, aval: Any) -> Bound:
+    """A result with its shape: as the module says, else as the lowering knows, else as the value has it."""
+    if isinstance(made, Bound):
+        return made
+    if made is POISON or declared.dtype is None:
+        return Bound(made, aval)
+    whole = aval_of(made, declared.dtype).shape
+    if len(whole) not in (0, len(aval.shape)):
+        raise AssertionError(f"{name} made rank {len(whole)}, expected {declared.text}")
+    given = whole or [UNRESOLVED] * len(aval.shape)
+    shape = tuple(g if a == UNRESOLVED else a for a, g in zip(aval.shape, given, strict=True))
+    if UNRESOLVED in shape:
+        raise AssertionError(f"{name} made no shape for {declared.text}")
+    return Bound(made, Aval(shape, declared.dtype))
+
+
+def tensor_type(aval: Aval) -> TensorType:
+    """The tensor type of an abstract value, as it travels."""
+    from litesmith.frontends.jax.types import tensor_type as of_jax
+
+    return of_jax(aval)
