@@ -211,6 +211,11 @@ BIDIRECTIONAL_SEQUENCE_LSTM = OpDef(
     all_slots=True,
     traits=OWN_STATE,
     infer=lambda op: _merged(op, _lstm_units(op, "fw_"), _lstm_units(op, "bw_")),
+    check=lambda op: (
+        "merged outputs are right for time-major input only"
+        if op.attrs["merge_outputs"] and not op.attrs["time_major"]
+        else None
+    ),
     version=_hybrid("fw_input_to_forget_weights", 1, 3),
     runtimes={1: "1.14.0", 2: "1.14.0", 3: "1.14.0"},
     quant=_weights_rule(BIDIRECTIONAL_LSTM_OPERANDS),
