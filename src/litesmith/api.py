@@ -12,6 +12,7 @@ from litesmith.errors import ConverterError, Problem, UsageError
 from litesmith.ir.graph import Graph, Program
 
 Dump = Callable[[str, Program], None]
+CompositeLowering = Callable[..., Any]
 Shapes = Mapping[str, Sequence[int | None]]
 
 
@@ -27,6 +28,9 @@ class Options:
     input_names, output_names: tensors of a frozen graph to convert between (default: its placeholders and ends).
     safe_mode: whether a Keras file may not run code it carries (Lambda layers).
     dump: called with a name and the program after the import and after each pass that changed something.
+    composites: lowerings of functions that are taken whole instead of inlined, by the function's name, or by the one
+    that ``tf.function(experimental_implements=…)`` or ``jax.lax.composite`` gives it. A lowering takes the builder and
+    the call's tensors and gives its results (see docs/add-an-op.md).
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
     """
 
@@ -39,12 +43,24 @@ class Options:
     output_names: Sequence[str] | None = None
     safe_mode: bool = True
     dump: Dump | None = None
+    composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     external_weights: bool = False
 
     @property
     def layout(self) -> dict[str, int]:
         """What the writer has to know."""
         return {"external_over": 0} if self.external_weights else {}
+
+    @property
+    def composite(self) -> Callable[[Any, str, Sequence[Any]], list[Any] | None] | None:
+        """What an import asks at each call of a function; None where every function is inlined."""
+        return self._lower_composite if self.composites else None
+
+    def _lower_composite(self, b: Any, name: str, tensors: Sequence[Any]) -> list[Any] | None:
+        if name not in self.composites:
+            return None
+        made = self.composites[name](b, *tensors)
+        return list(made) if isinstance(made, (tuple, list)) else [made]
 
 
 class Model:
@@ -134,6 +150,7 @@ def import_source(source: Any, args: Sequence[Any], options: Options) -> Program
         return _import_path(Path(source), options)
     for is_this, importer in _OBJECTS:
         if is_this(source):
+            _check_composites(importer, options)
             return importer(source, args, options)
     raise UsageError(
         f"cannot convert a {type(source).__name__}: give a SavedModel directory, a Keras model or file, a concrete "
@@ -145,8 +162,17 @@ def import_source(source: Any, args: Sequence[Any], options: Options) -> Program
 
 
 def _import_path(path: Path, options: Options) -> Program:
-    importer = _FILES.get(path.suffix.lower()) if not path.is_dir() else None
-    return (importer or _import_saved_model)(path, options)
+    if path.name in ("saved_model.pb", "saved_model.pbtxt"):
+        path = path.parent
+    found = _FILES.get(path.suffix.lower()) if not path.is_dir() else None
+    importer = found or _import_saved_model
+    _check_composites(importer, options)
+    return importer(path, options)
+
+
+def _check_composites(importer: Callable[..., Program], options: Options) -> None:
+    if options.composites and importer not in _WITH_COMPOSITES:
+        raise UsageError("composites are taken from SavedModels, frozen graphs, concrete functions and JAX functions")
 
 
 def _import_saved_model(path: Path, options: Options) -> Program:
@@ -155,7 +181,7 @@ def _import_saved_model(path: Path, options: Options) -> Program:
 
     model = SavedModel.open(path, options.tags)
     model.checksums = options.verify
-    return import_saved_model(model, options.signature_keys, options.input_shapes)
+    return import_saved_model(model, options.signature_keys, options.input_shapes, composite=options.composite)
 
 
 def _import_frozen_graph(path: Path, options: Options) -> Program:
@@ -164,7 +190,7 @@ def _import_frozen_graph(path: Path, options: Options) -> Program:
 
     graph_def = read_graph_def(path)
     entry = frozen_entry(graph_def, options.input_names, options.output_names, options.input_shapes)
-    return import_entries([entry], options.input_shapes)
+    return import_entries([entry], options.input_shapes, composite=options.composite)
 
 
 def _import_keras_file(path: Path, options: Options) -> Program:
@@ -229,7 +255,8 @@ def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Prog
     from litesmith.frontends.tensorflow.concrete import import_concrete_functions
 
     functions = list(source) if isinstance(source, (list, tuple)) else [source]
-    return import_concrete_functions(functions, options.signature_keys, options.input_shapes)
+    keys, shapes = options.signature_keys, options.input_shapes
+    return import_concrete_functions(functions, keys, shapes, composite=options.composite)
 
 
 def _import_exported(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -247,7 +274,7 @@ def _import_bytes(source: Any, args: Sequence[Any], options: Options) -> Program
 def _import_function(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.jax import import_jax
 
-    return import_jax(source, args, options.signature_keys)
+    return import_jax(source, args, options.signature_keys, composite=options.composite)
 
 
 _OBJECTS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Sequence[Any], Options], Program]], ...] = (
@@ -257,6 +284,8 @@ _OBJECTS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Sequence[Any], Optio
     (_is_bytes, _import_bytes),
     (callable, _import_function),
 )
+
+_WITH_COMPOSITES = (_import_saved_model, _import_frozen_graph, _import_concrete, _import_function)
 
 
 def optimize(program: Program, options: Options) -> Program:

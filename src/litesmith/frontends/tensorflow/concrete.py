@@ -27,12 +27,13 @@ def import_concrete_functions(
     keys: Sequence[str] | None = None,
     shapes: Shapes | None = None,
     allow_custom_ops: bool = False,
+    composite: Any = None,
 ) -> Program:
     """Imports TensorFlow ConcreteFunctions, an entry point each; what several of them capture is stored once.
 
     keys: their names (default: ``serving_default`` for one, the functions' own for several). allow_custom_ops: whether
-    operators without a lowering become custom ones. Raises UsageError where the keys do not fit or a function takes a
-    resource.
+    operators without a lowering become custom ones. composite: see `Session`. Raises UsageError where the keys do not
+    fit or a function takes a resource.
     """
     chosen = list(keys or _keys_of(functions))
     if len(chosen) != len(functions) or len(set(chosen)) != len(chosen):
@@ -43,7 +44,7 @@ def import_concrete_functions(
         for f, k in zip(functions, chosen, strict=True)
     ]
     on_unknown = custom_ops(declarations(functions).get) if allow_custom_ops else None
-    return import_entries(entries, shapes, on_unknown=on_unknown)
+    return import_entries(entries, shapes, on_unknown=on_unknown, composite=composite)
 
 
 def declarations(functions: Sequence[Any]) -> dict[str, Any]:

@@ -24,11 +24,12 @@ def import_saved_model(
     signature_keys: Sequence[str] | None = None,
     input_shapes: Shapes | None = None,
     on_unknown: Any = None,
+    composite: Any = None,
 ) -> Program:
     """Imports some signatures (default: all) of a SavedModel.
 
-    input_shapes: input name -> shape with None for unknown sizes, replacing the model's. Raises UsageError for a key or
-    input the model does not have, ConverterError with every problem found.
+    input_shapes: input name -> shape with None for unknown sizes, replacing the model's. on_unknown, composite: see
+    `Session`. Raises UsageError for a key or input the model does not have, ConverterError with every problem found.
     """
     chosen = _chosen(model, signature_keys)
     _check_inputs(chosen, input_shapes or {})
@@ -45,7 +46,7 @@ def import_saved_model(
             add_signature(program, signature, made[meaning])
         return program
 
-    return import_until_stable(source, build, on_unknown=on_unknown)
+    return import_until_stable(source, build, on_unknown=on_unknown, composite=composite)
 
 
 def import_between(
