@@ -71,6 +71,10 @@ UNARY: dict[str, tuple[Any, Any, Any, float | None]] = {
     "leaky_relu": (lambda x: tf.nn.leaky_relu(x, 0.3), f32(2, 3), EDGES, None),
     "softplus": (tf.nn.softplus, f32(2, 3), EDGES, None),
     "softsign": (tf.nn.softsign, f32(2, 3), SPECIALS, None),
+    "i0": (tf.math.bessel_i0, f32(2, 3), np.float32([0, 1, -1, 7, 8, 9, 20]), None),
+    "i0e": (tf.math.bessel_i0e, f32(2, 3), np.float32([0, 1, -1, 7, 8, 9, 50]), None),
+    "i1": (tf.math.bessel_i1, f32(2, 3), np.float32([0, 1, -1, 7, 8, 9, 20]), None),
+    "i1e": (tf.math.bessel_i1e, f32(2, 3), np.float32([0, 1, -1, 7, 8, 9, 50]), None),
     "erf": (tf.math.erf, f32(2, 3), EDGES, None),
     "erfc": (tf.math.erfc, f32(2, 3), EDGES, None),
     "erfinv": (tf.math.erfinv, f32(2, 3, low=-0.9, high=0.9), np.float32([0, 1, -1, 0.999, -0.999, 1e-6]), None),
@@ -92,7 +96,7 @@ UNARY: dict[str, tuple[Any, Any, Any, float | None]] = {
     "is_inf": (tf.math.is_inf, f32(2, 3), EDGES, None),
     "is_finite": (tf.math.is_finite, f32(2, 3), EDGES, None),
 }
-FLOAT32_ONLY = ("rint", "erfinv", "lgamma", "digamma", "truncatemod")
+FLOAT32_ONLY = ("i0", "i0e", "i1", "i1e", "rint", "erfinv", "lgamma", "digamma", "truncatemod")
 """TensorFlow has no half-precision kernels of these for CPUs."""
 UNARY_CASES = [
     case
@@ -283,7 +287,13 @@ CORNERS = [
     Case("double is refused", tf.sin, [np.float64([1.0])], raises="LS012", says="float64"),
     Case("double erf is refused", tf.math.erf, [np.float64([1.0])], raises="LS012", says="float32"),
     Case("pow int64 is refused", tf.pow, [LARGE, DIVISORS], raises="LS012", says="int32"),
-    Case("special function is refused", tf.math.polygamma, [f32(2), positive(2)], raises="LS010", says="outside the model"),
+    Case(
+        "special function is refused",
+        tf.math.polygamma,
+        [f32(2), positive(2)],
+        raises="LS010",
+        says="outside the model",
+    ),
 ]
 test_corners = parity_test(CORNERS)
 

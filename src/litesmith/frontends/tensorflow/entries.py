@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from litesmith.errors import ConverterError, Problem, UsageError
+from litesmith.errors import ConverterError, Problem, UnsupportedError, UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
-from litesmith.frontends.tensorflow.importer import Context, Model, Scope, Session, make_table
+from litesmith.frontends.tensorflow.importer import Context, Model, Scope, Session, complex_tensor, make_table
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
-from litesmith.frontends.tensorflow.resources import POISON, TensorList, Variable
+from litesmith.frontends.tensorflow.resources import POISON, Complex, Poison, TensorList, Variable
 from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
 
 Shapes = Mapping[str, Sequence[int | None]]
@@ -118,12 +118,25 @@ def set_outputs(context: Context, graph: Graph, results: Sequence[Any], names: S
         value = result.stacked if isinstance(result, TensorList) else result
         if isinstance(value, Variable):
             value = context.read(value)
+        if isinstance(value, Complex):
+            value = _complex_output(context, value, name)
+        if value is POISON:
+            continue
         if not isinstance(value, Value):
             reason = f"output {name!r} is a {type(result).__name__.lower()}, not a tensor"
             context.session.problems[Problem("LS023", reason, "return tensors only", node=name)] = None
             continue
         outputs.append(_named(value, name, outputs))
     graph.outputs = outputs
+
+
+def _complex_output(context: Context, value: Complex, name: str) -> Value | Poison:
+    try:
+        return complex_tensor(context.b, value)
+    except UnsupportedError as error:
+        for problem in error.problems:
+            context.session.problems[problem.located(node=name)] = None
+        return POISON
 
 
 def _named(value: Value, name: str, taken: Sequence[Value]) -> Value:

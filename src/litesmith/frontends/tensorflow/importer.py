@@ -27,7 +27,15 @@ from litesmith.frontends.tensorflow.control_v1 import (
 )
 from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
-from litesmith.frontends.tensorflow.resources import POISON, RuntimeTable, Table, TensorList, Variable
+from litesmith.frontends.tensorflow.resources import (
+    POISON,
+    Complex,
+    RuntimeTable,
+    Table,
+    TensorList,
+    Variable,
+    is_complex,
+)
 from litesmith.ir import Builder, DType, Graph, Origin, TensorType, Value
 from litesmith.ir.opdef import OpSet
 from litesmith.ops import OPS
@@ -453,7 +461,7 @@ def _name_results(name: str, results: Sequence[Any]) -> None:
 
 def lower_node(context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
     """Lowers one node. Raises UnsupportedError with the reason where that is not possible."""
-    lowering = context.session.lowering_of(node.op)
+    lowering = _of_complex(context.session, node.op, inputs) or context.session.lowering_of(node.op)
     if lowering is None:
         if node.op in context.session.model.functions:
             return context.call(node.op, inputs, attrs)
@@ -472,6 +480,23 @@ def lower_node(context: Context, node: Any, inputs: Sequence[Any], attrs: Mappin
     return list(results) if isinstance(results, (tuple, list)) else [results]
 
 
+def _of_complex(session: Session, op: str, inputs: Sequence[Any]) -> Lowering | None:
+    """The lowering for operands of which one is complex (see `lowering.complex_numbers`)."""
+    return session.lowerings.get(f"complex {op}") if any(map(is_complex, inputs)) else None
+
+
+def complex_tensor(b: Builder, value: Complex) -> Value:
+    """A complex64 tensor. Raises UnsupportedError where there is an imaginary part: no built-in joins the two."""
+    if value.imag is not None:
+        raise UnsupportedError(
+            "built-in operators make no complex tensor of a real and an imaginary part",
+            "return tf.math.real and tf.math.imag of it, and use it in arithmetic and Fourier transforms only",
+            code="LS012",
+        )
+    made: Value = b.cast(value.real, out_data_type=DType.COMPLEX64)
+    return made
+
+
 def as_tensor(context: Context, value: Any, takes_any: bool) -> Any:
     """The tensor behind an operand. Raises UnsupportedError for a resource where a tensor is needed."""
     if takes_any or isinstance(value, Value):
@@ -480,6 +505,8 @@ def as_tensor(context: Context, value: Any, takes_any: bool) -> Any:
         return context.read(value)
     if isinstance(value, TensorList) and value.stacked is not None:
         return value.stacked
+    if isinstance(value, Complex):
+        return complex_tensor(context.b, value)
     raise UnsupportedError(
         f"a {type(value).__name__.lower()} is used where a tensor is needed",
         "read the resource before using it",

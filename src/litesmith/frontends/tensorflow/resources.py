@@ -71,6 +71,22 @@ class TensorList:
     length: Value | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Complex:
+    """A complex tensor as two real ones of the same shape; no imaginary part means zero.
+
+    Hardly any built-in takes complex numbers. Those the kernels make stay `Value` until something else is asked of them.
+    """
+
+    real: Value
+    imag: Value | None = None
+
+
+def is_complex(value: object) -> bool:
+    """Whether this is a complex tensor in either form."""
+    return isinstance(value, Complex) or (isinstance(value, Value) and value.type.dtype.is_complex)
+
+
 class Poison:
     """Stands for the outputs of a node that could not be lowered; what depends on it is skipped silently."""
 

@@ -7,6 +7,7 @@ operands; TensorFlow keeps it. As with the official converter, that is not emula
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from litesmith.decompositions.shapes import broadcast_to, cast, reshape
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import like
 from litesmith.frontends.tensorflow.registry import Lowering, direct, lowers
+from litesmith.frontends.tensorflow.resources import Complex
 from litesmith.ir import Builder, DType, Value
 from litesmith.ir.dims import broadcast
 
@@ -76,6 +78,10 @@ def in_float32(b: Builder, x: Value, function: Callable[[Builder, Value], Value]
 SPECIAL: tuple[Lowering, ...] = tuple(
     lowers(op)(_decomposed(function))
     for op, function in {
+        "BesselI0e": special.bessel_i0e,
+        "BesselI1e": special.bessel_i1e,
+        "BesselI0": lambda b, x: b.mul(special.bessel_i0e(b, x), b.exp(b.abs(x))),
+        "BesselI1": lambda b, x: b.mul(special.bessel_i1e(b, x), b.exp(b.abs(x))),
         "Erf": special.erf,
         "Erfc": special.erfc,
         "Erfinv": special.erf_inv,
@@ -176,11 +182,9 @@ def softsign(b: Builder, features: Value) -> Value:
 
 
 @lowers("Cast")
-def cast_(b: Builder, x: Value, *, DstT: DType, Truncate: bool = False) -> Value:
+def cast_(b: Builder, x: Value, *, DstT: DType, Truncate: bool = False) -> Any:
     """CAST. Of a float that the integer type does not hold, both TensorFlow's and the kernel's result is undefined."""
-    if x.type.dtype.is_complex and DstT.is_float:
-        return cast(b, b.real(x), DstT)
-    return cast(b, x, DstT)
+    return Complex(cast(b, x, DType.FLOAT32)) if DstT is DType.COMPLEX64 else cast(b, x, DstT)
 
 
 @lowers("Bitcast")

@@ -1,0 +1,283 @@
+"""Complex arithmetic, said in real and imaginary parts.
+
+A lowering named ``complex Op`` takes the place of the one of ``Op`` wherever an operand is complex: a `Complex`, or a
+complex64 tensor that a kernel made or the user fed. Operands annotated ``Any`` are either of these, or real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from litesmith.decompositions.shapes import broadcast_to, cast, full
+from litesmith.errors import UnsupportedError
+from litesmith.frontends.tensorflow.lowering import array, indexing, math, matrix, reduction
+from litesmith.frontends.tensorflow.registry import Lowering, collect, lowers
+from litesmith.frontends.tensorflow.resources import Complex, is_complex
+from litesmith.ir import Builder, DType, Value
+
+def parts(b: Builder, z: Any) -> Complex:
+    """Real and imaginary part."""
+    if isinstance(z, Complex):
+        return z
+    if not z.type.dtype.is_complex:
+        return Complex(z)
+    if z.is_const:
+        elements = z.numpy()
+        return Complex(b.constant(np.ascontiguousarray(elements.real)), b.constant(np.ascontiguousarray(elements.imag)))
+    return Complex(b.real(z), b.imag(z))
+
+
+def imaginary(b: Builder, z: Complex) -> Value:
+    """The imaginary part, zeros where there is none."""
+    return z.imag if z.imag is not None else full(b, z.real.dims, 0, z.real.type.dtype, z.real)
+
+
+def _together(b: Builder, x: Complex, y: Complex) -> tuple[Complex, Complex]:
+    """Both operands in the shape they broadcast to, so that a missing part leaves none of it out."""
+    if x.real.type.shape == y.real.type.shape or (x.imag is None) == (y.imag is None):
+        return x, y
+    wide, _ = math.broadcast_together(b, x.real, y.real)
+    dims = wide.dims
+
+    def spread(z: Complex) -> Complex:
+        return Complex(z.real, None if z.imag is None else broadcast_to(b, z.imag, dims, wide))
+
+    return spread(x), spread(y)
+
+
+# -- parts ------------------------------------------------------------------------------------------------------------
+
+
+@lowers("Complex")
+def complex_(b: Builder, real: Value, imag: Value, *, T: DType = DType.FLOAT32, Tout: DType = DType.COMPLEX64) -> Any:
+    if real.is_const and imag.is_const:
+        return b.constant(real.numpy() + 1j * imag.numpy(), Tout)
+    return Complex(*math.broadcast_together(b, real, imag))
+
+
+@lowers("Real", "complex Real")
+def real(b: Builder, input: Any, *, Tout: DType = DType.FLOAT32) -> Value:
+    if not is_complex(input):
+        return input
+    return input.real if isinstance(input, Complex) else b.real(input)
+
+
+@lowers("Imag", "complex Imag")
+def imag(b: Builder, input: Any, *, Tout: DType = DType.FLOAT32) -> Value:
+    if not is_complex(input):
+        return full(b, input.dims, 0, input.type.dtype, input)
+    return imaginary(b, input) if isinstance(input, Complex) else b.imag(input)
+
+
+@lowers("ComplexAbs", "complex ComplexAbs")
+def complex_abs(b: Builder, x: Any, *, Tout: DType = DType.FLOAT32) -> Value:
+    """COMPLEX_ABS of a kernel's tensor; of parts scaled by the larger one, so that no square overflows."""
+    if isinstance(x, Value):
+        return b.complex_abs(x)
+    z = parts(b, x)
+    if z.imag is None:
+        return b.abs(z.real)
+    return b.sqrt(b.add(b.square(z.real), b.square(z.imag)))
+
+
+@lowers("Angle", "complex Angle")
+def angle(b: Builder, input: Any, *, Tout: DType = DType.FLOAT32) -> Value:
+    z = parts(b, input)
+    return b.atan2(imaginary(b, z), z.real)
+
+
+@lowers("Conj", "complex Conj")
+def conj(b: Builder, input: Any) -> Any:
+    if not is_complex(input):
+        return input
+    z = parts(b, input)
+    return Complex(z.real, None if z.imag is None else b.neg(z.imag))
+
+
+@lowers("complex Cast")
+def cast_(b: Builder, x: Any, *, DstT: DType, Truncate: bool = False) -> Any:
+    if DstT.is_complex:
+        return x
+    return cast(b, parts(b, x).real, DstT)
+
+
+# -- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+def _sum(builtin: str) -> Any:
+    def function(b: Builder, x: Any, y: Any) -> Complex:
+        left, right = _together(b, parts(b, x), parts(b, y))
+        joined = getattr(b, builtin)
+        made = joined(left.real, right.real)
+        if right.imag is None:
+            return Complex(made, left.imag)
+        if left.imag is None:
+            return Complex(made, right.imag if builtin == "add" else b.neg(right.imag))
+        return Complex(made, joined(left.imag, right.imag))
+
+    return function
+
+
+SUMS = (lowers("complex Add", "complex AddV2")(_sum("add")), lowers("complex Sub")(_sum("sub")))
+
+
+def multiplied(b: Builder, x: Complex, y: Complex) -> Complex:
+    """The product; real factors cost nothing extra."""
+    return _bilinear(b, b.mul, x, y)
+
+
+def _bilinear(b: Builder, product: Callable[[Value, Value], Value], x: Complex, y: Complex) -> Complex:
+    real_part = product(x.real, y.real)
+    if x.imag is not None and y.imag is not None:
+        real_part = b.sub(real_part, product(x.imag, y.imag))
+    crossed = [
+        product(left, right)
+        for left, right in ((x.real, y.imag), (x.imag, y.real))
+        if left is not None and right is not None
+    ]
+    if not crossed:
+        return Complex(real_part)
+    return Complex(real_part, crossed[0] if len(crossed) == 1 else b.add(*crossed))
+
+
+@lowers("complex Mul")
+def mul(b: Builder, x: Any, y: Any) -> Complex:
+    return multiplied(b, parts(b, x), parts(b, y))
+
+
+@lowers("complex Square")
+def square(b: Builder, x: Any) -> Complex:
+    z = parts(b, x)
+    return multiplied(b, z, z)
+
+
+@lowers("complex RealDiv")
+def divide(b: Builder, x: Any, y: Any) -> Complex:
+    left, right = parts(b, x), parts(b, y)
+    if right.imag is None:
+        return Complex(b.div(left.real, right.real), None if left.imag is None else b.div(left.imag, right.real))
+    size = b.add(b.square(right.real), b.square(right.imag))
+    made = multiplied(b, left, Complex(right.real, b.neg(right.imag)))
+    return Complex(b.div(made.real, size), b.div(imaginary(b, made), size))
+
+
+@lowers("complex Neg")
+def neg(b: Builder, x: Any) -> Complex:
+    z = parts(b, x)
+    return Complex(b.neg(z.real), None if z.imag is None else b.neg(z.imag))
+
+
+@lowers("complex Exp")
+def exp(b: Builder, x: Any) -> Complex:
+    """exp(a) (cos(b) + i sin(b))."""
+    z = parts(b, x)
+    size = b.exp(z.real)
+    return Complex(size) if z.imag is None else Complex(b.mul(size, b.cos(z.imag)), b.mul(size, b.sin(z.imag)))
+
+
+@lowers("complex Log")
+def log(b: Builder, x: Any) -> Complex:
+    return Complex(b.log(complex_abs(b, parts(b, x))), angle(b, x))
+
+
+# -- matrices ---------------------------------------------------------------------------------------------------------
+
+
+@lowers("complex MatMul")
+def matmul(b: Builder, a: Any, b_: Any, *, transpose_a: bool = False, transpose_b: bool = False) -> Complex:
+    def product(x: Value, y: Value) -> Value:
+        made: Value = matrix.matmul(b, x, y, transpose_a=transpose_a, transpose_b=transpose_b)
+        return made
+
+    return _bilinear(b, product, parts(b, a), parts(b, b_))
+
+
+@lowers("complex BatchMatMul", "complex BatchMatMulV2", "complex BatchMatMulV3")
+def batch_matmul(
+    b: Builder, x: Any, y: Any, *, adj_x: bool = False, adj_y: bool = False, Tout: DType | None = None
+) -> Complex:
+    """``adj`` conjugates as well."""
+
+    def product(left: Value, right: Value) -> Value:
+        made: Value = matrix.batch_matmul(b, left, right, adj_x=adj_x, adj_y=adj_y)
+        return made
+
+    left, right = conj(b, parts(b, x)) if adj_x else parts(b, x), conj(b, parts(b, y)) if adj_y else parts(b, y)
+    return _bilinear(b, product, left, right)
+
+
+@lowers("complex Einsum")
+def einsum(b: Builder, inputs: list[Any], *, equation: str) -> Complex:
+    if len(inputs) == 1:
+        z = parts(b, inputs[0])
+        return Complex(*(None if v is None else matrix.einsum_(b, [v], equation=equation) for v in (z.real, z.imag)))
+    if len(inputs) != 2:
+        raise UnsupportedError("an einsum of more than two complex tensors", "multiply two at a time")
+
+    def product(x: Value, y: Value) -> Value:
+        made: Value = matrix.einsum_(b, [x, y], equation=equation)
+        return made
+
+    return _bilinear(b, product, parts(b, inputs[0]), parts(b, inputs[1]))
+
+
+@lowers("complex ConjugateTranspose")
+def conjugate_transpose(b: Builder, x: Any, perm: Value) -> Complex:
+    z = parts(b, x)
+    turned = array.transpose(b, z.real, perm)
+    return Complex(turned, None if z.imag is None else b.neg(array.transpose(b, z.imag, perm)))
+
+
+# -- each part on its own ---------------------------------------------------------------------------------------------
+
+_ORDINARY: Mapping[str, Lowering] = collect([array, indexing, math, reduction])
+
+PARTWISE = (
+    "BroadcastTo Concat ConcatV2 ExpandDims Fill Gather GatherNd GatherV2 Mean Pack Pad PadV2 MirrorPad Reshape Reverse "
+    "ReverseV2 Roll ScatterNd Select SelectV2 Slice Split SplitV Squeeze StridedSlice Sum Cumsum Tile Transpose Unpack "
+    "ZerosLike TensorScatterAdd TensorScatterUpdate MatrixBandPart"
+).split()
+
+
+def _partwise(op: str) -> Lowering:
+    ordinary = _ORDINARY[op]
+
+    def function(b: Builder, operands: list[Any], **attrs: Any) -> Any:
+        numbers = [parts(b, v) if is_complex(v) else None for v in operands]
+        reals = [v if z is None else z.real for v, z in zip(operands, numbers, strict=True)]
+        made = _run(b, ordinary, reals, attrs)
+        if all(z is None or z.imag is None for z in numbers):
+            joined = [Complex(v) for v in made]
+        else:
+            imags = [v if z is None else imaginary(b, z) for v, z in zip(operands, numbers, strict=True)]
+            pairs = zip(made, _run(b, ordinary, imags, attrs), strict=True)
+            joined = [Complex(*pair) for pair in pairs]
+        return joined
+
+    return lowers(f"complex {op}", outputs=ordinary.outputs)(function)
+
+
+def _run(b: Builder, lowering: Lowering, operands: Sequence[Value], attrs: Mapping[str, Any]) -> list[Value]:
+    made = lowering(b, *lowering.bind_inputs(operands), **lowering.bind_attrs(attrs))
+    return list(made) if isinstance(made, (tuple, list)) else [made]
+
+
+PARTS = tuple(_partwise(op) for op in PARTWISE if op in _ORDINARY)
+
+
+def _of_shape(op: str) -> Lowering:
+    """What asks for the shape only."""
+    ordinary = _ORDINARY[op]
+
+    def function(b: Builder, operands: list[Any], **attrs: Any) -> Any:
+        reals = [v.real if isinstance(v, Complex) else v for v in operands]
+        made = _run(b, ordinary, reals, attrs)
+        return made
+
+    return lowers(f"complex {op}")(function)
+
+
+SHAPES = tuple(_of_shape(op) for op in ("Shape", "ShapeN", "Size", "Rank"))

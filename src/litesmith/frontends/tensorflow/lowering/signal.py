@@ -1,0 +1,114 @@
+"""Fourier transforms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from litesmith.decompositions import fft as fourier
+from litesmith.decompositions.padding import pad
+from litesmith.decompositions.shapes import reshape, static_int
+from litesmith.frontends.tensorflow.lowering.complex_numbers import imaginary, parts
+from litesmith.frontends.tensorflow.lowering.operands import const_ints
+from litesmith.frontends.tensorflow.registry import lowers
+from litesmith.frontends.tensorflow.resources import Complex
+from litesmith.ir import Builder, DType, Value
+
+
+def _to_length(b: Builder, x: Value, sizes: list[int]) -> Value:
+    """The last dimensions cropped, or padded with zeros behind, to these sizes."""
+    kept = x.rank - len(sizes)
+    pads = [
+        (0, size - static_int(d, "a Fourier transform")) for size, d in zip(sizes, x.dims[kept:], strict=True)
+    ]
+    return pad(b, x, [(0, 0)] * kept + pads)
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number > 0 and not number & (number - 1)
+
+
+def _kernel_takes(lengths: list[int]) -> bool:
+    """RFFT2D transforms powers of two; rows of one element it gets wrong."""
+    return all(map(_is_power_of_two, lengths)) and lengths[-1] > 1
+
+
+# -- of real tensors --------------------------------------------------------------------------------------------------
+
+
+@lowers("RFFT")
+def rfft(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType.COMPLEX64) -> Any:
+    """RFFT2D of one row for powers of two, else products with the transform's matrix."""
+    (length,) = const_ints(fft_length, "the length of the transform")
+    if _kernel_takes([length]):
+        x = _to_length(b, input, [length])
+        rows = reshape(b, x, [*x.dims[:-1], 1, length])
+        made = b.rfft2d(rows, np.array([1, length], np.int32))
+        return reshape(b, made, [*x.dims[:-1], length // 2 + 1])
+    return _joined(fourier.rfft(b, _to_length(b, input, [length])))
+
+
+@lowers("RFFT2D")
+def rfft_2d(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType.COMPLEX64) -> Any:
+    lengths = list(const_ints(fft_length, "the lengths of the transform"))
+    x = _to_length(b, input, lengths)
+    if _kernel_takes(lengths):
+        return b.rfft2d(x, np.array(lengths, np.int32))
+    return _joined(fourier.fft(b, fourier.rfft(b, x), axis=-2))
+
+
+@lowers("RFFT3D")
+def rfft_3d(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType.COMPLEX64) -> Any:
+    x = _to_length(b, input, list(const_ints(fft_length, "the lengths of the transform")))
+    return _joined(fourier.fft(b, fourier.fft(b, fourier.rfft(b, x), axis=-2), axis=-3))
+
+
+def _joined(made: fourier.Parts) -> Complex:
+    return Complex(made.real, made.imag)
+
+
+def _parts(b: Builder, z: Any) -> fourier.Parts:
+    made = parts(b, z)
+    return fourier.Parts(made.real, made.imag)
+
+
+# -- of complex tensors -----------------------------------------------------------------------------------------------
+
+
+def _transform(axes: tuple[int, ...], inverse: bool) -> Any:
+    def function(b: Builder, input: Any) -> Complex:
+        made = _parts(b, input)
+        for axis in axes:
+            made = fourier.fft(b, made, axis, inverse)
+        return _joined(made)
+
+    return function
+
+
+_AXES = {"": (-1,), "2D": (-1, -2), "3D": (-1, -2, -3)}
+
+TRANSFORMS = tuple(
+    lowers(f"{kind}FFT{suffix}", f"complex {kind}FFT{suffix}")(_transform(axes, kind == "I"))
+    for kind in ("", "I")
+    for suffix, axes in _AXES.items()
+)
+
+
+def _inverse_real(axes: tuple[int, ...]) -> Any:
+    def function(b: Builder, input: Any, fft_length: Value, *, Treal: DType = DType.FLOAT32) -> Value:
+        """The half along the last dimension is completed by its mirror image; only the real part is computed."""
+        lengths = list(const_ints(fft_length, "the lengths of the transform"))
+        sizes = [*lengths[:-1], lengths[-1] // 2 + 1]
+        z = parts(b, input)
+        made = fourier.Parts(_to_length(b, z.real, sizes), _to_length(b, imaginary(b, z), sizes))
+        for axis in axes[1:]:
+            made = fourier.fft(b, made, axis, inverse=True)
+        return fourier.irfft(b, made, lengths[-1])
+
+    return function
+
+
+INVERSES = tuple(
+    lowers(f"IRFFT{suffix}", f"complex IRFFT{suffix}")(_inverse_real(axes)) for suffix, axes in _AXES.items()
+)
