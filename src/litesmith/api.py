@@ -144,6 +144,15 @@ def convert(source: Any, *args: Any, **options: Any) -> Model:
     return Model(optimize(import_source(source, args, chosen), chosen), chosen)
 
 
+def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Any) -> Path:
+    """Converts a model and writes it to a `.tflite` file; returns its path. Arguments and errors: see `convert`.
+
+    It is the line for Keras models on the JAX backend, whose own ``model.export(path, format="litert")`` needs
+    TensorFlow.
+    """
+    return convert(source, *args, **options).save(path)
+
+
 def import_source(source: Any, args: Sequence[Any], options: Options) -> Program:
     """The program of any source `convert` takes, before any pass."""
     if isinstance(source, (str, os.PathLike)):
@@ -233,8 +242,10 @@ def _is_keras(source: Any) -> bool:
 
 
 def _is_concrete(source: Any) -> bool:
+    """Whether these are ConcreteFunctions, or functions of ``tf.function`` that can be made one."""
     many = isinstance(source, (list, tuple)) and bool(source)
-    return all(_is_instance(f, "tensorflow", "ConcreteFunction") for f in (source if many else [source]))
+    names = ("ConcreteFunction", "Function")
+    return all(any(_is_instance(f, "tensorflow", n) for n in names) for f in (source if many else [source]))
 
 
 def _is_exported(source: Any) -> bool:
@@ -252,9 +263,10 @@ def _import_keras(source: Any, args: Sequence[Any], options: Options) -> Program
 
 
 def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.frontends.tensorflow.concrete import import_concrete_functions
+    from litesmith.frontends.tensorflow.concrete import as_concrete, import_concrete_functions
 
-    functions = list(source) if isinstance(source, (list, tuple)) else [source]
+    many = isinstance(source, (list, tuple))
+    functions = [as_concrete(f) for f in source] if many else [as_concrete(source, args)]
     keys, shapes = options.signature_keys, options.input_shapes
     return import_concrete_functions(functions, keys, shapes, composite=options.composite)
 

@@ -149,27 +149,21 @@ def session(sess: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> Source:
 
 # -- concrete functions -----------------------------------------------------------------------------------------------
 
-_NOT_CONCRETE = (
-    "This function takes in a list of ConcreteFunction. To get the ConcreteFunction from a Function, "
-    "call get_concrete_function."
-)
-
-
 def concrete_functions(functions: Any, trackable: Any) -> Source:
     """TensorFlow functions; one without a ConcreteFunction needs an ``input_signature``.
 
     trackable: the object that owns them. With it, names and order are those of a SavedModel made of them.
     """
+    from litesmith.frontends.tensorflow.concrete import NOT_CONCRETE, as_concrete, import_concrete_functions, is_concrete
+
     if not isinstance(functions, (list, tuple)):
-        raise UsageError(_NOT_CONCRETE)
+        raise UsageError(NOT_CONCRETE)
     if not functions:
         raise UsageError("No ConcreteFunction is specified.")
-    concrete = [concrete_function(f) for f in functions]
-    as_saved = trackable is not None and not hasattr(trackable, "get_concrete_function") and not _is_concrete(trackable)
+    concrete = [as_concrete(f) for f in functions]
+    as_saved = trackable is not None and not hasattr(trackable, "get_concrete_function") and not is_concrete(trackable)
 
     def load(allow_custom_ops: bool) -> Program:
-        from litesmith.frontends.tensorflow.concrete import import_concrete_functions
-
         program = import_concrete_functions(concrete, allow_custom_ops=allow_custom_ops)
         if as_saved:
             keys = [s.key for s in program.signatures]
@@ -180,22 +174,6 @@ def concrete_functions(functions: Any, trackable: Any) -> Source:
         return program
 
     return Source(ModelType.TF_CONCRETE_FUNCTIONS, load)
-
-
-def concrete_function(function: Any) -> Any:
-    """The ConcreteFunction itself, or the one a ``tf.function`` has by its input signature.
-
-    Raises UsageError for anything else.
-    """
-    if _is_concrete(function):
-        return function
-    if getattr(function, "input_signature", None) is not None and hasattr(function, "get_concrete_function"):
-        return function.get_concrete_function()
-    raise UsageError(_NOT_CONCRETE)
-
-
-def _is_concrete(function: Any) -> bool:
-    return any(c.__name__ == "ConcreteFunction" for c in type(function).__mro__)
 
 
 def _calls(functions: Mapping[str, Any]) -> dict[str, str]:
@@ -224,6 +202,8 @@ def keras_model(model: Any, shapes: Shapes | None = None) -> Source:
         (signature,) = program.signatures
         if is_keras_3 and not _names_outputs(model):
             signature.outputs = {f"output_{i}": place for i, place in enumerate(signature.outputs.values())}
+        if is_keras_3 and len(signature.inputs) == 1 and not _has_symbolic_inputs(model):
+            signature.inputs = {"args_0": 0}
         name_as_exported(program, {signature.key: "StatefulPartitionedCall" + ("_1" if is_keras_3 else "")})
         order_by_fingerprint(program)
         return program
@@ -237,6 +217,14 @@ def _names_outputs(model: Any) -> bool:
         return not isinstance(model.output, (list, tuple)) and not hasattr(model.output, "shape")
     except (AttributeError, ValueError):  # the model has no symbolic outputs, and its importer named them already
         return True
+
+
+def _has_symbolic_inputs(model: Any) -> bool:
+    """Whether inputs were declared, with names, and not only seen in a call."""
+    try:
+        return model.input is not None
+    except (AttributeError, ValueError):
+        return False
 
 
 def keras_file(

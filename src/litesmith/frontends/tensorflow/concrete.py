@@ -61,6 +61,30 @@ def _keys_of(functions: Sequence[Any]) -> list[str]:
     return [n if names.count(n) == 1 else f"{n}_{i}" for i, n in enumerate(names)]
 
 
+NOT_CONCRETE = (
+    "This function takes in a list of ConcreteFunction. To get the ConcreteFunction from a Function, "
+    "call get_concrete_function."
+)
+
+
+def is_concrete(function: Any) -> bool:
+    """Whether this is a ConcreteFunction."""
+    return any(c.__name__ == "ConcreteFunction" for c in type(function).__mro__)
+
+
+def as_concrete(function: Any, args: Sequence[Any] = ()) -> Any:
+    """The ConcreteFunction itself, or that of a ``tf.function`` for these arguments or for its input signature.
+
+    Raises UsageError where there is none.
+    """
+    if is_concrete(function):
+        return function
+    known = bool(args) or getattr(function, "input_signature", None) is not None
+    if not known or not hasattr(function, "get_concrete_function"):
+        raise UsageError(NOT_CONCRETE)
+    return function.get_concrete_function(*args)
+
+
 def concrete_entry(
     function: Any,
     key: str,

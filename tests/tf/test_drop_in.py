@@ -1,0 +1,266 @@
+"""Code written for ``tf.lite`` with only the import changed: both converters are given the same program."""
+
+from __future__ import annotations
+
+import os
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+tf = pytest.importorskip("tensorflow")
+
+import litesmith  # noqa: E402
+from litesmith._util.fingerprint import fingerprint64  # noqa: E402
+from litesmith.formats.tflite.flexbuffer import read_map  # noqa: E402
+
+pytestmark = [pytest.mark.tf, pytest.mark.slow]
+
+Converter = Callable[[Any], Any]
+
+
+class Numbers(tf.Module):  # type: ignore[misc]
+    """Two functions that share a weight, with several inputs and outputs."""
+
+    def __init__(self) -> None:
+        self.weight = tf.Variable(np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3), name="weight")
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((1, 4), tf.float32, name="zz"),
+            tf.TensorSpec((1, 4), tf.float32, name="aa"),
+            tf.TensorSpec((1,), tf.int32, name="number"),
+        ]
+    )
+    def mix(self, zz, aa, number):
+        product = tf.matmul(zz, self.weight)
+        return {"result": product + tf.cast(number, tf.float32), "difference": zz - aa, "again": number + 1}
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32, name="x")])
+    def apply(self, x):
+        return tf.matmul(x, self.weight), x * 2.0
+
+    @tf.function
+    def nested(self, first, second):
+        return first["p"] + 2 * first["a"] + second[0] * second[1]
+
+    @tf.function(input_signature=[tf.TensorSpec((2, 3), tf.float32, name="x")])
+    def plain(self, x):
+        return tf.nn.relu(x), x, x
+
+
+NUMBERS = Numbers()
+PAIR = tf.TensorSpec((2,), tf.float32)
+NESTED = NUMBERS.nested.get_concrete_function({"p": PAIR, "a": PAIR}, (PAIR, PAIR))
+MIX, APPLY, PLAIN = (f.get_concrete_function() for f in (NUMBERS.mix, NUMBERS.apply, NUMBERS.plain))
+
+CONCRETE: dict[str, Converter] = {
+    "owned": lambda lite: lite.TFLiteConverter.from_concrete_functions([MIX], NUMBERS),
+    "not owned": lambda lite: lite.TFLiteConverter.from_concrete_functions([MIX]),
+    "dynamic batch": lambda lite: lite.TFLiteConverter.from_concrete_functions([APPLY], NUMBERS),
+    "dynamic batch, not owned": lambda lite: lite.TFLiteConverter.from_concrete_functions([APPLY]),
+    "several": lambda lite: lite.TFLiteConverter.from_concrete_functions([MIX, APPLY], NUMBERS),
+    "nested": lambda lite: lite.TFLiteConverter.from_concrete_functions([NESTED], NUMBERS),
+    "nested, not owned": lambda lite: lite.TFLiteConverter.from_concrete_functions([NESTED]),
+    "passed through": lambda lite: lite.TFLiteConverter.from_concrete_functions([PLAIN], NUMBERS),
+}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("saved")
+    tf.saved_model.save(NUMBERS, str(path), signatures={"zed": MIX, "alpha": APPLY})
+    return path
+
+
+def keras_list() -> Any:
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(3)
+    zeta, alpha, mid = (keras.Input(s, name=n) for s, n in (((4,), "zeta"), ((4,), "alpha"), ((2, 3), "mid")))
+    dense = keras.layers.Dense(3, name="first")(keras.layers.Concatenate()([zeta, alpha]))
+    return keras.Model([zeta, alpha, mid], [dense, keras.layers.Flatten(name="second")(mid)])
+
+
+@pytest.mark.parametrize("name", CONCRETE)
+def test_concrete_functions(name: str) -> None:
+    check_same(CONCRETE[name])
+
+
+@pytest.mark.parametrize("keys", (None, ["zed"], ["zed", "alpha"]))
+def test_saved_model(saved: Path, keys: list[str] | None) -> None:
+    check_same(lambda lite: lite.TFLiteConverter.from_saved_model(str(saved), signature_keys=keys))
+
+
+def test_keras() -> None:
+    model = keras_list()
+    check_same(lambda lite: lite.TFLiteConverter.from_keras_model(model))
+
+
+def test_keras_export_has_one_signature(tmp_path: Path) -> None:
+    keras_list().export(str(tmp_path / "model"))
+    check_same(lambda lite: lite.TFLiteConverter.from_saved_model(str(tmp_path / "model")))
+
+
+def test_first_converter(saved: Path) -> None:
+    check_same(lambda lite: lite.compat_v1.TFLiteConverter.from_saved_model(str(saved), signature_key="alpha"))
+
+
+def test_session() -> None:
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder(tf.float32, (2, 3), name="x")
+        weight = tf.compat.v1.get_variable("w", initializer=np.eye(3, dtype=np.float32) * 3)
+        y = tf.matmul(x, weight, name="y")
+        session.run(tf.compat.v1.global_variables_initializer())
+        check_same(lambda lite: lite.compat_v1.TFLiteConverter.from_session(session, [x], [y]))
+
+
+# -- what both make ---------------------------------------------------------------------------------------------------
+
+OFFICIAL = types.SimpleNamespace(TFLiteConverter=tf.lite.TFLiteConverter, compat_v1=tf.compat.v1.lite)
+OURS = types.SimpleNamespace(TFLiteConverter=litesmith.TFLiteConverter, compat_v1=litesmith.compat.v1.lite)
+
+
+def check_same(converter: Converter) -> None:
+    """The same inputs and outputs, in the same order and by the same names; the same results; the same signatures."""
+    theirs, ours = (litesmith.Interpreter(model_content=converter(lite).convert()) for lite in (OFFICIAL, OURS))
+    assert details(ours.get_input_details()) == details(theirs.get_input_details())
+    assert details(ours.get_output_details()) == details(theirs.get_output_details())
+    for mine, original in zip(run(ours), run(theirs), strict=True):
+        np.testing.assert_allclose(mine, original, rtol=1e-5, atol=1e-5)
+    expected = theirs.get_signature_list()  # a frozen graph has none there; ours has one more way to call it
+    assert not expected or ours.get_signature_list() == expected
+    for key in expected:
+        runners = [i.get_signature_runner(key) for i in (ours, theirs)]
+        names = [[d["name"] for d in r.get_input_details().values()] for r in runners]
+        assert names[0] == names[1]
+
+
+def details(tensors: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [(t["name"], t["dtype"], t["shape"].tolist(), t["shape_signature"].tolist()) for t in tensors]
+
+
+def run(interpreter: Any) -> list[Any]:
+    """Outputs of the first graph for numbers told by the inputs' places."""
+    interpreter.allocate_tensors()
+    rng = np.random.default_rng(5)
+    for tensor in interpreter.get_input_details():
+        interpreter.set_tensor(tensor["index"], (rng.uniform(-3, 3, tensor["shape"])).astype(tensor["dtype"]))
+    interpreter.invoke()
+    return [interpreter.get_tensor(t["index"]) for t in interpreter.get_output_details()]
+
+
+# -- errors, metadata, custom operators -------------------------------------------------------------------------------
+
+
+def inverse() -> Any:
+    function = tf.function(lambda x: tf.linalg.inv(x) + 1.0)
+    return function.get_concrete_function(tf.TensorSpec((3, 3), tf.float32))
+
+
+def test_errors_are_those_existing_code_catches(saved: Path) -> None:
+    converter = litesmith.TFLiteConverter
+    with pytest.raises(OSError, match="SavedModel file does not exist at"):
+        converter.from_saved_model("/no/such/directory")
+    with pytest.raises(ValueError, match=r"Invalid signature key 'no' found. Valid keys are"):
+        converter.from_saved_model(str(saved), signature_keys=["no"])
+    with pytest.raises(ValueError, match="tags"):
+        converter.from_saved_model(str(saved), tags=["no"])
+    with pytest.raises(ValueError, match="call get_concrete_function"):
+        converter.from_concrete_functions([NUMBERS.nested])
+    with pytest.raises(ValueError, match="No ConcreteFunction is specified"):
+        converter.from_concrete_functions([])
+
+
+@pytest.mark.parametrize("allowed", (False, True))
+def test_unsupported_operators_are_named_in_the_known_phrases(allowed: bool) -> None:
+    converter = litesmith.TFLiteConverter.from_concrete_functions([inverse()])
+    if allowed:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+    with pytest.raises(litesmith.ConverterError) as raised:
+        converter.convert()
+    text = str(raised.value)
+    assert "Some ops are not supported by the native TFLite runtime" in text
+    assert "TF Select ops: MatrixInverse" in text
+    assert "'tf.MatrixInverse' op is neither a custom op nor a flex op" in text
+    assert ("this version does not make" in text) is allowed
+
+
+def test_select_ops_do_not_hinder_models_that_need_none(saved: Path) -> None:
+    converter = litesmith.TFLiteConverter.from_saved_model(str(saved))
+    converter.target_spec.supported_ops = {litesmith.OpsSet.TFLITE_BUILTINS, litesmith.OpsSet.SELECT_TF_OPS}
+    assert converter.convert()
+
+
+def test_conversion_metadata_is_read_by_tensorflow(saved: Path) -> None:
+    from tensorflow.lite.python.util import get_conversion_metadata
+
+    converter = litesmith.TFLiteConverter.from_saved_model(str(saved))
+    content = converter.convert()
+    found = get_conversion_metadata(content)
+    assert found.environment.tensorflowVersion == f"litesmith {litesmith.__version__}".encode()
+    assert (found.environment.apiVersion, found.environment.modelType) == (2, 1)
+    assert found.environment.modelHash != 0
+    assert content == converter.convert()
+    converter.exclude_conversion_metadata = True
+    assert get_conversion_metadata(converter.convert()) is None
+
+
+def test_fingerprint() -> None:
+    texts = ["", "a", "abc", "abcdefgh", "0123456789abcdef", *("xyz" * n for n in range(6, 90, 3))]
+    expected = tf.fingerprint(texts).numpy().view("<u8").ravel().tolist()
+    assert [fingerprint64(t) for t in texts] == expected
+
+
+CUSTOM: dict[str, tuple[Callable[..., Any], list[Any]]] = {
+    "inverse": (tf.linalg.inv, [tf.TensorSpec((3, 3), tf.float32)]),
+    "several results": (tf.linalg.qr, [tf.TensorSpec((None, 3), tf.float32)]),
+    "lists and types": (
+        lambda x: tf.raw_ops.FractionalMaxPool(value=x, pooling_ratio=[1.0, 1.5, 1.5, 1.0])[0],
+        [tf.TensorSpec((1, 8, 8, 1), tf.float32)],
+    ),
+}
+
+
+@pytest.mark.parametrize("owned", (False, True))
+@pytest.mark.parametrize("name", CUSTOM)
+def test_custom_operators(name: str, owned: bool, tmp_path: Path) -> None:
+    function, specs = CUSTOM[name]
+    module = tf.Module()
+    module.f = tf.function(lambda *args: function(*args))
+    concrete = module.f.get_concrete_function(*specs)
+    if owned:
+        tf.saved_model.save(module, str(tmp_path), signatures=concrete)
+
+    def convert(lite: Any) -> Any:
+        made = (
+            lite.TFLiteConverter.from_saved_model(str(tmp_path))
+            if owned
+            else lite.TFLiteConverter.from_concrete_functions([concrete])
+        )
+        made.allow_custom_ops = True
+        return customs(made.convert())
+
+    ours = convert(OURS)
+    assert ours
+    assert ours == convert(OFFICIAL)
+
+
+def customs(content: bytes) -> list[Any]:
+    """Custom operators of a file: name, options, element types and ranks of the results."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    found = []
+    for op in graph.operators:
+        code = model.operatorCodes[op.opcodeIndex]
+        if code.customCode:
+            results = [graph.tensors[i] for i in op.outputs]
+            types = [(t.type, len(t.shape)) for t in results]
+            found.append((code.customCode, read_map(bytes(op.customOptions)), types))
+    return found
