@@ -85,7 +85,7 @@ def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     tree = jax.tree_util.tree_unflatten(_out_tree(traced), [0] * len(closed.jaxpr.outvars))
     chosen = entry.output_names() if callable(entry.output_names) else entry.output_names
     outputs = _checked(chosen, paths_out(tree), "output")
-    session.names.update(closed_over_names(entry.function))
+    session.names = {**closed_over_names(entry.function), **session.names}
     graph = session.new_graph("main" if key == "serving_default" else key)
     _build(session, graph, closed, inputs)
     for name, value in zip(outputs, graph.outputs, strict=False):

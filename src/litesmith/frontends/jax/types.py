@@ -153,7 +153,7 @@ def constant_of(array: Any, name: str = "") -> Any:
     if array.dtype.name == "float0":
         array = np.zeros(array.shape, np.bool_)
     if array.dtype == np.complex64:
-        return Complex(constant_of(np.ascontiguousarray(array.real)), constant_of(np.ascontiguousarray(array.imag)))
+        return Complex(constant_of(array.real.copy()), constant_of(array.imag.copy()))
     carried = carried_dtype(array.dtype)
     if array.dtype.name in ("float16", "bfloat16"):
         lazy = Constant.lazy(carried, array.shape, lambda: np.asarray(array).astype(np.float32))

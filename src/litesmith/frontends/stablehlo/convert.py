@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from litesmith.errors import ConverterError, FormatError, UnsupportedError, UsageError
+from litesmith.frontends.jax.importer import POISON
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS
 from litesmith.frontends.jax.lowering import LOWERINGS as PRIMITIVES
 from litesmith.frontends.jax.lowering import REFUSED as REFUSED_PRIMITIVES
 from litesmith.frontends.jax.naming import input_names, output_names
 from litesmith.frontends.jax.types import border_type, delivered, dims_of, received
 from litesmith.frontends.stablehlo.dimensions import argument_shapes
-from litesmith.frontends.stablehlo.importer import POISON, Aval, Bound, Context, Session, aval_of
+from litesmith.frontends.stablehlo.importer import Aval, Bound, Context, Session, aval_of
 from litesmith.frontends.stablehlo.lowering import LOWERINGS, REFUSED
 from litesmith.frontends.stablehlo.module import BYTECODE, Function, Module, read_module
 from litesmith.ir import Builder, Dim, Origin, Program, Signature, Value
@@ -119,7 +123,7 @@ def _program(
     context = Context(Builder(graph, session.opset), session)
     border = Origin(BORDER, module.main.name)
     avals = _with_shapes(avals, inputs, input_shapes or {})
-    types = _attempted(context, border, [lambda a=a: border_type(a) for a in avals])
+    types = _attempted(context, border, [partial(border_type, a) for a in avals])
     session.raise_problems()
     for declared, name in zip(types, inputs, strict=True):
         graph.add_input(declared, name)
@@ -127,7 +131,7 @@ def _program(
         args = [Bound(received(context.b, v), a) for v, a in zip(graph.inputs, avals, strict=True)]
         results = _run(context, module.main, [args[i] for i in kept], platforms)
         given = [r for r in results if r.value is not POISON]
-        graph.outputs = _attempted(context, border, [lambda r=r: delivered(context.b, r.value, r.aval) for r in given])
+        graph.outputs = _attempted(context, border, [partial(delivered, context.b, r.value, r.aval) for r in given])
     session.raise_problems()
     for name, value in zip(outputs, graph.outputs, strict=True):
         if value.op is not None and value.name in ("", value.op.origin.node):
@@ -167,11 +171,9 @@ def _with_shapes(avals: Sequence[Aval], names: Sequence[str], given: Shapes) -> 
     unknown = set(given) - set(names)
     if unknown:
         raise UsageError(f"there is no input {sorted(unknown)[0]!r}; the inputs are {', '.join(names)}")
-    sizes: dict[Dim, int] = {}
-    for name, aval in zip(names, avals, strict=True):
-        for mine, theirs in zip(aval.shape, _fitting(name, aval, given), strict=True):
-            if theirs is not None and not isinstance(mine, int):
-                sizes[mine] = theirs
+    fitting = [(a.shape, _fitting(name, a, given)) for name, a in zip(names, avals, strict=True)]
+    pairs = [pair for shape, sizes in fitting for pair in zip(shape, sizes, strict=True)]
+    sizes = {mine: theirs for mine, theirs in pairs if theirs is not None and not isinstance(mine, int)}
     return [Aval(tuple(sizes.get(d, d) for d in a.shape), a.dtype) for a in avals]
 
 
@@ -190,7 +192,7 @@ def _run(context: Context, main: Function, args: Sequence[Bound], platforms: Seq
     spare = len(main.body.arguments) - len(args)
     if spare == 1 and len(platforms) > 1:
         names = [p.lower() for p in platforms]
-        index = Value.constant(_platform_number(names.index("cpu") if "cpu" in names else 0))
+        index = Value.constant(np.array(names.index("cpu") if "cpu" in names else 0, np.int32))
         args = [Bound(index, Aval((), main.body.arguments[0].type.dtype)), *args]
         spare = 0
     if spare:
@@ -199,17 +201,11 @@ def _run(context: Context, main: Function, args: Sequence[Bound], platforms: Seq
             "export the model again with a current version of JAX",
         )
     for argument, bound in zip(main.body.arguments, args, strict=True):
-        require_fitting(argument.type, bound)
+        _require_fitting(argument.type, bound)
     return context.inline(main, args)
 
 
-def _platform_number(index: int) -> Any:
-    import numpy as np
-
-    return np.array(index, np.int32)
-
-
-def require_fitting(declared: Any, bound: Bound) -> None:
+def _require_fitting(declared: Any, bound: Bound) -> None:
     """Raises UnsupportedError where an argument is not of the type the module declares."""
     shape = bound.aval.shape
     same = len(shape) == len(declared.shape) and all(
@@ -256,5 +252,3 @@ def _share_sizes(module: Module, args: Sequence[Value]) -> None:
         is_input = value.op is None and not value.is_const and not value.users
         if is_input and all(isinstance(d, int) == isinstance(v, int) for d, v in zip(dims, value.dims, strict=True)):
             value.type = value.type.with_shape(tuple(dims))
-
-

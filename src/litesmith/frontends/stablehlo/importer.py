@@ -13,12 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from litesmith.decompositions.shapes import equal_dims, shape_vector, size_value
 from litesmith.errors import ConverterError, UnsupportedError
 from litesmith.frontends.jax import importer as jax_importer
 from litesmith.frontends.jax.importer import POISON
-from litesmith.frontends.jax.types import Complex
-from litesmith.frontends.stablehlo.module import Function, Location, Module, Operation, Region, Type, Variable
+from litesmith.frontends.jax.types import Complex, constant_of
+from litesmith.frontends.stablehlo.attributes import Type
+from litesmith.frontends.stablehlo.interpreter import evaluated
+from litesmith.frontends.stablehlo.module import Function, Location, Module, Operation, Region, Variable
 from litesmith.frontends.stablehlo.registry import Lowering
 from litesmith.ir import Builder, Dim, DType, Origin, Sym, TensorType, Value
 from litesmith.ir.dims import symbol_names
@@ -325,6 +329,9 @@ def find_lowering(session: Session, operation: Operation) -> tuple[str, Lowering
 
 
 def _lowered(context: Context, operation: Operation, operands: Sequence[Bound]) -> list[Bound]:
+    host = _on_the_host(operation, operands)
+    if host is not None:
+        return [host]
     name, lowering = find_lowering(context.stable, operation)
     _require_types(operation)
     values = [o.value if lowering.broadcasts else context.whole(o) for o in operands]
@@ -334,12 +341,42 @@ def _lowered(context: Context, operation: Operation, operands: Sequence[Bound]) 
     if name == operation.attrs.get("name"):
         attrs = operation.attrs.get("composite_attributes") or {}
     keywords = lowering.bind_attrs({**attrs, "regions": operation.regions})
-    made = lowering(context if lowering.parameters.wants_context else context.b, *lowering.bind_inputs(values), **keywords)
+    made = lowering(
+        context if lowering.parameters.wants_context else context.b, *lowering.bind_inputs(values), **keywords
+    )
     results = list(made) if isinstance(made, (tuple, list)) else [] if made is None else [made]
     if len(results) != len(operation.results):
         raise AssertionError(f"{name} made {len(results)} results, expected {len(operation.results)}")
     rows = zip(results, operation.results, context.avals_out, strict=True)
     return [_bound(name, r, v.type, aval) for r, v, aval in rows]
+
+
+def _on_the_host(operation: Operation, operands: Sequence[Bound]) -> Bound | None:
+    """A constant of an element type no kernel takes (an array in place of a value), or one computed from such."""
+    types = [v.type for v in (*operation.operands, *operation.results)]
+    if len(operation.results) != 1 or not any(t.dtype == np.uint64 for t in types):
+        return None
+    arrays = [_array(o) for o in operands]
+    if any(a is None for a in arrays):
+        return None
+    made = evaluated(operation, arrays)
+    if made is None:
+        return None
+    declared = operation.results[0].type
+    aval = Aval(tuple(made.shape), declared.dtype)
+    return Bound(made if declared.dtype == np.uint64 else constant_of(np.ascontiguousarray(made)), aval)
+
+
+def _array(bound: Bound) -> Any:
+    """The elements of a constant in the module's element type, or None."""
+    if isinstance(bound.value, np.ndarray):
+        return bound.value
+    if not isinstance(bound.value, Value) or not bound.value.is_small_const or bound.aval.dtype.kind not in "biu":
+        return None
+    shape = [d for d in bound.aval.shape if isinstance(d, int)]
+    if len(shape) < len(bound.aval.shape):
+        return None
+    return np.broadcast_to(bound.value.numpy().astype(bound.aval.dtype), shape)
 
 
 def _require_types(operation: Operation) -> None:

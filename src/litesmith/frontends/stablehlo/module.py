@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,14 +139,15 @@ def _function(operation: Any) -> Function:
 _TERMINATORS = frozenset({"func.return", "stablehlo.return", "mhlo.return", "chlo.return"})
 
 
-def _region(mlir: Any, outer: Mapping[Any, Variable], depth: int) -> Region:
+def _region(mlir: Any, outer: MutableMapping[Any, Variable], depth: int) -> Region:
     """A region whose operations use its own values and ``outer`` ones."""
     if depth > MAX_NESTING:
         raise FormatError(f"regions are nested more than {MAX_NESTING} deep", fix="simplify the control flow")
     blocks = list(mlir.blocks)
     if len(blocks) > 1:
         raise FormatError("a region of a StableHLO module has several blocks", fix="export the model again")
-    made, known = Region(), ChainMap({}, outer)
+    made, own = Region(), dict[Any, Variable]()
+    known = ChainMap(own, outer)
     captured: dict[Variable, None] = {}
     for argument in blocks[0].arguments if blocks else ():
         known[argument] = Variable(type_of(argument.type))
@@ -154,7 +155,7 @@ def _region(mlir: Any, outer: Mapping[Any, Variable], depth: int) -> Region:
     for operation in blocks[0].operations if blocks else ():
         inner = operation.operation
         operands = [known[v] for v in inner.operands]
-        captured.update((v, None) for o, v in zip(inner.operands, operands, strict=True) if o not in known.maps[0])
+        captured.update((v, None) for o, v in zip(inner.operands, operands, strict=True) if o not in own)
         if inner.name in _TERMINATORS:
             made.results = operands
             break
@@ -166,8 +167,8 @@ def _region(mlir: Any, outer: Mapping[Any, Variable], depth: int) -> Region:
         for result in results:
             result.operation = made.operations[-1]
         captured.update((v, None) for r in regions for v in r.captured)
-    own = set(known.maps[0].values())
-    made.captured = [v for v in captured if v not in own]
+    inside = set(own.values())
+    made.captured = [v for v in captured if v not in inside]
     return made
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from litesmith.frontends.stablehlo.module import Operation, Region, Variable
+from litesmith.frontends.stablehlo.interpreter import choices, interpreted, total_key
+from litesmith.frontends.stablehlo.module import Function, Region
 
 _KINDS = {"add": "add", "multiply": "mul", "maximum": "max", "minimum": "min", "and": "and", "or": "or", "xor": "xor"}
 
@@ -32,64 +33,7 @@ def returns_argument(region: Region) -> int | None:
     return region.arguments.index(region.results[0])
 
 
-# -- evaluation on samples --------------------------------------------------------------------------------------------
-
-
-def _total_key(x: Any) -> Any:
-    """Integers in the total order of floats; other numbers as they are."""
-    if x.dtype.kind not in "fV":
-        return x
-    bits = x.astype(np.float32).view(np.int32)
-    return np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
-
-
-_COMPARED: dict[str, Callable[[Any, Any], Any]] = {
-    "EQ": np.equal,
-    "NE": np.not_equal,
-    "LT": np.less,
-    "LE": np.less_equal,
-    "GT": np.greater,
-    "GE": np.greater_equal,
-}
-
-
-def _compare(operation: Operation, x: Any, y: Any) -> Any:
-    if operation.attrs.get("compare_type") == "TOTALORDER":
-        x, y = _total_key(x), _total_key(y)
-    return _COMPARED[str(operation.attrs["comparison_direction"])](x, y)
-
-
-_EVALUATED: dict[str, Callable[..., Any]] = {
-    "stablehlo.compare": _compare,
-    "stablehlo.select": lambda _, p, x, y: np.where(p, x, y),
-    "stablehlo.and": lambda _, x, y: x & y,
-    "stablehlo.or": lambda _, x, y: x | y,
-    "stablehlo.xor": lambda _, x, y: x ^ y,
-    "stablehlo.not": lambda _, x: ~x,
-    "stablehlo.constant": lambda op: np.asarray(op.attrs["value"]),
-}
-
-
-def evaluate(region: Region, arguments: Sequence[Any]) -> list[Any] | None:
-    """What a region of comparisons and choices gives for arrays in place of its scalars; None for any other region.
-
-    The only constants it may have are zero and NaN, so that its results depend on nothing but how its arguments
-    compare with each other and with zero.
-    """
-    env: dict[Variable, Any] = dict(zip(region.arguments, arguments, strict=True))
-    outside = [v.operation for v in region.captured]
-    if any(o is None or o.name != "stablehlo.constant" for o in outside):
-        return None
-    for operation in (*outside, *region.operations):
-        function = _EVALUATED.get(operation.name) if operation is not None else None
-        if operation is None or function is None:
-            return None
-        made = function(operation, *(env[v] for v in operation.operands))
-        if operation.name == "stablehlo.constant" and not np.all((made == 0) | (made != made)):
-            return None
-        env[operation.results[0]] = made
-    found = [env.get(v) for v in region.results]
-    return None if any(v is None for v in found) else found
+# -- samples ----------------------------------------------------------------------------------------------------------
 
 
 def _samples(dtype: Any) -> Any:
@@ -99,6 +43,15 @@ def _samples(dtype: Any) -> Any:
     if dtype.kind == "b":
         return np.array([False, True])
     return np.array([0, 1, 2] if dtype.kind == "u" else [-2, -1, 0, 1, 2], dtype)
+
+
+def _is_nan(x: Any) -> Any:
+    return np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
+
+
+def _ordered(numbers: Any) -> Any:
+    """The numbers but -0 and negative NaN."""
+    return numbers[~np.signbit(numbers) | (numbers < 0)] if numbers.dtype.kind == "f" else numbers
 
 
 def _combinations(columns: Sequence[Any]) -> list[Any]:
@@ -115,17 +68,18 @@ def extremum_of(region: Region) -> str | None:
         return None
     numbers, places = (_samples(region.arguments[i].type.dtype) for i in (0, 1))
     x, i, y, j = _combinations([numbers, places, numbers, places])
-    made = evaluate(region, [x, i, y, j])
+    made = choices(region, [x, i, y, j])
     if made is None:
         return None
-    nan_x, nan_y = x != x, y != y
+    nan_x, nan_y = (_is_nan(v) for v in (x, y))
     for kind, beyond in (("max", np.greater), ("min", np.less)):
         takes_x = beyond(x, y) | nan_x
         ties = (x == y) & ~nan_x | nan_x & nan_y
         value = np.where(takes_x, x, y)
         first = np.where(ties, np.minimum(i, j), np.where(takes_x, i, j))
         same_place = np.where(nan_x & nan_y, True, made[1] == first)
-        if bool(np.all(same_place)) and bool(np.all((made[0] == value) | (made[0] != made[0]) & (value != value))):
+        same_value = (made[0] == value) | _is_nan(made[0]) & _is_nan(value)
+        if bool(np.all(same_place & same_value)):
             return kind
     return None
 
@@ -147,12 +101,12 @@ def order_of(region: Region) -> tuple[int, bool] | None:
     if not 1 <= keys <= 2:
         return None
     columns = [_samples(region.arguments[2 * p].type.dtype) for p in range(keys) for _ in range(2)]
-    samples = _combinations([c[~np.signbit(c) | (c != 0) & (c == c)] if c.dtype.kind == "f" else c for c in columns])
+    samples = _combinations([_ordered(c) for c in columns])
     filler = [np.zeros(len(samples[0]), v.type.dtype) for v in region.arguments[2 * keys :]]
-    made = evaluate(region, [*samples, *filler])
+    made = choices(region, [*samples, *filler])
     if made is None:
         return None
-    has_nan = np.any([x != x for x in samples], axis=0)
+    has_nan = np.any([_is_nan(x) for x in samples], axis=0)
     for compare, is_descending in ((np.less, False), (np.greater, True)):
         same = made[0] == _before(samples, compare)
         if bool(np.all(same[~has_nan])) and (bool(np.all(same)) or not np.any(made[0][has_nan])):
@@ -163,8 +117,30 @@ def order_of(region: Region) -> tuple[int, bool] | None:
 def _before(samples: Sequence[Any], compare: Callable[[Any, Any], Any]) -> Any:
     """Whether the first of each pair comes before the second, earlier pairs counting more."""
     made, equal = np.zeros(len(samples[0]), bool), np.ones(len(samples[0]), bool)
-    for x, y in zip(samples[::2], samples[1::2], strict=True):
-        x, y = _total_key(x), _total_key(y)
+    keys = [total_key(x) for x in samples]
+    for x, y in zip(keys[::2], keys[1::2], strict=True):
         made = made | equal & compare(x, y)
         equal = equal & (x == y)
     return made
+
+
+# -- functions of sizes -----------------------------------------------------------------------------------------------
+
+_SIZE_FUNCTIONS = {"floor_divide": np.floor_divide, "remainder": np.mod}
+"""Functions of jax.numpy that StableHLO spells out, by the name JAX gives them."""
+
+
+def size_function(function: Function, functions: Mapping[str, Function]) -> str | None:
+    """``floor_divide`` or ``remainder`` where a function of int32 scalars is that of its last two arguments.
+
+    It has the name, and agrees with NumPy on numbers of all signs, large and small.
+    """
+    name = next((n for n in _SIZE_FUNCTIONS if function.name.startswith(n)), None)
+    declared = [v.type for v in (*function.body.arguments, *function.body.results)]
+    scalars = all(t.shape == () and t.dtype == np.int32 for t in declared)
+    if name is None or not scalars or len(declared) < 3 or len(function.body.results) != 1:
+        return None
+    numbers = np.array([-1000, -7, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 8, 1001], np.int32)
+    x, y = _combinations([numbers, numbers[numbers != 0]])
+    made = interpreted(function.body, [*[x] * (len(declared) - 3), x, y], functions)
+    return name if made is not None and bool(np.all(made[0] == _SIZE_FUNCTIONS[name](x, y))) else None

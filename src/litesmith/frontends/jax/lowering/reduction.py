@@ -79,8 +79,13 @@ def reduced_from(ctx: Context, x: Value, init: Value, kind: str, axes: Any) -> V
     """``x`` without ``axes``, reduced by ``kind`` (add, max, min, mul, and, or) from a start value."""
     name = {v: k for k, v in MONOIDS.items()}[kind]
     made = reduced(ctx, x, name, axes)
-    if init.is_const and bool(np.all(init.numpy() == windows.identity_of(kind, x.type.dtype))):
+    unsigned = is_unsigned_word(ctx.avals_in[0].dtype) and kind in ("max", "min")
+    neutral = np.int32(0 if kind == "max" else -1) if unsigned else windows.identity_of(kind, x.type.dtype)
+    if init.is_const and bool(np.all(init.numpy() == neutral)):
         return made
+    if unsigned:
+        keys = [bits.signed_order(ctx.b, v) for v in (made, init)]
+        return bits.signed_order(ctx.b, _join(ctx.b, kind, *keys))
     return _join(ctx.b, kind, made, init)
 
 

@@ -46,8 +46,8 @@ REFUSED: dict[str, tuple[str, str]] = _table(
     ("stablehlo.torch_index_select stablehlo.map", _OLD),
     ("stablehlo.tuple stablehlo.get_tuple_element", _TUPLES),
     (
-        "@tf.call_tf_function @xla_python_cpu_callback @xla_ffi_python_cpu_callback @xla_ffi_partitioned_python_cpu_callback "
-        "@xla_python_gpu_callback",
+        "@tf.call_tf_function @xla_python_cpu_callback @xla_ffi_python_cpu_callback "
+        "@xla_ffi_partitioned_python_cpu_callback @xla_python_gpu_callback",
         _CALLBACK,
     ),
     (

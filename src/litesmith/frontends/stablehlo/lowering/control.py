@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions.gather import select
+from litesmith.decompositions.shapes import size_value
 from litesmith.frontends.jax.importer import POISON
 from litesmith.frontends.stablehlo.importer import (
     Aval,
@@ -17,14 +18,32 @@ from litesmith.frontends.stablehlo.importer import (
     aval_of,
     require_same_shapes,
 )
-from litesmith.frontends.stablehlo.module import Region
+from litesmith.frontends.stablehlo.lowering.structure import known_dims
+from litesmith.frontends.stablehlo.module import Function, Region
+from litesmith.frontends.stablehlo.regions import size_function
 from litesmith.frontends.stablehlo.registry import lowers
 from litesmith.ir import Builder, DType, Value
+from litesmith.ir.dims import floordiv, modulo
 
 
 @lowers("func.call", broadcasts=True)
 def call(ctx: Context, args: list[Any], *, callee: str) -> list[Bound]:
-    return ctx.inline(ctx.function(callee), _as_given(ctx, args))
+    function = ctx.function(callee)
+    size = _size(ctx, function, args)
+    return [size] if size is not None else ctx.inline(function, _as_given(ctx, args))
+
+
+def _size(ctx: Context, function: Function, args: Sequence[Any]) -> Bound | None:
+    """The quotient or rest of two sizes, which stays a known size; None for any other call."""
+    known = [v for v in args[-2:] if isinstance(v, Value) and v.rank == 0 and (v.is_const or v.sym is not None)]
+    if len(known) < 2 or all(v.is_const for v in known):
+        return None
+    name = size_function(function, ctx.stable.module.functions)
+    if name is None:
+        return None
+    (x,), (y,) = (known_dims(v, "a size") for v in known)
+    made = floordiv(x, y) if name == "floor_divide" else modulo(x, y)
+    return Bound(size_value(ctx.b, made), ctx.avals_out[0]) if y != 0 else None
 
 
 @lowers("stablehlo.composite", broadcasts=True)

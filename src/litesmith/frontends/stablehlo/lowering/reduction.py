@@ -224,3 +224,17 @@ def top_k(ctx: Context, x: Value, **attrs: Any) -> Any:
 def dynamic_top_k(ctx: Context, x: Value, k: Value) -> Any:
     (count,) = known_dims(k, "the number of elements")
     return ctx.first(1).primitive("top_k", [x], k=count, axis=-1)
+
+
+@lowers("@ApproxTopK")
+def approx_top_k(ctx: Context, operands: list[Value], **attrs: Any) -> Any:
+    """The exact ones, which an approximation may be."""
+    settings = {**attrs, **(attrs.get("mhlo.backend_config") or {}), **(attrs.get("backend_config") or {})}
+    called = ctx.function(str((settings.get("called_computations") or [""])[0]))
+    order = order_of(called.body)
+    assert ctx.operation is not None
+    axis, k = int(settings["reduction_dim"]), int(settings["top_k"])
+    if order is None or len(operands) != 4 or not _counts_along(ctx, ctx.operation.operands[1], axis):
+        raise UnsupportedError("an approximate top_k by a comparison of one's own", "use jax.lax.top_k")
+    values, places = sorting.topk(ctx.b, operands[0], k, axis, largest=order[1])
+    return [values, cast(ctx.b, places, DType.INT32)]

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from litesmith.decompositions.padding import pad as padded
 from litesmith.decompositions.padding import pad_interior, slice_static
-from litesmith.decompositions.shapes import cast, dim_value
-from litesmith.decompositions.shapes import iota as counted
+from litesmith.decompositions.shapes import dim_value
 from litesmith.decompositions.shapes import reshape as reshaped
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.types import Complex, constant_of
-from litesmith.frontends.stablehlo.importer import Aval, Bound, Context, tensor_type
+from litesmith.frontends.stablehlo.importer import Aval, Bound, Context
 from litesmith.frontends.stablehlo.registry import direct, lowers
-from litesmith.ir import Dim, DType, Value
+from litesmith.ir import Dim, Value
 
 TRANSPOSE = direct("stablehlo.transpose", to="transpose", permutation="permutation")
 REVERSE = direct("stablehlo.reverse", to="rev", dimensions="dimensions")

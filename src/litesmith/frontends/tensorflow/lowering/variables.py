@@ -55,7 +55,8 @@ def read_variable(context: Context, resource: Any, *, dtype: DType) -> Value:
 
 @lowers("VariableShape")
 def variable_shape(context: Context, resource: Any, *, out_type: DType = DType.INT32) -> Value:
-    return context.b.shape(context.read(_variable(resource)), out_type=out_type)
+    made: Value = context.b.shape(context.read(_variable(resource)), out_type=out_type)
+    return made
 
 
 def assign(context: Context, resource: Any, value: Value) -> Variable:
@@ -66,6 +67,8 @@ def assign(context: Context, resource: Any, value: Value) -> Variable:
         return variable
     if value.type.dtype is DType.STRING:
         raise UnsupportedError("a variable of strings has no kernel", "keep strings out of the model's state")
+    if value is variable.value:
+        return variable  # what it has already: exported training state that the inference function hands on
     _require_same_shape(variable, value)
     context.b.assign_variable(context.handle(variable), value)
     return variable
@@ -137,7 +140,8 @@ def resource_gather(
 
 @lowers("ResourceGatherNd")
 def resource_gather_nd(context: Context, resource: Any, indices: Value, *, dtype: DType = DType.FLOAT32) -> Value:
-    return gather_nd(context.b, context.read(_variable(resource)), indices)
+    made: Value = gather_nd(context.b, context.read(_variable(resource)), indices)
+    return made
 
 
 def _scatter(combine: str, by_row: bool) -> Any:
