@@ -294,6 +294,13 @@ def unstacked(x):
     return out.gather([2, 0]), out.concat()
 
 
+def grown_from_nothing(x):
+    array = tf.TensorArray(tf.float32, 0, dynamic_size=True)
+    for row in x:
+        array = array.write(array.size(), row * 2.0)
+    return array.stack()
+
+
 X = f32(4, 3)
 SIZES = {"spec": [(None, 3)], "also": [[f32(1, 3)], [f32(6, 3)]]}
 
@@ -311,6 +318,8 @@ test_higher_order = parity_test(
         Case("fold", folded, [X]),
         Case("fold, unknown size", folded, [X], **SIZES),
         Case("array that grows", written_to_an_array, [f32(2, 3), SCALAR], also=LOOPS[1:4]),
+        Case("array that grows from nothing", tf.function(grown_from_nothing), [X]),
+        Case("array that grows from nothing, unknown size", tf.function(grown_from_nothing), [X], **SIZES),
         Case("fixed array", fixed_array, [f32(2, 3)]),
         Case("unstack, gather, concat", unstacked, [X]),
         Case("ints of the loop", lambda x: tf.map_fn(lambda v: v * v, x), [ints(5)]),

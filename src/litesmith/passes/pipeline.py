@@ -19,6 +19,7 @@ from litesmith.passes import (
     constant_chains,
     dead_code,
     dilated_convolution,
+    empty_variables,
     fully_connected,
     identities,
     kernel_types,
@@ -45,6 +46,7 @@ from litesmith.passes.driver import AnyPass, PassResult, run_pass
 MODULES = (
     dead_code,
     subgraph_variables,
+    empty_variables,
     kernel_types,
     broadcast_rank,
     shape_values,

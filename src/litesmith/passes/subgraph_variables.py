@@ -22,13 +22,18 @@ from litesmith.passes.driver import ProgramPass, has_effects, is_dead, replace_r
 
 def trim_subgraphs(program: Program) -> int:
     """Trims every WHILE and IF of the program. Returns how many variables, operands and results changed."""
-    graphs = program.all_graphs()
+    calls = call_counts(program)
+    return sum(_trim(op, calls) for graph in program.all_graphs() for op in graph.ops if op.name in TRIM)
+
+
+def call_counts(program: Program) -> dict[int, int]:
+    """How often each graph, by its id, is called; an entry point once from outside."""
     calls: dict[int, int] = {id(g): 1 for g in program.graphs}
-    for graph in graphs:
+    for graph in program.all_graphs():
         for op in graph.ops:
             for called in op.subgraphs:
                 calls[id(called)] = calls.get(id(called), 0) + 1
-    return sum(_trim(op, calls) for graph in graphs for op in graph.ops if op.name in TRIM)
+    return calls
 
 
 def _trim(op: Op, calls: dict[int, int]) -> int:
