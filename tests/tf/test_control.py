@@ -63,7 +63,8 @@ def constant_condition(x):
 
 
 def numeric_condition(x, n):
-    return tf.raw_ops.If(cond=n, input=[x], Tout=[tf.float32], then_branch=_twice, else_branch=_negated)
+    branches = {"then_branch": _twice.get_concrete_function(), "else_branch": _negated.get_concrete_function()}
+    return tf.raw_ops.StatelessIf(cond=n, input=[x], Tout=[tf.float32], **branches)
 
 
 @tf.function(input_signature=[tf.TensorSpec([3])])
@@ -187,12 +188,13 @@ def break_and_continue(x, n):
     return total
 
 
-def early_return(x, n):
-    for i in tf.range(10):
-        if i > n:
-            return x * tf.cast(i, tf.float32)
+def continued_by_a_flag(x, n):
+    going, i = tf.constant(True), tf.constant(0)
+    while going:
         x = x + 1.0
-    return -x
+        i += 1
+        going = i < n and tf.reduce_sum(x) < 30.0
+    return x
 
 
 def over_rows(x):
@@ -233,7 +235,7 @@ test_loops = parity_test(
         Case("one element condition", one_element_condition, [f32(3)], also=[[f32(3) + 100]]),
         Case("loops in loops", loops_in_loops, [f32(2, 3), SCALAR], also=LOOPS),
         Case("break and continue", break_and_continue, [f32(2, 3), np.array(5, np.int32)], also=LOOPS),
-        Case("early return", early_return, [f32(2, 3), np.array(5, np.int32)], also=LOOPS),
+        Case("continued by a flag", continued_by_a_flag, [f32(2, 3), np.array(5, np.int32)], also=LOOPS),
         Case("over rows", over_rows, [f32(4, 3)]),
         Case("over rows, unknown batch", over_rows, [f32(4, 3)], spec=[(None, 3)], also=[[f32(1, 3)], [f32(7, 3)]]),
         Case("counts in int64", counts_in_int64, [f32(2, 3), SCALAR], also=LOOPS),

@@ -123,7 +123,7 @@ test_tables = parity_test(
         Case("words to words", table(["red", "blue"], ["a", "b"], tf.string, tf.string, "?"), [WORDS]),
         Case("close numbers", table([10, 20, 15], [3, 1, 2], tf.int64, tf.int64, -1, sizes=True), [NUMBERS]),
         Case("far numbers", table(FAR, [3, 1, 2], tf.int64, tf.int64, -1), [NUMBERS]),
-        Case("numbers at the limits", table(LIMITS, [3, 1, 2], tf.int64, tf.int64, -1), [np.array(LIMITS + [0])]),
+        Case("numbers at the limits", table(LIMITS, [3, 1, 2], tf.int64, tf.int64, -1), [np.array([*LIMITS, 0])]),
         Case("close int32", table([10, 20, 15], [3, 1, 2], tf.int32, tf.int32, -1), [SMALL]),
         Case("far int32", table([10, 20, 2**30], [3.0, 1.0, 2.0], tf.int32, tf.float32, -1.0), [SMALL]),
         Case("beside a variable", WithState(), [WORDS]),
@@ -154,9 +154,11 @@ def test_concrete_function():
 def test_columns_of_a_file():
     content = b"a\t1\r\nb\t2\n"
     keys, values = read_vocabulary(content, [(0, DType.STRING), (1, DType.INT64)])
-    assert keys.tolist() == [b"a", b"b"] and values.tolist() == [1, 2]
+    assert keys.tolist() == [b"a", b"b"]
+    assert values.tolist() == [1, 2]
     keys, values = read_vocabulary(content, [(WHOLE_LINE, DType.STRING), (LINE_NUMBER, DType.INT64)], limit=1)
-    assert keys.tolist() == [b"a\t1"] and values.tolist() == [0]
+    assert keys.tolist() == [b"a\t1"]
+    assert values.tolist() == [0]
 
 
 @pytest.mark.parametrize("content", [b"a\n\nb\n", b"a\n", b"a\tx\n"])

@@ -1,4 +1,4 @@
-"""TensorFlow 1: Switch and Merge, frames, TensorArrays and reference variables, as a SavedModel and as a frozen graph."""
+"""TensorFlow 1: Switch and Merge, frames, TensorArrays and reference variables, in SavedModels."""
 
 from __future__ import annotations
 
@@ -272,7 +272,8 @@ MODELS = [
     Model("dynamic_rnn with lengths", dynamic_rnn_with_lengths, [(2, 4, 3)], SEQUENCE),
     Model("counter", counter, [(3,)], [[f32(3)]] * 3),
     Model("counter of resources", counter_of_resources, [(3,)], [[f32(3)]] * 3),
-    Model("assigned in a branch", assigned_in_a_branch, [(3,), ()], [[f32(3), np.array(k, np.int32)] for k in (0, 0, 1, 0)], **INT),
+    Model("assigned in a branch", assigned_in_a_branch, [(3,), ()],
+          [[f32(3), np.array(k, np.int32)] for k in (0, 0, 1, 0)], **INT),
     Model("rows assigned", rows_assigned, [(2, 3)], TIMES),
     Model("variables", frozen_variables, [(2, 3)], TIMES, ops=1),
     Model("looked up", looked_up, [(2,)], [[np.array([3, 0], np.float32)]] * 3),

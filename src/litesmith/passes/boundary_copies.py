@@ -7,7 +7,8 @@
 
 WHILE and IF hand tensors over one after another. A loop body that returns one of its inputs in another's place reads
 what the hand-over has already replaced; a value returned twice is taken away with its first place. One value may leave
-once, as an input only in its own place of a loop; constants may leave as they are. Legal because a copy is the value.
+once, as an input only in its own place of a loop; constants may leave as they are, but not strings, which get lost.
+Legal because a copy is the value.
 
 This is no simplification, so it runs once, after all passes.
 """
@@ -35,7 +36,8 @@ def _copy_outputs(graph: Graph, is_body: bool) -> int:
     for index, value in enumerate(graph.outputs):
         moved = is_body and places.get(value, index) != index
         again = any(v is value for v in graph.outputs[:index]) or (is_body and _stays_in_place(graph, value, index))
-        outputs.append(_copied(graph, value) if (moved or again) and not value.is_const else value)
+        copied = value.type.dtype is DType.STRING if value.is_const else moved or again
+        outputs.append(_copied(graph, value) if copied else value)
     changes = sum(new is not old for new, old in zip(outputs, graph.outputs, strict=True))
     if changes:
         graph.outputs = outputs

@@ -7,7 +7,7 @@
     %x
 
 That is what dropout leaves in a graph that keeps everything. The numbers of RANDOM_UNIFORM are multiples of 2^-23 in
-[0, 1) and no NaN, and no NaN are their sums and products with finite constants. Legal because float32 rounding keeps order:
+[0, 1); none is NaN, nor is their sum or product with a finite constant. Legal because float32 rounding keeps order:
 what holds for both ends of a range holds for all between.
 """
 
@@ -52,7 +52,7 @@ def known_range(value: Value, depth: int = _DEPTH) -> Range | None:
     found = constant_operand(op) if op.name in ("ADD", "SUB", "MUL") else None
     number = scalar(found.constant) if found is not None else None
     inner = known_range(found.variable, depth - 1) if found is not None and number is not None else None
-    if found is None or inner is None or not np.isfinite(number):
+    if found is None or number is None or inner is None or not np.isfinite(number):
         return None
     ends = [_computed(op.name, end, np.float32(number), found.on_right) for end in inner]
     return min(ends), max(ends)

@@ -61,7 +61,20 @@ def graph_variables(nodes: Mapping[str, NodeDef], restored: Mapping[str, Stored]
     for node in nodes.values():
         if node.op in VARIABLE_OPS:
             groups[shared_name(node)].append(node)
-    return [_graph_variable(name, group, restored) for name, group in groups.items()]
+    stored = {**_copied_from(nodes, restored), **restored}
+    return [_graph_variable(name, group, stored) for name, group in groups.items()]
+
+
+def _copied_from(nodes: Mapping[str, NodeDef], restored: Mapping[str, Stored]) -> dict[str, Stored]:
+    """Variables that others, which are restored, take their first value from: TensorFlow saves such a copy of each."""
+    found = {}
+    for node in nodes.values():
+        if node.op != "AssignVariableOp" or len(node.input) < 2 or node.input[0] not in restored:
+            continue
+        read = nodes.get(node.input[1])
+        if read is not None and read.op == "ReadVariableOp" and read.input:
+            found[read.input[0]] = restored[node.input[0]]
+    return found
 
 
 def shared_name(node: NodeDef) -> str:
@@ -91,7 +104,10 @@ def object_variables(
     """The variables of the object graph, joined with the graph's own of the same checkpoint key."""
     stored = checkpoint.object_graph if checkpoint else None
     keys = variable_keys(graph, stored) if stored else {}
-    by_key = {variable.stored: variable for variable in in_graph if variable.stored}
+    by_key: dict[Stored, list[Variable]] = defaultdict(list)
+    for variable in in_graph:
+        if variable.stored:
+            by_key[variable.stored].append(variable)
     by_name = {variable.name: variable for variable in in_graph if variable.stored}
     found = []
     for node_id, node in enumerate(graph.nodes):
@@ -99,15 +115,16 @@ def object_variables(
             continue
         proto = node.variable
         tensor = Stored(keys[node_id]) if node_id in keys else None
-        match = by_key.get(tensor) if tensor else by_name.get(proto.name)
+        named = by_name.get(proto.name)
+        matches = by_key.get(tensor, []) if tensor else [named] if named else []
         found.append(
             Variable(
                 proto.name,
                 dtype_of(proto.dtype),
                 tensor_shape(proto.shape),
-                tensor or (match.stored if match else None),
+                tensor or (matches[0].stored if matches else None),
                 node_id,
-                match.graph_nodes if match else (),
+                tuple(name for match in matches for name in match.graph_nodes),
                 proto.trainable,
             )
         )

@@ -2,8 +2,8 @@
 
 TensorFlow 1 has no conditional and no loop, only nodes that let tensors pass or not. Switch sends its data to one of
 two outputs, by a predicate; what depends on an output lives in that branch; Merge hands on whichever of its inputs
-lives. A loop is a frame: Enter brings tensors in; Merge takes them the first time and from NextIteration later; LoopCond
-drives a Switch for each variable, whose one output goes to the body and whose other one leaves through Exit.
+lives. A loop is a frame: Enter brings tensors in; Merge takes them the first time and from NextIteration later;
+LoopCond drives a Switch for each variable, whose one output goes to the body and whose other one leaves through Exit.
 
 Nothing is imported here: `ControlFlow` says for every node the branches and frames it lives in, which is what it takes
 to cut the graph into the bodies of IF and WHILE.
@@ -82,7 +82,8 @@ class LoopVariable:
 class ControlFlow:
     """Where every node of a graph lives.
 
-    order: the nodes, inputs first. branches: of each node the sides of predicates it depends on; frames: the loops it runs in.
+    order: the nodes, inputs first. branches: of each node the sides of predicates it depends on. frames: the loops it
+    runs in.
     """
 
     nodes: Mapping[str, Any]
@@ -276,9 +277,7 @@ class ControlFlow:
 
     # -- cutting ------------------------------------------------------------------------------------------------------
 
-    def _entering(
-        self, roots: Iterable[str], is_inside: Callable[[str], bool], stops: Iterable[str]
-    ) -> Iterator[str]:
+    def _entering(self, roots: Iterable[str], is_inside: Callable[[str], bool], stops: Iterable[str]) -> Iterator[str]:
         """The tensors outside that what is inside takes, in order of discovery. ``stops``: tensors taken as given."""
         given = set(stops)
         queue, seen = deque(roots), set(given)

@@ -9,7 +9,7 @@ from typing import Any
 from litesmith.errors import ConverterError, Problem, UnsupportedError, UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
-from litesmith.frontends.tensorflow.importer import Context, Model, Scope, Session, complex_tensor, make_table
+from litesmith.frontends.tensorflow.importer import DAMAGED, Context, Model, Scope, Session, complex_tensor, make_table
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
 from litesmith.frontends.tensorflow.resources import POISON, Complex, Poison, TensorList, Variable
 from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
@@ -114,6 +114,7 @@ def set_outputs(context: Context, graph: Graph, results: Sequence[Any], names: S
     outputs: list[Value] = []
     for result, name in zip(results, names, strict=True):
         if result is POISON:
+            _require_a_reason(context.session, name)
             continue
         value = result.stacked if isinstance(result, TensorList) else result
         if isinstance(value, Variable):
@@ -137,6 +138,13 @@ def _complex_output(context: Context, value: Complex, name: str) -> Value | Pois
         for problem in error.problems:
             context.session.problems[problem.located(node=name)] = None
         return POISON
+
+
+def _require_a_reason(session: Session, name: str) -> None:
+    """An output that could not be made has its problem noted, even where nobody said why."""
+    if not session.problems:
+        problem = Problem("LS025", f"output {name!r} could not be made", DAMAGED, node=name)
+        session.problems[problem] = None
 
 
 def _named(value: Value, name: str, taken: Sequence[Value]) -> Value:

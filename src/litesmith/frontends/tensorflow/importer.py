@@ -164,7 +164,8 @@ class Context:
         if self.session.is_initializing and variable.first is not None:
             return variable.first
         if variable.name in self.session.mutable:
-            return self.b.read_variable(self.handle(variable), result_types=[_type_of(variable)])
+            held: Value = self.b.read_variable(self.handle(variable), result_types=[_type_of(variable)])
+            return held
         if variable.value is None:
             if variable.initial is None:
                 raise UnsupportedError(f"variable {variable.name!r} has no value", "initialize and save it")

@@ -110,7 +110,8 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
     (
         "RemoteCall NcclAllReduce NcclReduce NcclBroadcast CollectiveReduce CollectiveReduceV2 CollectiveGather "
         "CollectiveGatherV2 CollectiveBcastSend CollectiveBcastRecv _Send _Recv _HostSend _HostRecv Send Recv "
-        "CrossReplicaSum TPUReplicate TPUReplicatedInput TPUReplicatedOutput TPUPartitionedCall ConfigureDistributedTPU",
+        "CrossReplicaSum TPUReplicate TPUReplicatedInput TPUReplicatedOutput TPUPartitionedCall "
+        "ConfigureDistributedTPU",
         "the graph is distributed over several devices",
         "export the model for serving on one device",
     ),
@@ -123,8 +124,7 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
         "export the inference signature, or write the step with assignments",
     ),
     (
-        "StackV2 StackPushV2 StackPopV2 TensorArrayGradV3 TensorListPushBackBatch "
-        "SymbolicGradient CountUpTo",
+        "StackV2 StackPushV2 StackPopV2 TensorArrayGradV3 TensorListPushBackBatch SymbolicGradient CountUpTo",
         "what training records for its backward pass has no form here",
         "export the inference signature",
     ),

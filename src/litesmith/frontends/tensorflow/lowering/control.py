@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.attributes import FunctionName
 from litesmith.frontends.tensorflow.importer import Context
@@ -16,7 +14,6 @@ from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.frontends.tensorflow.resources import POISON, TensorList
 from litesmith.ir import DType, Graph, Sym, TensorType, Value
 from litesmith.ops.common import unknown_dim
-
 
 Build: TypeAlias = Callable[[Context, Sequence[Any]], list[Any]]
 """Builds a branch, a loop's body or its condition in a graph: from its arguments to its results."""
@@ -60,13 +57,15 @@ def _joined(left: TensorType, right: TensorType, what: str) -> TensorType:
 
 
 def scalar_bool(context: Context, condition: Value) -> Value:
-    if condition.type.shape not in ((), (1,)):
+    """A condition as TensorFlow takes it: a number is true unless it is zero. Raises UnsupportedError for no scalar."""
+    if condition.type.shape != ():
         raise UnsupportedError(f"the condition has shape {condition.type}", "make the condition a scalar")
     if condition.type.dtype is DType.BOOL:
         return condition
     if condition.type.dtype is DType.STRING:
         raise UnsupportedError("the condition is a string", "compare it with an empty string")
-    return context.b.not_equal(condition, context.b.constant(0, condition.type.dtype))
+    made: Value = context.b.not_equal(condition, context.b.constant(0, condition.type.dtype))
+    return made
 
 
 def function(name: str) -> Build:
@@ -136,10 +135,16 @@ def if_(
     else_branch: FunctionName,
 ) -> list[Any]:
     if cond.is_const and cond.type.dtype is not DType.STRING:
-        taken = then_branch if bool(np.all(cond.numpy() != 0)) and cond.numpy().size else else_branch
+        taken = then_branch if _is_true(cond) else else_branch
         return context.call(taken.name, input, taken.attrs)
     branches = (function(then_branch.name), function(else_branch.name))
     return conditional(context, scalar_bool(context, cond), branches, input)
+
+
+def _is_true(condition: Value) -> bool:
+    """Whether a known condition is taken for true: a scalar that is not zero, any other tensor that is not empty."""
+    elements = condition.numpy()
+    return bool(elements != 0) if elements.ndim == 0 else elements.size > 0
 
 
 @lowers("Case", "StatelessCase")

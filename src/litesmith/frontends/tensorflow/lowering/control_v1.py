@@ -16,7 +16,8 @@ from litesmith.ir import DType, Value
 
 def _place(context: Context) -> tuple[Scope, ControlFlow]:
     scope = context.scope
-    assert scope is not None and scope.flow is not None
+    assert scope is not None
+    assert scope.flow is not None
     return scope, scope.flow
 
 
@@ -84,7 +85,8 @@ def _live_index(context: Context, flow: ControlFlow, merge_: str, condition: Val
     """The place of the input that lived, as a number."""
     if_true = _input_places(flow, merge_)[1]
     side = context.b.cast(condition, in_data_type=condition.type.dtype, out_data_type=DType.INT32)
-    return side if if_true == 1 else context.b.sub(context.b.constant(1, DType.INT32), side)
+    live: Value = side if if_true == 1 else context.b.sub(context.b.constant(1, DType.INT32), side)
+    return live
 
 
 @lowers("Exit", "RefExit")
@@ -92,6 +94,8 @@ def exit_(context: Context, inputs: list[Any]) -> Any:
     """All results of the loop at once: a WHILE."""
     scope, flow = _place(context)
     found = flow.loop(flow.frame_of_exit(context.node.name))
+    if not any(context.node.name in variable.exits for variable in found.variables):
+        raise UnsupportedError("a loop is left by what is none of its variables", "write it with tf.while_loop")
     initial = [scope.result(tensor_key(v.initial)) for v in found.variables]
     others = list(dict.fromkeys(found.invariants.values()))
     args = [*initial, *(scope.result(key) for key in others)]

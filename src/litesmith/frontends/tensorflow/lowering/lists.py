@@ -190,7 +190,8 @@ def concat(b: Builder, inputs: list[Any]) -> tuple[Value, Value]:
 
 @lowers("TensorListGather")
 def gather(b: Builder, input_handle: Any, indices: Value, element_shape: Value) -> Value:
-    return b.gather(stacked_of(input_handle), indices, axis=0)
+    made: Value = b.gather(stacked_of(input_handle), indices, axis=0)
+    return made
 
 
 @lowers("TensorListScatter", "TensorListScatterV2")
@@ -234,7 +235,9 @@ def _first(b: Builder, x: Value, count: Value) -> Value:
     return made
 
 
-def completed(context: Context, items: TensorList, element: Sequence[Dim] | None, sources: Sequence[Value]) -> TensorList:
+def completed(
+    context: Context, items: TensorList, element: Sequence[Dim] | None, sources: Sequence[Value]
+) -> TensorList:
     """A list reserved without an element shape, once that is known. Raises UnsupportedError while it is not."""
     if element is None or any(str(d).startswith("_") for d in element):
         raise UnsupportedError("the element shape of a list is unknown", _GIVE_SHAPE)

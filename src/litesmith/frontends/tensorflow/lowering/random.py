@@ -38,7 +38,8 @@ def random_uniform_int(
     span = float(int(maxval.numpy()) - int(minval.numpy()))
     uniform = b.random_uniform(cast(b, shape, DType.INT32), seed=seed, seed2=seed2)
     drawn = b.minimum(b.floor(b.mul(uniform, span)), span - 1)
-    return b.add(cast(b, drawn, dtype), minval)
+    made: Value = b.add(cast(b, drawn, dtype), minval)
+    return made
 
 
 @lowers("Multinomial")

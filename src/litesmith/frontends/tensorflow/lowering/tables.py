@@ -96,7 +96,9 @@ def import_file(
 ) -> None:
     table = _table(table_handle)
     if not filename.is_const or offset:
-        raise UnsupportedError("a vocabulary file is chosen while the model runs, or read in part", "use one asset file")
+        raise UnsupportedError(
+            "a vocabulary file is chosen while the model runs, or read in part", "use one asset file"
+        )
     content = context.session.model.assets.get(filename.numpy().item())
     if content is None:
         raise UnsupportedError("a vocabulary file is not among the assets of the model", "save it as an asset")
@@ -174,7 +176,9 @@ def _row_number(context: Context, keys: Value, known: Array) -> Value:
         missing = b.constant(np.array(count, np.int64))
         return cast(b, b.hashtable_find(context.table(places), keys, missing), DType.INT32)
     if not keys.type.dtype.is_integer:
-        raise UnsupportedError(f"a lookup table with keys of type {keys.type.dtype} has no kernel", "use integers or strings")
+        raise UnsupportedError(
+            f"a lookup table with keys of type {keys.type.dtype} has no kernel", "use integers or strings"
+        )
     low, high = int(known.min()), int(known.max())
     limits = np.iinfo(keys.type.dtype.numpy)
     if high - low <= max(_SPARSE * count, _SMALL) and low > limits.min and high < limits.max:

@@ -108,5 +108,3 @@ def size(b: Builder, handle: Any, flow_in: Any) -> Value:
 @lowers("TensorArrayCloseV3")
 def close(b: Builder, handle: Any) -> None:
     return None
-
-
