@@ -30,7 +30,7 @@ class Analyzer:
 
         if not model_path and not model_content:
             raise UsageError("neither `model_path` nor `model_content` is provided")
-        program = read_model(Path(model_path) if model_path else model_content)
+        program = read_model(Path(model_path) if model_path else model_content or b"")
         size = Path(model_path).stat().st_size if model_path else len(model_content or b"")
         print(f"=== {model_path or 'TFLite ModelAnalyzer'} ===\n")
         if kwargs.get("experimental_use_mlir"):

@@ -213,7 +213,8 @@ def batch_matmul(
 def einsum(b: Builder, inputs: list[Any], *, equation: str) -> Complex:
     if len(inputs) == 1:
         z = parts(b, inputs[0])
-        return Complex(*(None if v is None else matrix.einsum_(b, [v], equation=equation) for v in (z.real, z.imag)))
+        real = matrix.einsum_(b, [z.real], equation=equation)
+        return Complex(real, None if z.imag is None else matrix.einsum_(b, [z.imag], equation=equation))
     if len(inputs) != 2:
         raise UnsupportedError("an einsum of more than two complex tensors", "multiply two at a time")
 

@@ -140,7 +140,8 @@ def _extreme(kind: str, dtype: DType) -> Any:
         return _NEUTRAL[kind]
     import ml_dtypes
 
-    limits = ml_dtypes.finfo(dtype.numpy) if dtype.is_float else np.iinfo(dtype.numpy)
+    finfo: Any = ml_dtypes.finfo  # untyped
+    limits = finfo(dtype.numpy) if dtype.is_float else np.iinfo(dtype.numpy)
     return limits.min if kind == "max" else limits.max
 
 

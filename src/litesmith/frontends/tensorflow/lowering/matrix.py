@@ -258,7 +258,7 @@ def _diag(
     flat = _flat(b, diagonal, 1 if band[0] == band[1] else 2)
     source = _band_map(rows, columns, band, align, longest)
     if (source < 0).any():
-        source = np.where(source < 0, flat.dims[-1], source)
+        source = np.where(source < 0, static_int(flat.dims[-1], "a diagonal"), source)
         flat = _padded_row(b, flat, padding_value)
     gathered = b.gather(flat, source.reshape(rows, columns).astype(np.int32), axis=flat.rank - 1)
     return reshape(b, gathered, [*batch, rows, columns], diagonal)

@@ -101,8 +101,15 @@ def conv3d(
     """CONV_3D, one for each group."""
     x = to_last(b, input, data_format)
     channels, depth = static_int(x.dims[-1], "a convolution"), static_int(filter.dims[3], "a convolution")
-    attrs = dict(strides=spatial(strides, data_format), rhs_dilation=spatial(dilations, data_format))
-    made = convolution.conv_general(b, x, filter, padding=padding, groups=channels // depth, **attrs)
+    made = convolution.conv_general(
+        b,
+        x,
+        filter,
+        strides=spatial(strides, data_format),
+        padding=padding,
+        rhs_dilation=spatial(dilations, data_format),
+        groups=channels // depth,
+    )
     return from_last(b, made, data_format)
 
 
