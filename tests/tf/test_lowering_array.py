@@ -192,6 +192,13 @@ SLICES = [
         Case(f"strided dynamic {_name(place)}", lambda x, place=place: x[place], [X], **ALL_DYNAMIC)
         for place in DYNAMIC_PLACES
     ),
+    *(
+        Case(f"strided vector {_name(place)}", lambda x, place=place: x[place], [f32(6)])
+        for place in (S[..., 1:], S[..., :-1], S[1:, ...], S[..., 2], S[..., ::-1], S[..., tf.newaxis], S[...])
+    ),
+    Case("strided ellipsis of nothing", lambda x: x[..., 1, :, 2:], [X], **DYNAMIC),
+    Case("strided ellipsis fed", lambda x, i: x[..., i:, 0], [X, np.int32(1)]),
+    Case("strided ellipsis of nothing fed", lambda x, i: x[..., i:, 0, :], [X, np.int32(1)]),
     Case("strided fed", lambda x, i: x[i], [X, np.int32(1)]),
     Case("strided fed range", lambda x, i: x[i : i + 1], [X, np.int32(1)]),
     Case("strided fed negative", lambda x, i: x[:, i], [X, np.int32(-1)]),
@@ -279,6 +286,7 @@ FILLS = [
         for d in ("int32", "int64", "float32", "float16")
     ),
     Case("range down", lambda n: tf.range(n, -3, -2), [np.int32(5)]),
+    Case("range none", tf.range, [np.int32(0)]),
     Case("range of batch", lambda x: tf.range(tf.shape(x)[0]), [X], **DYNAMIC),
     Case("range float", lambda n: tf.range(0.5, n, 0.25), [np.float32(2.0)]),
     Case("linspace", lambda a, b: tf.linspace(a, b, 5), [np.float32(-1), np.float32(2)]),

@@ -72,7 +72,18 @@ class Runner:
         self._prepare(info, arrays)
         self._invoke()
         with self._errors("LS902", "cannot give its outputs"):
-            return {tensor.name: self._interpreter.get_tensor(tensor.index) for tensor in info.outputs}
+            return {tensor.name: self._output(tensor.index) for tensor in info.outputs}
+
+    def _output(self, index: int) -> Array:
+        """A copy of one output. The runtime's interface does not hand out those without elements."""
+        try:
+            copied: Array = self._interpreter.get_tensor(index)
+        except ValueError:
+            details = next(d for d in self._interpreter.get_output_details() if d["index"] == index)
+            if 0 not in details["shape"]:
+                raise
+            copied = np.empty(details["shape"], details["dtype"])
+        return copied
 
     def repeater(self, inputs: Inputs = (), signature: str | None = None) -> Callable[[], object]:
         """A function that runs the model on these inputs and leaves the outputs where they are, to be

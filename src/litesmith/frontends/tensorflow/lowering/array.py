@@ -12,7 +12,7 @@ from litesmith.decompositions import shapes
 from litesmith.decompositions.cumulative import reverse as reversed_along
 from litesmith.decompositions.padding import pad as padded
 from litesmith.decompositions.padding import slice_static
-from litesmith.decompositions.shapes import cast, dim_value, full, iota, shape_vector
+from litesmith.decompositions.shapes import cast, dim_value, full, iota, shape_vector, static_int
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
@@ -220,9 +220,41 @@ def strided_slice(
         new_axis_mask=new_axis_mask,
         shrink_axis_mask=shrink_axis_mask,
     )
+    if ellipsis_mask:
+        operands, masks = _without_ellipsis(b, operands, masks)
     if input.rank + new_axis_mask.bit_count() <= STRIDED_RANK:
         return b.strided_slice(*operands, **masks)
     return _strided_wide(b, Op(b.opset["STRIDED_SLICE"], operands, {**masks, "offset": False}))
+
+
+def _without_ellipsis(
+    b: Builder, operands: list[Value], masks: dict[str, int]
+) -> tuple[list[Value], dict[str, int]]:
+    """The ellipsis spelled out as whole dimensions. The kernel gets one that stands for no dimension wrong."""
+    place = masks["ellipsis_mask"].bit_length() - 1
+    count = static_int(operands[1].dims[0], "a slice")
+    width = operands[0].rank - (count - 1 - masks["new_axis_mask"].bit_count())
+    x, begin, end, strides = operands
+    vectors = [_replaced(b, v, place, np.full(width, fill, np.int32)) for v, fill in ((begin, 0), (end, 0), (strides, 1))]
+
+    def moved(mask: int, inside: int) -> int:
+        below, above = mask & ((1 << place) - 1), mask >> (place + 1)
+        return below | inside << place | above << (place + width)
+
+    whole = (1 << width) - 1
+    spelled = {name: moved(mask, whole if name in ("begin_mask", "end_mask") else 0) for name, mask in masks.items()}
+    return [x, *vectors], {**spelled, "ellipsis_mask": 0}
+
+
+def _replaced(b: Builder, vector: Value, place: int, by: Any) -> Value:
+    """A vector with one element replaced by others."""
+    if vector.is_const:
+        elements = vector.numpy()
+        return b.constant(np.concatenate([elements[:place], by, elements[place + 1 :]]).astype(np.int32))
+    count = static_int(vector.dims[0], "a slice")
+    parts = [slice_static(b, vector, [0], [place]), b.constant(by), slice_static(b, vector, [place + 1], [count])]
+    joined: Value = b.concatenation(*parts, axis=0)
+    return joined
 
 
 STRIDED_RANK = 5
