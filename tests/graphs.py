@@ -98,7 +98,7 @@ def meta_graph(nodes: Sequence[Any], signatures: Mapping[str, Any], tags: Sequen
 
 
 def saved_model(
-    path: Path,
+    path: Path | str,
     nodes: Sequence[Any],
     signatures: Mapping[str, Any],
     variables: Mapping[str, np.ndarray] | None = None,
@@ -108,7 +108,7 @@ def saved_model(
     writer = CheckpointWriter()
     for name, array in (variables or {}).items():
         writer.add(name, array)
-    return write_model(path, meta_graph(nodes, signatures, tags), checkpoint=writer if variables else None)
+    return write_model(Path(path), meta_graph(nodes, signatures, tags), checkpoint=writer if variables else None)
 
 
 WEIGHTS = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
