@@ -24,6 +24,15 @@ test_dropped = rewrites(
         graph("%x: float32[n, 3], %y: float32[1, 3]", "ADD(%y, %x) : float32[n, 3]"),
     ),
     Rewrite(
+        "leading_ones",
+        graph(
+            "%x: float32[2, 3, 4], %y: float32[1, 4]",
+            "RESHAPE(%y, int32[3](1, 1, 4)) : float32[1, 1, 4]",
+            "MUL(%x, %0) : float32[2, 3, 4]",
+        ),
+        graph("%x: float32[2, 3, 4], %y: float32[1, 4]", "MUL(%x, %y) : float32[2, 3, 4]"),
+    ),
+    Rewrite(
         "fill",
         graph("%x: float32[2, 3]", "FILL(int32[2](2, 3), float32[](4)) : float32[2, 3]", "MUL(%x, %0) : float32[2, 3]"),
         graph("%x: float32[2, 3]", "MUL(%x, float32[](4)) : float32[2, 3]"),

@@ -1,6 +1,6 @@
 """Operands are broadcast by the operation that uses them, not before it.
 
-    %1 = BROADCAST_TO(%y, [2, 3, 4])          %y: [4]; also TILE of sizes 1, and FILL
+    %1 = BROADCAST_TO(%y, [2, 3, 4])          %y: [4]; also TILE of sizes 1, RESHAPE to [1, 1, 4], and FILL
     %2 = ADD(%x, %1)                          %x: [2, 3, 4]
 ⇒
     %2 = ADD(%x, %y)
@@ -13,6 +13,7 @@ from __future__ import annotations
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
+from litesmith.ir.types import Shape
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import rebuilt
 
@@ -36,16 +37,24 @@ def drop_broadcasts(op: Op, b: Builder) -> Outcome:
 def _narrow(value: Value) -> Value:
     """What the value is a broadcast of; itself where it is none."""
     op = value.op
-    if op is None or op.name not in ("BROADCAST_TO", "TILE", "FILL"):
+    if op is None or op.name not in ("BROADCAST_TO", "TILE", "FILL", "RESHAPE"):
         return value
     if op.name == "FILL":
         return op["value"]
     source = op["x"]
     if source.type.shape is None or value.type.shape is None:
         return value
+    if op.name == "RESHAPE":
+        return source if _is_led_by_ones(value.type.shape, source.type.shape) else value
     offset = value.rank - source.rank
     fits = all(s in (1, d) for s, d in zip(source.dims, value.dims[offset:], strict=True))
     return source if fits else value
+
+
+def _is_led_by_ones(long: Shape, short: Shape) -> bool:
+    """Whether a shape is another one with sizes of 1 put before."""
+    added = len(long) - len(short)
+    return added > 0 and long[added:] == short and all(d == 1 for d in long[:added])
 
 
 BROADCASTS = Pass("broadcasts", (Trait.ELEMENTWISE,), drop_broadcasts)

@@ -1,0 +1,112 @@
+"""Changes of shape go behind what can be done before them, where two of them meet and one goes.
+
+    %1 = RESHAPE(%a, [1, 24, 8])              %a, %b: [1, 1, 24, 8]
+    %2 = RESHAPE(%b, [1, 24, 8])
+    %3 = ADD(%1, %2)
+⇒
+    %1 = ADD(%a, %b)
+    %3 = RESHAPE(%1, [1, 24, 8])
+
+`shared-reshapes` does so for element-wise operations on operands reshaped alike, `reshaped-paddings` for a PAD between
+two RESHAPE that add or drop dimensions of size 1, as between convolutions of one dimension. Legal because elements keep
+their order: what is equal in one shape is equal in the other. Only where nobody else uses the reshaped operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import Trait
+from litesmith.ir.types import Shape
+from litesmith.ops.shape import constant_target
+from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.match import KEEP_ORDER, rebuilt, sole_producer
+
+# -- element-wise operations ------------------------------------------------------------------------------------------
+
+
+def reshape_after(op: Op, b: Builder) -> Outcome:
+    """An element-wise operation whose operands, but for single numbers, are all reshaped alike."""
+    if len(op.inputs) < 2 or len(op.results) != 1 or len(op.inputs) != len(op.operands) or op.name == "PRELU":
+        return None
+    sources = [_source(v) for v in op.inputs]
+    reshaped = [(s, v) for s, v in zip(sources, op.inputs, strict=True) if s is not v]
+    if len({v for _, v in reshaped}) < 2 or not _are_alike(op, reshaped):
+        return None
+    if any(s is v and not _is_single_number(v) for s, v in zip(sources, op.inputs, strict=True)):
+        return None
+    trial = Op(op.defn, sources, op.attrs)
+    if op.defn.check is not None and op.defn.check(trial) is not None:
+        return Declined("the kernel does not take the shape before")
+    change = reshaped[0][1].op
+    assert change is not None
+    return rebuilt(b, change, [rebuilt(b, op, sources), *change.operands[1:]])
+
+
+def _source(value: Value) -> Value:
+    change = sole_producer(value, *KEEP_ORDER)
+    return value if change is None else change.inputs[0]
+
+
+def _are_alike(op: Op, reshaped: Sequence[tuple[Value, Value]]) -> bool:
+    before, after = {s.type.shape for s, _ in reshaped}, {v.type.shape for _, v in reshaped}
+    return len(before) == len(after) == 1 and None not in before and after == {op.result.type.shape}
+
+
+def _is_single_number(value: Value) -> bool:
+    return value.is_const and value.type.count == 1 and value.rank <= 1
+
+
+# -- paddings ---------------------------------------------------------------------------------------------------------
+
+
+def pad_before(op: Op, b: Builder) -> Outcome:
+    """PAD of what a RESHAPE made, which only another RESHAPE uses."""
+    change = sole_producer(op["x"], "RESHAPE")
+    user = op.result.only_user
+    if change is None or user is None or user.name != "RESHAPE" or op.result.output_uses or not op["paddings"].is_const:
+        return None
+    source = change["x"]
+    if source.type.shape is None or op.result.type.shape is None:
+        return None
+    places = _places(source.type.shape, op["x"].dims)
+    target = constant_target(op.result.dims)
+    if places is None or target is None or source.rank > _MOST_DIMENSIONS:
+        return Declined("the RESHAPE does more than add or drop dimensions of size 1")
+    rows = np.zeros((source.rank, 2), op["paddings"].numpy().dtype)
+    for place, row in zip(places, op["paddings"].numpy(), strict=True):
+        if place is not None:
+            rows[place] = row
+        elif row.any():
+            return Declined("a dimension that the RESHAPE added is padded")
+    made: Value = b.reshape(rebuilt(b, op, [source, b.constant(rows), *op.operands[2:]]), np.array(target, np.int32))
+    return made
+
+
+_MOST_DIMENSIONS = 5  # of PAD
+
+
+def _places(before: Shape, after: Shape) -> list[int | None] | None:
+    """Where each dimension was (None: nowhere, it has size 1), when the shapes differ by dimensions of size 1 only."""
+    places: list[int | None] = []
+    at = 0
+    for size in after:
+        while at < len(before) and before[at] != size and before[at] == 1:
+            at += 1
+        if at < len(before) and before[at] == size:
+            places.append(at)
+            at += 1
+        elif size == 1:
+            places.append(None)
+        else:
+            return None
+    return places if all(d == 1 for d in before[at:]) else None
+
+
+SHARED_RESHAPES = Pass("shared-reshapes", (Trait.ELEMENTWISE,), reshape_after)
+RESHAPED_PADDINGS = Pass("reshaped-paddings", ("PAD", "PADV2"), pad_before, after=("shared-reshapes",))
+PASSES = (SHARED_RESHAPES, RESHAPED_PADDINGS)
