@@ -9,6 +9,8 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
+from tensorflow.compiler.tf2xla.ops import gen_xla_ops  # noqa: E402
+
 from tests.tf.parity import Case, f32, parity_test  # noqa: E402
 
 raw = tf.raw_ops
@@ -211,6 +213,12 @@ SLICES = [
     Case("strided ellipsis rank 6", lambda x: x[..., tf.newaxis], [R6]),
     Case("strided strings", lambda x: x[::2], [np.array(["a", "b", "c"])]),
     Case("strided empty", lambda x: x[5:], [X]),
+    Case(
+        "dynamic slice",
+        lambda x, i: gen_xla_ops.xla_dynamic_slice(x, i, tf.constant([1, 2, 4])),
+        [X, np.int32([1, 9, 0])],
+    ),
+    Case("dynamic update slice", gen_xla_ops.xla_dynamic_update_slice, [X, f32(1, 2, 4, seed=1), np.int32([1, 9, 0])]),
     Case("one batch", lambda x: x[tf.shape(x)[0] - 1], [X], **DYNAMIC),
 ]
 test_slices = parity_test(SLICES)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from litesmith.errors import FormatError, Problem, UsageError, VerificationError
 from litesmith.runtime.inputs import Array, Inputs, check_inputs
 from litesmith.runtime.model_file import ModelFacts, SignatureInfo, read_facts

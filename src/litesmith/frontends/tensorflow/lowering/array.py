@@ -10,6 +10,7 @@ import numpy as np
 
 from litesmith.decompositions import shapes
 from litesmith.decompositions.cumulative import reverse as reversed_along
+from litesmith.decompositions.indexing import dynamic_slice, dynamic_update_slice
 from litesmith.decompositions.padding import pad as padded
 from litesmith.decompositions.padding import slice_static
 from litesmith.decompositions.shapes import cast, dim_value, full, iota, shape_vector, static_int
@@ -188,6 +189,22 @@ def _parts(b: Builder, x: Value, sizes: Sequence[Any], axis: int) -> Any:
     return made
 
 
+@lowers("XlaDynamicSlice")
+def xla_dynamic_slice(b: Builder, input: Value, start_indices: Value, size_indices: Value) -> Value:
+    """Starts are moved so that the slice lies within the tensor."""
+    sizes = const_ints(size_indices, "the sizes of the slice")
+    return dynamic_slice(b, input, _scalars(b, start_indices, input.rank), sizes)
+
+
+@lowers("XlaDynamicUpdateSlice")
+def xla_dynamic_update_slice(b: Builder, input: Value, update: Value, indices: Value) -> Value:
+    return dynamic_update_slice(b, input, update, _scalars(b, indices, input.rank))
+
+
+def _scalars(b: Builder, vector: Value, count: int) -> list[Value]:
+    return [_element(b, as_int32(b, vector), 0, i) for i in range(count)]
+
+
 @lowers("Slice")
 def slice_(b: Builder, input: Value, begin: Value, size: Value) -> Value:
     """SLICE; beyond its rank a slice of merged dimensions, where begin and size are known."""
@@ -235,7 +252,8 @@ def _without_ellipsis(
     count = static_int(operands[1].dims[0], "a slice")
     width = operands[0].rank - (count - 1 - masks["new_axis_mask"].bit_count())
     x, begin, end, strides = operands
-    vectors = [_replaced(b, v, place, np.full(width, fill, np.int32)) for v, fill in ((begin, 0), (end, 0), (strides, 1))]
+    fills = ((begin, 0), (end, 0), (strides, 1))
+    vectors = [_replaced(b, vector, place, np.full(width, fill, np.int32)) for vector, fill in fills]
 
     def moved(mask: int, inside: int) -> int:
         below, above = mask & ((1 << place) - 1), mask >> (place + 1)

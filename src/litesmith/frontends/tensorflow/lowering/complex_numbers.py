@@ -18,6 +18,7 @@ from litesmith.frontends.tensorflow.registry import Lowering, collect, lowers
 from litesmith.frontends.tensorflow.resources import Complex, is_complex
 from litesmith.ir import Builder, DType, Value
 
+
 def parts(b: Builder, z: Any) -> Complex:
     """Real and imaginary part."""
     if isinstance(z, Complex):
@@ -237,7 +238,7 @@ def conjugate_transpose(b: Builder, x: Any, perm: Value) -> Complex:
 _ORDINARY: Mapping[str, Lowering] = collect([array, indexing, math, reduction])
 
 PARTWISE = (
-    "BroadcastTo Concat ConcatV2 ExpandDims Fill Gather GatherNd GatherV2 Mean Pack Pad PadV2 MirrorPad Reshape Reverse "
+    "BroadcastTo Concat ConcatV2 ExpandDims Gather GatherNd GatherV2 Mean Pack Pad PadV2 MirrorPad Reshape Reverse "
     "ReverseV2 Roll ScatterNd Select SelectV2 Slice Split SplitV Squeeze StridedSlice Sum Cumsum Tile Transpose Unpack "
     "ZerosLike TensorScatterAdd TensorScatterUpdate MatrixBandPart"
 ).split()

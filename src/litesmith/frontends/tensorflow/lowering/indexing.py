@@ -17,7 +17,7 @@ from litesmith.decompositions.sort import sort, topk
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_floats, const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
-from litesmith.ir import Builder, Dim, DType, Value
+from litesmith.ir import Builder, DType, Value
 from litesmith.ir.dims import product
 
 # -- gathers ----------------------------------------------------------------------------------------------------------
