@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from litesmith.errors import UsageError
+import numpy as np
+
+from litesmith.errors import LitesmithError, UsageError
 from litesmith.ir import Dim, DType, Sym
 
 Shapes = Mapping[str, Sequence[int | None]]
 
-_FIX = "build the model, or give an example of its inputs: convert(model, example)"
+_EXAMPLE = "give an example of its inputs: convert(model, example)"
 
 
 @dataclass(frozen=True)
@@ -32,27 +34,71 @@ class Spec:
 
 @dataclass(frozen=True)
 class Calling:
-    """A model and the structure of its inputs. ``specs`` are the leaves of ``structure`` in order."""
+    """A model and the structure of its inputs: positional and named arguments. ``specs`` are their leaves in order."""
 
     model: Any
     keras: Any
-    structure: Sequence[Any]
+    structure: tuple[Sequence[Any], Mapping[str, Any]]
     specs: Sequence[Spec]
 
+    @property
+    def tree(self) -> Any:
+        """What flattens and packs structures."""
+        return tree_of(self.keras)
+
     def __call__(self, *tensors: Any) -> Any:
-        """The model's outputs for its flat inputs."""
-        args = self.keras.tree.pack_sequence_as(self.structure, list(tensors))
-        return self.model(*args, **_inference(self.model))
+        """The model's outputs for its flat inputs. Raises UsageError where it cannot be called so."""
+        args, named = self.tree.pack_sequence_as(self.structure, list(tensors))
+        try:
+            return self.model(*args, **named, **_inference(self.model))
+        except LitesmithError:
+            raise
+        except Exception as error:  # the user's code may raise anything
+            raise UsageError(self._explain(error)) from error
+
+    def _explain(self, error: Exception) -> str:
+        given = ", ".join(f"{s.name}: {s.dtype.text}[{', '.join(map(str, s.dims))}]" for s in self.specs)
+        unknown = next((s for s in self.specs if None in s.shape), None)
+        fix = _EXAMPLE
+        if unknown is not None:
+            sizes = [1 if d is None else d for d in unknown.shape]
+            fix += f", or fix the sizes: input_shapes={{{unknown.name!r}: {sizes}}}"
+        return f"{self.model.name!r} fails when it is called with {given}: {reason(error)}\n      Fix: {fix}"
 
     def output_names(self, outputs: Any) -> list[str]:
         """A name for each leaf of the outputs: the keys of a dict, the model's own names, else ``output_0`` …"""
-        leaves = self.keras.tree.flatten(outputs)
-        if isinstance(outputs, Mapping) and len(outputs) == len(leaves):
-            return sorted(map(str, outputs))
+        count = len(self.tree.flatten(outputs))
+        keys = _keys(outputs, count, self.keras)
+        if keys is not None:
+            return keys
         declared = getattr(self.model, "output_names", None)
-        if declared and len(declared) == len(leaves) == len(set(declared)):
+        if declared and len(declared) == count == len(set(declared)):
             return [str(n) for n in declared]
-        return [f"output_{i}" for i in range(len(leaves))]
+        return [f"output_{i}" for i in range(count)]
+
+
+def tree_of(keras: Any) -> Any:
+    """The functions over nested structures that go with this Keras."""
+    if hasattr(keras, "tree"):
+        return keras.tree
+    import tensorflow as tf
+
+    return tf.nest
+
+
+def reason(error: BaseException) -> str:
+    """What an error of Keras says, in one line: its texts put the cause in bold, or after the headline."""
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
+    return told[0][:300] if told else type(error).__name__
+
+
+def _keys(structure: Any, count: int, keras: Any) -> list[str] | None:
+    """The keys of a flat dict in the order of its leaves; None for anything else."""
+    if not isinstance(structure, Mapping) or len(structure) != count:
+        return None
+    numbered = tree_of(keras).pack_sequence_as(structure, list(range(count)))
+    return [str(key) for key, _ in sorted(numbered.items(), key=lambda item: item[1])]
 
 
 def _inference(model: Any) -> dict[str, Any]:
@@ -66,10 +112,12 @@ def _inference(model: Any) -> dict[str, Any]:
 def calling(model: Any, keras: Any, args: Sequence[Any], shapes: Shapes) -> Calling:
     """How to call ``model``: from example arguments, its symbolic inputs, or what it was built with.
 
+    Of examples that are arrays, and of shapes the model was built with, the first dimension is the batch, which is of
+    any size; symbolic inputs and specifications are taken as they are. ``shapes`` (input name -> shape) replaces both.
     Raises UsageError where none of them tells, or where ``shapes`` does not fit.
     """
-    structure = list(args) if args else _declared_inputs(model, keras)
-    leaves = keras.tree.flatten(structure)
+    structure = _structure(model, keras, args, shapes)
+    leaves = tree_of(keras).flatten(structure)
     names = _names(structure, leaves, model, keras)
     unknown = sorted(set(shapes) - set(names))
     if unknown:
@@ -78,29 +126,76 @@ def calling(model: Any, keras: Any, args: Sequence[Any], shapes: Shapes) -> Call
     return Calling(model, keras, structure, specs)
 
 
+Structure = tuple[Sequence[Any], Mapping[str, Any]]
+
+
 @dataclass(frozen=True)
-class _Built:
-    """An input known only by the shape the model was built with."""
+class _Declared:
+    """An input known by its shape and type alone."""
 
     shape: tuple[int | None, ...]
-    dtype: str
+    dtype: Any
     name: str = ""
 
 
-def _declared_inputs(model: Any, keras: Any) -> list[Any]:
+def _structure(model: Any, keras: Any, args: Sequence[Any], shapes: Shapes) -> Structure:
+    if args:
+        return tree_of(keras).map_structure(_any_batch, list(args)), {}
+    declared = _symbolic_inputs(model, keras)
+    if declared is not None:
+        return [declared], {}
+    dtype = str(getattr(model, "input_dtype", None) or "float32")
+    built = _build_shapes(model)
+    if not built:
+        return [], _from_shapes(model, dtype, shapes)
+    if isinstance(built, Mapping) and all(str(key).endswith("_shape") for key in built):
+        named = {str(key).removesuffix("_shape"): value for key, value in built.items()}
+        return [], {key: _declared(value, dtype, keras) for key, value in named.items()}
+    return [_declared(built, dtype, keras)], {}
+
+
+def _any_batch(leaf: Any) -> Any:
+    """An example as an input: what holds numbers says nothing about the size of the batch."""
+    holds_numbers = hasattr(leaf, "__array__") and hasattr(leaf, "shape")
+    if not holds_numbers:
+        return leaf if hasattr(leaf, "shape") else _any_batch(np.asarray(leaf, _default_type(leaf)))
+    return _Declared((None, *leaf.shape[1:]) if len(leaf.shape) else (), leaf.dtype)
+
+
+def _default_type(leaf: Any) -> Any:
+    kind = np.asarray(leaf).dtype.kind
+    return {"f": np.float32, "i": np.int32}.get(kind)
+
+
+def _declared(shapes: Any, dtype: str, keras: Any) -> Any:
+    if isinstance(shapes, Mapping):
+        return {key: _declared(value, dtype, keras) for key, value in shapes.items()}
+    if any(isinstance(d, (list, tuple)) or hasattr(d, "as_list") for d in shapes):
+        return [_declared(value, dtype, keras) for value in shapes]
+    return _Declared((None, *tuple(shapes)[1:]), dtype)
+
+
+def _from_shapes(model: Any, dtype: str, shapes: Shapes) -> dict[str, Any]:
+    """Inputs of a model that was never built, where ``shapes`` names every parameter that is needed."""
+    parameters = [p for p in inspect.signature(model.call).parameters.values() if p.name not in _OPTIONS]
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    if not shapes or not set(needed) <= set(shapes) <= {p.name for p in parameters}:
+        fix = f"build it, {_EXAMPLE}, or give the shape of each: input_shapes={{{(needed or ['x'])[0]!r}: [...]}}"
+        raise UsageError(f"the inputs of {model.name!r} are unknown\n      Fix: {fix}")
+    return {p.name: _Declared(tuple(shapes[p.name]), dtype) for p in parameters if p.name in shapes}
+
+
+def _symbolic_inputs(model: Any, keras: Any) -> Any:
+    """The structure of a functional model's inputs, or of those a layer was called with; None without any."""
     for name in ("input", "inputs"):
         try:
             declared = getattr(model, name, None)
         except (AttributeError, ValueError, RuntimeError):  # a layer that was never called has none
             declared = None
-        if declared is not None and keras.tree.flatten(declared):
+        if declared is not None and tree_of(keras).flatten(declared):
             alone = name == "inputs" and isinstance(declared, list) and len(declared) == 1
-            return declared if alone else [declared]
-    built = _build_shapes(model)
-    if not built:
-        raise UsageError(f"the inputs of {model.name!r} are unknown\n      Fix: {_FIX}")
-    dtype = str(getattr(model, "input_dtype", None) or "float32")
-    return [keras.tree.map_shape_structure(lambda shape: _Built(tuple(shape), dtype), built)]
+            return declared[0] if alone else declared
+    return None
 
 
 def _build_shapes(model: Any) -> Any:
@@ -110,15 +205,20 @@ def _build_shapes(model: Any) -> Any:
     return config.get("input_shape") or config.get("shapes_dict")
 
 
-def _names(structure: Sequence[Any], leaves: Sequence[Any], model: Any, keras: Any) -> list[str]:
+_OPTIONS = ("training", "mask")
+
+
+def _names(structure: Structure, leaves: Sequence[Any], model: Any, keras: Any) -> list[str]:
     """Names of the inputs: keys of a dict, names of symbolic inputs, else parameters of ``call``."""
-    if len(structure) == 1 and isinstance(structure[0], Mapping) and len(structure[0]) == len(leaves):
-        return sorted(map(str, structure[0]))
+    args, named = structure
+    keys = _keys(args[0] if args else named, len(leaves), keras) if len(args) + bool(named) == 1 else None
+    if keys is not None:
+        return keys
     symbolic = [str(getattr(leaf, "name", "") or "") for leaf in leaves]
     if all(symbolic) and len(set(symbolic)) == len(symbolic):
         return [n.partition(":")[0] for n in symbolic]
-    parameters = [p for p in inspect.signature(model.call).parameters if p not in ("training", "mask")]
-    if len(structure) == len(leaves) <= len(parameters):
+    parameters = [p for p in inspect.signature(model.call).parameters if p not in _OPTIONS]
+    if not named and len(args) == len(leaves) <= len(parameters):
         return parameters[: len(leaves)]
     return [f"input_{i}" for i in range(len(leaves))]
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from litesmith.errors import UsageError
 from litesmith.frontends.keras.calls import Calling, Shapes, calling
-from litesmith.frontends.keras.layers import Interception, LayerNames, all_layers
+from litesmith.frontends.keras.layers import Backend, Interception, LayerNames, all_layers, all_variables
+from litesmith.frontends.keras.naming import name_by_layers
 from litesmith.frontends.keras.recurrent import lowerings
+from litesmith.frontends.keras.rewrites import rewrites
+from litesmith.frontends.keras.state import keep_state
 from litesmith.ir import Program
 
 SIGNATURE = "serving_default"
@@ -26,10 +31,21 @@ def import_keras(
     Raises UsageError where the inputs are unknown or the backend is not supported, ConverterError with every problem.
     """
     keras = keras_of(model)
-    layers = all_layers(model, keras.layers.Layer)
+    through = _backend(keras)
     call = calling(model, keras, args, shapes or {})
-    interception = Interception(lowerings(keras))
-    return _backend(keras)(call, layers, interception, allow_custom_ops)
+    _build(call)
+    layers = all_layers(model, keras.layers.Layer)
+    trace = _Trace(call, layers, LayerNames(model, layers), Interception(lowerings(keras), rewrites(keras)))
+    return name_by_layers(through(trace, allow_custom_ops))
+
+
+def _build(call: Calling) -> None:
+    """Calls a model that lacks weights or layers once, with symbolic inputs, so that the trace finds them."""
+    keras = call.keras
+    if all(layer.built for layer in all_layers(call.model, keras.layers.Layer)) or not hasattr(keras, "KerasTensor"):
+        return
+    symbolic = [keras.KerasTensor(s.shape, dtype=s.dtype.text) for s in call.specs]
+    call(*symbolic)
 
 
 def keras_of(model: Any) -> ModuleType:
@@ -41,7 +57,21 @@ def keras_of(model: Any) -> ModuleType:
     raise UsageError(f"{type(model).__name__} is no Keras layer")
 
 
-Importer = Callable[[Calling, Sequence[Any], Interception, bool], Program]
+@dataclass
+class _Trace:
+    """What both backends trace: a model, how it is called, its layers and those that are lowered whole."""
+
+    call: Calling
+    layers: Sequence[Any]
+    names: LayerNames
+    interception: Interception
+
+    def inside(self, backend: Backend) -> AbstractContextManager[None]:
+        """While active, layers are told apart in the backend's graph."""
+        return self.interception.active(self.layers, self.names, backend, self.call.tree)
+
+
+Importer = Callable[[_Trace, bool], Program]
 
 
 def _backend(keras: ModuleType) -> Importer:
@@ -56,71 +86,106 @@ def _backend(keras: ModuleType) -> Importer:
     return found
 
 
-def _through_tensorflow(
-    call: Calling, layers: Sequence[Any], interception: Interception, allow_custom_ops: bool
-) -> Program:
+def _through_tensorflow(trace: _Trace, allow_custom_ops: bool) -> Program:
     import tensorflow as tf
 
     from litesmith.frontends.tensorflow.concrete import concrete_entry, declarations
     from litesmith.frontends.tensorflow.custom_ops import custom_ops
     from litesmith.frontends.tensorflow.graph_def import import_entries
 
+    call = trace.call
     names: list[str] = []
 
     def flat(*tensors: Any) -> list[Any]:
         outputs = call(*tensors)
         names[:] = call.output_names(outputs)
-        return [tf.convert_to_tensor(t) for t in call.keras.tree.flatten(outputs)]
+        return [tf.convert_to_tensor(t) for t in call.tree.flatten(outputs)]
 
     def mark(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         function.__name__ = name
         return tf.function(function, autograph=False)
 
     specs = [tf.TensorSpec(s.shape, s.dtype.text, name=f"input_{i}") for i, s in enumerate(call.specs)]
-    with interception.active(layers, mark, call.keras):
+    with trace.inside(Backend(tf.name_scope, mark)):
         function = tf.function(flat, autograph=False).get_concrete_function(*specs)
     dims = {s.name: s.dims for s in call.specs}
     names_in = [s.name for s in call.specs]
     entry = concrete_entry(function, SIGNATURE, names_in, names, dims, with_shapes=allow_custom_ops)
     return import_entries(
         [entry],
-        composite=interception.lower,
-        layer_of=LayerNames(layers[1:]).path,
+        composite=trace.interception.lower,
+        layer_of=trace.names.path,
         on_unknown=custom_ops(declarations([function]).get) if allow_custom_ops else None,
     )
 
 
-def _through_jax(call: Calling, layers: Sequence[Any], interception: Interception, _allow_custom_ops: bool) -> Program:
-    import jax
+def _through_jax(trace: _Trace, _allow_custom_ops: bool) -> Program:
+    from litesmith.frontends.jax.naming import unique
 
-    from litesmith.frontends.jax.convert import import_jax
-    from litesmith.ir import TensorType
+    found = _JaxTrace(trace, ())
+    program = found.program()
+    if not found.assigned:
+        return program
+    states = list(found.assigned.values())
+    trace.interception.calls.clear()
+    program = _JaxTrace(trace, states).program()
+    return keep_state(program, unique([v.path for v in states]), [v.value for v in states])
 
-    keras, model = call.keras, call.model
-    weights = {v.path: v.value for v in model.variables}
-    trainable = [weights[v.path] for v in model.trainable_variables]
-    others = [weights[v.path] for v in model.non_trainable_variables]
-    names: list[str] = []
 
-    def flat(*tensors: Any) -> list[Any]:
-        pairs = [*zip(model.trainable_variables, trainable, strict=True),
-                 *zip(model.non_trainable_variables, others, strict=True)]  # fmt: skip
-        with keras.StatelessScope(state_mapping=pairs):
-            outputs = call(*tensors)
-        names[:] = call.output_names(outputs)
-        return [jax.numpy.asarray(t) for t in keras.tree.flatten(outputs)]
+class _JaxTrace:
+    """One trace on JAX. ``states``: variables the model assigns, which come in and go out after the other tensors."""
 
-    def mark(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        function.__name__ = name
-        return jax.jit(function)
+    def __init__(self, trace: _Trace, states: Sequence[Any]) -> None:
+        self.trace, self.states = trace, states
+        keras = trace.call.keras
+        self.variables = all_variables(trace.call.model, keras.layers.Layer, keras.Variable)
+        self.values = [v.value for v in self.variables]
+        self.assigned: dict[int, Any] = {}
+        self.output_names: list[str] = []
 
-    args = [TensorType(s.dtype, s.dims) for s in call.specs]
-    with interception.active(layers, mark, keras):
-        return import_jax(
-            flat,
-            args,
-            input_names=[s.name for s in call.specs],
-            output_names=lambda: names,
-            composite=interception.lower,
-            layer_of=LayerNames(layers[1:]).path,
-        )
+    def _flat(self, *tensors: Any) -> list[Any]:
+        import jax
+
+        call, count = self.trace.call, len(self.states)
+        given, states = tensors[: len(tensors) - count], tensors[len(tensors) - count :]
+        current = dict(zip(map(id, self.states), states, strict=True))
+        pairs = [(v, current.get(id(v), value)) for v, value in zip(self.variables, self.values, strict=True)]
+        with call.keras.StatelessScope(state_mapping=pairs) as scope:
+            outputs = call(*given)
+        after = {id(v): scope.get_current_value(v) for v, _ in pairs}
+        self.assigned = {id(v): v for v, before in pairs if after[id(v)] is not before}
+        self.output_names[:] = [*call.output_names(outputs), *(f"{_STATE}{i}" for i in range(count))]
+        return [jax.numpy.asarray(t) for t in [*call.tree.flatten(outputs), *(after[id(v)] for v in self.states)]]
+
+    def program(self) -> Program:
+        """The traced model as a program."""
+        import jax
+
+        from litesmith.frontends.jax.convert import import_jax
+        from litesmith.ir import DType, TensorType
+
+        def mark(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+            def alone(*tensors: Any) -> Any:
+                # What a layer assigns inside (seeds, drawn and not used) may not leave the function.
+                with self.trace.call.keras.StatelessScope():
+                    return function(*tensors)
+
+            alone.__name__ = name
+            return jax.jit(alone)
+
+        specs = self.trace.call.specs
+        args = [TensorType(s.dtype, s.dims) for s in specs]
+        args += [TensorType(DType.of(v.value.dtype), tuple(v.shape)) for v in self.states]
+        with self.trace.inside(Backend(jax.named_scope, mark)):
+            return import_jax(
+                lambda *tensors: self._flat(*tensors),
+                args,
+                input_names=[*(s.name for s in specs), *(f"{_STATE}{i}" for i in range(len(self.states)))],
+                output_names=lambda: self.output_names,
+                composite=self.trace.interception.lower,
+                layer_of=self.trace.names.path,
+                names={id(value): v.path for v, value in zip(self.variables, self.values, strict=True)},
+            )
+
+
+_STATE = "litesmith_state_"

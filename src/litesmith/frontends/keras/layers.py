@@ -1,64 +1,104 @@
 """Layer identity: which layer an operation comes from, and layers that are lowered whole.
 
-The layers of a model open a name scope when they are called, on every backend; `LayerNames` turns scopes into layer
-paths. A layer with a lowering of its own (see `LOWERINGS` in `recurrent.py`) is called through a function with a name
-of ours, a `tf.function` or a `jax.jit`, which both importers hand over whole before they would inline it.
+While a model is traced, the ``call`` of each of its layers opens a name scope of ours, which every backend writes into
+its graph; `LayerNames` turns such scopes into layer paths, the same for all backends. A layer with a lowering of its
+own (see `lowerings` in `recurrent.py`) is called through a function with a name of ours, a `tf.function` or a
+`jax.jit`, which both importers hand over whole before they would inline it. Both rest on the public protocol that
+calling a layer runs its ``call`` method.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from litesmith.ir import Builder, Value
 
 PREFIX = "litesmith_layer_"
+CALL = "litesmith_call_"
 
-Marker = Callable[[str, Callable[..., Any]], Callable[..., Any]]
-"""Wraps a function of flat tensors so that the backend's graph keeps it as one call of this name."""
+
+@dataclass(frozen=True)
+class Backend:
+    """What a backend offers for both.
+
+    scope: opens a name scope; function: wraps a function of flat tensors so that the graph keeps it as one call of this
+    name.
+    """
+
+    scope: Callable[[str], AbstractContextManager[Any]]
+    function: Callable[[str, Callable[..., Any]], Callable[..., Any]]
 
 
 def all_layers(model: Any, base: type) -> list[Any]:
     """The model and every layer below it, each once."""
-    found: dict[int, Any] = {}
+    return list(_parts(model, base, base))
+
+
+def all_variables(model: Any, layer: type, variable: type) -> list[Any]:
+    """Every variable of the model, each once, those no layer tracks (the states of a recurrent one) included."""
+    found = {id(v): v for v in [*model.variables, *_parts(model, layer, variable)]}
+    return list(found.values())
+
+
+def _parts(model: Any, layer: type, wanted: type) -> Iterator[Any]:
+    """What a model holds of a kind, in its layers and the lists and dicts among their attributes."""
+    seen: set[int] = set()
     queue = [model]
     while queue:
         item = queue.pop()
-        if isinstance(item, base):
-            if id(item) in found:
+        if isinstance(item, (layer, wanted)):
+            if id(item) in seen:
                 continue
-            found[id(item)] = item
-            queue.extend(vars(item).values())
+            seen.add(id(item))
+            if isinstance(item, wanted):
+                yield item
+            if isinstance(item, layer):
+                queue.extend(vars(item).values())
         elif isinstance(item, Mapping):
             queue.extend(item.values())
         elif isinstance(item, (list, tuple, set)):
             queue.extend(item)
-    return list(found.values())
+
+
+def _own_graph(layer: Any) -> list[Any]:
+    """The functional model a sequential one keeps of itself: it has the same layers, and is none of them."""
+    layers = set(map(id, getattr(layer, "layers", None) or ()))
+    return [
+        inner
+        for inner in vars(layer).values()
+        if layers and id(inner) not in layers and layers <= set(map(id, getattr(inner, "layers", None) or ()))
+    ]
 
 
 class LayerNames:
-    """Layer paths (``encoder/block_3/attention``) of the name scopes of a traced model."""
+    """Names of scopes for layers, and the layer paths (``encoder/block_3/attention``) of such scopes."""
 
-    def __init__(self, layers: Sequence[Any]) -> None:
-        self.names = {layer.name for layer in layers}
+    def __init__(self, model: Any, layers: Sequence[Any] = ()) -> None:
+        self._unnamed = {id(model), *(id(inner) for layer in layers for inner in _own_graph(layer))}
+        self._names: list[str] = []
+        self._numbers: dict[int, int] = {}
         self._paths: dict[str, str] = {}
 
-    def path(self, scope: str) -> str:
-        """The layers a scope (``functional_1/encoder_1/block_3/…``) lies in, outermost first."""
-        if scope not in self._paths:
-            known = (self._known(part) for part in scope.split("/"))
-            self._paths[scope] = "/".join(name for name in known if name)
-        return self._paths[scope]
+    def scope(self, layer: Any) -> str:
+        """The scope of a layer."""
+        if id(layer) not in self._numbers:
+            self._numbers[id(layer)] = len(self._names)
+            self._names.append("" if id(layer) in self._unnamed else str(layer.name))
+        return f"{PREFIX}{self._numbers[id(layer)]}_"
 
-    def _known(self, part: str) -> str:
-        """The layer a part of a scope names; scopes used again carry a number."""
-        if part in self.names:
-            return part
-        stem = re.sub(r"_\d+$", "", part)
-        return stem if stem in self.names else ""
+    def path(self, scope: str) -> str:
+        """The layers a scope lies in, outermost first; the model itself is not named."""
+        if scope not in self._paths:
+            numbers = [int(n) for n in re.findall(rf"{PREFIX}(\d+)_", scope)]
+            names = [self._names[n] for n, before in zip(numbers, [None, *numbers], strict=False) if n != before]
+            self._paths[scope] = "/".join(name for name in names if name)
+        return self._paths[scope]
 
 
 @dataclass(frozen=True)
@@ -77,6 +117,7 @@ class Interception:
     """Calls made during one trace, by the name of the function that stands for them."""
 
     lowerings: Mapping[type, Lower]
+    rewrites: Mapping[type, Callable[[Any, Callable[..., Any]], Callable[..., Any]]] = field(default_factory=dict)
     calls: dict[str, LayerCall] = field(default_factory=dict)
 
     def lower(self, b: Builder, name: str, args: Sequence[Any]) -> list[Value] | None:
@@ -91,37 +132,71 @@ class Interception:
         return None if made is None else list(made)
 
     @contextmanager
-    def active(self, layers: Sequence[Any], mark: Marker, keras: Any) -> Iterator[None]:
-        """While active, layers with a lowering of their own are called through marked functions."""
+    def active(self, layers: Sequence[Any], names: LayerNames, backend: Backend, tree: Any) -> Iterator[None]:
+        """While active, layers open scopes of their own, and those with a lowering are called through functions."""
         with ExitStack() as stack:
             for layer in layers:
-                if type(layer) in self.lowerings:
-                    stack.enter_context(self._intercepted(layer, mark, keras))
+                stack.enter_context(self._wrapped(layer, names.scope(layer), backend, tree))
             yield
 
     @contextmanager
-    def _intercepted(self, layer: Any, mark: Marker, keras: Any) -> Iterator[None]:
-        original = layer.call
+    def _wrapped(self, layer: Any, scope: str, backend: Backend, tree: Any) -> Iterator[None]:
+        with ExitStack() as stack:
+            for method in ("call", "quantized_call"):
+                original = getattr(layer, method, None)
+                if original is None:
+                    continue
+                made = self._instead(layer, original, backend, tree) if method == "call" else original
+                stack.enter_context(_replaced(layer, method, _scoped(made, original, scope, backend)))
+            yield
 
-        def call(sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False) -> Any:
-            if mask is not None:
-                return original(sequences, initial_state=initial_state, mask=mask, training=training)
-            states = keras.tree.flatten(initial_state) if initial_state is not None else []
-            name = f"{PREFIX}{len(self.calls)}"
+    def _instead(self, layer: Any, original: Callable[..., Any], backend: Backend, tree: Any) -> Callable[..., Any]:
+        """The layer's ``call``: through a function that is named in `calls`, or another way, or as it is."""
+        if type(layer) in self.rewrites:
+            return self.rewrites[type(layer)](layer, original)
+        if type(layer) not in self.lowerings or getattr(layer, "stateful", False):
+            return original
+        signature = inspect.signature(original)
+        first = next(iter(signature.parameters))
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            given = signature.bind(*args, **kwargs).arguments
+            if given.get("mask") is not None or len(tree.flatten(given[first])) != 1:
+                return original(*args, **kwargs)
+            initial_state = given.get("initial_state")
+            states = tree.flatten(initial_state) if initial_state is not None else []
+            name = f"{CALL}{len(self.calls)}"
             self.calls[name] = LayerCall(layer, len(states))
             structure: list[Any] = []
 
-            def inner(first: Any, *rest: Any) -> list[Any]:
-                given = keras.tree.pack_sequence_as(initial_state, list(rest)) if rest else None
-                outputs = original(first, initial_state=given, training=False)
+            def inner(sequences: Any, *rest: Any) -> list[Any]:
+                state = tree.pack_sequence_as(initial_state, list(rest)) if rest else None
+                outputs = original(sequences, initial_state=state, training=False)
                 structure.append(outputs)
-                return list(keras.tree.flatten(outputs))
+                return list(tree.flatten(outputs))
 
-            flat = mark(name, inner)(sequences, *states)
-            return keras.tree.pack_sequence_as(structure[-1], list(flat))
+            flat = backend.function(name, inner)(given[first], *states)
+            return tree.pack_sequence_as(structure[-1], list(flat))
 
-        object.__setattr__(layer, "call", call)
-        try:
-            yield
-        finally:
-            object.__delattr__(layer, "call")
+        return call
+
+
+def _scoped(
+    function: Callable[..., Any], original: Callable[..., Any], scope: str, backend: Backend
+) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with backend.scope(scope):
+            return function(*args, **kwargs)
+
+    return call
+
+
+@contextmanager
+def _replaced(layer: Any, method: str, function: Callable[..., Any]) -> Iterator[None]:
+    """A method replaced on one object, past the tracking its class does of attributes."""
+    object.__setattr__(layer, method, function)
+    try:
+        yield
+    finally:
+        object.__delattr__(layer, method)
