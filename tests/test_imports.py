@@ -60,7 +60,7 @@ def test_public_names_resolve_or_name_their_module() -> None:
     for name, module in litesmith._HOME.items():
         if (SOURCE / f"{module}.py").exists() or (SOURCE / module).is_dir():
             assert getattr(litesmith, name) is not None
-    assert set(litesmith._HOME) | {"__version__"} == set(litesmith.__all__)
+    assert set(litesmith._HOME) | {"__version__", *litesmith._SUBMODULES} == set(litesmith.__all__)
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

@@ -31,6 +31,7 @@ class Options:
     composites: lowerings of functions that are taken whole instead of inlined, by the function's name, or by the one
     that ``tf.function(experimental_implements=…)`` or ``jax.lax.composite`` gives it. A lowering takes the builder and
     the call's tensors and gives its results (see docs/add-an-op.md).
+    allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
     """
 
@@ -44,6 +45,7 @@ class Options:
     safe_mode: bool = True
     dump: Dump | None = None
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
+    allow_custom_ops: bool = False
     external_weights: bool = False
 
     @property
@@ -186,20 +188,24 @@ def _check_composites(importer: Callable[..., Program], options: Options) -> Non
 
 def _import_saved_model(path: Path, options: Options) -> Program:
     from litesmith.formats.saved_model import SavedModel
+    from litesmith.frontends.tensorflow.custom_ops import custom_ops
     from litesmith.frontends.tensorflow.saved_model import import_saved_model
 
     model = SavedModel.open(path, options.tags)
     model.checksums = options.verify
-    return import_saved_model(model, options.signature_keys, options.input_shapes, composite=options.composite)
+    hook = custom_ops(model.op_defs.get) if options.allow_custom_ops else None
+    return import_saved_model(model, options.signature_keys, options.input_shapes, hook, options.composite)
 
 
 def _import_frozen_graph(path: Path, options: Options) -> Program:
     from litesmith.formats.saved_model import read_graph_def
+    from litesmith.frontends.tensorflow.custom_ops import custom_ops
     from litesmith.frontends.tensorflow.graph_def import frozen_entry, import_entries
 
     graph_def = read_graph_def(path)
     entry = frozen_entry(graph_def, options.input_names, options.output_names, options.input_shapes)
-    return import_entries([entry], options.input_shapes, composite=options.composite)
+    hook = custom_ops(lambda op: None) if options.allow_custom_ops else None
+    return import_entries([entry], options.input_shapes, composite=options.composite, on_unknown=hook)
 
 
 def _import_keras_file(path: Path, options: Options) -> Program:
@@ -259,7 +265,7 @@ def _is_bytes(source: Any) -> bool:
 def _import_keras(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.keras import import_keras
 
-    return import_keras(source, args, options.input_shapes)
+    return import_keras(source, args, options.input_shapes, options.allow_custom_ops)
 
 
 def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -268,7 +274,7 @@ def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Prog
     many = isinstance(source, (list, tuple))
     functions = [as_concrete(f) for f in source] if many else [as_concrete(source, args)]
     keys, shapes = options.signature_keys, options.input_shapes
-    return import_concrete_functions(functions, keys, shapes, composite=options.composite)
+    return import_concrete_functions(functions, keys, shapes, options.allow_custom_ops, options.composite)
 
 
 def _import_exported(source: Any, args: Sequence[Any], options: Options) -> Program:

@@ -18,6 +18,7 @@ tf = pytest.importorskip("tensorflow")
 import litesmith  # noqa: E402
 from litesmith._util.fingerprint import fingerprint64  # noqa: E402
 from litesmith.formats.tflite.flexbuffer import read_map  # noqa: E402
+from litesmith.lite.attributes import ALIASES, V1, V2  # noqa: E402
 
 pytestmark = [pytest.mark.tf, pytest.mark.slow]
 
@@ -152,6 +153,60 @@ def run(interpreter: Any) -> list[Any]:
         interpreter.set_tensor(tensor["index"], (rng.uniform(-3, 3, tensor["shape"])).astype(tensor["dtype"]))
     interpreter.invoke()
     return [interpreter.get_tensor(t["index"]) for t in interpreter.get_output_details()]
+
+
+# -- nothing of the original is missing --------------------------------------------------------------------------------
+
+INTERNAL = set(
+    "_debug_info _metadata _tflite_metrics _collected_converter_params _saved_model_tags _saved_model_version "
+    "_saved_model_exported_names _trackable_obj saved_model_dir _funcs experimental_lower_to_saved_model _graph_def "
+    "_input_tensors _output_tensors _control_output_arrays _debug_info_func".split()
+)
+"""What the original keeps for itself."""
+
+
+def test_every_attribute_is_known(saved: Path) -> None:
+    theirs = tf.lite.TFLiteConverter.from_concrete_functions([PLAIN], NUMBERS)
+    assert set(vars(theirs)) - INTERNAL == {a.name for a in V2}
+    first = tf.compat.v1.lite.TFLiteConverter.from_saved_model(str(saved), signature_key="alpha")
+    assert set(vars(first)) - INTERNAL == {a.name for a in V1} - ALIASES
+
+
+def test_defaults_are_those_of_the_original() -> None:
+    theirs = vars(tf.lite.TFLiteConverter.from_concrete_functions([PLAIN], NUMBERS))
+    plain = {a.name: a.default for a in V2 if isinstance(a.default, (bool, str, type(None)))}
+    types = ("inference_input_type", "inference_output_type")
+    different = [n for n, v in plain.items() if n not in (*types, "target_spec") and theirs[n] != v]
+    assert different == []
+
+
+def test_every_flag_is_known() -> None:
+    pytest.importorskip("click")
+    from tensorflow.lite.python import tflite_convert
+
+    from litesmith.cli.tflite_flags import FLAGS, SOURCES
+
+    theirs = {
+        option
+        for current in (True, False)
+        for action in tflite_convert._get_parser(current)._actions
+        for option in action.option_strings
+    }
+    assert theirs - {"-h", "--help"} == {f.name for f in (*SOURCES, *FLAGS)}
+
+
+def test_every_public_name_is_there() -> None:
+    def names(module: Any) -> set[str]:
+        return {n for n in dir(module) if not n.startswith("_")}
+
+    assert names(tf.lite) <= names(litesmith.lite) | {"Interpreter"}
+    assert names(tf.lite.experimental) <= set(litesmith.lite.experimental.__all__)
+    assert names(tf.compat.v1.lite) - {"OpHint", "TocoConverter", "toco_convert"} <= set(
+        litesmith.compat.v1.lite.__all__
+    )
+    assert names(tf.compat.v1.lite.constants) <= names(litesmith.compat.v1.lite.constants)
+    assert {o.name: o.value for o in tf.lite.OpsSet} == {o.name: o.value for o in litesmith.OpsSet}
+    assert {o.name: o.value for o in tf.lite.Optimize} == {o.name: o.value for o in litesmith.Optimize}
 
 
 # -- errors, metadata, custom operators -------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from litesmith.cli.output import click_echo, console, human_bytes, print_json, progress
+from litesmith.cli.tflite_convert import converter, flags_given, with_flags
 
 
 def parse_shapes(text: str | None) -> dict[str, list[int | None]]:
@@ -63,28 +64,47 @@ def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("convert")
 @_with_options
+@with_flags
 def command(source: str | None, output: str | None, **given: Any) -> None:
-    """Convert SOURCE (a SavedModel directory, a Keras file, a frozen graph) to a .tflite file."""
-    from litesmith import api
+    """Convert SOURCE (a SavedModel directory, a Keras file, a frozen graph) to a .tflite file.
 
+    Every flag of tflite_convert is taken too (docs/drop-in.md); with --saved_model_dir, --keras_model_file or
+    --graph_def_file, inputs and outputs are ordered and named as tflite_convert does.
+    """
     path = _the_one_source(source, given)
     target = Path(output or f"{Path(path).stem or 'model'}.tflite")
     shapes = parse_shapes(_with_names(given["shapes"], given["inputs"]))
     with progress(f"Converting {path}"):
-        model = api.convert(
-            path,
-            signature_keys=[k for s in given["signatures"] for k in s.split(",")] or None,
-            tags=_names(given["tags"]),
-            input_shapes=shapes,
-            input_names=_names(given["inputs"]),
-            output_names=_names(given["outputs"]),
-            verify=given["verify"],
-            reference=given["reference"],
-            safe_mode=not given["unsafe"],
-            dump=_dump(given["dump_ir"]) if given["dump_ir"] else None,
-        )
+        model = _convert(path, given, shapes) if source else _convert_as_tflite_convert(given, shapes)
         model.save(target)
     _report(model, target, given["as_json"], given["verify"])
+
+
+def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Any:
+    from litesmith import api
+
+    foreign = sorted(flags_given(given) - {"allow_custom_ops"})
+    if foreign:
+        raise click.UsageError(f"--{foreign[0]} needs --saved_model_dir, --keras_model_file or --graph_def_file")
+    return api.convert(
+        path,
+        signature_keys=[k for s in given["signatures"] for k in s.split(",")] or None,
+        tags=_names(given["tags"]),
+        input_shapes=shapes,
+        input_names=_names(given["inputs"]),
+        output_names=_names(given["outputs"]),
+        verify=given["verify"],
+        reference=given["reference"],
+        safe_mode=not given["unsafe"],
+        dump=_dump(given["dump_ir"]) if given["dump_ir"] else None,
+        allow_custom_ops=bool(given["allow_custom_ops"]),
+    )
+
+
+def _convert_as_tflite_convert(given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Any:
+    made = converter(given, shapes)
+    made.ir_dump_dir = given["dump_ir"] or made.ir_dump_dir
+    return made.to_model(verify=given["verify"], reference=given["reference"])
 
 
 def _dump(directory: str) -> Any:

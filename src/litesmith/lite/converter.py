@@ -22,7 +22,7 @@ from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
 from litesmith.lite.requests import allows_select_ops, check_result, refusals
-from litesmith.lite.sources import Source
+from litesmith.lite.sources import Loading, Shapes, Source
 
 
 class ConverterBase:
@@ -33,8 +33,6 @@ class ConverterBase:
 
     def _set_up(self, source: Source) -> None:
         self._source = source
-        self._verify = True
-        self._reference: Any = None
         for attribute in self.attributes:
             if attribute.name not in ALIASES:
                 object.__setattr__(self, attribute.name, copy.copy(attribute.default))
@@ -53,14 +51,17 @@ class ConverterBase:
         """
         return self.to_model().content
 
-    def to_model(self) -> api.Model:
-        """What `convert` makes, as a `litesmith.Model`, whose weights are not in memory yet."""
+    def to_model(self, verify: bool = True, reference: Any = None) -> api.Model:
+        """What `convert` makes, as a `litesmith.Model`, whose weights are not in memory yet.
+
+        verify, reference: see `litesmith.api.Options`.
+        """
         problems = refusals(self, self.attributes)
         if problems:
             raise ConverterError(problems)
-        options = self._options()
+        options = self._options(verify, reference)
         try:
-            program = api.optimize(self._source.load(bool(self._get("allow_custom_ops"))), options)
+            program = api.optimize(self._source.load(Loading(bool(self._get("allow_custom_ops")), verify)), options)
         except ConverterError as error:
             raise explained(error, allows_select_ops(self)) from error
         check_result(self, program)
@@ -71,10 +72,10 @@ class ConverterBase:
     def _get(self, name: str) -> Any:
         return getattr(self, name)
 
-    def _options(self) -> api.Options:
+    def _options(self, verify: bool, reference: Any) -> api.Options:
         return api.Options(
-            verify=self._verify,
-            reference=self._reference,
+            verify=verify,
+            reference=reference,
             dump=self._dump(),
             external_weights=bool(self._get("_experimental_use_buffer_offset")),
         )
@@ -103,7 +104,7 @@ class ConverterBase:
         )
 
 
-_OWN = frozenset({"_source", "_verify", "_reference", "target_spec"})
+_OWN = frozenset({"_source", "target_spec"})
 
 
 class TFLiteConverter(ConverterBase):
@@ -129,17 +130,27 @@ class TFLiteConverter(ConverterBase):
         saved_model_dir: Any,
         signature_keys: Sequence[str] | None = None,
         tags: Iterable[str] | None = None,
+        input_shapes: Shapes | None = None,
     ) -> TFLiteConverter:
         """A converter for the directory of a SavedModel: some signatures of it (default: all), of one tag set.
 
+        input_shapes (not in the original): input name -> shape, None for an unknown size, replacing the model's.
         Raises an OSError where there is no SavedModel, a ValueError for a key or tag set it does not have.
         """
-        return cls._of(sources.saved_model(saved_model_dir, list(signature_keys or ()) or None, tags))
+        return cls._of(sources.saved_model(saved_model_dir, list(signature_keys or ()) or None, tags, input_shapes))
 
     @classmethod
     def from_keras_model(cls, model: Any) -> TFLiteConverter:
         """A converter for a Keras model (Keras 3 on TensorFlow or JAX, or legacy Keras 2)."""
         return cls._of(sources.keras_model(model))
+
+    @classmethod
+    def from_keras_file(cls, file: Any, input_shapes: Shapes | None = None, safe_mode: bool = True) -> TFLiteConverter:
+        """A converter for a Keras file (not in the original).
+
+        input_shapes: input name -> shape, None for an unknown size. safe_mode: whether code in the file is refused.
+        """
+        return cls._of(sources.keras_file(file, None, input_shapes, safe_mode))
 
     @classmethod
     def from_concrete_functions(cls, funcs: Sequence[Any], trackable_obj: Any = None) -> TFLiteConverter:

@@ -19,12 +19,19 @@ _KERAS_EXPORT = "serve"
 
 
 @dataclass(frozen=True)
+class Loading:
+    """How to load: whether unknown operators may become custom ones, and checksums of weights are checked."""
+
+    allow_custom_ops: bool = False
+    checksums: bool = True
+
+
+@dataclass(frozen=True)
 class Source:
-    """load: the program before any pass, told whether unknown operators may become custom ones; input_arrays: names of
-    the inputs, where they are known without loading."""
+    """load: the program before any pass; input_arrays: names of the inputs, where they are known without loading."""
 
     model_type: ModelType
-    load: Callable[[bool], Program]
+    load: Callable[[Loading], Program]
     input_arrays: Callable[[], list[str]] | None = None
 
 
@@ -41,7 +48,7 @@ def open_saved_model(directory: Any, tags: Any) -> Any:
     return SavedModel.open(path, tuple(tags) if tags else None)
 
 
-def saved_model(directory: Any, keys: Sequence[str] | None, tags: Any) -> Source:
+def saved_model(directory: Any, keys: Sequence[str] | None, tags: Any, shapes: Shapes | None = None) -> Source:
     """Signatures of a SavedModel. Raises UsageError for a key it does not have."""
     model = open_saved_model(directory, tags)
     unknown = [k for k in keys or () if k not in model.signatures]
@@ -49,10 +56,11 @@ def saved_model(directory: Any, keys: Sequence[str] | None, tags: Any) -> Source
         valid = ", ".join(sorted(model.signatures)) or "none"
         raise UsageError(f"Invalid signature key '{unknown[0]}' found. Valid keys are '{valid}'.")
 
-    def load(allow_custom_ops: bool) -> Program:
+    def load(how: Loading) -> Program:
         from litesmith.frontends.tensorflow.saved_model import import_saved_model
 
-        program = import_saved_model(model, keys or _keys(model), on_unknown=_custom(model, allow_custom_ops))
+        hook = _hook(model, how)
+        program = import_saved_model(model, keys or _keys(model), shapes, on_unknown=hook)
         order_by_fingerprint(program)
         return program
 
@@ -71,10 +79,12 @@ def _keys(model: Any) -> list[str] | None:
     return keys or None
 
 
-def _custom(model: Any, allowed: bool) -> Any:
+def _hook(model: Any, how: Loading) -> Any:
+    """What becomes of operators without a lowering."""
     from litesmith.frontends.tensorflow.custom_ops import custom_ops
 
-    return custom_ops(model.op_defs.get) if allowed else None
+    model.checksums = how.checksums
+    return custom_ops(model.op_defs.get) if how.allow_custom_ops else None
 
 
 def saved_model_arrays(
@@ -88,10 +98,10 @@ def saved_model_arrays(
         outputs = outputs or [t.tensor_name for t in signature.outputs.values()]
     names = [str(n).removesuffix(":0") for n in inputs]
 
-    def load(allow_custom_ops: bool) -> Program:
+    def load(how: Loading) -> Program:
         from litesmith.frontends.tensorflow.saved_model import import_between
 
-        hook = _custom(model, allow_custom_ops)
+        hook = _hook(model, how)
         program = import_between(model, inputs, outputs, _given(shapes), key or SERVING, hook)
         name_as_frozen(program)
         return program
@@ -126,10 +136,12 @@ def frozen_graph(
     given = _given(shapes)
     entry = frozen_entry(graph_def, list(inputs), list(outputs), given)
 
-    def load(allow_custom_ops: bool) -> Program:
+    def load(how: Loading) -> Program:
         from litesmith.frontends.tensorflow.custom_ops import custom_ops
 
-        program = import_entries([entry], given, on_unknown=custom_ops(lambda op: None) if allow_custom_ops else None)
+        program = import_entries(
+            [entry], given, on_unknown=custom_ops(lambda op: None) if how.allow_custom_ops else None
+        )
         name_as_frozen(program)
         return program
 
@@ -149,12 +161,18 @@ def session(sess: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> Source:
 
 # -- concrete functions -----------------------------------------------------------------------------------------------
 
+
 def concrete_functions(functions: Any, trackable: Any) -> Source:
     """TensorFlow functions; one without a ConcreteFunction needs an ``input_signature``.
 
     trackable: the object that owns them. With it, names and order are those of a SavedModel made of them.
     """
-    from litesmith.frontends.tensorflow.concrete import NOT_CONCRETE, as_concrete, import_concrete_functions, is_concrete
+    from litesmith.frontends.tensorflow.concrete import (
+        NOT_CONCRETE,
+        as_concrete,
+        import_concrete_functions,
+        is_concrete,
+    )
 
     if not isinstance(functions, (list, tuple)):
         raise UsageError(NOT_CONCRETE)
@@ -163,8 +181,8 @@ def concrete_functions(functions: Any, trackable: Any) -> Source:
     concrete = [as_concrete(f) for f in functions]
     as_saved = trackable is not None and not hasattr(trackable, "get_concrete_function") and not is_concrete(trackable)
 
-    def load(allow_custom_ops: bool) -> Program:
-        program = import_concrete_functions(concrete, allow_custom_ops=allow_custom_ops)
+    def load(how: Loading) -> Program:
+        program = import_concrete_functions(concrete, allow_custom_ops=how.allow_custom_ops)
         if as_saved:
             keys = [s.key for s in program.signatures]
             name_as_exported(program, _calls(dict(zip(keys, concrete, strict=True))))
@@ -194,10 +212,10 @@ def _calls(functions: Mapping[str, Any]) -> dict[str, str]:
 def keras_model(model: Any, shapes: Shapes | None = None) -> Source:
     """A Keras model, with the names and the order of the SavedModel the official converter makes of it."""
 
-    def load(allow_custom_ops: bool) -> Program:
+    def load(how: Loading) -> Program:
         from litesmith.frontends.keras import import_keras
 
-        program = import_keras(model, (), _given(shapes), allow_custom_ops=allow_custom_ops)
+        program = import_keras(model, (), _given(shapes), allow_custom_ops=how.allow_custom_ops)
         is_keras_3 = not type(model).__module__.startswith("tf_keras")
         (signature,) = program.signatures
         if is_keras_3 and not _names_outputs(model):
@@ -255,7 +273,7 @@ def jax_functions(functions: Any, inputs: Any) -> Source:
     if not all(isinstance(pairs, (tuple, list)) for pairs in inputs):
         raise UsageError("The input placeholders are not a dictionary.")
 
-    def load(allow_custom_ops: bool) -> Program:
+    def load(how: Loading) -> Program:
         from litesmith.frontends.jax import JaxFunction, import_signatures
         from litesmith.frontends.jax.naming import unique
 

@@ -12,7 +12,7 @@ from litesmith.lite import sources
 from litesmith.lite.attributes import V1
 from litesmith.lite.converter import ConverterBase
 from litesmith.lite.options import Optimize, members
-from litesmith.lite.sources import Shapes, Source
+from litesmith.lite.sources import Loading, Shapes, Source
 
 
 class TFLiteConverter(ConverterBase):
@@ -94,20 +94,22 @@ class TFLiteConverter(ConverterBase):
         input_shapes: Mapping[str, Sequence[int] | None] | None = None,
         output_arrays: Sequence[str] | None = None,
         custom_objects: Mapping[str, Any] | None = None,
+        safe_mode: bool = True,
     ) -> TFLiteConverter:
         """A converter for a Keras file, whose own inputs and outputs are taken.
 
-        Raises a ValueError where arrays are named, as the original does when it runs eagerly.
+        safe_mode (not in the original): whether code in the file is refused. Raises a ValueError where arrays
+        are named, as the original does when it runs eagerly.
         """
         if input_arrays or output_arrays:
             raise UsageError("`input_arrays` and `output_arrays` are unsupported with Eager mode.")
-        return cls._of(sources.keras_file(model_file, custom_objects, _shapes(input_shapes)))
+        return cls._of(sources.keras_file(model_file, custom_objects, _shapes(input_shapes), safe_mode))
 
     def get_input_arrays(self) -> list[str]:
         """Names of the inputs."""
         if self._source.input_arrays is not None:
             return self._source.input_arrays()
-        return list(self._source.load(False).signatures[0].inputs)
+        return list(self._source.load(Loading()).signatures[0].inputs)
 
     @property
     def post_training_quantize(self) -> bool:
