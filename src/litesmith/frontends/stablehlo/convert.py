@@ -17,6 +17,7 @@ from litesmith.frontends.jax.lowering import REFUSED as REFUSED_PRIMITIVES
 from litesmith.frontends.jax.naming import input_names, output_names
 from litesmith.frontends.jax.types import border_type, delivered, dims_of, received
 from litesmith.frontends.stablehlo.dimensions import argument_shapes
+from litesmith.frontends.stablehlo.guard import require_readable
 from litesmith.frontends.stablehlo.importer import Aval, Bound, Context, Session, aval_of
 from litesmith.frontends.stablehlo.lowering import LOWERINGS, REFUSED
 from litesmith.frontends.stablehlo.module import BYTECODE, Function, Module, read_module
@@ -42,8 +43,12 @@ def import_path(path: Path, input_shapes: Shapes | None = None) -> Program:
 def import_bytes(data: bytes, input_shapes: Shapes | None = None, path: str = "") -> Program:
     """As `import_path`, of bytes at hand."""
     if data.startswith(BYTECODE) or _is_text(data):
+        if data.startswith(BYTECODE):
+            require_readable(data, path)
         return import_module(read_module(data, path), input_shapes)
-    return import_exported(_deserialized(data, path), input_shapes)
+    exported = _deserialized(data, path)
+    require_readable(exported.mlir_module_serialized, path)
+    return import_exported(exported, input_shapes)
 
 
 def _is_text(data: bytes) -> bool:
@@ -173,7 +178,7 @@ def _with_shapes(avals: Sequence[Aval], names: Sequence[str], given: Shapes) -> 
         raise UsageError(f"there is no input {sorted(unknown)[0]!r}; the inputs are {', '.join(names)}")
     fitting = [(a.shape, _fitting(name, a, given)) for name, a in zip(names, avals, strict=True)]
     pairs = [pair for shape, sizes in fitting for pair in zip(shape, sizes, strict=True)]
-    sizes = {mine: theirs for mine, theirs in pairs if theirs is not None and not isinstance(mine, int)}
+    sizes: dict[Dim, Dim] = {mine: theirs for mine, theirs in pairs if theirs is not None and not isinstance(mine, int)}
     return [Aval(tuple(sizes.get(d, d) for d in a.shape), a.dtype) for a in avals]
 
 
@@ -226,6 +231,7 @@ def inline_module(
     ``graph_names`` are those the graph's program has used, for subgraphs of the module. Raises ConverterError listing
     everything that cannot be expressed.
     """
+    require_readable(data)
     module = read_module(data)
     session = _session(module, graph_names=graph_names)
     context = Context(b, session)

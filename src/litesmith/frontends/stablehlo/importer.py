@@ -30,6 +30,9 @@ from litesmith.ir.dims import symbol_names
 MAX_OPERATIONS = 500_000
 """More operations than this, calls inlined, are refused."""
 
+MAX_DEPTH = 64
+"""Calls nested deeper than this are refused (the module is recursive or hostile)."""
+
 
 @dataclass(frozen=True)
 class Aval:
@@ -138,7 +141,7 @@ class Context(jax_importer.Context):
 
     def inline(self, function: Function, args: Sequence[Bound]) -> list[Bound]:
         """The results of a function called here."""
-        if self.depth > jax_importer.MAX_DEPTH:
+        if self.depth > MAX_DEPTH:
             raise UnsupportedError("calls are nested too deeply", "remove the recursion")
         if len(args) != len(function.body.arguments):
             raise UnsupportedError(f"{function.name} is called with {len(args)} arguments", "export the model again")
@@ -270,7 +273,7 @@ def needed(region: Region) -> list[Operation]:
 
 def _import_operation(context: Context, operation: Operation) -> list[Bound]:
     failed = [Bound(POISON, Aval((), None))] * len(operation.results)
-    place = operation.location if operation.location != Location() else Location(context.layer, context.line)
+    place = Location(operation.location.stack or context.layer, operation.location.line or context.line)
     origin = Origin(operation.name, _node(operation, place), layer_of(place.stack), place.line)
     operands = [context.env[v] for v in operation.operands]
     captured = [context.env[v] for r in operation.regions for v in r.captured]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,13 +90,14 @@ def read_module(data: bytes, path: str = "") -> Module:
 
     Raises UsageError where JAX, whose MLIR bindings read it, is missing, FormatError where the data is damaged.
     """
-    context, stablehlo, ir = _bindings()
+    context, stablehlo, ir = _bindings(is_text=not data.startswith(BYTECODE))
     try:
         with context:
             if data.startswith(BYTECODE):
                 parsed = stablehlo.deserialize_portable_artifact(context, data)
             else:
                 parsed = ir.Module.parse(data.decode(), context)
+            return _module(parsed)
     except (ValueError, RuntimeError, ir.MLIRError) as error:
         reason = (str(error).strip() or "unknown reason").splitlines()[0]
         raise FormatError(
@@ -103,19 +105,26 @@ def read_module(data: bytes, path: str = "") -> Module:
             path=path,
             fix="export the model again, or install a JAX at least as new as the one that exported it",
         ) from error
-    with context:
-        return _module(parsed)
 
 
-def _bindings() -> tuple[Any, Any, Any]:
+def _bindings(is_text: bool) -> tuple[Any, Any, Any]:
+    """An MLIR context, and the modules of the dialect and of MLIR. Bytecode needs few dialects."""
     try:
-        from jax.interpreters.mlir import make_ir_context
         from jaxlib.mlir import ir
         from jaxlib.mlir.dialects import stablehlo
     except ImportError as error:
         raise UsageError(
             "StableHLO is read with the MLIR bindings of JAX, which is not installed: pip install 'litesmith[jax]'"
         ) from error
+    if not is_text:
+        context = ir.Context()
+        with suppress(ImportError):  # older versions have no dialect of shardings
+            from jaxlib.mlir.dialects import sdy
+
+            sdy.register_dialect(context)
+        return context, stablehlo, ir
+    from jax.interpreters.mlir import make_ir_context
+
     return make_ir_context(), stablehlo, ir
 
 

@@ -136,7 +136,7 @@ def _slice_sizes(ctx: Context) -> list[Dim] | None:
     return known_dims(value, "the size of a slice") if _is_known(value) else None
 
 
-@lowers("stablehlo.optimization_barrier", "@Sharding", "@annotate_device_placement")
+@lowers("stablehlo.optimization_barrier", "sdy.sharding_constraint", "@Sharding", "@annotate_device_placement")
 def pass_through(ctx: Context, xs: list[Any]) -> list[Any]:
     return xs
 
