@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from litesmith import compat, lite
-    from litesmith.api import Model, convert
+    from litesmith.api import Model, convert, export
     from litesmith.errors import ConverterError, FormatError, LitesmithError, UsageError, VerificationError
     from litesmith.lite import (
         Interpreter,
@@ -45,11 +45,12 @@ __all__ = [
     "compat",
     "convert",
     "experimental",
+    "export",
     "lite",
 ]
 
 _MODULES = {
-    "api": ("Model", "convert"),
+    "api": ("Model", "convert", "export"),
     "errors": ("ConverterError", "FormatError", "LitesmithError", "UsageError", "VerificationError"),
     "lite": (
         "Interpreter",
