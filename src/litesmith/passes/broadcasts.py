@@ -57,5 +57,10 @@ def _is_led_by_ones(long: Shape, short: Shape) -> bool:
     return added > 0 and long[added:] == short and all(d == 1 for d in long[:added])
 
 
-BROADCASTS = Pass("broadcasts", (Trait.ELEMENTWISE,), drop_broadcasts)
+BROADCASTS = Pass(
+    "broadcasts",
+    (Trait.ELEMENTWISE,),
+    drop_broadcasts,
+    after=("softmax", "log-softmax", "l2-normalization"),  # which look for one tensor in two places
+)
 PASSES = (BROADCASTS,)
