@@ -94,7 +94,9 @@ def test_nested_arguments() -> None:
     function = tf.function(lambda d, e: d["p"] - 2 * d["a"] + 3 * e[0] - 5 * e[1])
     made = function.get_concrete_function({"p": pair, "a": pair}, (pair, pair))
     model = litesmith.convert(made)
-    values = {n: np.random.default_rng(i).normal(size=2).astype(np.float32) for i, n in enumerate("d d_1 e e_1".split())}
+    values = {
+        n: np.random.default_rng(i).normal(size=2).astype(np.float32) for i, n in enumerate("d d_1 e e_1".split())
+    }
     assert sorted(model.program.signatures[0].inputs) == sorted(values)
     expected = made(**{n: tf.constant(v) for n, v in values.items()})
     np.testing.assert_allclose(*model(**values).values(), expected, rtol=1e-5)

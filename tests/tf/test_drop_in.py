@@ -97,8 +97,34 @@ def test_saved_model(saved: Path, keys: list[str] | None) -> None:
     check_same(lambda lite: lite.TFLiteConverter.from_saved_model(str(saved), signature_keys=keys))
 
 
-def test_keras() -> None:
-    model = keras_list()
+def keras_sequential() -> Any:
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(4)
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu")])
+
+
+def keras_dict_of_results() -> Any:
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(5)
+    x = keras.Input((4,), name="x")
+    return keras.Model(x, {"two": keras.layers.Dense(3)(x), "one": x * 2.0})
+
+
+def keras_subclassed() -> Any:
+    keras = pytest.importorskip("keras")
+
+    class Twice(keras.Model):  # type: ignore[misc]
+        def call(self, values):
+            return values * 2.0, values - 1.0
+
+    model = Twice()
+    model(np.zeros((1, 4), np.float32))
+    return model
+
+
+@pytest.mark.parametrize("make", (keras_list, keras_sequential, keras_dict_of_results, keras_subclassed))
+def test_keras(make: Callable[[], Any]) -> None:
+    model = make()
     check_same(lambda lite: lite.TFLiteConverter.from_keras_model(model))
 
 

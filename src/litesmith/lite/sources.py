@@ -222,7 +222,8 @@ def keras_model(model: Any, shapes: Shapes | None = None) -> Source:
             signature.outputs = {f"output_{i}": place for i, place in enumerate(signature.outputs.values())}
         if is_keras_3 and len(signature.inputs) == 1 and not _has_symbolic_inputs(model):
             signature.inputs = {"args_0": 0}
-        name_as_exported(program, {signature.key: "StatefulPartitionedCall" + ("_1" if is_keras_3 else "")})
+        call = "StatefulPartitionedCall" if model.weights else "PartitionedCall"
+        name_as_exported(program, {signature.key: f"{call}_1" if is_keras_3 else call})
         order_by_fingerprint(program)
         return program
 
@@ -230,19 +231,23 @@ def keras_model(model: Any, shapes: Shapes | None = None) -> Source:
 
 
 def _names_outputs(model: Any) -> bool:
-    """Whether the outputs have names of their own: the keys of a dict."""
-    try:
-        return not isinstance(model.output, (list, tuple)) and not hasattr(model.output, "shape")
-    except (AttributeError, ValueError):  # the model has no symbolic outputs, and its importer named them already
+    """Whether the outputs have names of their own, or none that the original would not give them either."""
+    if not _declared(model, "outputs"):
         return True
+    structure = _declared(model, "output")  # of a Sequential model it cannot always be told; it has one output
+    return isinstance(structure, dict)
 
 
 def _has_symbolic_inputs(model: Any) -> bool:
     """Whether inputs were declared, with names, and not only seen in a call."""
+    return bool(_declared(model, "inputs"))
+
+
+def _declared(model: Any, name: str) -> Any:
     try:
-        return model.input is not None
-    except (AttributeError, ValueError):
-        return False
+        return getattr(model, name, None)
+    except (AttributeError, ValueError):  # what Keras raises for a model without symbolic tensors
+        return None
 
 
 def keras_file(
