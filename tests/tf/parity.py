@@ -109,13 +109,24 @@ class Table:
         _check_ops(case, op_histogram(content))
         _check_answers(case, content, traced[key])
 
+    def compare(self, case: Case, *converters: Convert) -> list[bytes] | None:
+        """What each converter makes of a case; None where one of them refuses it."""
+        directory, traced = self._saved
+        key = f"case_{self.cases.index(case)}"
+        if isinstance(traced[key], Exception):
+            return None
+        try:
+            return [convert(directory, key) for convert in converters]
+        except Exception:  # any refusal of either converter: there is nothing to compare
+            return None
+
     @cached_property
     def _saved(self) -> tuple[str, dict[str, Any]]:
         """The SavedModel and the traced functions by signature (or the error of a function TensorFlow rejects)."""
         self._directory = tempfile.TemporaryDirectory(prefix="litesmith-parity-")
         module = tf.Module()
         module.owners = [case.fn for case in self.cases if isinstance(case.fn, tf.Module)]
-        traced = {f"case_{index}": _trace(case) for index, case in enumerate(self.cases)}
+        traced = {f"case_{index}": trace(case) for index, case in enumerate(self.cases)}
         signatures = {key: value for key, value in traced.items() if not isinstance(value, Exception)}
         path = str(Path(self._directory.name) / "saved_model")
         tf.saved_model.save(module, path, signatures=signatures)
@@ -139,7 +150,8 @@ def parity_test(cases: Sequence[Case]) -> Callable[..., None]:
     return test
 
 
-def _trace(case: Case) -> Any:
+def trace(case: Case) -> Any:
+    """The concrete function of a row, or the error TensorFlow raises for it."""
     specs = [_spec(case, index, array) for index, array in enumerate(case.arrays)]
 
     def serve(*tensors: Any) -> dict[str, Any]:

@@ -76,6 +76,13 @@ ONE: dict[str, Any] = {
     "times real": lambda z: z * tf.cast(np.float32([1, 2, 3, 4]), tf.complex64),
     "over constant": lambda z: z / CONSTANT,
     "matmul constant": lambda z: tf.matmul(z, tf.constant(np.outer(CONSTANT, CONSTANT))),
+    "squeeze": lambda z: tf.squeeze(tf.expand_dims(z, 1), 1),
+    "part": lambda z: tf.slice(z, [0, 1], [-1, 2]),
+    "broadcast": lambda z: tf.broadcast_to(z[:1], [5, 4]),
+    "elements": lambda z: tf.gather_nd(z, [[0, 1], [2, 3]]),
+    "split sizes": lambda z: tf.split(z, [1, 3], axis=1)[1],
+    "cumsum": lambda z: tf.cumsum(z, axis=1),
+    "sizes": lambda z: tf.abs(z[0, 0]) * tf.cast(tf.shape(z)[0] + tf.size(z), tf.float32),
     "shape": lambda z: tf.cast(tf.shape(z), tf.float32) + tf.abs(z)[0, 0],
 }
 NUMBERS = [

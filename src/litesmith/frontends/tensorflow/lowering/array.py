@@ -414,7 +414,7 @@ def ones_like(b: Builder, x: Value) -> Value:
     return full(b, x.dims, 1, x.type.dtype, x)
 
 
-@lowers("ZerosLike", "ZerosLikeV2")
+@lowers("ZerosLike")
 def zeros_like(b: Builder, x: Value) -> Value:
     if not x.type.is_static and x.type.dtype in (DType.FLOAT32, DType.INT32, DType.INT64):
         return b.zeros_like(x)

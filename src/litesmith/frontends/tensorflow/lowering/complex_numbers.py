@@ -196,9 +196,9 @@ def matmul(b: Builder, a: Any, b_: Any, *, transpose_a: bool = False, transpose_
     return _bilinear(b, product, parts(b, a), parts(b, b_))
 
 
-@lowers("complex BatchMatMul", "complex BatchMatMulV2", "complex BatchMatMulV3")
+@lowers("complex BatchMatMulV2")
 def batch_matmul(
-    b: Builder, x: Any, y: Any, *, adj_x: bool = False, adj_y: bool = False, Tout: DType | None = None
+    b: Builder, x: Any, y: Any, *, adj_x: bool = False, adj_y: bool = False
 ) -> Complex:
     """``adj`` conjugates as well."""
 
@@ -238,9 +238,8 @@ def conjugate_transpose(b: Builder, x: Any, perm: Value) -> Complex:
 _ORDINARY: Mapping[str, Lowering] = collect([array, indexing, math, reduction])
 
 PARTWISE = (
-    "BroadcastTo Concat ConcatV2 ExpandDims Gather GatherNd GatherV2 Mean Pack Pad PadV2 MirrorPad Reshape Reverse "
-    "ReverseV2 Roll ScatterNd Select SelectV2 Slice Split SplitV Squeeze StridedSlice Sum Cumsum Tile Transpose Unpack "
-    "ZerosLike TensorScatterAdd TensorScatterUpdate MatrixBandPart"
+    "BroadcastTo ConcatV2 Cumsum ExpandDims GatherNd GatherV2 Mean Pack Pad Reshape ReverseV2 Roll SelectV2 Slice Split "
+    "SplitV Squeeze StridedSlice Sum Tile Transpose Unpack ZerosLike"
 ).split()
 
 
@@ -267,7 +266,7 @@ def _run(b: Builder, lowering: Lowering, operands: Sequence[Value], attrs: Mappi
     return list(made) if isinstance(made, (tuple, list)) else [made]
 
 
-PARTS = tuple(_partwise(op) for op in PARTWISE if op in _ORDINARY)
+PARTS = tuple(map(_partwise, PARTWISE))
 
 
 def _of_shape(op: str) -> Lowering:
@@ -282,4 +281,4 @@ def _of_shape(op: str) -> Lowering:
     return lowers(f"complex {op}")(function)
 
 
-SHAPES = tuple(_of_shape(op) for op in ("Shape", "ShapeN", "Size", "Rank"))
+SHAPES = tuple(_of_shape(op) for op in ("Shape", "Size"))

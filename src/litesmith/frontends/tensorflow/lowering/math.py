@@ -40,7 +40,6 @@ ONE_TO_ONE = tuple(
         "LogicalNot": "LOGICAL_NOT",
         "LogicalAnd": "LOGICAL_AND",
         "LogicalOr": "LOGICAL_OR",
-        "LogicalXor": "NOT_EQUAL",
         "Add": "ADD",
         "AddV2": "ADD",
         "Sub": "SUB",

@@ -1,0 +1,102 @@
+"""Every operator that is lowered has a row of parity, and no row costs more ops than the official converter's.
+
+SLOW=1 pytest tests/tf/test_lowering_coverage.py
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+
+from benchmarks.evaluate import op_histogram  # noqa: E402
+from litesmith.frontends.tensorflow.lowering import LOWERINGS  # noqa: E402
+from tests.tf.parity import Case, Table, litesmith_convert, trace  # noqa: E402
+
+pytestmark = [pytest.mark.tf, pytest.mark.slow]
+
+FAMILIES = "array image indexing math matrix nn normalization quantization reduction signal".split()
+"""Families whose rows are in ``test_lowering_<family>.py``."""
+
+MODULES = (*FAMILIES, "complex_numbers", "pooling")
+"""Modules of lowerings these rows have to cover."""
+
+REMOVED = frozenset("AccumulateNV2 BatchNormWithGlobalNormalization TopK".split())
+"""Operators of old graphs that TensorFlow no longer builds, tested in ``test_removed_ops.py``."""
+
+
+def cases(family: str) -> list[Case]:
+    """The rows of a family."""
+    rows: list[Case] = importlib.import_module(f"tests.tf.test_lowering_{family}").CASES
+    return rows
+
+
+def lowered_ops() -> Iterator[str]:
+    for name in MODULES:
+        module = importlib.import_module(f"litesmith.frontends.tensorflow.lowering.{name}")
+        values = [v for value in vars(module).values() for v in (value if isinstance(value, tuple) else (value,))]
+        for op, lowering in LOWERINGS.items():
+            if any(v is lowering for v in values):
+                yield op
+
+
+@cache
+def traced_ops() -> frozenset[str]:
+    """Every operator in the graph of a row that has to convert; ``complex Op`` where an operand is complex."""
+    found: set[str] = set()
+    for family in FAMILIES:
+        for case in cases(family):
+            if case.raises:
+                continue
+            function = trace(case)
+            if not isinstance(function, Exception):
+                found.update(_ops_of(function.graph))
+    return frozenset(found)
+
+
+def _ops_of(graph: Any) -> Iterator[str]:
+    functions = {f.signature.name: f for f in graph.as_graph_def().library.function}
+    for op in graph.get_operations():
+        yield op.type
+        if any(x.dtype.is_complex for x in op.inputs):
+            yield f"complex {op.type}"
+    for definition in functions.values():
+        yield from (node.op for node in definition.node_def)
+
+
+@pytest.mark.parametrize("op", sorted(set(lowered_ops()) - REMOVED))
+def test_has_a_row(op: str) -> None:
+    assert op in traced_ops(), f"no row of the tables has the operator {op}"
+
+
+# -- number of ops ----------------------------------------------------------------------------------------------------
+
+MORE: dict[str, str] = {}
+"""Rows that may cost more ops than the official converter's file, and why: by the start of their name."""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_more_ops_than_the_official_converter(family: str) -> None:
+    """Counts of all rows both convert."""
+    rows = [case for case in cases(family) if not case.raises]
+    table = Table([Case(f"{n} {c.name}", c.fn, c.inputs, c.spec) for n, c in enumerate(rows)])
+    worse = []
+    for case, original in zip(table.cases, rows, strict=True):
+        counts = table.compare(case, litesmith_convert, official_convert)
+        if counts is None or any(original.name.startswith(name) for name in MORE):
+            continue
+        ours, theirs = (op_histogram(content) for content in counts)
+        if sum(ours.values()) > sum(theirs.values()):
+            worse.append(f"{original.name}: {ours}, officially {theirs}")
+    assert not worse, "\n".join(worse)
+
+
+def official_convert(directory: str, signature: str) -> bytes:
+    """The official converter with its default options."""
+    made: bytes = tf.lite.TFLiteConverter.from_saved_model(directory, signature_keys=[signature]).convert()
+    return made
