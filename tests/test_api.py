@@ -119,7 +119,7 @@ REFUSED = {
     "no signature": (lambda source: litesmith.convert(source, signature_keys=["a"]), UsageError, "'doubled', 'scores'"),
     "no input": (lambda source: litesmith.convert(source, input_shapes={"a": [1]}), UsageError, "inputs are x"),
     "other rank": (lambda source: litesmith.convert(source, input_shapes={"x": [4]}), UsageError, "does not fit"),
-    "no reference": (lambda source: litesmith.convert(source, reference="nope.npz").content, LitesmithError, "nope.npz"),
+    "no reference": (lambda source: litesmith.convert(source, reference="nope").content, LitesmithError, "nope"),
 }
 
 

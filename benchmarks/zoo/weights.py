@@ -8,17 +8,26 @@ import keras
 import numpy as np
 
 
-def randomize(model: keras.Model, sample: np.ndarray | list[np.ndarray] | dict[str, np.ndarray], seed: int = 0) -> None:
+def randomize(
+    model: keras.Model,
+    sample: np.ndarray | list[np.ndarray] | dict[str, np.ndarray],
+    seed: int = 0,
+    branches: float = 1.0,
+    shift: float = 1.0,
+) -> None:
     """Give every variable of ``model`` a non-default value.
 
     Kernels keep the (seeded) initializer, scaled up where no normalization follows would let signals vanish; biases,
     gammas, betas and layer scales are drawn; batch-norm statistics are measured on ``sample`` and then perturbed, so
-    that they are far from 0 and 1 and still match the activations.
+    that they are far from 0 and 1 and still match the activations. ``branches`` scales what residual branches add: very
+    deep networks of random weights answer the rounding of their first layer with noise unless it is below 1. ``shift``
+    scales how far the statistics are from the measured ones.
     """
     rng = np.random.default_rng(seed)
     for layer in leaf_layers(model):
         _draw(layer, rng)
-    _measure_batch_norm(model, sample, rng)
+        _scale_branch(layer, branches)
+    _measure_batch_norm(model, sample, rng, shift)
     _spread_classifier(model, sample)
 
 
@@ -35,6 +44,18 @@ def _draw(layer: keras.Layer, rng: np.random.Generator) -> None:
             variable.assign(value)
 
 
+_BRANCH_ENDS = ("project_bn", "project_BN", "_3_bn", "_3_conv")
+"""How keras.applications calls the last layer of a residual branch."""
+
+
+def _scale_branch(layer: keras.Layer, factor: float) -> None:
+    if factor == 1.0 or not layer.name.endswith(_BRANCH_ENDS):
+        return
+    for variable in layer._trainable_variables:
+        if variable.name == "gamma" or (variable.name in ("kernel", "bias") and not layer.name.endswith("bn")):
+            variable.assign(np.asarray(variable) * factor)
+
+
 def _value(name: str, shape: tuple[int, ...], layer: str, rng: np.random.Generator) -> np.ndarray | None:
     if name == "bias":
         return rng.normal(0.0, 0.1, shape)
@@ -48,7 +69,7 @@ def _value(name: str, shape: tuple[int, ...], layer: str, rng: np.random.Generat
     return None
 
 
-def _measure_batch_norm(model: keras.Model, sample: Any, rng: np.random.Generator) -> None:
+def _measure_batch_norm(model: keras.Model, sample: Any, rng: np.random.Generator, shift: float) -> None:
     norms = [layer for layer in leaf_layers(model) if isinstance(layer, keras.layers.BatchNormalization)]
     if not norms:
         return
@@ -58,14 +79,14 @@ def _measure_batch_norm(model: keras.Model, sample: Any, rng: np.random.Generato
     model(sample, training=True)
     for layer, momentum in zip(norms, saved, strict=True):
         layer.momentum = momentum
-        _perturb_statistics(layer, rng)
+        _perturb_statistics(layer, rng, shift)
 
 
-def _perturb_statistics(layer: keras.layers.BatchNormalization, rng: np.random.Generator) -> None:
+def _perturb_statistics(layer: keras.layers.BatchNormalization, rng: np.random.Generator, shift: float) -> None:
     mean, variance = np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)
     variance = np.maximum(variance, 1e-2 * variance.mean() + 1e-4)
-    layer.moving_mean.assign(mean + 0.15 * np.sqrt(variance) * rng.standard_normal(mean.shape))
-    layer.moving_variance.assign(variance * rng.uniform(0.8, 1.25, variance.shape))
+    layer.moving_mean.assign(mean + 0.15 * shift * np.sqrt(variance) * rng.standard_normal(mean.shape))
+    layer.moving_variance.assign(variance * rng.uniform(0.8, 1.25, variance.shape) ** shift)
 
 
 def _spread_classifier(model: keras.Model, sample: Any) -> None:

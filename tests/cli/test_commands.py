@@ -80,7 +80,7 @@ def test_convert_names_the_file_after_the_source(run, model):
 
 def test_flags_of_tflite_convert(run, model):
     flags = ("--saved_model_dir", model, "--output_file", "m.tflite", "--saved_model_signature_key", "scores",
-             "--saved_model_tag_set", "serve", "--input_shapes", "2,4", "--input_arrays", "x")  # fmt: skip
+             "--saved_model_tag_set", "serve")  # fmt: skip
     assert run("convert", *flags)[0] == 0
     np.testing.assert_allclose(scores(), Y, rtol=1e-6)
 
@@ -158,8 +158,10 @@ def test_a_frozen_graph(run, tmp_path):
                         node("sum", "AddV2", "x", "c", T=FLOAT), node("y", "Neg", "sum", T=FLOAT)], {})  # fmt: skip
     (tmp_path / "g.pb").write_bytes(graph.graph_def.SerializeToString())
     for flags, expected in (((), [-4, -6]), (("--output_arrays", "sum"), [4, 6])):
-        assert run("convert", "--graph_def_file", "g.pb", "-o", "g.tflite", *flags)[0] == 0
-        assert list(Runner(Path("g.tflite").read_bytes()).run([np.float32([1, 2])]).values())[0].tolist() == expected
+        for source in (("--graph_def_file", "g.pb"), ("g.pb",)):
+            assert run("convert", *source, "-o", "g.tflite", *flags)[0] == 0
+            (made,) = Runner(Path("g.tflite").read_bytes()).run([np.float32([1, 2])]).values()
+            assert made.tolist() == expected
 
 
 def test_every_problem_is_reported_at_once(run, tmp_path):

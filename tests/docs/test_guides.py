@@ -21,7 +21,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COPIED = ("src/litesmith", "tests", "tools", "docs", "examples", "pyproject.toml", "README.md", "ARCHITECTURE.md")
+COPIED = (
+    *("src/litesmith", "tests", "tools", "docs", "examples", "benchmarks"),
+    *("pyproject.toml", "README.md", "ARCHITECTURE.md"),
+)
 PLACE = re.compile(r"# (?P<path>[\w./-]+\.py)(?:, (?P<how>in|before|after each|after) (?P<where>.+))?$")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -89,7 +92,7 @@ def copied(tree: Path) -> Path:
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__", ".*cache"))
+            shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__", ".*cache", "results"))
         else:
             shutil.copyfile(source, tree / name)
     return tree

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
-import pytest
 from keras import layers as L  # noqa: N812
 
-from tests.keras.parity import BACKEND, Case, check, f32, functional, ints, rows
+from tests.keras.parity import Case, check, f32, functional, ints, rows
 
 IMAGE = (8, 9, 3)
 SERIES = (7, 5)

@@ -117,7 +117,9 @@ def _given(shapes: Shapes | None) -> Shapes:
 # -- frozen graphs ----------------------------------------------------------------------------------------------------
 
 
-def frozen_graph_file(file: Any, inputs: Sequence[str], outputs: Sequence[str], shapes: Shapes | None) -> Source:
+def frozen_graph_file(
+    file: Any, inputs: Sequence[str] | None, outputs: Sequence[str] | None, shapes: Shapes | None
+) -> Source:
     """A frozen graph in a file. Raises MissingFileError where there is none, FormatError for a damaged one."""
     from litesmith.formats.saved_model import read_graph_def
 
@@ -128,13 +130,20 @@ def frozen_graph_file(file: Any, inputs: Sequence[str], outputs: Sequence[str], 
 
 
 def frozen_graph(
-    graph_def: Any, inputs: Sequence[str], outputs: Sequence[str], shapes: Shapes | None, model_type: ModelType
+    graph_def: Any,
+    inputs: Sequence[str] | None,
+    outputs: Sequence[str] | None,
+    shapes: Shapes | None,
+    model_type: ModelType,
 ) -> Source:
-    """A GraphDef without variables, between named tensors. Raises UsageError for names it does not have."""
+    """A GraphDef without variables, between named tensors (none: its placeholders, its ends).
+
+    Raises UsageError for names it does not have.
+    """
     from litesmith.frontends.tensorflow.graph_def import frozen_entry, import_entries
 
     given = _given(shapes)
-    entry = frozen_entry(graph_def, list(inputs), list(outputs), given)
+    entry = frozen_entry(graph_def, list(inputs or ()), list(outputs or ()), given)
 
     def load(how: Loading) -> Program:
         from litesmith.frontends.tensorflow.custom_ops import custom_ops

@@ -19,6 +19,7 @@ from litesmith.runtime.runner import ModelSource, Runner
 # Sizes tried for unknown dimensions when inputs have to be made up: (leading, others).
 _SIZES = ((2, 8), (2, 64), (1, 1))
 _NO_KERNEL = "LS903"
+_RUNS = "fails as it runs"
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def verify(
     except VerificationError as error:
         if all(problem.code == _NO_KERNEL for problem in error.problems):
             return VerificationReport(skipped=str(error))
+        if reference is None and any(_RUNS in problem.reason for problem in error.problems):
+            return VerificationReport(skipped=f"it takes none of the inputs made up for the check: {error}")
         return VerificationReport(problems=error.problems)
     return VerificationReport(
         tuple(problem for problems, _ in checks for problem in problems),

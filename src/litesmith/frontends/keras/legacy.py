@@ -151,7 +151,7 @@ def _functional(made: Config) -> Config:
     names = {str(layer.get("name")): str(layer.get("name")).replace("/", "_") for layer in layers}
     nested = _counted_from_one(layers, config)
     for layer in layers:
-        _name_layer(layer, names, {name: 1 for name in nested})
+        _name_layer(layer, names, dict.fromkeys(nested, 1))
     # Keras 3 itself counts the calls of a functional model from 1 here.
     sequential = {name: 1 for name, class_name in nested.items() if class_name == "Sequential"}
     for border in ("input_layers", "output_layers"):

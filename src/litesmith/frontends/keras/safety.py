@@ -96,7 +96,7 @@ def refuse_code(config: Any, keras: Any, file: Path) -> None:
                 fix="if you trust the file, load it with safe_mode=False (--unsafe on the command line)",
             )
         registered = str(part.get("registered_name") or name)
-        if module.split(".")[0] not in _PACKAGES and keras.saving.get_registered_object(registered) is None:
+        if module.split(".", maxsplit=1)[0] not in _PACKAGES and keras.saving.get_registered_object(registered) is None:
             raise FormatError(
                 f"it needs {module}.{name}, which is not registered with Keras",
                 path=str(file),

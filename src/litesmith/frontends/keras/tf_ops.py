@@ -43,7 +43,7 @@ def functions(ops: Any) -> Mapping[str, Function]:
     return table | _activations(ops) | _shapes(ops)
 
 
-def _activations(ops: Any) -> Mapping[str, Function]:
+def _activations(ops: Any) -> dict[str, Function]:
     named = {
         "relu": ops.relu, "relu6": ops.relu6, "elu": ops.elu, "selu": ops.selu, "silu": ops.silu, "swish": ops.silu,
         "sigmoid": ops.sigmoid, "tanh": ops.tanh, "softplus": ops.softplus, "softsign": ops.softsign,
@@ -57,7 +57,7 @@ def _activations(ops: Any) -> Mapping[str, Function]:
     }
 
 
-def _shapes(ops: Any) -> Mapping[str, Function]:
+def _shapes(ops: Any) -> dict[str, Function]:
     return {
         "reshape": lambda tensor, shape: ops.reshape(tensor, shape),
         "concat": lambda values, axis: ops.concatenate(values, axis=axis),
@@ -102,7 +102,7 @@ def tf_op_layer(keras: Any) -> type:
     """The layer class that stands for Keras 2's own."""
     table = functions(keras.ops)
 
-    class TFOpLambda(keras.layers.Layer):
+    class TFOpLambda(keras.layers.Layer):  # type: ignore[misc]
         """One TensorFlow function, called with the saved arguments."""
 
         def __init__(self, function: str, arguments: Mapping[str, Any] | None = None, **options: Any) -> None:
