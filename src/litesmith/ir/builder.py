@@ -29,6 +29,9 @@ OperandLike: TypeAlias = Union[Value, "np.ndarray[Any, Any]", Sequence[Any], int
 EAGER_BYTES = 1 << 16
 """Folded results up to this size are computed at once; larger ones when they are written."""
 
+SLAB_BYTES = 1 << 22
+"""How much of a large result is computed at a time where float64 is on the way to float32."""
+
 GROWTH_BYTES = 1 << 20
 """A folded result larger than this and than twice its operands stays an operation (a FILL, a TILE …)."""
 
@@ -234,7 +237,10 @@ def fold(op: Op, types: Sequence[TensorType], wide: bool = False) -> tuple[Value
     if wide and _folds_wide(op, types):
         shape = types[0].static_shape
         keep = size_in <= EAGER_BYTES
-        return (Value.constant(Constant.computed(DType.FLOAT32, shape, lambda: _evaluate_wide(op, operands), keep)),)
+        computed = Constant.computed(
+            DType.FLOAT32, shape, lambda: _evaluate_wide(op, operands), keep, lambda: _evaluate_rounded(op, operands, shape)
+        )
+        return (Value.constant(computed),)
     if size_in > EAGER_BYTES and len(types) == 1:
         return (_fold_lazily(op, operands, types[0]),)
     return _fold_now(op, operands, types)
@@ -260,9 +266,30 @@ def _folds_wide(op: Op, types: Sequence[TensorType]) -> bool:
 def _evaluate_wide(op: Op, operands: Sequence[Constant | None]) -> Array:
     assert op.defn.evaluate is not None
     arrays = [None if c is None else c.wide() for c in operands]
+    return _computed_wide(op, arrays)
+
+
+def _computed_wide(op: Op, arrays: Sequence[Array | None]) -> Array:
+    assert op.defn.evaluate is not None
     floats = [a.astype(np.float64) if a is not None and a.dtype == np.float32 else a for a in arrays]
     with np.errstate(all="ignore"):
         return np.asarray(op.defn.evaluate(*floats, **op.attrs))
+
+
+def _evaluate_rounded(op: Op, operands: Sequence[Constant | None], shape: tuple[int, ...]) -> Array:
+    """What `_evaluate_wide` gives in float32, made some rows at a time: all of it in float64 takes twice the room."""
+    if not op.defn.traits & Trait.ELEMENTWISE or not shape or not all(shape):
+        return _evaluate_wide(op, operands).astype(np.float32)
+    arrays = [None if c is None else c.wide() for c in operands]
+    made = np.empty(shape, np.float32)
+    count = max(1, SLAB_BYTES * shape[0] // made.nbytes)
+    for start in range(0, shape[0], count):
+        rows = slice(start, start + count)
+        varies = [a is not None and a.ndim == len(shape) and a.shape[0] == shape[0] for a in arrays]
+        parts = [a[rows] if v and a is not None else a for a, v in zip(arrays, varies, strict=True)]
+        with np.errstate(over="ignore"):
+            made[rows] = _computed_wide(op, parts)
+    return made
 
 
 def _fold_now(op: Op, operands: Sequence[Constant | None], types: Sequence[TensorType]) -> tuple[Value, ...] | None:

@@ -55,9 +55,18 @@ class Constant:
         return Constant(dtype, shape, recipe=recipe)
 
     @staticmethod
-    def computed(dtype: DType, shape: Sequence[int], wide: Callable[[], Array], keep: bool) -> Constant:
-        """A constant whose elements are those of ``wide()`` rounded to ``dtype``; ``keep``: computed now, and kept."""
-        made = Constant(dtype, shape, recipe=lambda: _rounded(wide(), dtype))
+    def computed(
+        dtype: DType,
+        shape: Sequence[int],
+        wide: Callable[[], Array],
+        keep: bool,
+        rounded: Callable[[], Array] | None = None,
+    ) -> Constant:
+        """A constant whose elements are those of ``wide()`` rounded to ``dtype``; ``keep``: computed now, and kept.
+
+        rounded: gives the rounded elements in less room than ``wide`` takes.
+        """
+        made = Constant(dtype, shape, recipe=rounded or (lambda: _rounded(wide(), dtype)))
         made._wide = wide
         if keep:
             exact = wide()
