@@ -238,7 +238,11 @@ def fold(op: Op, types: Sequence[TensorType], wide: bool = False) -> tuple[Value
         shape = types[0].static_shape
         keep = size_in <= EAGER_BYTES
         computed = Constant.computed(
-            DType.FLOAT32, shape, lambda: _evaluate_wide(op, operands), keep, lambda: _evaluate_rounded(op, operands, shape)
+            DType.FLOAT32,
+            shape,
+            lambda: _evaluate_wide(op, operands),
+            keep,
+            lambda: _evaluate_rounded(op, operands, shape),
         )
         return (Value.constant(computed),)
     if size_in > EAGER_BYTES and len(types) == 1:
@@ -264,7 +268,6 @@ def _folds_wide(op: Op, types: Sequence[TensorType]) -> bool:
 
 
 def _evaluate_wide(op: Op, operands: Sequence[Constant | None]) -> Array:
-    assert op.defn.evaluate is not None
     arrays = [None if c is None else c.wide() for c in operands]
     return _computed_wide(op, arrays)
 
