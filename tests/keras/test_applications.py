@@ -37,17 +37,42 @@ def model(name: str) -> keras.Model:
     return getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3), classes=10)
 
 
+def set_statistics(made: keras.Model, images: np.ndarray) -> None:
+    """Random statistics near those of fresh layers, and a classifier whose answers differ.
+
+    Statistics measured on a few images (see `randomize`) make the gates of the EfficientNets so steep that Keras itself
+    answers a change of the input in its last bit with another class.
+    """
+    rng = np.random.default_rng(1)
+    for layer in made.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            size = layer.gamma.shape
+            layer.gamma.assign(rng.uniform(0.8, 1.2, size))
+            layer.beta.assign(rng.normal(0.0, 0.1, size))
+            layer.moving_mean.assign(rng.normal(0.0, 0.1, size))
+            layer.moving_variance.assign(rng.uniform(0.8, 1.25, size))
+    last = made.layers[-1]
+    features = np.asarray(keras.Model(made.inputs, last.input)(images, training=False))
+    spread = float(np.std(features @ np.asarray(last.kernel), axis=-1).mean())
+    last.kernel.assign(np.asarray(last.kernel) * (1.5 / max(spread, 1e-6)))
+
+
+def weights(name: str, made: keras.Model, images: np.ndarray) -> None:
+    """Weights that show in the answer without turning rounding into noise."""
+    if name.startswith("EfficientNet"):
+        set_statistics(made, images)
+        return
+    if name.startswith("VGG"):
+        double_variance(made)
+    randomize(made, images, branches=0.25, shift=0.3)
+
+
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in applications()])
 def test_application(name: str) -> None:
     made = model(name)
     low, high = (0, 255) if name.startswith(BYTES_IN) else (-1, 1)
     images = np.random.default_rng(0).uniform(low, high, (4, *made.input_shape[1:])).astype(np.float32)
-    if name.startswith("VGG"):
-        double_variance(made)
-    for layer in made.layers:
-        if isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0  # statistics measured under dropout do not fit the inference
-    randomize(made, images, branches=0.25, shift=0.3)
+    weights(name, made, images)
     converted = litesmith.convert(made)
     expected = [np.asarray(made(images, training=False))]
     assert np.ptp(expected[0]) > 0.05

@@ -26,13 +26,14 @@ def merged(name: str, make: Callable[[], Any], **options: Any) -> Case:
     return layer(name, make, [f32(2, 4, 3), f32(2, 4, 3, low=-1)], **options)
 
 
-def attention(name: str, make: Callable[[], Any], **options: Any) -> Case:
-    """A row of a layer that is called with query and value."""
+def attention(name: str, make: Callable[[], Any], together: bool = False, **options: Any) -> Case:
+    """A row of a layer that is called with query and value, apart or together in a list."""
     data = [f32(2, 4, 8), f32(2, 5, 8)]
 
     def model() -> Any:
         query, value = keras.Input((4, 8)), keras.Input((5, 8))
-        return keras.Model([query, value], make()(query, value))
+        attended = make()([query, value]) if together else make()(query, value)
+        return keras.Model([query, value], attended)
 
     return Case(name, model, data, **options)
 
@@ -69,7 +70,6 @@ CORE = [
     layer("Activation", lambda: L.Activation("tanh")),
     layer("ActivityRegularization", lambda: L.ActivityRegularization(l1=0.1)),
     layer("InputLayer", lambda: L.Dense(2)),
-    layer("Wrapper", lambda: L.Wrapper(L.Dense(2)), refused="call"),
 ]
 
 CONVOLUTIONS = [
@@ -154,8 +154,8 @@ RESHAPING = [
 ]
 
 ATTENTION = [
-    attention("Attention", lambda: L.Attention(use_scale=True)),
-    attention("AdditiveAttention", lambda: L.AdditiveAttention()),
+    attention("Attention", lambda: L.Attention(use_scale=True), together=True),
+    attention("AdditiveAttention", lambda: L.AdditiveAttention(), together=True),
     attention("MultiHeadAttention", lambda: L.MultiHeadAttention(2, 4)),
     attention("GroupQueryAttention", lambda: L.GroupQueryAttention(4, 4, 2)),
 ]

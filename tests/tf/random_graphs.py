@@ -255,7 +255,12 @@ def product(g: Grower) -> None:
 
 
 def _image(g: Grower) -> Node:
-    return g.pick(lambda n: n.is_float and n.rank == 4 and n.shape[3] is not None)
+    """An image no window of 3 exceeds: TensorFlow's own pools die of an empty result."""
+
+    def fits(n: Node) -> bool:
+        return n.is_float and n.rank == 4 and n.shape[3] is not None and all(min(s.shape[1:3]) >= 3 for s in n.samples)
+
+    return g.pick(fits)
 
 
 def convolution(g: Grower) -> None:

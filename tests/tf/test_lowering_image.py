@@ -252,4 +252,37 @@ SUPPRESSED = [
 ]
 test_suppressed = parity_test(SUPPRESSED)
 
-CASES = [*RESIZES, *CROPS, *COLOURS, *PATCHES, *SUPPRESSED]
+TURN = np.float32([[0.9, 0.2, 0.4, -0.3, 1.1, 0.7, 0.0, 0.0]])
+TILT = np.float32([[0.9, 0.2, -3.0, -0.3, 1.1, 2.6, 0.02, -0.01], [1.2, 0, 1.5, 0, 0.8, -2.5, 0, 0]])
+TRANSFORMS = [
+    *(
+        Case(
+            f"transform {interpolation} {mode} {how}",
+            lambda x, t, i=interpolation, m=mode: raw.ImageProjectiveTransformV3(
+                images=x, transforms=t, output_shape=[7, 8], fill_value=0.5, interpolation=i, fill_mode=m
+            ),
+            [X, transforms],
+            spec=[(None, 6, 5, 3)],
+        )
+        for interpolation in ("BILINEAR", "NEAREST")
+        for mode in ("CONSTANT", "NEAREST", "WRAP", "REFLECT")
+        for how, transforms in {"one": TURN, "each": TILT}.items()
+    ),
+    Case(
+        "transform v2",
+        lambda x: raw.ImageProjectiveTransformV2(
+            images=x, transforms=TURN, output_shape=[6, 5], interpolation="BILINEAR"
+        ),
+        [X],
+    ),
+    Case(
+        "transform uint8",
+        lambda x: raw.ImageProjectiveTransformV2(
+            images=x, transforms=TURN, output_shape=[6, 5], interpolation="NEAREST"
+        ),
+        [np.array(X * 255, np.uint8)],
+    ),
+]
+test_transforms = parity_test(TRANSFORMS)
+
+CASES = [*TRANSFORMS, *RESIZES, *CROPS, *COLOURS, *PATCHES, *SUPPRESSED]
