@@ -84,8 +84,8 @@ clean: ## Remove environments, caches and build products
 
 .venv-jax/jax.stamp: pyproject.toml
 	@$(call make-env,.venv-jax)
-	@echo "installing litesmith[jax,keras,test] into .venv-jax" >&2
-	@$(call install,.venv-jax,[jax$(,)keras$(,)test])
+	@echo "installing litesmith[test-jax] into .venv-jax" >&2
+	@$(call install,.venv-jax,[test-jax])
 	@touch $@
 
 , := ,

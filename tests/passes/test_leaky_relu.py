@@ -27,6 +27,7 @@ test_named = rewrites(
             "negated_slope": ("NEG(%x)", "RELU(%1)", f"MUL({NEGATED}, %2)", "ADD(%0, %3)"),
             "subtracted": ("NEG(%x)", "RELU(%1)", f"MUL(%2, {SLOPES})", "SUB(%0, %3)"),
             "negated_product": ("NEG(%x)", "RELU(%1)", f"MUL(%2, {SLOPES})", "NEG(%3)", "ADD(%4, %0)"),
+            "same_rank": ("MINIMUM(%x, float32[](0))", "MUL(%1, float32[1, 4](0.25, 0.5, 2, 3))", "ADD(%0, %2)"),
         }.items()
     ),
     Rewrite(

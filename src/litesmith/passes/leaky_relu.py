@@ -11,6 +11,8 @@ term is x for positive and a * x for negative numbers and the other is left out 
 
 from __future__ import annotations
 
+import numpy as np
+
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Declined, Outcome, Pass
@@ -106,11 +108,13 @@ def _with_slope(b: Builder, x: Value, alpha: Value) -> Outcome:
     shape, slope = alpha.type.static_shape, scalar(alpha)
     if slope is not None:
         return _leaky(b, x, float(slope))
+    while len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
     if x.type.shape is None or len(shape) >= x.rank or any(
         s not in (1, d) for s, d in zip(reversed(shape), reversed(x.dims), strict=False)
     ):
         return Declined("the slopes do not broadcast over the batch")
-    made: Value = b.prelu(x, alpha)
+    made: Value = b.prelu(x, b.reshape(alpha, np.array(shape, np.int32)))
     return made
 
 
