@@ -117,13 +117,14 @@ def _wide(values: np.ndarray) -> np.ndarray:
     return values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)
 
 
-def prepared(path: Path, reference: Reference) -> Callable[[], object]:
-    """A function that invokes the first signature once, its input already set where the runtime allows."""
+def prepared(path: Path, reference: Reference, first: str, by_signature: bool) -> Callable[[], object]:
+    """A function that invokes signature ``first`` once; without ``by_signature`` its inputs are already set.
+
+    Inputs can be set beforehand where the first subgraph is the only one with a signature.
+    """
     interpreter = Interpreter(model_path=str(path), num_threads=1)
-    signatures = interpreter.get_signature_list()
-    first = sorted(signatures)[0]
     inputs = reference[first][0]["inputs"]
-    if len(signatures) > 1:
+    if by_signature:
         runner = interpreter.get_signature_runner(first)
         return lambda: runner(**inputs)
     details = interpreter.get_signature_runner(first).get_input_details()
@@ -137,7 +138,10 @@ def prepared(path: Path, reference: Reference) -> Callable[[], object]:
 
 def latencies(paths: list[Path], reference: Reference, seconds: float) -> list[float]:
     """Median milliseconds of one invocation of each model, the models taking turns; at least 7 turns."""
-    calls = [prepared(path, reference) for path in paths]
+    signatures = [set(Interpreter(model_path=str(path)).get_signature_list()) for path in paths]
+    by_signature = any(len(names) > 1 for names in signatures)  # all in the same way: the way costs time, too
+    first = sorted(set.intersection(*signatures) & set(reference))[0]
+    calls = [prepared(path, reference, first, by_signature) for path in paths]
     samples: list[list[float]] = [[] for _ in calls]
     for call in calls:
         call()
