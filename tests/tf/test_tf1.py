@@ -238,6 +238,14 @@ def looked_up(x):
     return tf.nn.embedding_lookup(rows, tf.cast(x, tf.int32))
 
 
+def parts_of_variables(x):
+    """One tensor of the checkpoint is stored in slices, each a variable of its own."""
+    ways = {"initializer": v1.random_normal_initializer(), "partitioner": v1.fixed_size_partitioner(2)}
+    w = v1.get_variable("w", [3, 4], use_resource=True, **ways)
+    u = v1.get_variable("u", [4, 2], use_resource=False, **ways)
+    return (x @ tf.convert_to_tensor(w)) @ tf.convert_to_tensor(u)
+
+
 X, N = f32(2, 3), np.array(3, np.int32)
 BY_N = [[X, np.array(k, np.int32)] for k in (3, 3, 3, 1, 0, -2, 5)]
 TIMES = [[X]] * 3
@@ -276,6 +284,7 @@ MODELS = [
           [[f32(3), np.array(k, np.int32)] for k in (0, 0, 1, 0)], **INT),
     Model("rows assigned", rows_assigned, [(2, 3)], TIMES),
     Model("variables", frozen_variables, [(2, 3)], TIMES, ops=1),
+    Model("parts of variables", parts_of_variables, [(2, 3)], TIMES, ops=2),
     Model("looked up", looked_up, [(2,)], [[np.array([3, 0], np.float32)]] * 3),
 ]  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 from litesmith.errors import UsageError
 from litesmith.formats.saved_model import SavedModel
 from litesmith.formats.saved_model import Signature as SourceSignature
+from litesmith.formats.saved_model import Variable as SourceVariable
 from litesmith.frontends.tensorflow.attributes import tf_dtype
 from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
 from litesmith.frontends.tensorflow.graph_def import frozen_entry
@@ -101,7 +102,7 @@ def source_model(model: SavedModel) -> Model:
             found = model.variable(node.name)
         except UsageError:  # a variable the model keeps to itself, such as one that holds the name of an asset
             return made.setdefault(name, Variable(name, tf_dtype(node.attr["dtype"].type), None))
-        unique = found.key.removesuffix(_KEY_SUFFIX) or node.name
+        unique = _unique_name(found) or node.name
         if unique not in made:
             made[unique] = _variable(model, found, node.name, unique)
         return made[unique]
@@ -113,6 +114,12 @@ def source_model(model: SavedModel) -> Model:
         assets=_Assets(model),
         files={a.tensor_name: a.filename.encode() for a in model.assets if a.tensor_name},
     )
+
+
+def _unique_name(found: SourceVariable) -> str:
+    """The variable's name in the converted model: its key in the checkpoint, for a part of a tensor its own name."""
+    is_part = found.stored is not None and found.stored.extents is not None
+    return found.name if is_part else found.key.removesuffix(_KEY_SUFFIX)
 
 
 class _Assets(Mapping[bytes, bytes]):
@@ -131,7 +138,7 @@ class _Assets(Mapping[bytes, bytes]):
         return len(self._paths)
 
 
-def _variable(model: SavedModel, found: Any, node: str, name: str) -> Variable:
+def _variable(model: SavedModel, found: SourceVariable, node: str, name: str) -> Variable:
     dtype = DType.parse(found.dtype.name)
     shape = None if found.shape is None else tuple(-1 if d is None else int(d) for d in found.shape)
     initial = None
