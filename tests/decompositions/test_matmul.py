@@ -5,7 +5,9 @@ import pytest
 
 from litesmith.decompositions.einsum import einsum, parse_equation
 from litesmith.decompositions.matmul import dot_general, matmul, tensordot
+from litesmith.decompositions.shapes import cast
 from litesmith.errors import UnsupportedError
+from litesmith.ir import DType
 from tests.decompositions.harness import Case, check, f32, i32
 
 TOLERANCE = 1e-6
@@ -34,6 +36,48 @@ def _einsum(equation, *arrays, shapes=(), constant=(), tolerance=TOLERANCE, **ex
         shapes,
         constant,
         expect,
+    )
+
+
+def i8(*shape, low=-128, high=128):
+    return i32(*shape, low=low, high=high).astype(np.int8)
+
+
+def u8(*shape):
+    return i32(*shape, low=0, high=256).astype(np.uint8)
+
+
+def _byte_dot(name, x, y, contracting, equation, batch=((), ()), constant=(1,), shapes=(), dtype=np.int32, **expect):
+    """A product of 8-bit integers, exact in ``dtype``, against the one in int64."""
+    wide = [a.astype(np.int64) for a in (x, y)]
+    return Case(
+        name,
+        lambda b, p, q: dot_general(b, p, q, contracting, batch, DType.of(np.dtype(dtype))),
+        lambda p, q: np.einsum(equation, *wide).astype(dtype),
+        (x, y),
+        0,
+        shapes,
+        constant,
+        expect,
+    )
+
+
+BYTES = [("int8", i8(3, 40), i8(40, 50)), ("uint8", u8(3, 40), u8(40, 50)), ("uint8 by int8", u8(3, 40), i8(40, 50))]
+
+
+def _bytes(name, x, y):
+    """Constant weights, small ones, and products of two inputs, also where both were widened before."""
+    dot = [((1,), (0,)), "ij,jk->ik"]
+    yield _byte_dot(f"{name} weights", x, y, *dot, shapes=[("n", 40)], FULLY_CONNECTED=1, DEQUANTIZE=1, CAST=2)
+    yield _byte_dot(f"{name} small weights", x, y[:, :5], *dot, FULLY_CONNECTED=1, DEQUANTIZE=0)
+    yield _byte_dot(f"{name} inputs", x, y, *dot, constant=[], BATCH_MATMUL=1)
+    yield Case(
+        f"{name} widened",
+        lambda b, p, q: dot_general(b, cast(b, p, DType.INT32), cast(b, q, DType.INT32), ((1,), (0,))),
+        lambda p, q: p.astype(np.int32) @ q.astype(np.int32),
+        (x, y),
+        0,
+        expect={"BATCH_MATMUL": 1},
     )
 
 
@@ -125,6 +169,83 @@ CASES = [
         tolerance=0,
         shapes=[("n", 3, 4), ("n", 4, 5)],
     ),
+    *(case for name, x, y in BYTES for case in _bytes(name, x, y)),
+    _byte_dot("bytes from heads", i8(2, 3, 4, 5), i8(4, 5, 70), ((2, 3), (0, 1)), "abij,ijk->abk", FULLY_CONNECTED=1),
+    _byte_dot("bytes into heads", i8(2, 3, 40), i8(40, 6, 7), ((2,), (0,)), "aij,jkl->aikl", FULLY_CONNECTED=1),
+    _byte_dot("int8 by uint8 weights", i8(3, 40), u8(40, 50), ((1,), (0,)), "ij,jk->ik", FULLY_CONNECTED=1),
+    _byte_dot(
+        "wide sums",
+        np.full((2, 3000), -128, np.int8),
+        np.full((3000, 4), -128, np.int8),
+        ((1,), (0,)),
+        "ij,jk->ik",
+        FULLY_CONNECTED=3,
+    ),
+    _byte_dot(
+        "small weights in one sum",
+        i8(2, 3000),
+        i8(3000, 4, low=-8, high=8),
+        ((1,), (0,)),
+        "ij,jk->ik",
+        FULLY_CONNECTED=1,
+    ),
+    _byte_dot(
+        "too many parts",
+        i8(1, 20000),
+        i8(20000, 1),
+        ((1,), (0,)),
+        "ij,jk->ik",
+        constant=[],
+        FULLY_CONNECTED=0,
+        BATCH_MATMUL=0,
+    ),
+    _byte_dot("no elements", i8(2, 0), i8(0, 3), ((1,), (0,)), "ij,jk->ik"),
+    _byte_dot("no rows", i8(0, 4), i8(4, 3), ((1,), (0,)), "ij,jk->ik"),
+    _byte_dot("narrow result", i8(3, 40), i8(40, 5), ((1,), (0,)), "ij,jk->ik", dtype=np.int8),
+    _byte_dot("long result", i8(3, 40), i8(40, 5), ((1,), (0,)), "ij,jk->ik", dtype=np.int64),
+    _byte_dot(
+        "bytes of any batch",
+        i8(2, 3, 40),
+        i8(2, 40, 50),
+        ((2,), (1,)),
+        "bij,bjk->bik",
+        batch=((0,), (0,)),
+        constant=[],
+        shapes=[("n", "t", 40), ("n", 40, "u")],
+        BATCH_MATMUL=1,
+    ),
+    _byte_dot(
+        "wide sums of any batch",
+        np.full((2, 3, 2000), 127, np.int8),
+        np.full((2, 2000, 2), -128, np.int8),
+        ((2,), (1,)),
+        "bij,bjk->bik",
+        batch=((0,), (0,)),
+        constant=[],
+        shapes=[("n", "t", 2000), ("n", 2000, "u")],
+        BATCH_MATMUL=2,
+    ),
+    _byte_dot(
+        "batch of weights",
+        i8(3, 4, 40),
+        i8(3, 40, 50),
+        ((2,), (1,)),
+        "bij,bjk->bik",
+        batch=((0,), (0,)),
+        BATCH_MATMUL=1,
+        DEQUANTIZE=1,
+    ),
+    _byte_dot(
+        "weights on the left",
+        i8(30, 40),
+        i8(40, 5),
+        ((1,), (0,)),
+        "ij,jk->ik",
+        constant=[0],
+        shapes=[(30, 40), (40, "n")],
+        BATCH_MATMUL=1,
+    ),
+    _byte_dot("row of many", i8(40), i8(40, 50), ((0,), (0,)), "i,ij->j"),
     _einsum("ij,jk,kl->il", f32(2, 3), f32(3, 4), f32(4, 5)),
     _einsum("ii->i", f32(4, 4)),
     _einsum("ii->i", f32(4, 4), shapes=[("n", "n")]),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from litesmith.decompositions.byte_matmul import exact_parts, narrow, widened
 from litesmith.decompositions.shapes import cast, reshape, transpose
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Value
@@ -25,7 +29,7 @@ def dot_general(
 
     Returns [*batch, *rest of x, *rest of y] in element type ``dtype`` (default: that of ``x``). float32 becomes
     FULLY_CONNECTED (constant ``y``, no batch) or BATCH_MATMUL; float16 and bfloat16 are computed in float32; integers
-    as an exact product and sum.
+    as an exact product and sum, 8-bit ones by float kernels that are exact for them (see `byte_matmul`).
     """
     dtype = dtype or x.type.dtype
     if x.type.dtype.is_float:
@@ -34,8 +38,13 @@ def dot_general(
         compute = dtype if dtype in (DType.INT32, DType.INT64) else DType.INT32
     else:
         compute = dtype
-    sides = _sides(cast(b, x, compute), cast(b, y, compute), contracting, batch)
-    return cast(b, _contract(b, *sides), dtype)
+    if compute in (DType.INT32, DType.INT64) and not (x.is_const and y.is_const):
+        small = narrow(x), narrow(y)
+        made = _byte_products(b, small[0], small[1], contracting, batch) if small[0] and small[1] else None
+        if made is not None:
+            return cast(b, made, dtype)
+    left, right = _sides(cast(b, x, compute), cast(b, y, compute), contracting, batch)
+    return cast(b, _contract(b, left, right), dtype)
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,49 @@ def _fully_connected(b: Builder, left: _Side, right: _Side) -> Value:
     if rows.rank == 1:
         made = reshape(b, made, [weights.dims[0]])
     return made
+
+
+def _byte_products(
+    b: Builder, x: Value, y: Value, contracting: tuple[Axes, Axes], batch: tuple[Axes, Axes]
+) -> Value | None:
+    """Product of 8-bit integers as int32, by float kernels (see `byte_matmul`); None where these are not exact."""
+    left, right = _sides(x, y, contracting, batch)
+    if not left.inner or not (left.free or right.free):
+        return None
+    left, right = _best_order(left, right)
+    inner = product(left.dims(left.inner))
+    constant = not left.batch and y.is_const
+    weights = _rows(b, right) if constant else None
+    parts = exact_parts(x, y, inner, weights.x if weights is not None else None)
+    if parts is None:
+        return None
+    multiply = _fully_connected if constant else _batch_matmul
+    sums = []
+    for part in parts:
+        sides = _part(b, left, part, len(parts)), _part(b, weights or right, part, len(parts))
+        made = multiply(b, *(replace(side, x=widened(b, side.x)) for side in sides))
+        sums.append(cast(b, made, DType.INT32))
+    result = [*left.dims(left.batch), *left.dims(left.free), *right.dims(right.free)]
+    return reshape(b, functools.reduce(b.add, sums), result, x, y)
+
+
+def _rows(b: Builder, side: _Side) -> _Side:
+    """An operand without batch as a matrix [free, inner]."""
+    ordered = transpose(b, side.x, [*side.free, *side.inner])
+    matrix = reshape(b, ordered, [product(side.dims(side.free)), product(side.dims(side.inner))])
+    return _Side(matrix, (), (1,))
+
+
+def _part(b: Builder, side: _Side, part: tuple[int, int], count: int) -> _Side:
+    """The operand restricted to a range of its contracted dimensions, which become one; as it is where that is all."""
+    if count == 1:
+        return side
+    kept = [*side.batch, *side.free]
+    dims = [*side.dims(kept), product(side.dims(side.inner))]
+    flat = reshape(b, transpose(b, side.x, [*kept, *side.inner]), dims, side.x)
+    begin = np.array([0] * len(kept) + [part[0]], np.int32)
+    size = np.array([-1] * len(kept) + [part[1] - part[0]], np.int32)
+    return _Side(b.slice(flat, begin, size), tuple(range(len(side.batch))), (len(kept),))
 
 
 def _batch_matmul(b: Builder, left: _Side, right: _Side) -> Value:

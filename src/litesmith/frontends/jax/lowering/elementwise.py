@@ -351,9 +351,13 @@ def _require_words(ctx: Context, x: Value) -> None:
 
 
 def _shift(function: Callable[..., Value]) -> Callable[[Context, Value, Value], Value]:
+    """A shift of 32 bits, or of narrower integers of the kinds it is the same for once they are widened."""
+    kinds = {bits.shift_left: "iu", bits.shift_right_logical: "u", bits.shift_right_arithmetic: "i"}[function]
+
     def lowering(ctx: Context, x: Value, y: Value) -> Value:
-        _require_words(ctx, x)
-        return function(ctx.b, x, y)
+        if x.type.dtype not in NARROW or np.dtype(ctx.avals_in[0].dtype).kind not in kinds:
+            _require_words(ctx, x)
+        return widened(function)(ctx.b, x, y)
 
     return lowering
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions.byte_matmul import narrow
 from litesmith.decompositions.einsum import einsum
 from litesmith.decompositions.gather import select
+from litesmith.decompositions.matmul import dot_general
 from litesmith.decompositions.shapes import cast, iota, reshape, static_int
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import const_ints
@@ -44,8 +46,14 @@ def matmul(
     return b.batch_matmul(a, b_, adj_x=transpose_a, adj_y=transpose_b)
 
 
-def _integer_matmul(b: Builder, x: Value, y: Value, adj_x: bool, adj_y: bool) -> Value:
+def _integer_matmul(b: Builder, x: Value, y: Value, adj_x: bool, adj_y: bool, dtype: DType | None = None) -> Value:
     """[..., m, k] times [..., k, n] of integers, batch dimensions broadcast: [..., m, 1, k] * [..., 1, n, k] summed."""
+    dtype = dtype or x.type.dtype
+    if narrow(x) is not None and narrow(y) is not None and (y.rank == 2 or x.dims[:-2] == y.dims[:-2]):
+        batch = range(y.rank - 2)
+        inner = (x.rank - 2 if adj_x else x.rank - 1,), (y.rank - 1 if adj_y else y.rank - 2,)
+        return dot_general(b, x, y, inner, (tuple(batch), tuple(batch)), dtype)
+    x, y = cast(b, x, dtype), cast(b, y, dtype)
     rows = _swapped(b, x) if adj_x else x
     columns = y if adj_y else _swapped(b, y)
     left = reshape(b, rows, [*rows.dims[:-1], 1, rows.dims[-1]])
@@ -66,8 +74,7 @@ def batch_matmul(
     if x.type.dtype.is_complex:
         raise UnsupportedError("a product of complex matrices", "multiply real and imaginary parts", code="LS012")
     if x.type.dtype.is_integer:
-        target = Tout or x.type.dtype
-        return _integer_matmul(b, cast(b, x, target), cast(b, y, target), adj_x, adj_y)
+        return _integer_matmul(b, x, y, adj_x, adj_y, Tout)
     if max(x.rank, y.rank) <= 5:
         return b.batch_matmul(x, y, adj_x=adj_x, adj_y=adj_y)
     left, right = "ji" if adj_x else "ij", "kj" if adj_y else "jk"
@@ -243,9 +250,7 @@ def matrix_diag_v2(
     return _diag(b, diagonal, k, (num_rows, num_cols), padding_value, LEFT)
 
 
-def _diag(
-    b: Builder, diagonal: Value, k: Value, sizes: tuple[Value, Value], padding_value: Value, align: str
-) -> Value:
+def _diag(b: Builder, diagonal: Value, k: Value, sizes: tuple[Value, Value], padding_value: Value, align: str) -> Value:
     """A matrix with these diagonals: MATRIX_DIAG for the main one, else one GATHER from the packed band."""
     band = _band(k)
     (rows,), (columns,) = (const_ints(v, "the size of the matrix") for v in sizes)
