@@ -55,4 +55,20 @@ test_simplified = rewrites(
         }
         """,
     ),
+    Rewrite(
+        "no_elements",
+        """
+        graph main(%x: float32[2, 4], %y: float32[n, 4]) {
+          %0 = SLICE(%x, int32[2](0, 1), int32[2](2, 0)) : float32[2, 0]
+          %1 = SLICE(%y, int32[2](0, 1), int32[2](-1, 0)) : float32[n, 0]
+          return %0, %1
+        }
+        """,
+        """
+        graph main(%x: float32[2, 4], %y: float32[n, 4]) {
+          %0 = SLICE(%y, int32[2](0, 1), int32[2](-1, 0)) : float32[n, 0]
+          return float32[2, 0](), %0
+        }
+        """,
+    ),
 )

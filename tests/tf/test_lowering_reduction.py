@@ -132,6 +132,7 @@ RUNNING = [
 ] + [
     *(Case(f"cumsum {d}", tf.cumsum, [ints(5, dtype=d, low=0)]) for d in ("int8", "uint8", "int16", "int32", "int64")),
     *(Case(f"cumprod {d}", tf.math.cumprod, [ints(5, dtype=d, low=1, high=3)]) for d in ("int8", "int32", "int64")),
+    Case("cumsum double is refused", tf.cumsum, [f32(5).astype("float64")], raises="LS012", says="float64"),
     Case("cumsum dynamic axis", tf.cumsum, [X], **DYNAMIC),
     Case("cumprod dynamic axis is refused", tf.math.cumprod, [X], **DYNAMIC, raises="LS001", says="fixed"),
     Case("cumsum none", tf.cumsum, [f32(0)]),

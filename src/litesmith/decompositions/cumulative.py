@@ -14,7 +14,8 @@ from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, DType, Value
 
 CUMULATIVE = ("sum", "prod", "max", "min", "logsumexp")
-_SUMMED = frozenset({DType.FLOAT32, DType.INT32, DType.INT64})
+_WIDENED = frozenset({DType.BOOL, DType.INT8, DType.UINT8, DType.INT16, DType.UINT16, DType.UINT32})
+"""What CUMSUM does not take and is right in int32, whose sums wrap as theirs do."""
 
 
 def cumulative(b: Builder, x: Value, kind: str, axis: int = 0, exclusive: bool = False, reverse: bool = False) -> Value:
@@ -27,7 +28,7 @@ def cumulative(b: Builder, x: Value, kind: str, axis: int = 0, exclusive: bool =
         raise UnsupportedError(f"a cumulative {kind!r}", f"use one of {', '.join(CUMULATIVE)}")
     axis %= x.rank
     if kind == "sum":
-        wide = x if x.type.dtype in _SUMMED else cast(b, x, DType.INT32)
+        wide = cast(b, x, DType.INT32) if x.type.dtype in _WIDENED else x
         summed: Value = b.cumsum(wide, np.array(axis, np.int32), exclusive=exclusive, reverse=reverse)
         return cast(b, summed, x.type.dtype)
     neutral = -np.inf if kind == "logsumexp" else identity_of(kind.replace("prod", "mul"), x.type.dtype)
@@ -75,8 +76,9 @@ _JOIN: dict[str, Callable[[Builder, Value, Value], Value]] = {
 
 
 def reverse(b: Builder, x: Value, axes: tuple[int, ...]) -> Value:
-    """``x`` with the order along these dimensions turned round."""
-    for axis in axes:
-        if x.dims[axis] != 1:
-            x = b.reverse_v2(x, np.array([axis], np.int32))
+    """``x`` with the order along these dimensions turned round; the kernel takes dimensions that lie together."""
+    turned = sorted({axis for axis in axes if x.dims[axis] != 1})
+    starts = [i for i, axis in enumerate(turned) if not i or turned[i - 1] != axis - 1]
+    for start, end in zip(starts, [*starts[1:], len(turned)], strict=True):
+        x = b.reverse_v2(x, np.array(turned[start:end], np.int32))
     return x

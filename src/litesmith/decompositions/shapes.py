@@ -346,12 +346,22 @@ def broadcast_to(b: Builder, x: Value, dims: Sequence[Dim], *sources: Value) -> 
     return with_dims(made, dims)
 
 
+_NOT_FILLED = frozenset({DType.UINT8, DType.UINT16, DType.UINT32, DType.UINT64, DType.FLOAT64})
+"""Element types BROADCAST_TO takes and FILL does not."""
+
+
+def filled(b: Builder, shape: Value, element: Value) -> Value:
+    """A tensor of a shape the model computes, with one number everywhere: FILL, or BROADCAST_TO of what it lacks."""
+    is_lacking = element.type.dtype in _NOT_FILLED
+    made: Value = b.broadcast_to(element, shape) if is_lacking else b.fill(shape, element)
+    return made
+
+
 def full(b: Builder, dims: Sequence[Dim], value: float | int | bool, dtype: DType, *sources: Value) -> Value:
     """A tensor of this shape with one number everywhere."""
     element = np.array(value, dtype.numpy)
     if any(isinstance(d, Sym) for d in dims):
-        made: Value = b.fill(shape_vector(b, dims, *sources), b.constant(element))
-        return with_dims(made, tuple(dims))
+        return with_dims(filled(b, shape_vector(b, dims, *sources), b.constant(element)), tuple(dims))
     return b.constant(np.broadcast_to(element, tuple(int(d) for d in dims if isinstance(d, int))))
 
 

@@ -10,19 +10,23 @@ import numpy as np
 
 from litesmith.decompositions import shapes
 from litesmith.decompositions.cumulative import reverse as reversed_along
-from litesmith.decompositions.indexing import dynamic_slice, dynamic_update_slice
+from litesmith.decompositions.indexing import dynamic_slice
 from litesmith.decompositions.padding import pad as padded
 from litesmith.decompositions.padding import slice_static
 from litesmith.decompositions.shapes import cast, dim_value, full, iota, shape_vector, static_int
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
-from litesmith.ir import Builder, Dim, DType, Op, Value
+from litesmith.ir import Builder, Dim, DType, Op, Sym, Value
 from litesmith.ir.dims import product
 from litesmith.ops.slicing import Span, span_bounds, strided_spans
 
 SPLIT_TYPES = frozenset({DType.FLOAT32, DType.INT32, DType.INT8, DType.UINT8, DType.INT16})
 """Element types the kernels of SPLIT and UNPACK take, or that are cheap to widen to one they take."""
+
+SPLIT_V_TYPES = SPLIT_TYPES | {DType.INT64}
+UNPACK_TYPES = SPLIT_TYPES | {DType.BOOL}
+"""Element types the kernels of SPLIT_V and UNPACK take besides."""
 
 # -- shapes -----------------------------------------------------------------------------------------------------------
 
@@ -123,7 +127,13 @@ def concat_offset(b: Builder, concat_dim: Value, shape: list[Value]) -> list[Val
 
 @lowers("Pack")
 def pack(b: Builder, values: list[Value], *, axis: int = 0) -> Value:
-    return b.pack(*values, values_count=len(values), axis=axis)
+    """PACK; of booleans, which its kernel does not take, a CONCATENATION."""
+    if values[0].type.dtype is not DType.BOOL or len(values) == 1:
+        return b.pack(*values, values_count=len(values), axis=axis)
+    along = axis % (values[0].rank + 1)
+    dims = values[0].dims
+    parts = [shapes.reshape(b, v, [*dims[:along], 1, *dims[along:]]) for v in values]
+    return b.concatenation(*parts, axis=along)
 
 
 @lowers("ParallelConcat")
@@ -137,7 +147,7 @@ def parallel_concat(b: Builder, values: list[Value], *, shape: Any = None) -> Va
 @lowers("Unpack")
 def unpack(b: Builder, value: Value, *, num: int, axis: int = 0) -> Any:
     along = axis % value.rank
-    if num and value.type.dtype in SPLIT_TYPES:
+    if num and value.type.dtype in UNPACK_TYPES:
         return b.unpack(value, num=num, axis=along)
     return [_element(b, value, along, i) for i in range(num)]
 
@@ -168,8 +178,9 @@ def split_v(b: Builder, value: Value, size_splits: Value, split_dim: Value, *, n
     if not size_splits.is_const:
         return b.split_v(value, as_int32(b, size_splits), as_int32(b, split_dim), num_splits=num_split)
     sizes = list(const_ints(size_splits, "the sizes"))
-    whole = value.dims[axis]
-    rest = whole - sum(s for s in sizes if s != -1)
+    rest = value.dims[axis] - sum(s for s in sizes if s != -1)
+    if isinstance(rest, Sym) and value.type.dtype in SPLIT_V_TYPES:
+        return b.split_v(value, np.array(sizes, np.int32), as_int32(b, split_dim), num_splits=num_split)
     return _parts(b, value, [rest if s == -1 else s for s in sizes], axis % value.rank)
 
 
@@ -178,7 +189,7 @@ def _parts(b: Builder, x: Value, sizes: Sequence[Any], axis: int) -> Any:
     along = np.array(axis, np.int32)
     if x.type.dtype in SPLIT_TYPES and all(s == sizes[0] for s in sizes):
         return b.split(along, x, num_splits=len(sizes))
-    if x.type.dtype in SPLIT_TYPES | {DType.INT64} and all(isinstance(s, int) for s in sizes):
+    if x.type.dtype in SPLIT_V_TYPES and all(isinstance(s, int) for s in sizes):
         return b.split_v(x, np.array(sizes, np.int32), along, num_splits=len(sizes))
     made, start = [], 0
     for part in sizes:
@@ -198,7 +209,7 @@ def xla_dynamic_slice(b: Builder, input: Value, start_indices: Value, size_indic
 
 @lowers("XlaDynamicUpdateSlice")
 def xla_dynamic_update_slice(b: Builder, input: Value, update: Value, indices: Value) -> Value:
-    return dynamic_update_slice(b, input, update, _scalars(b, indices, input.rank))
+    return update if update.type.shape == input.type.shape else b.dynamic_update_slice(input, update, indices)
 
 
 def _scalars(b: Builder, vector: Value, count: int) -> list[Value]:
@@ -212,7 +223,9 @@ def slice_(b: Builder, input: Value, begin: Value, size: Value) -> Value:
         starts = list(begin.sym)
         ends = [d if s == -1 else f + s for f, s, d in zip(starts, size.sym, input.dims, strict=True)]
         return slice_static(b, input, starts, ends)
-    return b.slice(input, as_int32(b, begin), as_int32(b, size))
+    if {begin.type.dtype, size.type.dtype} != {DType.INT64}:
+        begin, size = as_int32(b, begin), as_int32(b, size)
+    return b.slice(input, begin, size)
 
 
 @lowers("StridedSlice")
@@ -400,7 +413,7 @@ def _cut(b: Builder, x: Value, axis: int, place: int) -> tuple[Value, Value]:
 
 @lowers("Fill")
 def fill(b: Builder, dims: Value, value: Value) -> Value:
-    return b.fill(dims, value)
+    return shapes.filled(b, dims, value)
 
 
 @lowers("Empty")
@@ -473,7 +486,7 @@ def batch_to_space_square(b: Builder, input: Value, crops: Value, *, block_size:
 def space_to_batch(b: Builder, input: Value, block_shape: Value, paddings: Value) -> Value:
     """The kernel for [N, H, W, C] and [N, W, C] in blocks of all spatial dimensions, else padded and transposed."""
     if _kernel_takes_blocks(input, block_shape):
-        return b.space_to_batch_nd(input, as_int32(b, block_shape), as_int32(b, paddings))
+        return b.space_to_batch_nd(input, *_spatial_blocks(b, input, block_shape, paddings))
     block, pairs = const_ints(block_shape, "the block shape"), _pairs(paddings)
     count = len(block)
     x = padded(b, input, [(0, 0), *pairs, *[(0, 0)] * (input.rank - 1 - count)])
@@ -488,7 +501,7 @@ def space_to_batch(b: Builder, input: Value, block_shape: Value, paddings: Value
 @lowers("BatchToSpaceND")
 def batch_to_space(b: Builder, input: Value, block_shape: Value, crops: Value) -> Value:
     if _kernel_takes_blocks(input, block_shape):
-        return b.batch_to_space_nd(input, as_int32(b, block_shape), as_int32(b, crops))
+        return b.batch_to_space_nd(input, *_spatial_blocks(b, input, block_shape, crops))
     block, pairs = const_ints(block_shape, "the block shape"), _pairs(crops)
     count = len(block)
     n, rest = input.dims[0] // product(block), input.dims[1 + count :]
@@ -502,7 +515,21 @@ def batch_to_space(b: Builder, input: Value, block_shape: Value, crops: Value) -
 
 
 def _kernel_takes_blocks(x: Value, block_shape: Value) -> bool:
-    return x.rank in (3, 4) and block_shape.dims == (x.rank - 2,)
+    """Whether the blocks are of all spatial dimensions, or known, so that the others can be in blocks of one."""
+    count = block_shape.dims[0]
+    if x.rank not in (3, 4) or not isinstance(count, int):
+        return False
+    return count == x.rank - 2 or (count < x.rank - 2 and block_shape.is_const)
+
+
+def _spatial_blocks(b: Builder, x: Value, block_shape: Value, margins: Value) -> tuple[Value, Value]:
+    """Sizes of blocks and what is padded or cut, of all spatial dimensions."""
+    block, pairs = as_int32(b, block_shape), as_int32(b, margins)
+    missing = x.rank - 2 - static_int(block_shape.dims[0], "a block shape")
+    if not missing:
+        return block, pairs
+    ones, zeros = np.ones(missing, np.int32), np.zeros((missing, 2), np.int32)
+    return b.concatenation(block, ones, axis=0), b.concatenation(pairs, zeros, axis=0)
 
 
 @lowers("DataFormatDimMap")
