@@ -79,6 +79,6 @@ def reverse(b: Builder, x: Value, axes: tuple[int, ...]) -> Value:
     """``x`` with the order along these dimensions turned round; the kernel takes dimensions that lie together."""
     turned = sorted({axis for axis in axes if x.dims[axis] != 1})
     starts = [i for i, axis in enumerate(turned) if not i or turned[i - 1] != axis - 1]
-    for start, end in zip(starts, [*starts[1:], len(turned)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(turned)], strict=False):
         x = b.reverse_v2(x, np.array(turned[start:end], np.int32))
     return x
