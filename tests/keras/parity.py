@@ -29,7 +29,7 @@ class Case:
     make: returns the model. inputs: arrays in the nesting the model takes, or the shapes (without batch) of one or more
     float inputs. tol: of the output's range. ops: how often operators must occur; at_most: operators in all. refused:
     what the error must say, where the row is refused. weights: whether random values replace the initial weights of
-    the kind that starts at 0 or 1 (biases, statistics).
+    the kind that starts at 0 or 1 (biases, statistics). backends: those Keras itself can run the row on.
     """
 
     name: str
@@ -41,6 +41,12 @@ class Case:
     refused: str = ""
     weights: bool = True
     slow: bool = False
+    backends: Sequence[str] = ("tensorflow", "jax")
+
+    @property
+    def layer(self) -> str:
+        """The layer class a row is about: its name up to the first hyphen."""
+        return self.name.partition("-")[0]
 
 
 def case_rng(name: str) -> np.random.Generator:
@@ -80,8 +86,8 @@ def arrays(structure: Any) -> list[Array]:
 
 
 def call(model: Any, inputs: Any) -> list[Array]:
-    """What the model itself answers."""
-    return arrays(model(inputs))
+    """What the model itself answers, at inference."""
+    return arrays(model(inputs, training=False))
 
 
 def functional(layer: Any, inputs: Any) -> Any:
@@ -134,5 +140,20 @@ def check_answers(content: bytes, inputs: Any, expected: Sequence[Array], tol: f
 
 def rows(cases: Sequence[Case]) -> Any:
     """The cases as test parameters."""
-    marks = {True: (pytest.mark.slow,), False: ()}
-    return pytest.mark.parametrize("case", [pytest.param(c, id=c.name, marks=marks[c.slow]) for c in cases])
+    return pytest.mark.parametrize("case", [pytest.param(c, id=c.name, marks=_marks(c)) for c in cases])
+
+
+def layer_rows(cases: Sequence[Case]) -> Any:
+    """Rows about layers; those this Keras lacks are skipped."""
+    lacking = pytest.mark.skip(reason="this Keras has no such layer")
+    params = [
+        pytest.param(c, id=c.name, marks=_marks(c) if hasattr(keras.layers, c.layer) else (lacking,)) for c in cases
+    ]
+    return pytest.mark.parametrize("case", params)
+
+
+def _marks(case: Case) -> list[Any]:
+    marks = [pytest.mark.slow] if case.slow else []
+    if BACKEND not in case.backends:
+        marks.append(pytest.mark.skip(reason=f"Keras runs it on {', '.join(case.backends)} only"))
+    return marks

@@ -18,6 +18,7 @@ from litesmith.passes import (
     common_subexpressions,
     constant_chains,
     dead_code,
+    dead_variables,
     dilated_convolution,
     empty_variables,
     fully_connected,
@@ -46,6 +47,7 @@ from litesmith.passes.driver import AnyPass, PassResult, run_pass
 
 MODULES = (
     dead_code,
+    dead_variables,
     subgraph_variables,
     empty_variables,
     kernel_types,

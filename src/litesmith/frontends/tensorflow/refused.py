@@ -67,7 +67,7 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
         "StringToNumber StringNGrams StaticRegexReplace StaticRegexFullMatch RegexReplace RegexFullMatch Substr "
         "ReduceJoin UnicodeDecode UnicodeDecodeWithOffsets UnicodeEncode UnicodeScript UnicodeTranscode "
         "UnsortedSegmentJoin EncodeBase64 DecodeBase64 StringToHashBucket StringToHashBucketFast "
-        "StringToHashBucketStrong",
+        "StringToHashBucketStrong SparseCross SparseCrossV2 SparseCrossHashed",
         "text processing (splitting, joining, formatting, hashing of strings) has no kernel",
         "prepare the text outside the model, or allow Select TF operators",
     ),
