@@ -66,6 +66,13 @@ def test_a_model_is_called_with_arrays_in_order_or_by_name(source):
         model(X, signature="nope")
 
 
+def test_files_are_told_by_their_first_bytes(source, tmp_path):
+    model = litesmith.convert(source)
+    (tmp_path / "model").write_bytes(model.content)
+    for again in (tmp_path / "model", model.content, bytearray(model.content)):
+        assert litesmith.convert(again).operators == model.operators
+
+
 def test_signatures_share_their_weights(source):
     content = litesmith.convert(source).content
     assert content.count(np.ascontiguousarray(WEIGHTS.T).tobytes()) == 1
@@ -112,6 +119,7 @@ def test_input_shapes(source, shape, sizes):
 
 # -- what is refused --------------------------------------------------------------------------------------------------
 
+# fmt: off
 REFUSED = {
     "unknown option": (lambda source: litesmith.convert(source, quantise=True), UsageError, "the options are"),
     "not a model": (lambda source: litesmith.convert(42), UsageError, "cannot convert a int"),
@@ -119,6 +127,20 @@ REFUSED = {
     "no signature": (lambda source: litesmith.convert(source, signature_keys=["a"]), UsageError, "'doubled', 'scores'"),
     "no input": (lambda source: litesmith.convert(source, input_shapes={"a": [1]}), UsageError, "inputs are x"),
     "other rank": (lambda source: litesmith.convert(source, input_shapes={"x": [4]}), UsageError, "does not fit"),
+    "neither name nor bytes": (lambda source: litesmith.convert(__file__), UsageError, "neither its name nor"),
+    "names for a SavedModel": (
+        lambda source: litesmith.convert(source, input_names=["x"]), UsageError, "a SavedModel takes no input_names",
+    ),
+    "arguments for a SavedModel": (lambda source: litesmith.convert(source, X), UsageError, "takes no arguments"),
+    "choices for a file": (
+        lambda source: litesmith.convert(litesmith.convert(source).content, tags=["a"], signature_keys=["b"]),
+        UsageError, "takes no tags and no signature_keys",
+    ),
+    "shapes for a function": (
+        lambda source: litesmith.convert(lambda x: x, X, input_shapes={"x": [2, 4]}), UsageError, "takes no input_shapes",
+    ),
+    "no folder": (lambda source: litesmith.export(source, "no/where/m.tflite"), UsageError, "there is no directory"),
+    "a folder": (lambda source: litesmith.export(source, "."), UsageError, "it is a directory"),
     "no reference": (lambda source: litesmith.convert(source, reference="nope").content, LitesmithError, "nope"),
 }
 

@@ -152,17 +152,81 @@ def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Any
     It is the line for Keras models on the JAX backend, whose own ``model.export(path, format="litert")`` needs
     TensorFlow.
     """
+    check_target(path)
     return convert(source, *args, **options).save(path)
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Raises UsageError where no file can be written to the path: said before a long conversion, not after."""
+    target = Path(path)
+    folder = target.parent
+    if target.is_dir():
+        raise UsageError(f"cannot write {target}: it is a directory")
+    if not folder.is_dir():
+        raise UsageError(f"cannot write {target}: there is no directory {folder}")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"cannot write {target}: no permission to write to {folder}")
 
 
 def import_source(source: Any, args: Sequence[Any], options: Options) -> Program:
     """The program of any source `convert` takes, before any pass."""
     if isinstance(source, (str, os.PathLike)):
-        return _import_path(Path(source), options)
-    for is_this, importer in _OBJECTS:
+        source = Path(source)
+        if source.name in ("saved_model.pb", "saved_model.pbtxt"):
+            source = source.parent
+        kind = _kind_of_path(source)
+    else:
+        kind = _kind_of_object(source)
+    kind.check(args, options)
+    return kind.load(source, args, options)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of source. name: what messages call it; takes: the `_CHOICES` that say something about it."""
+
+    name: str
+    load: Callable[[Any, Sequence[Any], Options], Program]
+    takes: frozenset[str]
+
+    def check(self, args: Sequence[Any], options: Options) -> None:
+        """Raises UsageError for choices that would be left unheard."""
+        given = [name for name in _CHOICES if getattr(options, name)] + (["arguments"] if args else [])
+        if unheard := [name for name in given if name not in self.takes]:
+            known = ", ".join(sorted(self.takes)) or "nothing but the model"
+            raise UsageError(f"{self.name} takes no {' and no '.join(unheard)}; it takes {known}")
+
+
+_CHOICES = ("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites")
+"""Options that choose a part or a form of the source. The others ask for nothing, or of the result."""
+
+
+def _kind(name: str, load: Callable[..., Program], takes: str = "") -> _Kind:
+    return _Kind(name, load, frozenset(takes.split()))
+
+
+def _kind_of_path(path: Path) -> _Kind:
+    if path.is_dir():
+        return _SAVED_MODEL
+    found = _SUFFIXES.get(path.suffix.lower())
+    if found is None and path.is_file():
+        found = _kind_of_bytes(path.open("rb").read(8))
+        if found is None:
+            raise UsageError(
+                f"{path}: neither its name nor its first bytes tell what it is; give a SavedModel directory, or a file "
+                f"ending in {', '.join(_SUFFIXES)}"
+            )
+    return found or _SAVED_MODEL  # which tells what is missing
+
+
+def _kind_of_bytes(start: bytes) -> _Kind | None:
+    return next((kind for offset, magic, kind in _MAGIC if start[offset : offset + len(magic)] == magic), None)
+
+
+def _kind_of_object(source: Any) -> _Kind:
+    for is_this, kind in _OBJECTS:
         if is_this(source):
-            _check_composites(importer, options)
-            return importer(source, args, options)
+            return kind
     raise UsageError(
         f"cannot convert a {type(source).__name__}: give a SavedModel directory, a Keras model or file, a concrete "
         "function, a jax.export artifact, or a JAX function with example arguments"
@@ -172,21 +236,7 @@ def import_source(source: Any, args: Sequence[Any], options: Options) -> Program
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-def _import_path(path: Path, options: Options) -> Program:
-    if path.name in ("saved_model.pb", "saved_model.pbtxt"):
-        path = path.parent
-    found = _FILES.get(path.suffix.lower()) if not path.is_dir() else None
-    importer = found or _import_saved_model
-    _check_composites(importer, options)
-    return importer(path, options)
-
-
-def _check_composites(importer: Callable[..., Program], options: Options) -> None:
-    if options.composites and importer not in _WITH_COMPOSITES:
-        raise UsageError("composites are taken from SavedModels, frozen graphs, concrete functions and JAX functions")
-
-
-def _import_saved_model(path: Path, options: Options) -> Program:
+def _import_saved_model(path: Path, args: Sequence[Any], options: Options) -> Program:
     from litesmith.formats.saved_model import SavedModel
     from litesmith.frontends.tensorflow.custom_ops import custom_ops
     from litesmith.frontends.tensorflow.saved_model import import_saved_model
@@ -197,7 +247,7 @@ def _import_saved_model(path: Path, options: Options) -> Program:
     return import_saved_model(model, options.signature_keys, options.input_shapes, hook, options.composite)
 
 
-def _import_frozen_graph(path: Path, options: Options) -> Program:
+def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> Program:
     from litesmith.formats.saved_model import read_graph_def
     from litesmith.frontends.tensorflow.custom_ops import custom_ops
     from litesmith.frontends.tensorflow.graph_def import frozen_entry, import_entries
@@ -208,33 +258,23 @@ def _import_frozen_graph(path: Path, options: Options) -> Program:
     return import_entries([entry], options.input_shapes, composite=options.composite, on_unknown=hook)
 
 
-def _import_keras_file(path: Path, options: Options) -> Program:
+def _import_keras_file(path: Path, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.keras import load_model
 
-    return _import_keras(load_model(path, safe_mode=options.safe_mode), (), options)
+    return _import_keras(load_model(path, safe_mode=options.safe_mode), args, options)
 
 
-def _import_stablehlo_file(path: Path, options: Options) -> Program:
+def _import_stablehlo_file(path: Path, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.stablehlo import import_path
 
     return import_path(path, options.input_shapes)
 
 
-def _import_tflite(path: Path, options: Options) -> Program:
+def _import_tflite(source: Path | bytes, args: Sequence[Any], options: Options) -> Program:
     from litesmith.formats.tflite import read_model
 
-    return read_model(path)
+    return read_model(source)
 
-
-_FILES: dict[str, Callable[[Path, Options], Program]] = {
-    ".pb": _import_frozen_graph,
-    ".pbtxt": _import_frozen_graph,
-    ".keras": _import_keras_file,
-    ".h5": _import_keras_file,
-    ".hdf5": _import_keras_file,
-    **dict.fromkeys((".jax", ".jax_export", ".stablehlo", ".mlirbc", ".mlir"), _import_stablehlo_file),
-    ".tflite": _import_tflite,
-}
 
 # -- objects of other frameworks, told by where their classes come from, so that none of them is imported here ---------
 
@@ -260,6 +300,10 @@ def _is_exported(source: Any) -> bool:
 
 def _is_bytes(source: Any) -> bool:
     return isinstance(source, (bytes, bytearray, memoryview))
+
+
+def _is_tflite(source: Any) -> bool:
+    return _is_bytes(source) and _kind_of_bytes(bytes(source[:8])) is _TFLITE
 
 
 def _import_keras(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -295,15 +339,38 @@ def _import_function(source: Any, args: Sequence[Any], options: Options) -> Prog
     return import_jax(source, args, options.signature_keys, composite=options.composite)
 
 
-_OBJECTS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Sequence[Any], Options], Program]], ...] = (
-    (_is_keras, _import_keras),
-    (_is_concrete, _import_concrete),
-    (_is_exported, _import_exported),
-    (_is_bytes, _import_bytes),
-    (callable, _import_function),
+# -- the kinds --------------------------------------------------------------------------------------------------------
+
+_SAVED_MODEL = _kind("a SavedModel", _import_saved_model, "tags signature_keys input_shapes composites")
+_GRAPH = _kind("a frozen graph", _import_frozen_graph, "input_names output_names input_shapes composites")
+_KERAS_FILE = _kind("a Keras file", _import_keras_file, "input_shapes")
+_STABLEHLO_FILE = _kind("a StableHLO file", _import_stablehlo_file, "input_shapes")
+_TFLITE = _kind("a .tflite file", _import_tflite)
+
+_SUFFIXES: dict[str, _Kind] = {
+    ".keras": _KERAS_FILE,
+    ".h5": _KERAS_FILE,
+    ".hdf5": _KERAS_FILE,
+    ".pb": _GRAPH,
+    ".pbtxt": _GRAPH,
+    **dict.fromkeys((".jax", ".jax_export", ".stablehlo", ".mlirbc", ".mlir"), _STABLEHLO_FILE),
+    ".tflite": _TFLITE,
+}
+
+_MAGIC: tuple[tuple[int, bytes, _Kind], ...] = (
+    (4, b"TFL3", _TFLITE),
+    (0, b"\x89HDF\r\n\x1a\n", _KERAS_FILE),
+    (0, b"ML\xefR", _STABLEHLO_FILE),
 )
 
-_WITH_COMPOSITES = (_import_saved_model, _import_frozen_graph, _import_concrete, _import_function)
+_OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
+    (_is_keras, _kind("a Keras model", _import_keras, "input_shapes arguments")),
+    (_is_concrete, _kind("a concrete function", _import_concrete, "signature_keys input_shapes composites arguments")),
+    (_is_exported, _kind("a jax.export artifact", _import_exported, "input_shapes")),
+    (_is_tflite, _TFLITE),
+    (_is_bytes, _kind("a serialized jax.export artifact", _import_bytes, "input_shapes")),
+    (callable, _kind("a JAX function", _import_function, "signature_keys composites arguments")),
+)
 
 
 def optimize(program: Program, options: Options) -> Program:

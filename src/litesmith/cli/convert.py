@@ -71,8 +71,11 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     Every flag of tflite_convert is taken too (docs/drop-in.md); with --saved_model_dir, --keras_model_file or
     --graph_def_file, inputs and outputs are ordered and named as tflite_convert does.
     """
+    from litesmith.api import check_target
+
     path = _the_one_source(source, given)
     target = Path(output or f"{Path(path).stem or 'model'}.tflite")
+    check_target(target)
     shapes = parse_shapes(_with_names(given["shapes"], given["inputs"]))
     with progress(f"Converting {path}"):
         model = _convert(path, given, shapes) if source else _convert_as_tflite_convert(given, shapes)

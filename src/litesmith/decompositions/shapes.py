@@ -12,6 +12,7 @@ import numpy as np
 
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ir.builder import GROWTH_BYTES
 from litesmith.ir.dims import Atom, substitute, symbol_names
 from litesmith.ops.shape import constant_target
 
@@ -206,6 +207,13 @@ def cast(b: Builder, x: Value, dtype: DType) -> Value:
     return made
 
 
+def single(b: Builder, x: Value) -> Value:
+    """Half floats (and integers) as float32. Raises UnsupportedError for float64, which float32 cannot stand for."""
+    if x.type.dtype is DType.FLOAT64 and not x.is_const:
+        raise UnsupportedError("float64 has no kernels", "cast the operand to float32", code="LS012")
+    return cast(b, x, DType.FLOAT32)
+
+
 def bitcast(b: Builder, x: Value, dtype: DType) -> Value:
     """The same bits in another element type; of another width, the last dimension is split or joined."""
     if x.type.dtype is dtype:
@@ -358,17 +366,15 @@ def filled(b: Builder, shape: Value, element: Value) -> Value:
 
 
 def full(b: Builder, dims: Sequence[Dim], value: float | int | bool, dtype: DType, *sources: Value) -> Value:
-    """A tensor of this shape with one number everywhere."""
-    element = np.array(value, dtype.numpy)
-    if any(isinstance(d, Sym) for d in dims):
-        return with_dims(filled(b, shape_vector(b, dims, *sources), b.constant(element)), tuple(dims))
-    return b.constant(np.broadcast_to(element, tuple(int(d) for d in dims if isinstance(d, int))))
+    """A tensor of this shape with one number everywhere: a constant where it is small."""
+    element = b.constant(np.array(value, dtype.numpy))
+    return with_dims(filled(b, shape_vector(b, dims, *sources), element), tuple(dims))
 
 
 def iota(b: Builder, dims: Sequence[Dim], axis: int, dtype: DType, *sources: Value) -> Value:
     """A tensor of this shape whose elements are their index along ``axis``."""
     size = dims[axis]
-    if isinstance(size, int):
+    if isinstance(size, int) and size <= GROWTH_BYTES:
         numbers = b.constant(np.arange(size).astype(dtype.numpy))
     else:
         stop = size_value(b, size, *sources)
