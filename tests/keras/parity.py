@@ -30,6 +30,7 @@ class Case:
     float inputs. tol: of the output's range. ops: how often operators must occur; at_most: operators in all. refused:
     what the error must say, where the row is refused. weights: whether random values replace the initial weights of
     the kind that starts at 0 or 1 (biases, statistics). backends: those Keras itself can run the row on.
+    example: whether the model is converted with the inputs as an example (it has none of its own).
     """
 
     name: str
@@ -42,6 +43,7 @@ class Case:
     weights: bool = True
     slow: bool = False
     backends: Sequence[str] = ("tensorflow", "jax")
+    example: bool = False
 
     @property
     def layer(self) -> str:
@@ -109,11 +111,12 @@ def check(case: Case) -> None:
     if case.weights:
         randomize(model)
         expected = call(model, inputs)
+    example = (inputs,) if case.example else ()
     if case.refused:
         with pytest.raises(LitesmithError, match=case.refused):
-            _ = litesmith.convert(model).content
+            _ = litesmith.convert(model, *example).content
         return
-    converted = litesmith.convert(model)
+    converted = litesmith.convert(model, *example)
     check_ops(case, converted.program)
     check_answers(converted.content, inputs, expected, case.tol)
 
