@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from jax import export
 
 from litesmith.formats.tflite import write_model
 from litesmith.frontends.jax import import_jax
@@ -21,6 +22,15 @@ from litesmith.runtime.runner import Runner
 Array = np.ndarray[Any, Any]
 
 jax.config.update("jax_platforms", "cpu")
+
+
+def enable_x64(value: bool) -> Any:
+    """A context in which JAX has 64-bit types, or not; older versions have it elsewhere."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(value)
+    from jax import experimental
+
+    return experimental.enable_x64(value)
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ def specifications(case: Case) -> Sequence[Any]:
     if not case.shapes:
         return case.args
     names = sorted({w for s in case.shapes for w in s.replace(",", " ").split() if not w.isdigit()})
-    sizes = dict(zip(names, jax.export.symbolic_shape(",".join(names)), strict=True))
+    sizes = dict(zip(names, export.symbolic_shape(",".join(names)), strict=True))
 
     def dims(text: str) -> list[Any]:
         return [sizes[w] if w in sizes else int(w) for w in text.replace(",", " ").split()]

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from litesmith.errors import ConverterError, UsageError
 from litesmith.formats.tflite import write_model
@@ -16,7 +17,7 @@ from litesmith.frontends.jax import JaxFunction, import_jax, import_signatures
 from litesmith.frontends.jax.types import dim_of
 from litesmith.ir import DType, Sym, tensor
 from litesmith.runtime.runner import Runner
-from tests.jax.parity import f32, i32
+from tests.jax.parity import enable_x64, f32, i32
 
 X, Y = f32(2, 3), f32(2, 3, seed="y")
 
@@ -101,8 +102,8 @@ def test_symbolic_sizes(text: str) -> None:
     """A JAX size and its counterpart have the same value."""
     from litesmith.ir.dims import substitute
 
-    scope = jax.export.SymbolicScope()
-    size = jax.export.symbolic_shape(text, scope=scope)[0]
+    scope = export.SymbolicScope()
+    size = export.symbolic_shape(text, scope=scope)[0]
     want = eval(text.replace("^", "**"), {"b": 5, "c": 7, "floordiv": lambda p, q: p // q, "mod": lambda p, q: p % q})
     assert substitute(dim_of(size), {"b": 5, "c": 7}) == want
 
@@ -119,7 +120,7 @@ def test_element_types_at_the_border(dtype: str, stored: DType) -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "uint16", "uint64", "complex128"])
 def test_element_types_that_are_refused(dtype: str) -> None:
-    with jax.enable_x64(True), pytest.raises(ConverterError, match=f"{dtype} is not taken by the kernels") as error:
+    with enable_x64(True), pytest.raises(ConverterError, match=f"{dtype} is not taken by the kernels") as error:
         import_jax(lambda x: x + x, (np.zeros((2, 3), dtype),))
     assert error.value.problems[0].code == "LS012"
     assert "convert to" in error.value.problems[0].fix
@@ -127,7 +128,7 @@ def test_element_types_that_are_refused(dtype: str) -> None:
 
 def test_int64() -> None:
     values = np.array([2**40, -(2**40), 3], np.int64)
-    with jax.enable_x64(True):
+    with enable_x64(True):
         program = import_jax(lambda x: (x + 1, x * 2, x.sum()), (values,))
     got = list(Runner(write_model(program)).run([values]).values())
     for have, want in zip(got, (values + 1, values * 2, values.sum()), strict=True):

@@ -74,6 +74,12 @@ def exp2(b: Builder, x: Value) -> Value:
     return made
 
 
+def log2(b: Builder, x: Value) -> Value:
+    """The logarithm to the base 2."""
+    made: Value = b.mul(b.log(x), number(b, 1 / math.log(2), x))
+    return made
+
+
 def softplus(b: Builder, x: Value) -> Value:
     """log(1 + exp(x)), without overflow."""
     made: Value = b.add(b.maximum(x, number(b, 0, x)), log1p(b, b.exp(b.neg(b.abs(x)))))

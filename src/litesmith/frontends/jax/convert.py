@@ -119,7 +119,7 @@ def _build(session: Session, graph: Graph, closed: Any, names: Sequence[str]) ->
         return
     with b.at(border):
         args = [received(b, v) for v in graph.inputs]
-    results = import_jaxpr(context, closed.jaxpr, [session.constant(c) for c in closed.consts], args)
+    results = import_jaxpr(context, closed.jaxpr, session.constants_of(closed), args)
     avals = [v.aval for v in closed.jaxpr.outvars]
     with b.at(border):
         graph.outputs = [
@@ -154,12 +154,13 @@ def _deliver(context: Context, value: Any, aval: Any, origin: Origin) -> Value:
 def _specified(entry: JaxFunction) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Arguments as abstract ones: what `jax.jit(f).trace` takes."""
     import jax
+    from jax import export  # older versions do not import it with jax
 
     leaves = jax.tree_util.tree_leaves((entry.args, dict(entry.kwargs)), is_leaf=_is_type)
     symbols = sorted({str(d) for t in leaves if _is_type(t) for d in t.dims if isinstance(d, Sym)})
-    scope = jax.export.SymbolicScope() if symbols else None
+    scope = export.SymbolicScope() if symbols else None
     sizes = (
-        dict(zip(symbols, jax.export.symbolic_shape(",".join(symbols), scope=scope), strict=True)) if symbols else {}
+        dict(zip(symbols, export.symbolic_shape(",".join(symbols), scope=scope), strict=True)) if symbols else {}
     )
 
     def abstract(leaf: Any) -> Any:

@@ -41,7 +41,7 @@ class Session:
     refused: Mapping[str, tuple[str, str]]
     opset: OpSet = field(default_factory=lambda: OPS)
     names: dict[int, str] = field(default_factory=dict)
-    constants: dict[int, Any] = field(default_factory=dict)
+    constants: dict[tuple[int, str], Any] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
     problems: dict[Problem, None] = field(default_factory=dict)
     graph_names: dict[str, int] = field(default_factory=dict)
@@ -56,13 +56,20 @@ class Session:
         self.graph_names[name] = count + 1
         return Graph(f"{name}_{count}" if count else name)
 
-    def constant(self, array: Any) -> Any:
-        """The constant of a closed-over array, one for each array."""
-        key = id(array)
+    def constant(self, array: Any, dtype: Any) -> Any:
+        """The constant of a closed-over array, one for each array. JAX may take it for a narrower type than it has."""
+        key = id(array), str(dtype)
         if key not in self.constants:
-            self.constants[key] = constant_of(array, self.names.get(key, ""))
+            narrowed = array if array.dtype == dtype else np.asarray(array).astype(dtype)
+            self.constants[key] = constant_of(narrowed, self.names.get(id(array), ""))
             self.kept.append(array)
         return self.constants[key]
+
+    def constants_of(self, jaxpr: Any) -> list[Any]:
+        """Those a jaxpr is closed over; an open one has none."""
+        consts = getattr(jaxpr, "consts", None) or ()
+        variables = getattr(jaxpr, "jaxpr", jaxpr).constvars
+        return [self.constant(_array(c), v.aval.dtype) for c, v in zip(consts, variables, strict=False)]
 
     def raise_problems(self) -> None:
         """Raises ConverterError when anything stands in the way."""
@@ -103,12 +110,11 @@ class Context:
 
     def call(self, jaxpr: Any, args: Sequence[Any]) -> list[Any]:
         """Inlines a jaxpr (open or closed) here and returns its results."""
-        consts = getattr(jaxpr, "consts", ())
         inner = getattr(jaxpr, "jaxpr", jaxpr)
         if self.depth > MAX_DEPTH:
             raise UnsupportedError("calls are nested too deeply", "remove the recursion")
         deeper = replace(self, depth=self.depth + 1)
-        return import_jaxpr(deeper, inner, [self.session.constant(c) for c in consts], args)
+        return import_jaxpr(deeper, inner, self.session.constants_of(jaxpr), args)
 
     def unknown_sizes(self, functions: Sequence[Any]) -> set[str]:
         """Names of all unknown sizes that occur in the shapes of these jaxprs, called ones included."""
@@ -133,6 +139,10 @@ class Context:
         for problem in error.problems:
             located = problem.located(op=origin.op, node=origin.label, line=origin.line)
             self.session.problems[located] = None
+
+
+def _array(value: Any) -> Any:
+    return value if hasattr(value, "dtype") else np.asarray(value)
 
 
 def expanded(b: Builder, value: Any, aval: Any) -> Any:

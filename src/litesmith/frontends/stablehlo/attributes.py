@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,11 +58,16 @@ def attributes_of(operation: Any) -> dict[str, Any]:
 
 
 def _attribute(operation: Any, name: str) -> Any:
-    try:
-        attribute = operation.attributes[name]
-    except TypeError:  # the bindings have no class for elements of this type
-        return _printed_elements(str(operation), type_of(operation.results[0].type))
-    return decoded(attribute)
+    if operation.name == "stablehlo.constant" and name == "value":
+        declared = type_of(operation.results[0].type)
+        if not _is_shown(declared):
+            return _printed_elements(str(operation), declared)
+    return decoded(operation.attributes[name])
+
+
+def _is_shown(declared: Type) -> bool:
+    """Whether the bindings show elements of this type. At others, those of older versions end the process."""
+    return declared.dtype is not None and declared.dtype.kind in "iuf" and declared.dtype.isbuiltin == 1
 
 
 def decoded(attribute: Any) -> Any:
@@ -82,10 +88,9 @@ def decoded(attribute: Any) -> Any:
 
 def _elements(attribute: Any) -> Any:
     declared = type_of(attribute.type)
-    try:
-        return np.array(attribute).reshape([int(d or 0) for d in declared.shape])
-    except (TypeError, ValueError):  # an element type the bindings do not show
+    if not _is_shown(declared):
         return _printed_elements(str(attribute), declared)
+    return np.array(attribute).reshape([int(d or 0) for d in declared.shape])
 
 
 _NUMBER = re.compile(r"[-+]?(?:0x[0-9A-Fa-f]+|\d+\.?\d*(?:[eE][-+]?\d+)?)|true|false")
@@ -99,10 +104,17 @@ def _printed_elements(text: str, declared: Type) -> Any:
         return None
     raw = re.fullmatch(r'\s*"0x([0-9A-Fa-f]*)"\s*', body[1])
     if raw is not None:
-        return _all_or_one(np.frombuffer(bytes.fromhex(raw[1]), declared.dtype), shape)
+        return _all_or_one(_from_bytes(bytes.fromhex(raw[1]), declared.dtype, math.prod(shape)), shape)
     part = np.zeros((), declared.dtype).real.dtype if declared.dtype.kind == "c" else declared.dtype
     numbers = np.array([_number(n, part) for n in _NUMBER.findall(body[1])], part)
     return _all_or_one(numbers.view(declared.dtype) if declared.dtype.kind == "c" else numbers, shape)
+
+
+def _from_bytes(data: bytes, dtype: Any, count: int) -> Any:
+    """Elements of the bytes MLIR prints, which hold eight bools each, in older versions."""
+    if dtype == np.bool_ and len(data) != count:
+        return np.unpackbits(np.frombuffer(data, np.uint8), count=count, bitorder="little").astype(np.bool_)
+    return np.frombuffer(data, dtype)
 
 
 def _all_or_one(elements: Any, shape: Sequence[int]) -> Any:

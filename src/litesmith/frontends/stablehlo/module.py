@@ -98,7 +98,7 @@ def read_module(data: bytes, path: str = "") -> Module:
             else:
                 parsed = ir.Module.parse(data.decode(), context)
             return _module(parsed)
-    except (ValueError, RuntimeError, ir.MLIRError) as error:
+    except (ValueError, RuntimeError, SystemError, ir.MLIRError) as error:  # SystemError by older bindings
         reason = (str(error).strip() or "unknown reason").splitlines()[0]
         raise FormatError(
             f"the StableHLO module cannot be read: {reason}",

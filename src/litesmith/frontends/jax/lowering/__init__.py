@@ -31,7 +31,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         "all_gather all_to_all axis_index pmax pmin ppermute psum psum_invariant ragged_all_to_all reduce_scatter "
         "all_gather_invariant all_gather_reduced pbroadcast pgather psend precv preduced reshard unreduced_psum "
-        "unreduced_reduce_scatter".split(),
+        "unreduced_reduce_scatter xla_pmap".split(),
         COLLECTIVE,
     ),
     **dict.fromkeys(
@@ -47,6 +47,9 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     **dict.fromkeys("pure_callback io_callback outside_call ffi_call call_exported".split(), _CALLBACK),
     **dict.fromkeys("get swap addupdate run_state new_ref empty_ref free_ref freeze".split(), _STATE),
+    **dict.fromkeys(
+        ("infeed", "outfeed"), ("talks to the host while the model runs", "pass the data in, and return the results")
+    ),
     **dict.fromkeys(
         ("rng_bit_generator", "rng_uniform"),
         ("draws from a generator of the device", "use jax.random with threefry2x32 keys"),

@@ -28,6 +28,7 @@ _JAXPRS = ("jaxpr", "call_jaxpr", "fun_jaxpr", "call")
     "remat2",
     "checkpoint",
     "custom_jvp_call",
+    "custom_jvp_call_jaxpr",
     "custom_vjp_call",
     "custom_vjp_call_jaxpr",
     "composite",
@@ -219,10 +220,31 @@ def _know_sizes(inner: Sequence[Value], outer: Sequence[Value]) -> None:
             mine.sym = theirs.sym
 
 
+@lowers("call_hi_primitive", broadcasts=True, complex=None)
+def call_hi_primitive(ctx: Context, args: list[Any], *, _prim: Any) -> list[Any]:
+    """A primitive that says itself which others it stands for."""
+    import jax
+
+    specs = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in ctx.avals_in]
+    inner = jax.tree_util.tree_unflatten(_prim.in_tree, specs)
+    return ctx.call(jax.make_jaxpr(_prim.expand)(*inner), args)
+
+
 @lowers("scan", complex=None)
 def scan(
-    ctx: Context, args: list[Any], *, jaxpr: Any, length: Any, reverse: bool, num_consts: int, num_carry: int
+    ctx: Context,
+    args: list[Any],
+    *,
+    jaxpr: Any,
+    length: Any,
+    reverse: bool,
+    num_consts: Any = None,
+    num_carry: Any = None,
+    ft_in: Any = None,
 ) -> list[Any]:
+    """Newer versions of JAX say how the operands are grouped (constants, carry, rows), older ones how many there are."""
+    if ft_in is not None:
+        num_consts, num_carry, _ = (len(group) for group in ft_in.unpack())
     consts, init = args[:num_consts], args[num_consts : num_consts + num_carry]
     xs = args[num_consts + num_carry :]
     steps = dim_of(length)
@@ -231,7 +253,7 @@ def scan(
     live = [v for v in consts if not _is_const(v)]
     sizes = _hidden_sizes(ctx, [jaxpr], [*init, *live, *xs])
     carry_avals = ctx.avals_out[:num_carry]
-    row_avals = [v.aval for v in jaxpr.jaxpr.outvars[num_carry:]]
+    row_avals = [v.aval for v in _outvars(jaxpr)[num_carry:]]
     kinds = _kinds(row_avals)
     captured = [*_flat(live), *sizes]
     failed = False
@@ -257,6 +279,10 @@ def scan(
     return [*_like(init, carry), *_by_kind(row_avals, rows)]
 
 
+def _outvars(jaxpr: Any) -> Any:
+    return getattr(jaxpr, "jaxpr", jaxpr).outvars
+
+
 def _kinds(avals: Sequence[Any]) -> list[TensorType]:
     """Types of the tensors that carry these abstract values."""
     return [t for a in avals for t in [tensor_type(a)] * (2 if _is_complex(a) else 1)]
@@ -278,6 +304,6 @@ def _scan_once(ctx: Context, consts: list[Any], init: list[Any], xs: list[Any], 
     made = ctx.call(jaxpr, [*consts, *init, *rows])
     if any(v is POISON for v in made):
         return [POISON] * len(ctx.avals_out)
-    made = _returned(ctx, made, [v.aval for v in jaxpr.jaxpr.outvars])
+    made = _returned(ctx, made, [v.aval for v in _outvars(jaxpr)])
     stacked = [reshape(ctx.b, v, [1, *v.dims]) for v in _flat(made[len(init) :])]
     return [*made[: len(init)], *_like(made[len(init) :], stacked)]

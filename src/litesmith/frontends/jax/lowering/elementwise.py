@@ -71,6 +71,7 @@ BUILTINS = _table(
         "floor": _builtin("floor"),
         "ceil": _builtin("ceil"),
         "exp2": special.exp2,
+        "log2": special.log2,
         "expm1": special.expm1,
         "log1p": special.log1p,
         "cbrt": special.cbrt,
@@ -98,6 +99,20 @@ BUILTINS = _table(
 @lowers("square", broadcasts=True)
 def square(b: Builder, x: Value) -> Value:
     return widened(lambda b, v: b.mul(v, v))(b, x)
+
+
+@lowers("one_minus_square", broadcasts=True)
+def one_minus_square(b: Builder, x: Value) -> Value:
+    return widened(lambda b, v: b.sub(special.number(b, 1, v), b.mul(v, v)))(b, x)
+
+
+@lowers("polynomial", broadcasts=True)
+def polynomial(b: Builder, x: Value, coefficients: list[Value]) -> Value:
+    """By Horner's rule, the constant term first."""
+    made = coefficients[-1]
+    for coefficient in reversed(coefficients[:-1]):
+        made = widened(lambda b, p, q, r: b.add(b.mul(p, q), r))(b, made, x, coefficient)
+    return made
 
 
 @lowers("abs", broadcasts=True)

@@ -155,7 +155,7 @@ def iota_2x32_shape(ctx: Context) -> list[Value]:
     return [full(ctx.b, dims, 0, DType.INT32, low), low]
 
 
-@lowers("empty2", "empty")
+@lowers("empty2", "empty", "zeros_like")
 def empty(ctx: Context) -> Value:
     return ctx.b.constant(np.zeros((), ctx.dtype.numpy))
 
