@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from math import prod
 from typing import Any, TypeAlias, Union
 
 import numpy as np
@@ -31,6 +32,9 @@ EAGER_BYTES = 1 << 16
 
 SLAB_BYTES = 1 << 22
 """How much of a large result is computed at a time where float64 is on the way to float32."""
+
+KNOWN_ELEMENTS = 1 << 12
+"""Integer tensors up to this size are known element by element; shapes and indices made of shapes are small."""
 
 GROWTH_BYTES = 1 << 20
 """A folded result larger than this and than twice its operands stays an operation (a FILL, a TILE …)."""
@@ -108,7 +112,7 @@ class Builder:
         folded = fold(op, types, self.wide)
         if folded is not None:
             return _named(folded, op)
-        known = known_elements(op)
+        known = known_elements(op, types)
         constants = [_known_constant(k, t) for k, t in zip(known, types, strict=False)]
         if constants and all(c is not None for c in constants):
             return tuple(c for c in constants if c is not None)
@@ -167,8 +171,10 @@ def _default_dtype(data: Any) -> DType:
     return DType.of(array.dtype)
 
 
-def known_elements(op: Op) -> Sequence[Array | None]:
-    """What the declaration's symbolic evaluation knows of each result; empty where nothing is known."""
+def known_elements(op: Op, types: Sequence[TensorType]) -> Sequence[Array | None]:
+    """What the declaration's symbolic evaluation knows of each result; empty where nothing is known or it is large."""
+    if any(t.is_static and prod(t.static_shape) > KNOWN_ELEMENTS for t in types):
+        return ()
     known = op.defn.symbolic(op) if op.defn.symbolic is not None else None
     if known is None:
         return ()

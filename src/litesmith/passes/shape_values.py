@@ -42,7 +42,7 @@ def _derive(graph: Graph) -> int:
     for op in graph.ops:
         if not op.defn.is_pure or not any(_is_index(r) and r.sym is None for r in op.results):
             continue
-        for result, elements in zip(op.results, known_elements(op), strict=False):
+        for result, elements in zip(op.results, known_elements(op, [r.type for r in op.results]), strict=False):
             if result.sym is None and elements is not None and _is_index(result):
                 result.sym = elements
                 learnt += 1

@@ -69,7 +69,7 @@ class Inference:
 
     def _elements(self, op: Op) -> Sequence[Array | None]:
         try:
-            return known_elements(op)
+            return known_elements(op, [r.type for r in op.results])
         except (UnsupportedError, *_INCONSISTENT):
             return ()
 
