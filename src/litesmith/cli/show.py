@@ -51,8 +51,8 @@ def _show_saved_model(path: str, tags: list[str] | None, as_json: bool) -> None:
     )
     _print_signatures(signatures)
     if summary.variables:
-        rows = [(v.name, v.dtype.name, _shape(v.shape), human_bytes(v.nbytes), v.key) for v in summary.variables]
-        print_table("Variables", ("name", "type", "shape", ">size", "checkpoint key"), rows)
+        rows = [(v.name, v.dtype.name, _shape(v.shape), human_bytes(v.nbytes)) for v in summary.variables]
+        print_table("Variables", ("name", "type", "shape", ">size"), rows)
     print_table("Operators", ("operator", ">count"), summary.ops.items())
 
 
