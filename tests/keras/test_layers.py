@@ -188,7 +188,11 @@ PREPROCESSING = [
     layer("Discretization", lambda: L.Discretization([-1.0, 0.0, 1.0]), (4,)),
     layer("Pipeline", lambda: L.Pipeline([L.Rescaling(2.0), L.CenterCrop(4, 4)]), IMAGE),
     layer("STFTSpectrogram", lambda: L.STFTSpectrogram(frame_length=16, frame_step=8, fft_length=16), (64, 1)),
-    layer("MelSpectrogram", lambda: L.MelSpectrogram(fft_length=64, sequence_stride=32, sampling_rate=800, max_freq=400, num_mel_bins=8), (256,)),
+    layer(
+        "MelSpectrogram",
+        lambda: L.MelSpectrogram(fft_length=64, sequence_stride=32, sampling_rate=800, max_freq=400, num_mel_bins=8),
+        (256,),
+    ),
 ]
 TABLE = [*CORE, *CONVOLUTIONS, *POOLING, *NORMALIZATION, *ACTIVATIONS, *REGULARIZATION, *MERGING, *RESHAPING, *ATTENTION,
          *RECURRENT, *PREPROCESSING]  # fmt: skip

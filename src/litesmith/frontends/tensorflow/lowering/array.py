@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -490,6 +491,8 @@ def space_to_batch(b: Builder, input: Value, block_shape: Value, paddings: Value
     block, pairs = const_ints(block_shape, "the block shape"), _pairs(paddings)
     count = len(block)
     x = padded(b, input, [(0, 0), *pairs, *[(0, 0)] * (input.rank - 1 - count)])
+    if count > 2:
+        return functools.reduce(lambda y, i: _split_block(b, y, 1 + i, block[i]), reversed(range(count)), x)
     n, rest = x.dims[0], x.dims[1 + count :]
     sizes = [d // k for d, k in zip(x.dims[1:], block, strict=False)]
     spread = shapes.reshape(b, x, [n, *(e for pair in zip(sizes, block, strict=True) for e in pair), *rest])
@@ -505,13 +508,32 @@ def batch_to_space(b: Builder, input: Value, block_shape: Value, crops: Value) -
     block, pairs = const_ints(block_shape, "the block shape"), _pairs(crops)
     count = len(block)
     n, rest = input.dims[0] // product(block), input.dims[1 + count :]
-    spread = shapes.reshape(b, input, [*block, n, *input.dims[1:]], input)
-    woven = [axis for i in range(count) for axis in (count + 1 + i, i)]
-    moved = shapes.transpose(b, spread, [count, *woven, *range(2 * count + 1, spread.rank)])
-    sizes = [d * k for d, k in zip(input.dims[1:], block, strict=False)]
-    whole = shapes.reshape(b, moved, [n, *sizes, *rest], input)
+    if count > 2:
+        whole = functools.reduce(lambda y, i: _join_block(b, y, 1 + i, block[i]), range(count), input)
+    else:
+        spread = shapes.reshape(b, input, [*block, n, *input.dims[1:]], input)
+        woven = [axis for i in range(count) for axis in (count + 1 + i, i)]
+        moved = shapes.transpose(b, spread, [count, *woven, *range(2 * count + 1, spread.rank)])
+        sizes = [d * k for d, k in zip(input.dims[1:], block, strict=False)]
+        whole = shapes.reshape(b, moved, [n, *sizes, *rest], input)
     cuts = [(0, 0), *pairs, *[(0, 0)] * len(rest)]
     return slice_static(b, whole, [c for c, _ in cuts], [d - c for d, (_, c) in zip(whole.dims, cuts, strict=True)])
+
+
+def _split_block(b: Builder, x: Value, axis: int, k: int) -> Value:
+    """The places within blocks of ``k`` along an axis become the outermost part of the batch: [k n, …, d / k, …]."""
+    before, after = product(x.dims[:axis]), product(x.dims[axis + 1 :])
+    moved = b.transpose(shapes.reshape(b, x, [before, x.dims[axis] // k, k, after]), [2, 0, 1, 3])
+    dims = [x.dims[0] * k, *x.dims[1:axis], x.dims[axis] // k, *x.dims[axis + 1 :]]
+    return shapes.reshape(b, moved, dims, x)
+
+
+def _join_block(b: Builder, x: Value, axis: int, k: int) -> Value:
+    """The inverse of `_split_block`: [n / k, …, d k, …]."""
+    before, after = product(x.dims[:axis]) // k, product(x.dims[axis + 1 :])
+    moved = b.transpose(shapes.reshape(b, x, [k, before, x.dims[axis], after]), [1, 2, 0, 3])
+    dims = [x.dims[0] // k, *x.dims[1:axis], x.dims[axis] * k, *x.dims[axis + 1 :]]
+    return shapes.reshape(b, moved, dims, x)
 
 
 def _kernel_takes_blocks(x: Value, block_shape: Value) -> bool:

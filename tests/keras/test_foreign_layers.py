@@ -1,0 +1,62 @@
+"""Layers that wrap what other frameworks made: functions of JAX, modules of Flax, SavedModels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import pytest
+from keras import layers as L  # noqa: N812
+
+from tests.keras.parity import Case, check, functional, layer_rows
+
+JAX = ("jax",)
+TF = ("tensorflow",)
+
+
+def _jax_function() -> Any:
+    jax = pytest.importorskip("jax")
+
+    def init(key: Any, x: Any) -> Any:
+        return {"w": jax.random.normal(key, (x.shape[-1], 3))}
+
+    return L.JaxLayer(lambda params, x: jax.numpy.tanh(x @ params["w"]), init)
+
+
+def _flax_module() -> Any:
+    nn = pytest.importorskip("flax.linen")
+    return L.FlaxLayer(nn.Dense(3))
+
+
+def _saved_model(path: str) -> Any:
+    tf = pytest.importorskip("tensorflow")
+    source = keras.Sequential([keras.Input((4,)), L.Dense(3, activation="tanh")])
+    tf.saved_model.save(_Served(tf, source), path)
+    return L.TFSMLayer(path, call_endpoint="serve")
+
+
+def _Served(tf: Any, source: Any) -> Any:  # noqa: N802
+    class Served(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.source = source
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 4))])
+        def serve(self, x: Any) -> Any:
+            return self.source(x)
+
+    return Served()
+
+
+TABLE = [
+    Case("JaxLayer", lambda: functional(_jax_function(), (4,)), backends=JAX, ops={"FULLY_CONNECTED": 1}),
+    Case("FlaxLayer", lambda: functional(_flax_module(), (4,)), backends=JAX, ops={"FULLY_CONNECTED": 1}, at_most=1),
+    Case("TFSMLayer", lambda: None, backends=TF),
+]
+
+
+@layer_rows(TABLE)
+def test_foreign(case: Case, tmp_path: Any) -> None:
+    if case.layer == "TFSMLayer":
+        case = Case(case.name, lambda: functional(_saved_model(str(tmp_path / "saved")), (4,)))
+    check(case)
