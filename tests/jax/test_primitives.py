@@ -56,7 +56,7 @@ UNARY: dict[str, tuple[Any, Any, float]] = {
     "erf_inv": (lax.erf_inv, grid(-0.999, 0.999, 1, -1), 5e-6),
     "exp": (lax.exp, grid(-9, 9, INF, -INF), 2e-6),
     "exp2": (lax.exp2, grid(-9, 9), 1e-6),
-    "expm1": (lax.expm1, grid(-5, 5), 1e-6),
+    "expm1": (lax.expm1, grid(-5, 5, NAN), 1e-6),
     "floor": (lax.floor, grid(-3, 3, INF), 0),
     "is_finite": (lax.is_finite, grid(-3, 3, *ENDS), 0),
     "lgamma": (lax.lgamma, grid(0.1, 20, 1e10), 3e-6),
@@ -449,6 +449,14 @@ row(
     X,
     name="hidden size",
     shapes=["a, 4, 5"],
+)
+row(
+    "while",
+    jax.vmap(lambda n, x: lax.while_loop(lambda s: s[0] < n, lambda s: (s[0] + 1, s[1] * 1.5), (0, x))),
+    np.array([3, 0, 5], np.int32),
+    X,
+    name="mapped over a batch",
+    shapes=["a", "a, 4, 5"],
 )
 row("scan", lambda x: lax.scan(lambda c, r: (c + r, c * r), jnp.zeros((4, 5)), x), X)
 row(

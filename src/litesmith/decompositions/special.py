@@ -64,8 +64,8 @@ def expm1(b: Builder, x: Value) -> Value:
     """exp(x) - 1; near 0 by 2 t / (1 - t) with t = tanh(x / 2)."""
     half = b.tanh(b.mul(x, number(b, 0.5, x)))
     near = b.div(b.add(half, half), b.sub(number(b, 1, x), half))
-    far = b.sub(b.exp(x), number(b, 1, x))
-    return select(b, b.less(b.abs(x), number(b, 0.5, x)), near, far)
+    far = b.sub(b.exp(x), number(b, 1, x))  # of NaN, some kernels' EXP is 0
+    return select(b, b.greater_equal(b.abs(x), number(b, 0.5, x)), far, near)
 
 
 def exp2(b: Builder, x: Value) -> Value:

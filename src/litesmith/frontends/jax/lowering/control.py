@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions import rnn
+from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import reshape, size_value
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import POISON, Context
@@ -162,6 +163,7 @@ def _beyond(b: Builder, index: Value, first: int) -> Value:
 def while_(
     ctx: Context, args: list[Any], *, cond_jaxpr: Any, body_jaxpr: Any, cond_nconsts: int, body_nconsts: int
 ) -> list[Any]:
+    """Of a loop mapped over a batch, each element stays as it is from where its own condition is false."""
     cond_consts, body_consts = args[:cond_nconsts], args[cond_nconsts : cond_nconsts + body_nconsts]
     init = args[cond_nconsts + body_nconsts :]
     outer = [*cond_consts, *body_consts]
@@ -170,6 +172,7 @@ def while_(
     sizes = _hidden_sizes(ctx, [cond_jaxpr, body_jaxpr], [*init, *live])
     state = [*carried, *_flat(live), *sizes]
     failed = False
+    batched = bool(_outvars(cond_jaxpr)[0].aval.shape)
 
     def bind(tensors: list[Value]) -> tuple[list[Any], list[Any], list[Any]]:
         """Constants of the condition and the body, and the loop's variables."""
@@ -186,18 +189,34 @@ def while_(
         consts, _, variables = bind(tensors)
         (made,) = _at(ctx, b).call(cond_jaxpr, [*consts, *variables])
         failed = failed or made is POISON
-        return b.constant(np.array(False)) if made is POISON else made
+        return b.constant(np.array(False)) if made is POISON else _any(b, made)
 
     def body(b: Builder, tensors: list[Value]) -> list[Value]:
         nonlocal failed
-        _, consts, variables = bind(tensors)
+        cond_values, consts, variables = bind(tensors)
         inner = _at(ctx, b)
         made = _returned(inner, inner.call(body_jaxpr, [*consts, *variables]), ctx.avals_out)
         failed = failed or any(v is POISON for v in made)
+        if batched and not failed:
+            (goes_on,) = inner.call(cond_jaxpr, [*cond_values, *variables])
+            made = [_chosen(b, goes_on, new, old) for new, old in zip(made, variables, strict=True)]
         return [*(tensors[: len(carried)] if failed else _flat(made)), *tensors[len(carried) :]]
 
     results = rnn.loop(ctx.b, condition, body, state, ctx.session.new_graph("while").name)
     return [POISON] * len(init) if failed else _like(init, results[: len(carried)])
+
+
+def _any(b: Builder, condition: Value) -> Value:
+    """Whether any element of a batch goes on."""
+    made: Value = b.reduce_any(condition, np.arange(condition.rank, dtype=np.int32)) if condition.rank else condition
+    return made
+
+
+def _chosen(b: Builder, goes_on: Value, new: Any, old: Any) -> Any:
+    """The new elements of a batch where they go on, else the old ones; the batch's dimensions are the first."""
+    if isinstance(new, Complex):
+        return Complex(_chosen(b, goes_on, new.real, old.real), _chosen(b, goes_on, new.imag, old.imag))
+    return select(b, reshape(b, goes_on, [*goes_on.dims, *[1] * (new.rank - goes_on.rank)]), new, old)
 
 
 def _unchanged(body_jaxpr: Any, consts: int) -> list[int]:
