@@ -13,25 +13,28 @@ from litesmith.frontends.tensorflow.importer import DAMAGED, Context, Model, Sco
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
 from litesmith.frontends.tensorflow.resources import POISON, Complex, Poison, TensorList, Variable
 from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
+from litesmith.ir.dims import substitute
 
 Shapes = Mapping[str, Sequence[int | None]]
 
 
 def import_until_stable(model: Model, build: Callable[[Session], Program], **session: Any) -> Program:
-    """Imports again while variables are found to be assigned that were taken for constants.
+    """Imports again while variables are found to be assigned that were taken for constants, or sizes to be decided.
 
     session: further fields of each import's `Session`.
     """
     mutable: frozenset[str] = frozenset()
+    sizes: dict[tuple[str, str], int] = {}
     while True:
-        current = Session(model, LOWERINGS, mutable=mutable, **session)
+        current = Session(model, LOWERINGS, mutable=mutable, sizes=sizes, **session)
         program = build(current)
         found = mutable | current.assigned.keys()
-        if found == mutable:
+        known = current.decided | sizes
+        if found == mutable and known == sizes:
             current.raise_problems()
             _initialize_state(program, current)
             return program
-        mutable = frozenset(found)
+        mutable, sizes = frozenset(found), known
 
 
 def import_signature(
@@ -48,6 +51,7 @@ def import_signature(
     (a constant `Value`, a `Variable`); dims: input name -> shape whose unknown sizes have names.
     """
     graph = session.new_graph("main" if not session.graph_names else signature.key)
+    session.entry = graph
     context = Context(Builder(graph, session.opset), session)
     scope = Scope(context, nodes)
     for reference, item in (captured or {}).items():
@@ -93,7 +97,8 @@ def _graph_input(
         session.problems[Problem("LS022", reason, "use another type in the signature", node=declared.name)] = None
         return None
     symbolic = tuple(dims) if dims is not None else symbolic_shape(declared.name, shape)
-    return graph.add_input(TensorType(dtype, symbolic), declared.tensor_name)
+    known: dict[str, Dim] = {name: size for (entry, name), size in session.sizes.items() if entry == graph.name}
+    return graph.add_input(TensorType(dtype, tuple(substitute(d, known) for d in symbolic)), declared.tensor_name)
 
 
 def _fits(given: Sequence[int | None], declared: Sequence[int | None]) -> bool:

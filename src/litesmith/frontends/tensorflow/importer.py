@@ -36,6 +36,7 @@ from litesmith.frontends.tensorflow.resources import (
     Variable,
     is_complex,
 )
+from litesmith.frontends.tensorflow.sizes import decided
 from litesmith.ir import Builder, DType, Graph, Origin, TensorType, Value
 from litesmith.ir.opdef import OpSet
 from litesmith.ops import OPS
@@ -99,6 +100,12 @@ class Session:
     """A lowering for an operator that has none, where there shall be one (custom operators)."""
     is_initializing: bool = False
     """Whether this import runs the model's initializer, to see what it fills tables with."""
+    sizes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Sizes an earlier import found decided, by the entry point's graph and the name of the unknown."""
+    decided: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Those this import found (it is done again with them)."""
+    entry: Graph | None = None
+    """The graph of the entry point being imported."""
     tables: dict[tuple[object, ...], tuple[int, RuntimeTable]] = field(default_factory=dict)
     """The tables of the converted model and their numbers, by content."""
 
@@ -117,6 +124,12 @@ class Session:
         if found is None and self.on_unknown is not None and op not in self.model.functions:
             return self.on_unknown(op)
         return found
+
+    def decide_sizes(self, graph: Graph, op: str, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> None:
+        """Keeps what a node that every run reaches tells of the sizes of the inputs."""
+        if graph is self.entry:
+            for name, size in decided(op, inputs, attrs).items():
+                self.decided.setdefault((graph.name, name), size)
 
     def new_graph(self, name: str) -> Graph:
         """A graph with a name of its own."""
@@ -431,7 +444,9 @@ class Scope:
             inputs = self._inputs(node)
             if any(value is POISON for value in inputs):
                 return POISON
-            return lower_node(context, node, inputs, self._attrs(node))
+            attrs = self._attrs(node)
+            context.session.decide_sizes(context.b.graph, node.op, inputs, attrs)
+            return lower_node(context, node, inputs, attrs)
         except LitesmithError:
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -1,0 +1,122 @@
+"""Sizes that a signature leaves open and the operators behind it decide.
+
+    x: float32[?, ?]  ─►  MatMul with float32[16, 8]        ⇒        x: float32[?, 16]
+
+With any other size the source fails, so the graph input can say it: the file declares what it takes, and the shape
+arithmetic that depends on the size vanishes. Only operators that every run reaches are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any, TypeAlias
+
+from litesmith.ir import Dim, Sym, Value
+
+Pairs: TypeAlias = Iterator[tuple[Dim, Dim]]
+Rule: TypeAlias = Callable[[Sequence[Value], Mapping[str, Any]], Pairs]
+
+
+def decided(op: str, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> dict[str, int]:
+    """Name of an unknown size -> the size this node decides on."""
+    rule = _RULES.get(op)
+    if rule is None or not all(isinstance(v, Value) and v.type.shape is not None for v in inputs):
+        return {}
+    if not any(isinstance(d, Sym) for v in inputs for d in v.dims):
+        return {}
+    try:
+        pairs = list(rule(inputs, attrs))
+    except (LookupError, TypeError, ValueError):  # damaged: for the lowering to refuse
+        return {}
+    found = [_solved(a, b) for a, b in pairs] + [_solved(b, a) for a, b in pairs]
+    return dict(pair for pair in found if pair is not None)
+
+
+def _solved(dim: Dim, size: Dim) -> tuple[str, int] | None:
+    """(n, value), where ``dim`` is ``a * n + b`` of one named size n and equal to a number; else None."""
+    if not isinstance(dim, Sym) or not isinstance(size, int):
+        return None
+    linear = [(monomial, factor) for monomial, factor in dim.terms.items() if monomial]
+    if len(linear) != 1 or len(linear[0][0]) != 1:
+        return None
+    ((atom, power),), factor = linear[0]
+    value, rest = divmod(size - dim.terms.get((), 0), factor)
+    if power != 1 or atom.args or rest or value < 0:
+        return None
+    return atom.name, value
+
+
+# -- what operators ask of their operands --------------------------------------------------------------------------------
+
+
+def _product(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
+    x, y = inputs[:2]
+    turned = [attrs.get(old) or attrs.get(new) for old, new in (("transpose_a", "adj_x"), ("transpose_b", "adj_y"))]
+    yield x.dims[-2 if turned[0] else -1], y.dims[-1 if turned[1] else -2]
+
+
+def _channels(*vectors: int) -> Rule:
+    def rule(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
+        axis = 1 if str(attrs.get("data_format", "NHWC")).startswith("NC") else -1
+        for vector in vectors:
+            yield inputs[0].dims[axis], inputs[vector].dims[0]
+
+    return rule
+
+
+def _depthwise(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
+    yield inputs[0].dims[1 if attrs.get("data_format") == "NCHW" else -1], inputs[1].dims[2]
+
+
+def _declared(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
+    shape = attrs["shape"] or ()
+    yield from ((d, s) for d, s in zip(inputs[0].dims, shape, strict=True) if s >= 0)
+
+
+def _unpacked(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
+    yield inputs[0].dims[attrs.get("axis", 0)], attrs["num"]
+
+
+def _packed(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
+    for x, y in combinations(inputs, 2):
+        yield from zip(x.dims, y.dims, strict=True)
+
+
+def _joined(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
+    *parts, axis = inputs
+    skipped = int(axis.numpy()) % parts[0].rank if axis.is_const else None
+    for x, y in combinations(parts, 2):
+        pairs = enumerate(zip(x.dims, y.dims, strict=True))
+        yield from (pair for i, pair in pairs if skipped is not None and i != skipped)
+
+
+def _labelled(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
+    terms = str(attrs["equation"]).replace(" ", "").split("->")[0].split(",")
+    sizes: dict[str, list[Dim]] = {}
+    for term, x in zip(terms, inputs, strict=True):
+        before, _, after = term.partition("...")
+        labelled = [*zip(before, x.dims, strict=False)]
+        labelled += zip(reversed(after), reversed(x.dims), strict=False) if "..." in term else ()
+        for label, dim in labelled:
+            sizes.setdefault(label, []).append(dim)
+    for dims in sizes.values():
+        yield from ((a, b) for a, b in combinations(dims, 2) if 1 not in (a, b))  # 1 stands for any size
+
+
+_RULES: Mapping[str, Rule] = {
+    "MatMul": _product,
+    "BatchMatMul": _product,
+    "BatchMatMulV2": _product,
+    "BatchMatMulV3": _product,
+    "Einsum": _labelled,
+    "BiasAdd": _channels(1),
+    "FusedBatchNorm": _channels(1, 2),
+    "FusedBatchNormV2": _channels(1, 2),
+    "FusedBatchNormV3": _channels(1, 2),
+    "DepthwiseConv2dNative": _depthwise,
+    "EnsureShape": _declared,
+    "Unpack": _unpacked,
+    "Pack": _packed,
+    "ConcatV2": _joined,
+}

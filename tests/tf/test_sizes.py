@@ -1,0 +1,71 @@
+"""Open sizes of a signature that the operators behind it decide: the file declares them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+
+import litesmith  # noqa: E402
+
+pytestmark = pytest.mark.tf
+
+RNG = np.random.default_rng(0)
+W, B, FILTER = (RNG.normal(size=s).astype(np.float32) for s in ((16, 8), (8,), (3, 3, 16, 1)))
+Q = None
+
+# name -> (function, its input's shape, a shape it takes, the input as the file declares it: -1 for any size)
+CASES = {
+    "matmul": (lambda x: x @ W, [Q, Q], (3, 16), [-1, 16]),
+    "matmul transposed": (lambda x: tf.matmul(x, W, transpose_a=True), [Q, Q], (16, 3), [16, -1]),
+    "matmul of a reshape": (lambda x: tf.reshape(x, [tf.shape(x)[0], -1]) @ W, [Q, Q, 4], (3, 4, 4), [-1, 4, 4]),
+    "batch matmul": (lambda x: tf.matmul(x, W[None]), [Q, Q, Q], (2, 3, 16), [-1, -1, 16]),
+    "batch matmul adjoint": (lambda x: tf.matmul(x, W[None], adjoint_b=True), [Q, Q, Q], (2, 3, 8), [-1, -1, 8]),
+    "matmul with itself": (lambda x: tf.matmul(x, x, transpose_b=True), [Q, Q], (3, 5), [-1, -1]),
+    "einsum": (lambda x: tf.einsum("bij,jk->bik", x, W), [Q, Q, Q], (2, 3, 16), [-1, -1, 16]),
+    "einsum ellipsis": (lambda x: tf.einsum("...j,jk->...k", x, W), [Q, Q, Q], (2, 3, 16), [-1, -1, 16]),
+    "bias": (lambda x: tf.nn.bias_add(x, B), [Q, Q], (3, 8), [-1, 8]),
+    "add may broadcast": (lambda x: x + B, [Q, Q], (3, 8), [-1, -1]),
+    "batch norm": (
+        lambda x: tf.compat.v1.nn.fused_batch_norm(x, B, B, B, B * B + 1, is_training=False)[0],
+        [Q, Q, Q, Q], (2, 3, 3, 8), [-1, -1, -1, 8],
+    ),
+    "depthwise": (
+        lambda x: tf.nn.depthwise_conv2d(x, FILTER, [1, 1, 1, 1], "SAME"), [Q, Q, Q, Q], (2, 5, 5, 16), [-1, -1, -1, 16],
+    ),
+    "ensure": (lambda x: -tf.ensure_shape(x, [None, 4]), [Q, Q], (3, 4), [-1, 4]),
+    "unstack": (lambda x: tf.stack(tf.unstack(x, 4, axis=1)), [Q, Q], (3, 4), [-1, 4]),
+    "stack": (lambda x: tf.stack([x[0], B]), [Q, Q], (1, 8), [-1, 8]),
+    "concat": (lambda x: tf.concat([x, W], 1), [Q, Q], (16, 3), [16, -1]),
+    "twice": (lambda x: tf.nn.relu(x @ W) @ W.T, [Q, Q], (3, 16), [-1, 16]),
+    "in a branch that may not be taken": (
+        lambda x: tf.cond(tf.shape(x)[1] > 15, lambda: tf.reduce_sum(x @ W), lambda: tf.reduce_sum(x)),
+        [Q, Q], (3, 16), [-1, -1],  # the runtime prepares both branches: it takes no other size, the source does
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sizes(name, tmp_path):
+    function, shape, given, declared = CASES[name]
+    serve = tf.function(function, input_signature=[tf.TensorSpec(shape, tf.float32, name="x")])
+    tf.saved_model.save(tf.Module(), str(tmp_path / "m"), signatures=serve.get_concrete_function())
+    model = litesmith.convert(tmp_path / "m")
+    (x,) = model.program.graphs[0].inputs
+    assert [d if isinstance(d, int) else -1 for d in x.dims] == declared
+    data = RNG.normal(size=given).astype(np.float32)
+    for _ in range(3):
+        (y,) = model(data).values()
+        np.testing.assert_allclose(y, serve(tf.constant(data)), atol=1e-4)
+
+
+def test_entry_points_have_sizes_of_their_own(tmp_path):
+    spec = tf.TensorSpec([None, None], tf.float32, name="x")
+    keys = {"wide": lambda x: x @ W, "narrow": lambda x: x @ W.T, "any": lambda x: -x}
+    signatures = {k: tf.function(f, input_signature=[spec]).get_concrete_function() for k, f in keys.items()}
+    tf.saved_model.save(tf.Module(), str(tmp_path / "m"), signatures=signatures)
+    program = litesmith.convert(tmp_path / "m").program
+    sizes = {s.key: s.graph.inputs[0].dims[1] for s in program.signatures}
+    assert (sizes["wide"], sizes["narrow"]) == (16, 8)
+    assert not isinstance(sizes["any"], int)
