@@ -66,11 +66,15 @@ class Options:
 
 
 class Model:
-    """A converted model. ``program`` is its IR; its file is made when asked for, and verified then."""
+    """A converted model. ``program`` is its IR; its file is made when asked for, and verified then.
+
+    report: what the verification found out (a `runtime.VerificationReport`); None as long as there was none.
+    """
 
     def __init__(self, program: Program, options: Options | None = None) -> None:
         self.program = program
         self.options = options or Options()
+        self.report: Any = None
         self._content: bytes | None = None
 
     @property
@@ -112,7 +116,8 @@ class Model:
     def _verify(self, model: bytes | Path) -> None:
         from litesmith.runtime import verify
 
-        verify(model, self.options.reference).raise_if_failed()
+        self.report = verify(model, self.options.reference)
+        self.report.raise_if_failed()
 
     def __call__(self, *inputs: Any, signature: str | None = None, **named: Any) -> dict[str, Any]:
         """Runs a signature on arrays in order or by name; returns its outputs by name."""

@@ -15,6 +15,7 @@ import pytest
 from litesmith import __version__
 from litesmith.cli import COMMANDS, main
 from litesmith.runtime import Runner
+from tests.formats.saved_model.bundle import write_model
 from tests.graphs import (
     DIGITS,
     FLOAT,
@@ -94,7 +95,22 @@ def test_convert_as_json(run, model):
         "operators": {"ADD": 1, "FULLY_CONNECTED": 2},
         "signatures": ["doubled", "scores"],
         "verified": False,
+        "verification_skipped": "",
     }
+
+
+def test_what_could_not_be_verified_is_said(run, tmp_path):
+    x = placeholder("x", 2)
+    meta = meta_graph([x, node("y", "Frobnicate", "x")], {"s": signature({"x": x}, {"y": "y:0"})})
+    declared = meta.meta_info_def.stripped_op_list.op.add(name="Frobnicate")
+    declared.input_arg.add(name="x", type="DT_FLOAT")
+    declared.output_arg.add(name="y", type="DT_FLOAT")
+    source = write_model(tmp_path / "c", meta)
+    code, out, err = run("convert", source, "-o", "m.tflite", "--allow_custom_ops", "--json")
+    found = json.loads(out)
+    assert (code, found["verified"]) == (0, False)
+    assert "Frobnicate" in found["verification_skipped"]
+    assert err.startswith("not verified: ")
 
 
 @pytest.mark.parametrize("given", [("--signature", "scores"), ("--signature", "scores,doubled"),

@@ -80,7 +80,7 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     with progress(f"Converting {path}"):
         model = _convert(path, given, shapes) if source else _convert_as_tflite_convert(given, shapes)
         model.save(target)
-    _report(model, target, given["as_json"], given["verify"])
+    _report(model, target, given["as_json"])
 
 
 def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Any:
@@ -136,8 +136,10 @@ def _with_names(shapes: str | None, inputs: str | None) -> str | None:
     return ";".join(f"{n}={p}" for n, p in zip(names, parts, strict=True))
 
 
-def _report(model: Any, target: Path, as_json: bool, verified: bool) -> None:
+def _report(model: Any, target: Path, as_json: bool) -> None:
     size, operators = os.path.getsize(target), model.operators
+    verified = model.report is not None and model.report.ok
+    skipped = model.report.skipped if model.report is not None else ""
     count = sum(operators.values())
     if as_json:
         print_json(
@@ -147,6 +149,7 @@ def _report(model: Any, target: Path, as_json: bool, verified: bool) -> None:
                 "operators": operators,
                 "signatures": [s.key for s in model.program.signatures],
                 "verified": verified,
+                "verification_skipped": skipped,
             }
         )
     elif sys.stdout.isatty():
@@ -154,3 +157,5 @@ def _report(model: Any, target: Path, as_json: bool, verified: bool) -> None:
         console().print(f"[green]✓[/] [bold]{target}[/]  {human_bytes(size)}, {count} operators{checked}")
     else:
         click_echo(f"{target}: {size} bytes, {count} operators")
+    if skipped:
+        click.echo(f"not verified: {skipped}", err=True)
