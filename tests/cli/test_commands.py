@@ -105,6 +105,7 @@ def test_what_could_not_be_verified_is_said(run, tmp_path):
     declared = meta.meta_info_def.stripped_op_list.op.add(name="Frobnicate")
     declared.input_arg.add(name="x", type="DT_FLOAT")
     declared.output_arg.add(name="y", type="DT_FLOAT")
+    meta.graph_def.node[1].attr["_output_shapes"].list.shape.add().dim.add(size=2)
     source = write_model(tmp_path / "c", meta)
     code, out, err = run("convert", source, "-o", "m.tflite", "--allow_custom_ops", "--json")
     found = json.loads(out)
