@@ -195,8 +195,13 @@ def _scoped(
 @contextmanager
 def _replaced(layer: Any, method: str, function: Callable[..., Any]) -> Iterator[None]:
     """A method replaced on one object, past the tracking its class does of attributes."""
+    missing = object()
+    own = vars(layer).get(method, missing)  # some layers (tf_keras' TFOpLambda) keep a function of their own
     object.__setattr__(layer, method, function)
     try:
         yield
     finally:
-        object.__delattr__(layer, method)
+        if own is missing:
+            object.__delattr__(layer, method)
+        else:
+            object.__setattr__(layer, method, own)
