@@ -122,6 +122,13 @@ row(
     name="int32",
 )
 row("div", lambda x: lax.div(x, jnp.uint32(8)), UNSIGNED, name="uint32 by a power of two")
+row(
+    "div",
+    lax.div,
+    np.array([0, 7, 2**32 - 1, 2**31, 2**31 + 5, 5, 2**32 - 1, 4, 2**32 - 1], np.uint32),
+    np.array([3, 2, 3, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 1, 0, 1], np.uint32),
+    name="uint32",
+)
 row("rem", lax.rem, f32(50, low=-9, high=9), f32(50, low=1, high=3))
 row("rem", lax.rem, np.array([7, -7, 7, -7, 5], np.int32), np.array([3, 3, -3, -3, 0], np.int32), name="int32")
 row("rem", lax.rem, UNSIGNED, np.array([3, 5, 10, 7, 2, 9, 2**31, 1], np.uint32), name="uint32")
@@ -232,6 +239,7 @@ row(
     ops={"BATCH_MATMUL": 1},
 )
 row("dot_general", lambda x, y: x @ y, INTS, J.T.copy(), name="int32")
+row("dot_general", jnp.dot, BOOLS, ~BOOLS.T, name="bool")
 row(
     "dot_general",
     lambda x, y: lax.dot(x, y, preferred_element_type=jnp.int32),
@@ -253,6 +261,7 @@ row(
     name="strided of any size",
     shapes=["b, h, w, 4"],
 )
+row("conv_general_dilated", lambda x, w: lax.conv(x, w, (1, 1), "VALID"), f32(2, 4, 2, 9), f32(6, 4, 3, 3), name="empty")
 row("conv_general_dilated", lambda x, w: lax.conv(x, w, (2, 1), "VALID"), f32(2, 4, 8, 9), f32(6, 4, 3, 3), name="nchw")
 row(
     "conv_general_dilated",
@@ -334,6 +343,9 @@ SCATTERS = {
 for _name, _function in SCATTERS.items():
     row(_name, lambda x, i, u, f=_function: f(x, i, u, ROWS), f32(5, 5), PLACES, UPDATES)
 row("scatter", lambda x, i, v: x.at[i].set(v), X, np.int32(1), f32(4, 5), name="one row")
+row("scatter-min", lambda x: x.at[jnp.array([1, 1, 20])].min(jnp.uint32(7)), UNSIGNED, name="uint32")
+row("scatter-max", lambda x: x.at[:].max(0.5), X, name="everything", shapes=["a, 4, 5"])
+row("scatter-add", lambda x: x.at[()].add(0.5), f32(), name="scalar")
 row("scatter", lambda x, v: x.at[:, 2].set(v), X, f32(3, 5), name="column", ops={"DYNAMIC_UPDATE_SLICE": 1})
 row("scatter", lambda x, v: x.at[jnp.array([0, 2]), 1].set(v, mode="clip"), X, f32(2, 5), name="points")
 row("scatter", lambda x, i: x.at[i].set(True), BOOLS, np.array([0, 2], np.int32), name="bool")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -38,6 +39,9 @@ def scatter_general(
     stays. mode: ``clip`` moves a window that reaches over the border inside, ``fill`` drops it, ``promise`` takes the
     caller's word that there is none.
     """
+    if not x.rank:
+        made = scatter_general(b, reshape(b, x, [1]), indices, updates, replace(dims, collapsed=(0,)), combine, mode)
+        return reshape(b, made, [])
     sizes = _window_sizes(x, updates, dims)
     starts = cast(b, indices, DType.INT32)
     starts, valid = bounded_starts(b, x, starts, dims.index_map, sizes, mode)
@@ -45,7 +49,11 @@ def scatter_general(
         made = _one_window(b, x, starts, updates, dims, sizes)
         return made if valid is None else select(b, valid, made, x)
     windowed = [a for a in range(x.rank) if sizes[a] != 1 and (a in dims.index_map or sizes[a] != x.dims[a])]
-    starts, dims = _with_zero_starts(b, starts, dims, [a for a in windowed if a not in dims.index_map])
+    zeros = [a for a in windowed if a not in dims.index_map]
+    if not (windowed or dims.index_map or dims.operand_batching):  # each window is all of x: one dimension is indexed
+        zeros = [next((a for a in range(x.rank) if isinstance(x.dims[a], int)), 0)]
+        windowed = [a for a in zeros if a not in dims.collapsed]
+    starts, dims = _with_zero_starts(b, starts, dims, zeros)
     addressed = sorted({*dims.index_map, *dims.operand_batching})
     passed = [a for a in range(x.rank) if a not in addressed]
     vectors = index_vectors(b, starts, dims, windowed, sizes, addressed)

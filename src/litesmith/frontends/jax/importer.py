@@ -261,6 +261,9 @@ def _unsupported(session: Session, name: str, is_complex: bool) -> UnsupportedEr
 def _apply(
     context: Context, lowering: Lowering, name: str, params: Mapping[str, Any], operands: Sequence[Any]
 ) -> list[Any]:
+    empty = _empty_results(context)
+    if empty is not None:
+        return empty
     if not lowering.broadcasts:
         operands = [context.expanded(v, a) for v, a in zip(operands, context.avals_in, strict=True)]
     positional = lowering.bind_inputs(operands)
@@ -272,6 +275,15 @@ def _apply(
     for value, aval in zip(results, context.avals_out, strict=True):
         _check_result(name, value, aval)
     return results
+
+
+def _empty_results(context: Context) -> list[Any] | None:
+    """Results without elements, whatever computes them; None where some have elements."""
+    shapes = [aval_dims(a) if hasattr(a, "shape") else () for a in context.avals_out]
+    if not shapes or not all(0 in dims and all(isinstance(d, int) for d in dims) for dims in shapes):
+        return None
+    made = [Value.constant(np.zeros(d, tensor_type(a).dtype.numpy)) for d, a in zip(shapes, context.avals_out, strict=True)]
+    return [Complex(v, v) if _is_complex(a) else v for v, a in zip(made, context.avals_out, strict=True)]
 
 
 def _check_result(name: str, value: Any, aval: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from litesmith.decompositions import matmul
 from litesmith.decompositions.convolution import conv_general
 from litesmith.decompositions.shapes import cast
@@ -21,11 +23,19 @@ def dot_general(ctx: Context, lhs: Value, rhs: Value, *, dimension_numbers: Any)
     if len(mixed) > 1 and DType.FLOAT32 in mixed:
         lhs, rhs = cast(ctx.b, lhs, DType.FLOAT32), cast(ctx.b, rhs, DType.FLOAT32)
     if ctx.dtype is DType.BOOL:
-        raise UnsupportedError("a product of bools", "convert the operands to int32", code="LS012")
+        return _any_common(ctx, lhs, rhs, dimension_numbers)
     if ctx.dtype is DType.FLOAT32 and not lhs.type.dtype.is_float:
         lhs, rhs = cast(ctx.b, lhs, DType.FLOAT32), cast(ctx.b, rhs, DType.FLOAT32)
     pairs = [(tuple(x), tuple(y)) for x, y in (contract, batch)]
     return matmul.dot_general(ctx.b, lhs, rhs, pairs[0], pairs[1], ctx.dtype)
+
+
+def _any_common(ctx: Context, lhs: Value, rhs: Value, dimension_numbers: Any) -> Value:
+    """The product of bools: whether any pair holds. Their number is a float that cannot vanish."""
+    pairs = [(tuple(x), tuple(y)) for x, y in dimension_numbers]
+    numbers = [cast(ctx.b, v, DType.FLOAT32) for v in (lhs, rhs)]
+    made: Value = ctx.b.greater(matmul.dot_general(ctx.b, *numbers, *pairs, DType.FLOAT32), np.float32(0))
+    return made
 
 
 @lowers("conv_general_dilated")

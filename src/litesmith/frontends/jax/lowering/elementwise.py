@@ -226,12 +226,29 @@ def _integer_div(b: Builder, x: Value, y: Value) -> Value:
 
 
 def _unsigned_div(b: Builder, x: Value, y: Value) -> Value:
-    """By a constant power of two only: the kernels divide no unsigned numbers."""
+    """The kernels divide signed numbers: half of x is one, and what that leaves out is at most one more time y.
+
+    By 2**31 or more it is 0 or 1; by zero it is all ones, as in XLA.
+    """
     if y.is_const and bool(np.all(y.numpy() > 0)):
         exponents = np.log2(y.numpy().astype(np.float64))
         if bool(np.all(exponents == np.floor(exponents))):
             return bits.shift_right_logical(b, x, b.constant(exponents.astype(np.int32)))
-    raise UnsupportedError("uint32 numbers are divided", "divide by a power of two, or in int32", code="LS012")
+    zero, one = bits.int32(b, 0), bits.int32(b, 1)
+    is_small = b.greater(y, zero)
+    divisor = select(b, is_small, y, one)
+    halved = b.div(bits.shift_right_logical(b, x, one), divisor)
+    doubled = b.add(halved, halved)
+    rest = b.sub(x, b.mul(doubled, divisor))
+    quotient = b.add(doubled, cast(b, _at_least(b, rest, divisor), DType.INT32))
+    large = select(b, b.equal(y, zero), bits.int32(b, -1), cast(b, _at_least(b, x, y), DType.INT32))
+    return select(b, is_small, quotient, large)
+
+
+def _at_least(b: Builder, x: Value, y: Value) -> Value:
+    """Comparison of unsigned numbers."""
+    made: Value = b.greater_equal(bits.signed_order(b, x), bits.signed_order(b, y))
+    return made
 
 
 @lowers("rem", broadcasts=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions import bits
 from litesmith.decompositions import indexing as places
 from litesmith.decompositions.gather import GatherDims, gather_general
 from litesmith.decompositions.scatter import scatter_general
-from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.registry import Lowering, lowers
 from litesmith.frontends.jax.types import dims_of, is_unsigned_word
@@ -79,8 +79,9 @@ def gather(
 
 def _scatter(combine: str) -> Any:
     def lowering(ctx: Context, x: Value, indices: Value, updates: Value, *, dimension_numbers: Any, mode: Any) -> Value:
-        if is_unsigned_word(ctx.aval.dtype) and combine in ("min", "max"):
-            raise UnsupportedError(f"scatter-{combine} of uint32", "use int32", code="LS012")
+        flips = is_unsigned_word(ctx.aval.dtype) and combine in ("min", "max")
+        if flips:
+            x, updates = bits.signed_order(ctx.b, x), bits.signed_order(ctx.b, updates)
         numbers = dimension_numbers
         dims = GatherDims(
             tuple(numbers.update_window_dims),
@@ -89,7 +90,8 @@ def _scatter(combine: str) -> Any:
             tuple(numbers.operand_batching_dims),
             tuple(numbers.scatter_indices_batching_dims),
         )
-        return scatter_general(ctx.b, x, indices, updates, dims, combine, _mode(mode))
+        made = scatter_general(ctx.b, x, indices, updates, dims, combine, _mode(mode))
+        return bits.signed_order(ctx.b, made) if flips else made
 
     return lowering
 
