@@ -20,7 +20,7 @@ from tests.tf.parity import Case, Table, litesmith_convert, trace  # noqa: E402
 
 pytestmark = [pytest.mark.tf, pytest.mark.slow]
 
-FAMILIES = "array image indexing math matrix nn normalization quantization reduction signal".split()
+FAMILIES = "array gradients image indexing math matrix nn normalization quantization reduction signal".split()
 """Families whose rows are in ``test_lowering_<family>.py``."""
 
 MODULES = (*FAMILIES, "complex_numbers", "pooling", "sampling")

@@ -61,6 +61,13 @@ PRODUCTS = [
         [ints(2, 3, 4, dtype="int8"), ints(2, 4, 5, dtype="int8")],
     ),
     Case("matmul double is refused", tf.matmul, [np.float64(A), np.float64(B)], raises="LS012", says="float64"),
+    Case(
+        "einsum double is refused",
+        lambda x: tf.einsum("ij,kj->ik", x, x),
+        [np.float64(A)],
+        raises="LS012",
+        says="float64",
+    ),
     Case("matmul no rows", lambda x: tf.matmul(x, WEIGHTS), [f32(2, 4)], spec=[(None, 4)], also=[[f32(0, 4)]]),
     Case("batch", tf.matmul, [f32(2, 3, 4), f32(2, 4, 5)], ops={"BATCH_MATMUL": 1}),
     Case(

@@ -79,6 +79,13 @@ CONVOLUTIONS = [
         "3d", lambda x: tf.nn.conv3d(x, f32(2, 3, 2, 2, 3), [1] * 5, "SAME"), [f32(1, 5, 6, 4, 2)], ops={"CONV_3D": 1}
     ),
     Case(
+        "3d double is refused",
+        lambda x: tf.nn.conv3d(x, np.float64(f32(2, 3, 2, 2, 3)), [1] * 5, "SAME"),
+        [np.float64(f32(1, 5, 6, 4, 2))],
+        raises="LS012",
+        says="float64",
+    ),
+    Case(
         "3d valid strided",
         lambda x: tf.nn.conv3d(x, f32(2, 3, 2, 2, 3), [1, 2, 1, 2, 1], "VALID"),
         [f32(1, 5, 6, 4, 2)],
@@ -309,6 +316,12 @@ LAYOUTS = [
         [first(X)],
         reference=moved(lambda x: tf.nn.conv2d(x, W, [1, 2, 1, 1], "SAME")),
         spec=[(None, 3, 9, 8)],
+    ),
+    Case(
+        "conv half",
+        lambda x: tf.nn.conv2d(x, np.float16(W), 1, "SAME", "NCHW"),
+        [np.float16(first(X))],
+        reference=moved(lambda x: tf.nn.conv2d(x, np.float16(W), 1, "SAME")),
     ),
     Case(
         "conv explicit dilated",

@@ -17,12 +17,13 @@ from litesmith.decompositions.shapes import (
     expand_dims,
     reshape,
     shape_vector,
+    single,
     squeeze,
     static_int,
     transpose,
 )
 from litesmith.errors import UnsupportedError
-from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ir import Builder, Dim, Sym, Value
 from litesmith.ir.dims import maximum
 
 Pads = list[tuple[Dim, Dim]]
@@ -79,8 +80,8 @@ def conv_general(
         raise UnsupportedError(f"a convolution of {x.type.dtype}", "convert the operands to float32")
     last = (0, count + 1, *range(1, count + 1))
     dtype = x.type.dtype
-    x = transpose(b, cast(b, x, DType.FLOAT32), _channels_last(Layout.of(x_spec or last)))
-    w = transpose(b, cast(b, w, DType.FLOAT32), _window_first(Layout.of(w_spec or (count + 1, count, *range(count)))))
+    x = transpose(b, single(b, x), _channels_last(Layout.of(x_spec or last)))
+    w = transpose(b, single(b, w), _window_first(Layout.of(w_spec or (count + 1, count, *range(count)))))
     conv = _Conv(
         tuple(int(s) for s in strides),
         [],

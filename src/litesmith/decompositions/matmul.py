@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from litesmith.decompositions.byte_matmul import exact_parts, narrow, widened
-from litesmith.decompositions.shapes import cast, reshape, transpose
+from litesmith.decompositions.shapes import cast, reshape, single, transpose
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Value
 from litesmith.ir.dims import product
@@ -33,7 +33,7 @@ def dot_general(
     """
     dtype = dtype or x.type.dtype
     if x.type.dtype.is_float:
-        compute = DType.FLOAT32
+        x, y, compute = single(b, x), single(b, y), DType.FLOAT32
     elif x.type.dtype.is_integer and dtype.is_integer:
         compute = dtype if dtype in (DType.INT32, DType.INT64) else DType.INT32
     else:

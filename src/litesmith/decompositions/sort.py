@@ -8,7 +8,7 @@ import numpy as np
 
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.indexing import take_along_axis
-from litesmith.decompositions.shapes import bitcast, cast, dim_value, move_axis, reshape, static_int
+from litesmith.decompositions.shapes import bitcast, cast, dim_value, move_axis, reshape, single, static_int
 from litesmith.decompositions.special import is_nan, number
 from litesmith.ir import Builder, DType, Value
 from litesmith.ir.dims import product
@@ -20,8 +20,8 @@ def ascending_key(b: Builder, x: Value) -> Value:
     if dtype is DType.BOOL:
         return cast(b, x, DType.INT32)
     if not dtype.is_float:
-        return x if dtype is DType.INT64 else cast(b, x, DType.INT32)
-    x = cast(b, x, DType.FLOAT32)
+        return cast(b, x, DType.INT64 if dtype in (DType.INT64, DType.UINT32) else DType.INT32)
+    x = single(b, x)
     plain = b.add(x, number(b, 0, x))
     bits = bitcast(b, select(b, is_nan(b, x), number(b, np.nan, x), plain), DType.INT32)
     zero = b.constant(np.array(0, np.int32))

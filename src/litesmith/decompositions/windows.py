@@ -11,7 +11,7 @@ import numpy as np
 from litesmith.decompositions.convolution import resolve_padding, same_pads
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.padding import pad, pad_interior, slice_static
-from litesmith.decompositions.shapes import cast, merge, reshape, transpose
+from litesmith.decompositions.shapes import cast, merge, reshape, single, transpose
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Value
 
@@ -224,7 +224,7 @@ def pool(
     if kind not in ("max", "avg"):
         raise UnsupportedError(f"a pool of kind {kind!r}", "use max or avg")
     if x.type.dtype is not DType.FLOAT32:
-        return cast(b, pool(b, cast(b, x, DType.FLOAT32), kind, window, strides, padding, count_padding), x.type.dtype)
+        return cast(b, pool(b, single(b, x), kind, window, strides, padding, count_padding), x.type.dtype)
     pads = _pads_of(x, window, strides, padding)
     if len(window) == 1:
         flat = merge(b, x, [0], [1], [], [2])

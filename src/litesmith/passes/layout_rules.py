@@ -16,6 +16,7 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
+from litesmith.ops import OPS
 from litesmith.passes.match import linear, reshaped
 
 Permutation: TypeAlias = tuple[int, ...]
@@ -99,9 +100,15 @@ RULES: Mapping[str, Rule] = {
 }
 
 
+_TRANSPOSABLE = OPS["TRANSPOSE"].operand_at(0).dtypes or frozenset()
+"""Element types a transpose can have: next to a cast from or to others, only the far side may be transposed."""
+
+
 def permutes(op: Op) -> bool:
     """Whether an operation can be said in any order of dimensions, all its results having one rank of at least 2."""
     if not op.results or not op.inputs or any(v.type.shape is None or v.type.quant for v in [*op.results, *op.inputs]):
+        return False
+    if not _TRANSPOSABLE.issuperset(v.type.dtype for v in [*op.results, *op.inputs]):
         return False
     rank = op.results[0].rank
     if rank < 2 or any(r.rank != rank for r in op.results) or op.subgraphs or not op.defn.is_pure:

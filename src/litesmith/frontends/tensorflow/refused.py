@@ -124,6 +124,16 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
         "export the inference signature, or write the step with assignments",
     ),
     (
+        "AvgPoolGrad AvgPool3DGrad MaxPoolGrad MaxPoolGradV2 MaxPoolGradWithArgmax MaxPoolGradGrad MaxPool3DGrad "
+        "Conv2DBackpropFilter Conv3DBackpropFilterV2 DepthwiseConv2dNativeBackpropFilter "
+        "DepthwiseConv2dNativeBackpropInput Dilation2DBackpropFilter Dilation2DBackpropInput FusedBatchNormGrad "
+        "FusedBatchNormGradV2 FusedBatchNormGradV3 LRNGrad ResizeBilinearGrad ResizeBicubicGrad "
+        "ResizeNearestNeighborGrad StridedSliceGrad MirrorPadGrad BlockLSTMGrad BlockLSTMGradV2 "
+        "LSTMBlockCellGrad GRUBlockCellGrad CudnnRNNBackprop IgammaGradA FakeQuantWithMinMaxVarsGradient",
+        "this derivative has no kernel and no decomposition here",
+        "export the inference signature, or compute the gradient outside the model",
+    ),
+    (
         "StackV2 StackPushV2 StackPopV2 TensorArrayGradV3 TensorListPushBackBatch SymbolicGradient CountUpTo",
         "what training records for its backward pass has no form here",
         "export the inference signature",
@@ -139,6 +149,35 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
         "ragged tensors have no kernel",
         "use dense tensors and their lengths",
     ),
+    (
+        "SparseReshape SparseFillEmptyRows SparseReorder SparseConcat SparseSlice SparseAdd SparseCross SparseSplit "
+        "SparseReduceMax SparseReduceMaxSparse SparseReduceSumSparse SparseSoftmax SparseSparseMaximum "
+        "SparseSparseMinimum SparseTensorDenseAdd SparseDenseCwiseAdd SparseDenseCwiseMul SparseDenseCwiseDiv "
+        "SparseSliceGrad SparseBincount DenseToSparseSetOperation DenseToDenseSetOperation "
+        "SparseToSparseSetOperation DeserializeSparse SerializeSparse SerializeManySparse AddSparseToTensorsMap "
+        "TakeManySparseFromTensorsMap SparseMatMul SparseConditionalAccumulator",
+        "sparse tensors have no kernels",
+        "use dense tensors, or tf.sparse.to_dense at once",
+    ),
+    (
+        "XlaGather XlaScatter XlaPad XlaReduce XlaVariadicReduce XlaVariadicReduceV2 XlaReduceWindow XlaDot XlaDotV2 "
+        "XlaConv XlaConvV2 XlaSort XlaVariadicSort XlaKeyValueSort XlaSelectAndScatter XlaRngBitGenerator "
+        "XlaSelfAdjointEig XlaSvd XlaIf XlaWhile XlaSend XlaRecv XlaReducePrecision XlaBroadcastHelper",
+        "the graph holds operations of XLA, as jax2tf writes them by default",
+        "convert the JAX function itself (litesmith.convert(function, example)), or export with "
+        "jax2tf.convert(..., native_serialization=False, enable_xla=False)",
+    ),
+    (
+        "BlockLSTM BlockLSTMV2 LSTMBlockCell GRUBlockCell CudnnRNN CudnnRNNV2 CudnnRNNV3",
+        "this recurrent kernel keeps its weights in a layout of its own",
+        "build the model with tf.keras.layers.LSTM or GRU",
+    ),
+    (
+        "AudioSpectrogram Mfcc",
+        "the runtime has this as a custom operator only",
+        "use tf.signal.stft and tf.signal.mfccs_from_log_mel_spectrograms, or set allow_custom_ops=True",
+    ),
+    ("ExtractGlimpse ExtractGlimpseV2", "a glimpse at a place the model computes has no kernel", "use tf.slice"),
     (
         "LookupTableImportV3 AnonymousHashTable AnonymousMutableHashTable AnonymousMutableDenseHashTable "
         "AnonymousMutableHashTableOfTensors MutableHashTableOfTensorsV2 MutableHashTableOfTensors",

@@ -11,6 +11,7 @@ from litesmith.decompositions.padding import pad, slice_static
 from litesmith.decompositions.shapes import (
     cast,
     reshape,
+    single,
     static_int,
 )
 from litesmith.errors import UnsupportedError
@@ -297,7 +298,9 @@ def non_max_suppression_v5(
     pad_to_max_output_size: bool = False,
 ) -> Any:
     limit = as_int32(b, max_output_size)
-    chosen, kept, count = b.non_max_suppression_v5(boxes, scores, limit, iou_threshold, score_threshold, soft_nms_sigma)
+    settings = (single(b, v) for v in (iou_threshold, score_threshold, soft_nms_sigma))
+    chosen, kept, count = b.non_max_suppression_v5(single(b, boxes), single(b, scores), limit, *settings)
+    kept = cast(b, kept, scores.type.dtype)
     if pad_to_max_output_size:
         return chosen, kept, count
     return _valid_part(b, chosen, count), _valid_part(b, kept, count), count

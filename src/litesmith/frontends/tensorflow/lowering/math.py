@@ -13,7 +13,7 @@ import numpy as np
 
 from litesmith.decompositions import integers, special
 from litesmith.decompositions.gather import select as choose
-from litesmith.decompositions.shapes import broadcast_to, cast, reshape
+from litesmith.decompositions.shapes import broadcast_to, cast, reshape, single
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import like
 from litesmith.frontends.tensorflow.registry import Lowering, direct, lowers
@@ -65,13 +65,8 @@ def _decomposed(function: Callable[[Builder, Value], Value]) -> Callable[[Builde
 
 
 def in_float32(b: Builder, x: Value, function: Callable[[Builder, Value], Value]) -> Value:
-    """A function of float32 applied to float16, bfloat16 or float32, with a result of the operand's type.
-
-    float64 is refused: float32 cannot stand for it.
-    """
-    if x.type.dtype is DType.FLOAT64 and not x.is_const:
-        raise UnsupportedError("float64 has no kernels", "cast the operand to float32", code="LS012")
-    return cast(b, function(b, cast(b, x, DType.FLOAT32)), x.type.dtype)
+    """A function of float32 applied to float16, bfloat16 or float32, with a result of the operand's type."""
+    return cast(b, function(b, single(b, x)), x.type.dtype)
 
 
 SPECIAL: tuple[Lowering, ...] = tuple(
@@ -166,13 +161,15 @@ def leaky_relu(b: Builder, features: Value, *, alpha: float = 0.2) -> Value:
     return b.leaky_relu(features, alpha=alpha)
 
 
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
 @lowers("Selu")
 def selu(b: Builder, features: Value) -> Value:
     """scale * x above 0, scale * alpha * (exp(x) - 1) below."""
-    scale, alpha = 1.0507009873554805, 1.6732632423543772
     x = features
-    below = b.mul(b.elu(x), like(b, scale * alpha, x))
-    return choose(b, b.greater(x, like(b, 0, x)), b.mul(x, like(b, scale, x)), below)
+    below = b.mul(b.elu(x), like(b, SELU_SCALE * SELU_ALPHA, x))
+    return choose(b, b.greater(x, like(b, 0, x)), b.mul(x, like(b, SELU_SCALE, x)), below)
 
 
 @lowers("Softsign")

@@ -9,7 +9,7 @@ import numpy as np
 
 from litesmith.decompositions import convolution
 from litesmith.decompositions.padding import pad, pad_interior, slice_static
-from litesmith.decompositions.shapes import cast, shape_vector, static_int
+from litesmith.decompositions.shapes import cast, shape_vector, single, static_int
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.layouts import (
     explicit_pairs,
@@ -178,7 +178,7 @@ def _cut_transpose(
     taps = pad_interior(b, filter, [spread[0] - 1, spread[1] - 1, 0, 0])
     weights = b.transpose(taps, [0, 1, 3, 2])
     dtype = x.type.dtype
-    wide, weights = cast(b, x, DType.FLOAT32), cast(b, weights, DType.FLOAT32)
+    wide, weights = single(b, x), single(b, weights)
     return cast(b, convolution.conv_transpose(b, wide, weights, steps, crops, wanted), dtype)
 
 

@@ -14,6 +14,7 @@ from litesmith.decompositions.shapes import (
     cast,
     expand_dims,
     reshape,
+    single,
     size_value,
     static_int,
     vector_of,
@@ -124,7 +125,7 @@ def projective_transform(
     height, width = const_ints(output_shape, "the size of the result")
     count, old_height, old_width, _ = images.dims
     sizes = [static_int(d, "a projective transform") for d in (old_height, old_width)]
-    pixels = cast(b, images, DType.FLOAT32)
+    pixels = single(b, images)
     places = [
         _mapped(b, place, size, fill_mode)
         for place, size in zip(_sources(b, transforms, height, width), sizes, strict=True)
