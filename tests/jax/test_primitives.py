@@ -197,6 +197,17 @@ row("reshape", lambda x: lax.reshape(x, (12, 5), (2, 0, 1)), X, name="permuted")
 row("reshape", lambda x: x.reshape(x.shape[0] * 4, -1), X, name="symbolic", shapes=["a, 4, b"])
 row("squeeze", lambda x: lax.squeeze(x, (1,)), f32(3, 1, 4))
 row("transpose", lambda x: lax.transpose(x, (2, 0, 1)), X)
+row(
+    "transpose",
+    lambda x: (
+        jnp.rot90(lax.cummax(x, 3)),
+        jnp.sum(jnp.concatenate([lax.cummax(x, 3)] * 3, 2).astype(jnp.int32), (1, 3)),
+        lax.cummin(x, 2).at[:, jnp.array([[1, 2], [3, 0]])].max(4),
+    ),
+    i32(2, 4, 4, 2).astype(np.int16),
+    name="layouts the sum does not mind",
+    shapes=["n, 4, 4, 2"],
+)
 row("rev", lambda x: lax.rev(x, (0, 2)), X)
 row("concatenate", lambda x, y: lax.concatenate([x, y, x], 1), X, Y)
 row("concatenate", lambda x, y: lax.concatenate([x, y], 0), BOOLS, ~BOOLS, name="bool")
@@ -261,7 +272,9 @@ row(
     name="strided of any size",
     shapes=["b, h, w, 4"],
 )
-row("conv_general_dilated", lambda x, w: lax.conv(x, w, (1, 1), "VALID"), f32(2, 4, 2, 9), f32(6, 4, 3, 3), name="empty")
+row(
+    "conv_general_dilated", lambda x, w: lax.conv(x, w, (1, 1), "VALID"), f32(2, 4, 2, 9), f32(6, 4, 3, 3), name="empty"
+)
 row("conv_general_dilated", lambda x, w: lax.conv(x, w, (2, 1), "VALID"), f32(2, 4, 8, 9), f32(6, 4, 3, 3), name="nchw")
 row(
     "conv_general_dilated",

@@ -166,16 +166,25 @@ def _entering_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation
 def _leaving_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation | None) -> Cost:
     outside = [u for u in value.users if u not in members]
     back = () if perm is None else inverse(perm)
-    wanted = {permutation_of(u) for u in outside} - {None}
-    for asked in wanted:
-        assert asked is not None
-        if not is_free(value, composed(back, asked) if perm is not None else asked):
+    wanted: dict[Permutation, list[Value]] = {}
+    for user in outside:
+        asked = permutation_of(user)
+        if asked is not None:
+            wanted.setdefault(asked, []).append(user.result)
+    for asked, results in wanted.items():
+        joined = composed(back, asked) if perm is not None else asked
+        if not is_free(value, joined) and not all(_is_absorbed(r, joined) for r in results):
             cost = cost.plus(value)
     plain = [u for u in outside if permutation_of(u) is None]
     needed = bool(value.output_uses) or not all(perm is not None and absorbs(u, value, back) for u in plain)
     if perm is not None and needed and not is_free(value, back):
         cost = cost.plus(value)
     return cost
+
+
+def _is_absorbed(result: Value, perm: Permutation) -> bool:
+    """Whether all users of a transpose's result take what it transposes in its place, once it is transposed so."""
+    return not result.output_uses and all(absorbs(u, result, perm) for u in result.users)
 
 
 # -- moving a region --------------------------------------------------------------------------------------------------

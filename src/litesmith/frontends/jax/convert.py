@@ -159,9 +159,7 @@ def _specified(entry: JaxFunction) -> tuple[tuple[Any, ...], dict[str, Any]]:
     leaves = jax.tree_util.tree_leaves((entry.args, dict(entry.kwargs)), is_leaf=_is_type)
     symbols = sorted({str(d) for t in leaves if _is_type(t) for d in t.dims if isinstance(d, Sym)})
     scope = export.SymbolicScope() if symbols else None
-    sizes = (
-        dict(zip(symbols, export.symbolic_shape(",".join(symbols), scope=scope), strict=True)) if symbols else {}
-    )
+    sizes = dict(zip(symbols, export.symbolic_shape(",".join(symbols), scope=scope), strict=True)) if symbols else {}
 
     def abstract(leaf: Any) -> Any:
         if _is_type(leaf):

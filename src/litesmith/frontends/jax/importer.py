@@ -282,7 +282,9 @@ def _empty_results(context: Context) -> list[Any] | None:
     shapes = [aval_dims(a) if hasattr(a, "shape") else () for a in context.avals_out]
     if not shapes or not all(0 in dims and all(isinstance(d, int) for d in dims) for dims in shapes):
         return None
-    made = [Value.constant(np.zeros(d, tensor_type(a).dtype.numpy)) for d, a in zip(shapes, context.avals_out, strict=True)]
+    made = [
+        Value.constant(np.zeros(d, tensor_type(a).dtype.numpy)) for d, a in zip(shapes, context.avals_out, strict=True)
+    ]
     return [Complex(v, v) if _is_complex(a) else v for v, a in zip(made, context.avals_out, strict=True)]
 
 

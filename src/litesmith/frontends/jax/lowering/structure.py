@@ -14,6 +14,7 @@ from litesmith.decompositions.shapes import (
     cast,
     expand_dims,
     full,
+    shape_vector,
     size_value,
 )
 from litesmith.decompositions.shapes import (
@@ -132,7 +133,7 @@ def platform_index(ctx: Context, *, platforms: Any) -> Value:
 
 @lowers("tile")
 def tile(b: Builder, x: Value, *, reps: Any) -> Value:
-    return b.tile(x, np.array([int(r) for r in reps], np.int32))
+    return b.tile(x, shape_vector(b, dims_of(reps), x))
 
 
 @lowers("iota")

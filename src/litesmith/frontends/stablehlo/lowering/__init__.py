@@ -28,8 +28,8 @@ REFUSED: dict[str, tuple[str, str]] = _table(
     (
         "stablehlo.all_gather stablehlo.all_reduce stablehlo.all_to_all stablehlo.collective_broadcast "
         "stablehlo.collective_permute stablehlo.reduce_scatter stablehlo.partition_id stablehlo.replica_id "
-        "stablehlo.cross-replica-sum stablehlo.collective_reduce stablehlo.async_start stablehlo.async_done @SPMDFullToShardShape "
-        "@SPMDShardToFullShape",
+        "stablehlo.cross-replica-sum stablehlo.collective_reduce stablehlo.async_start stablehlo.async_done "
+        "@SPMDFullToShardShape @SPMDShardToFullShape",
         COLLECTIVE,
     ),
     ("stablehlo.infeed stablehlo.outfeed stablehlo.send stablehlo.recv", _HOST),
