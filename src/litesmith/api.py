@@ -13,7 +13,7 @@ from litesmith.ir.graph import Graph, Program
 
 Dump = Callable[[str, Program], None]
 CompositeLowering = Callable[..., Any]
-Shapes = Mapping[str, Sequence[int | None]]
+Shapes = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Options:
     """How to convert.
 
     signature_keys, tags: what to take of a SavedModel (default: all signatures, the tag ``serve``).
-    input_shapes: input name -> shape (None for an unknown size), replacing the model's.
+    input_shapes: input name -> shape (None for an unknown size), replacing the model's. Of Keras models, unknown sizes
+    that are equal may have a common name: ``{"ids": [None, "n"], "mask": [None, "n"]}``.
     verify: whether the checksums of the weights are checked, and the result is loaded and run before it is handed out.
     reference: calls with expected outputs (see
     `litesmith.runtime.Reference`) or the path of such a file; the result must agree with them.
@@ -76,6 +77,7 @@ class Model:
         self.options = options or Options()
         self.report: Any = None
         self._content: bytes | None = None
+        self._runner: Any = None
 
     @property
     def content(self) -> bytes:
@@ -120,10 +122,22 @@ class Model:
         self.report.raise_if_failed()
 
     def __call__(self, *inputs: Any, signature: str | None = None, **named: Any) -> dict[str, Any]:
-        """Runs a signature on arrays in order or by name; returns its outputs by name."""
+        """Runs a signature on arrays in order or by name; returns its outputs by name.
+
+        What the model keeps (its variables) it keeps from one call to the next; `reset` brings back the first values.
+        """
+        return self._loaded().run(named or inputs, signature)
+
+    def reset(self) -> None:
+        """Forgets what earlier calls have left in the model's variables."""
+        self._loaded().reset()
+
+    def _loaded(self) -> Any:
         from litesmith.runtime import Runner
 
-        return Runner(self.content).run(named or inputs, signature)
+        if self._runner is None:
+            self._runner = Runner(self.content)
+        return self._runner
 
     @property
     def operators(self) -> dict[str, int]:

@@ -194,3 +194,14 @@ def test_signatures_share_state(tmp_path):
         assert runner.run({"x": np.ones(2, np.float32)}, "add")["total"].tolist() == [1 + count, 2 + count]
         assert runner.run({}, "read")["total"].tolist() == [1 + count, 2 + count]
     assert Runner(litesmith.convert(tmp_path).content).run({}, "read")["total"].tolist() == [1, 2]
+
+
+def test_a_model_keeps_its_state_between_calls(tmp_path):
+    state = State(lambda v, x: {"y": v.assign_add(x)})
+    serve = tf.function(state.__call__, input_signature=[tf.TensorSpec([4, 3], tf.float32, name="x")])
+    tf.saved_model.save(state, str(tmp_path / "m"), signatures=serve.get_concrete_function())
+    model = litesmith.convert(tmp_path / "m")
+    ones = np.ones((4, 3), np.float32)
+    assert [float(model(ones)["y"][0, 0]) for _ in range(3)] == [1, 2, 3]
+    model.reset()
+    assert float(model(ones)["y"][0, 0]) == 1
