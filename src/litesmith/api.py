@@ -210,7 +210,9 @@ class _Kind:
 
     def check(self, args: Sequence[Any], options: Options) -> None:
         """Raises UsageError for choices that would be left unheard."""
-        given = [name for name in _CHOICES if getattr(options, name)] + (["arguments"] if args else [])
+        named = any(isinstance(size, str) for shape in options.input_shapes.values() for size in shape)
+        given = [name for name in _CHOICES if getattr(options, name)]
+        given += ["arguments"] * bool(args) + ["names of sizes"] * named
         if unheard := [name for name in given if name not in self.takes]:
             known = ", ".join(sorted(self.takes)) or "nothing but the model"
             raise UsageError(f"{self.name} takes no {' and no '.join(unheard)}; it takes {known}")
@@ -221,7 +223,7 @@ _CHOICES = ("tags", "signature_keys", "input_shapes", "input_names", "output_nam
 
 
 def _kind(name: str, load: Callable[..., Program], takes: str = "") -> _Kind:
-    return _Kind(name, load, frozenset(takes.split()))
+    return _Kind(name, load, frozenset(part.replace("-", " ") for part in takes.split()))
 
 
 def _kind_of_path(path: Path) -> _Kind:
@@ -362,7 +364,7 @@ def _import_function(source: Any, args: Sequence[Any], options: Options) -> Prog
 
 _SAVED_MODEL = _kind("a SavedModel", _import_saved_model, "tags signature_keys input_shapes composites")
 _GRAPH = _kind("a frozen graph", _import_frozen_graph, "input_names output_names input_shapes composites")
-_KERAS_FILE = _kind("a Keras file", _import_keras_file, "input_shapes")
+_KERAS_FILE = _kind("a Keras file", _import_keras_file, "input_shapes names-of-sizes")
 _STABLEHLO_FILE = _kind("a StableHLO file", _import_stablehlo_file, "input_shapes")
 _TFLITE = _kind("a .tflite file", _import_tflite)
 
@@ -383,7 +385,7 @@ _MAGIC: tuple[tuple[int, bytes, _Kind], ...] = (
 )
 
 _OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
-    (_is_keras, _kind("a Keras model", _import_keras, "input_shapes arguments")),
+    (_is_keras, _kind("a Keras model", _import_keras, "input_shapes names-of-sizes arguments")),
     (_is_concrete, _kind("a concrete function", _import_concrete, "signature_keys input_shapes composites arguments")),
     (_is_exported, _kind("a jax.export artifact", _import_exported, "input_shapes")),
     (_is_tflite, _TFLITE),

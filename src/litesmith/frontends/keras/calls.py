@@ -13,7 +13,7 @@ import numpy as np
 from litesmith.errors import LitesmithError, UsageError
 from litesmith.ir import Dim, DType, Sym
 
-Shapes = Mapping[str, Sequence[int | None]]
+Shapes = Mapping[str, Sequence[int | str | None]]
 
 _EXAMPLE = "give an example of its inputs: convert(model, example)"
 
@@ -58,11 +58,11 @@ class Calling:
 
     def _explain(self, error: Exception) -> str:
         given = ", ".join(f"{s.name}: {s.dtype.text}[{', '.join(map(str, s.dims))}]" for s in self.specs)
-        unknown = next((s for s in self.specs if None in s.shape), None)
+        unknown = [s for s in self.specs if None in s.shape[1:]] or [s for s in self.specs if None in s.shape]
         fix = _EXAMPLE
-        if unknown is not None:
-            sizes = [1 if d is None else d for d in unknown.shape]
-            fix += f", or fix the sizes: input_shapes={{{unknown.name!r}: {sizes}}}"
+        if unknown:
+            sizes = ", ".join(f"{s.name!r}: {_fixed(s.shape)}" for s in unknown)
+            fix += f", or set its sizes: input_shapes={{{sizes}}}; unknown ones that are equal have one name: [None, 'n']"
         return f"{self.model.name!r} fails when it is called with {given}: {reason(error)}\n      Fix: {fix}"
 
     def output_names(self, outputs: Any) -> list[str]:
@@ -75,6 +75,12 @@ class Calling:
         if declared and len(declared) == count == len(set(declared)):
             return [str(n) for n in declared]
         return [f"output_{i}" for i in range(count)]
+
+
+def _fixed(shape: Sequence[int | None]) -> list[int | None]:
+    """A shape without unknown sizes but that of the batch, where it is not the only one."""
+    others = None in shape[1:]
+    return [None if d is None and i == 0 and others else 1 if d is None else d for i, d in enumerate(shape)]
 
 
 def tree_of(keras: Any) -> Any:
@@ -113,7 +119,8 @@ def calling(model: Any, keras: Any, args: Sequence[Any], shapes: Shapes) -> Call
     """How to call ``model``: from example arguments, its symbolic inputs, or what it was built with.
 
     Of examples that are arrays, and of shapes the model was built with, the first dimension is the batch, which is of
-    any size; symbolic inputs and specifications are taken as they are. ``shapes`` (input name -> shape) replaces both.
+    any size; symbolic inputs and specifications are taken as they are. ``shapes`` (input name -> shape) replaces both;
+    unknown sizes with the same name in it are the same size.
     Raises UsageError where none of them tells, or where ``shapes`` does not fit.
     """
     structure = _structure(model, keras, args, shapes)
@@ -133,7 +140,7 @@ Structure = tuple[Sequence[Any], Mapping[str, Any]]
 class _Declared:
     """An input known by its shape and type alone."""
 
-    shape: tuple[int | None, ...]
+    shape: tuple[int | str | None, ...]
     dtype: Any
     name: str = ""
 
@@ -223,16 +230,23 @@ def _names(structure: Structure, leaves: Sequence[Any], model: Any, keras: Any) 
     return [f"input_{i}" for i in range(len(leaves))]
 
 
-def _spec(name: str, leaf: Any, given: Sequence[int | None] | None) -> Spec:
-    declared = [None if d is None else int(d) for d in leaf.shape]
+def _spec(name: str, leaf: Any, given: Sequence[int | str | None] | None) -> Spec:
+    declared = [None if d is None or isinstance(d, str) else int(d) for d in leaf.shape]
     if given is not None and len(given) != len(declared):
         raise UsageError(f"input {name!r} has {len(declared)} dimensions; the shape {list(given)} does not fit")
-    chosen = declared if given is None else [None if d is None or d < 0 else int(d) for d in given]
+    chosen: Sequence[int | str | None] = declared if given is None else given
     stem = re.sub(r"\W", "_", name)
-    dims = tuple(
-        d if d is not None else Sym.named("batch" if i == 0 else f"in_{stem}_{i}") for i, d in enumerate(chosen)
-    )
-    return Spec(name, dims, _dtype(leaf.dtype))
+    names = ["batch" if i == 0 else f"in_{stem}_{i}" for i in range(len(chosen))]
+    return Spec(name, tuple(map(_size, chosen, names)), _dtype(leaf.dtype))
+
+
+def _size(size: int | str | None, name: str) -> Dim:
+    """A size, or a symbol: of the name the user gave it, else of this one."""
+    if isinstance(size, str):
+        if not size.isidentifier():
+            raise UsageError(f"{size!r} is no name of a size; use letters, digits and underscores")
+        return Sym.named(f"in_{size}")
+    return Sym.named(name) if size is None or size < 0 else int(size)
 
 
 def _dtype(dtype: Any) -> DType:
