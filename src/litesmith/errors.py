@@ -83,5 +83,9 @@ class UsageError(LitesmithError, ValueError):
     """The caller asked for something that makes no sense (unknown tag, signature, option, shape …)."""
 
 
+class TracingError(UsageError, TypeError):
+    """The framework cannot trace the function the caller gave. A TypeError, too: most often the arguments are wrong."""
+
+
 class VerificationError(ConverterError):
     """The converted model does not load, does not run or does not agree with its reference."""

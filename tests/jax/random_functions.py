@@ -174,6 +174,7 @@ INTEGER = [
     *(jnp.bitwise_and, jnp.bitwise_or, jnp.bitwise_xor, lambda x, y: lax.shift_left(x, y & 7)),
     *(lambda x, y: jnp.right_shift(x, y & 7), jnp.equal, jnp.less, jnp.greater_equal, jnp.not_equal),
 ]
+QUOTIENTS = [jnp.floor_divide, jnp.remainder, jnp.fmod]
 LOGICAL = [jnp.logical_and, jnp.logical_or, jnp.logical_xor, jnp.equal, jnp.less, jnp.maximum]
 STEPS = [jnp.floor, jnp.ceil, jnp.trunc, lambda x: x.astype(jnp.int32), lambda x: x % 1.0]
 
@@ -198,13 +199,17 @@ def constant_operand(g: Grower) -> None:
 def integers(g: Grower) -> None:
     x = g.pick(lambda n: not n.is_float and n.dtype != "bool")
     y = g.pick(lambda n: n.dtype == x.dtype)
-    g.add(g.one_of(INTEGER), x, y)
+    function = g.one_of(INTEGER)
+    if function in QUOTIENTS and not all(bool(jnp.all(s != 0)) for s in y.samples):
+        raise Unfit  # XLA takes x / x for 1 whatever x is
+    g.add(function, x, y)
 
 
 def integer_constant(g: Grower) -> None:
     x = g.pick(lambda n: not n.is_float and n.dtype != "bool")
     function, value = g.one_of(INTEGER), np.array(g.one_of([1, 2, 3, 5, 7]), x.dtype)
-    g.add((lambda a: function(a, value)) if g.chance(0.7) else (lambda a: function(value, a)), x)
+    first = function not in QUOTIENTS and g.chance(0.3)
+    g.add((lambda a: function(value, a)) if first else (lambda a: function(a, value)), x)
 
 
 def integer_unary(g: Grower) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jax import export
 
-from litesmith.errors import ConverterError, UsageError
+from litesmith.errors import ConverterError, TracingError, UsageError
 from litesmith.formats.tflite import write_model
 from litesmith.frontends.jax import JaxFunction, import_jax, import_signatures
 from litesmith.frontends.jax.types import dim_of
@@ -124,6 +124,22 @@ def test_element_types_that_are_refused(dtype: str) -> None:
         import_jax(lambda x: x + x, (np.zeros((2, 3), dtype),))
     assert error.value.problems[0].code == "LS012"
     assert "convert to" in error.value.problems[0].fix
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (lambda x: x if x.sum() > 0 else -x, "TracerBoolConversionError"),
+        (lambda x: np.sin(np.asarray(x)), "TracerArrayConversionError"),
+        (lambda x: x @ x, "TypeError: dot_general"),
+        (jax.jit(lambda x, n: x * n, static_argnums=1), "missing"),
+    ],
+)
+def test_functions_jax_cannot_trace(function: Any, reason: str) -> None:
+    with pytest.raises(
+        TracingError, match=rf"JAX cannot trace the function: .*{reason}[\s\S]*Fix: .*functools.partial"
+    ):
+        import_jax(function, (X,))
 
 
 def test_int64() -> None:

@@ -250,6 +250,7 @@ row(
     ops={"BATCH_MATMUL": 1},
 )
 row("dot_general", lambda x, y: x @ y, INTS, J.T.copy(), name="int32")
+row("dot_general", lambda x: x[:, :, :0] @ f32(0, 3), X, name="nothing to sum", shapes=["a, 4, 5"])
 row("dot_general", jnp.dot, BOOLS, ~BOOLS.T, name="bool")
 row(
     "dot_general",

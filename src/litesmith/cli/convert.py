@@ -66,7 +66,10 @@ def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @_with_options
 @with_flags
 def command(source: str | None, output: str | None, **given: Any) -> None:
-    """Convert SOURCE (a SavedModel directory, a Keras file, a frozen graph) to a .tflite file.
+    """Convert SOURCE to a .tflite file.
+
+    SOURCE is a SavedModel directory, a Keras file (.keras, .h5), a frozen graph (.pb), a serialized JAX function
+    (.jax, .jax_export: what jax.export writes) or a StableHLO module (.mlir, .mlirbc, .stablehlo).
 
     Every flag of tflite_convert is taken too (docs/drop-in.md); with --saved_model_dir, --keras_model_file or
     --graph_def_file, inputs and outputs are ordered and named as tflite_convert does.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from litesmith.decompositions.byte_matmul import exact_parts, narrow, widened
-from litesmith.decompositions.shapes import cast, reshape, single, transpose
+from litesmith.decompositions.shapes import cast, full, reshape, single, transpose
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Value
 from litesmith.ir.dims import product
@@ -80,6 +80,8 @@ def _sides(x: Value, y: Value, contracting: tuple[Axes, Axes], batch: tuple[Axes
 def _contract(b: Builder, left: _Side, right: _Side) -> Value:
     result = [*left.dims(left.batch), *left.dims(left.free), *right.dims(right.free)]
     sources = (left.x, right.x)
+    if any(isinstance(d, int) and d == 0 for d in left.dims(left.inner)):  # sums of nothing
+        return full(b, result, 0, left.x.type.dtype, *sources)
     if left.x.type.dtype is not DType.FLOAT32 or not left.inner or not (left.free or right.free):
         return reshape(b, _multiply_and_sum(b, left, right), result, *sources)
     left, right = _best_order(left, right)

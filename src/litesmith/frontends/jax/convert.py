@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from litesmith.errors import UsageError
+from litesmith.errors import LitesmithError, TracingError, UsageError
 from litesmith.frontends.jax.importer import POISON, Context, Session, import_jaxpr
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS, LOWERINGS, REFUSED
 from litesmith.frontends.jax.naming import closed_over_names, unique
@@ -79,7 +79,7 @@ def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     import jax
 
     args, kwargs = _specified(entry)
-    traced = jax.jit(entry.function).trace(*args, **kwargs)
+    traced = _traced(entry.function, args, kwargs)
     closed = traced.jaxpr
     inputs = _checked(entry.input_names, paths_in(args, kwargs), "input")
     tree = jax.tree_util.tree_unflatten(_out_tree(traced), [0] * len(closed.jaxpr.outvars))
@@ -92,6 +92,22 @@ def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
         if value.op is not None and value.name in ("", value.op.origin.node):
             value.name = name
     return Signature(key, graph, {n: i for i, n in enumerate(inputs)}, {n: i for i, n in enumerate(outputs)})
+
+
+def _traced(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """The function as JAX traces it. Raises TracingError with JAX's reason where it cannot."""
+    import jax
+
+    try:
+        return jax.jit(function).trace(*args, **kwargs)
+    except LitesmithError:
+        raise
+    except Exception as error:  # whatever the user's function raises
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise TracingError(
+            f"JAX cannot trace the function: {type(error).__name__}: {reason}\n      Fix: call it under jax.jit with these "
+            "arguments first; bind static ones with functools.partial, and branch by jax.lax.cond or jnp.where"
+        ) from error
 
 
 def _out_tree(traced: Any) -> Any:
