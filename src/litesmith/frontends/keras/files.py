@@ -36,7 +36,7 @@ def load_model(
     keras = _keras(file)
     config, version = read_config(file)
     if safe_mode:
-        refuse_code(config, keras, file)
+        refuse_code(config, keras, file, custom_objects or ())
     try:
         with keras.saving.custom_object_scope(dict(custom_objects or {})):
             return _load(file, config, version, keras, safe_mode)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +67,18 @@ def _h5_config(file: Path) -> tuple[Any, str]:
         return config, version.decode() if isinstance(version, bytes) else str(version)
 
 
-def _check_h5(group: Any, file_size: int) -> None:
-    """Every dataset lies in the file itself and is not larger than the file can account for."""
+def _check_h5(group: Any, file_size: int, seen: set[int] | None = None) -> None:
+    """Every dataset lies in the file itself and is not larger than the file can account for.
+
+    seen: addresses of the groups that were looked at: links to them make cycles, and more paths than can be followed.
+    """
     import h5py
 
+    seen = set() if seen is None else seen
+    address = h5py.h5o.get_info(group.id).addr
+    if address in seen:
+        return
+    seen.add(address)
     for name in group:
         link = group.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink):
@@ -81,12 +89,17 @@ def _check_h5(group: Any, file_size: int) -> None:
                 raise ValueError(f"the data of {name} lie in another file")
             if item.nbytes > SMALL and item.nbytes > MAX_RATIO * file_size:
                 raise ValueError(f"{name} grows to {item.nbytes} bytes")
+        elif isinstance(item, h5py.Group):
+            _check_h5(item, file_size, seen)
         else:
-            _check_h5(item, file_size)
+            raise ValueError(f"{name} is no part of a Keras file")
 
 
-def refuse_code(config: Any, keras: Any, file: Path) -> None:
-    """Raises FormatError for a configuration that names code: Lambda layers, classes and functions nobody registered."""
+def refuse_code(config: Any, keras: Any, file: Path, known: Container[Any] = ()) -> None:
+    """Raises FormatError for a configuration that names code: Lambda layers, classes and functions nobody registered.
+
+    known: names of classes and functions the user gave.
+    """
     for part in _objects(config):
         name, module = str(part.get("class_name")), str(part.get("module") or "keras")
         if name in _CODE:
@@ -95,12 +108,16 @@ def refuse_code(config: Any, keras: Any, file: Path) -> None:
                 path=str(file),
                 fix="if you trust the file, load it with safe_mode=False (--unsafe on the command line)",
             )
-        registered = str(part.get("registered_name") or name)
-        if module.split(".", maxsplit=1)[0] not in _PACKAGES and keras.saving.get_registered_object(registered) is None:
+        if module.split(".", maxsplit=1)[0] in _PACKAGES:
+            continue
+        registered = part.get("registered_name", name)  # what Keras looks up before it imports the module
+        found = isinstance(registered, str) and keras.saving.get_registered_object(registered) is not None
+        if not found and not (isinstance(registered, str) and registered in known):
             raise FormatError(
                 f"it needs {module}.{name}, which is not registered with Keras",
                 path=str(file),
-                fix="import what registers it (keras.saving.register_keras_serializable), then convert in Python",
+                fix="convert in Python: import what registers it (keras.saving.register_keras_serializable), or convert "
+                "the model that keras.saving.load_model(..., custom_objects=...) gives",
             )
 
 
