@@ -169,6 +169,13 @@ row("shift_right_logical", lax.shift_right_logical, WORDS.astype(np.uint8), _AMO
 row("shift_right_arithmetic", lax.shift_right_arithmetic, WORDS.astype(np.int8), _AMOUNTS.astype(np.int8), name="int8")
 row("population_count", lax.population_count, WORDS)
 row("clz", lax.clz, UNSIGNED)
+row(
+    "eq",
+    lambda x: jax.nn.one_hot(x, 5),
+    i32(2, 1, 3, 2, 2, low=0, high=5),
+    name="six dimensions",
+    shapes=["a, 1, 3, 2, 2"],
+)
 row("select_n", lax.select_n, BOOLS, INTS, J)
 row("select_n", lambda w, x: lax.select_n(w, x, x + 1, x * 2), i32(3, 4, low=0, high=3), INTS, name="three cases")
 row("select_n", lambda x: jnp.where(x > 0, x, 0.0), X, name="where")
@@ -500,6 +507,7 @@ row(
     name="rnn",
     shapes=["t, b, 5", "5, 5"],
 )
+row("scan", lambda x: lax.scan(lambda c, r: (c + r, c), jnp.ones((4, 5)), x[:0]), X, name="no steps")
 row("scan", lambda x: lax.scan(lambda c, _: (c * 1.1, None), x, None, length=4)[0], X, name="no rows")
 row("scan", lambda x: lax.scan(lambda c, r: lax.scan(lambda d, s: (d + s, d), c, r), jnp.zeros(5), x), X, name="nested")
 row("jit", lambda x: jax.jit(lambda v: v * 2)(x) + 1, X)

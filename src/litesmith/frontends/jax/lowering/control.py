@@ -9,7 +9,7 @@ import numpy as np
 
 from litesmith.decompositions import rnn
 from litesmith.decompositions.gather import select
-from litesmith.decompositions.shapes import reshape, size_value
+from litesmith.decompositions.shapes import full, reshape, size_value
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import POISON, Context
 from litesmith.frontends.jax.registry import lowers
@@ -269,6 +269,8 @@ def scan(
     steps = dim_of(length)
     if steps == 1:
         return _scan_once(ctx, consts, init, xs, jaxpr)
+    if steps == 0:
+        return [*init, *(_nothing(ctx, a) for a in ctx.avals_out[num_carry:])]
     live = [v for v in consts if not _is_const(v)]
     sizes = _hidden_sizes(ctx, [jaxpr], [*init, *live, *xs])
     carry_avals = ctx.avals_out[:num_carry]
@@ -300,6 +302,13 @@ def scan(
 
 def _outvars(jaxpr: Any) -> Any:
     return getattr(jaxpr, "jaxpr", jaxpr).outvars
+
+
+def _nothing(ctx: Context, aval: Any) -> Any:
+    """The rows of a loop of no steps."""
+    declared = tensor_type(aval)
+    empty = full(ctx.b, declared.dims, 0, declared.dtype)
+    return Complex(empty, empty) if _is_complex(aval) else empty
 
 
 def _kinds(avals: Sequence[Any]) -> list[TensorType]:

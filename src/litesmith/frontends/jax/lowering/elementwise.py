@@ -9,7 +9,7 @@ import numpy as np
 
 from litesmith.decompositions import bits, special
 from litesmith.decompositions.gather import select
-from litesmith.decompositions.shapes import bitcast, cast
+from litesmith.decompositions.shapes import bitcast, broadcast_to, cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.registry import Lowering, lowers
@@ -296,6 +296,8 @@ def _comparison(name: str) -> Callable[[Context, Value, Value], Value]:
             x, y = cast(b, x, DType.INT32), cast(b, y, DType.INT32)
         if ordered and is_unsigned_word(ctx.avals_in[0].dtype):
             x, y = bits.signed_order(b, x), bits.signed_order(b, y)
+        if max(x.rank, y.rank) > 4 and x.type.shape != y.type.shape:  # as far as the kernels broadcast
+            x, y = broadcast_to(b, x, ctx.dims, x, y), broadcast_to(b, y, ctx.dims, x, y)
         return _builtin(name)(b, x, y)
 
     return lowering
