@@ -99,7 +99,8 @@ def read_module(data: bytes, path: str = "") -> Module:
                 parsed = ir.Module.parse(data.decode(), context)
             return _module(parsed)
     except (ValueError, RuntimeError, SystemError, ir.MLIRError) as error:  # SystemError by older bindings
-        reason = (str(error).strip() or "unknown reason").splitlines()[0]
+        known = "" if isinstance(error, SystemError) else str(error).strip()
+        reason = (known or "it is damaged, or of a version this JAX does not know").splitlines()[0]
         raise FormatError(
             f"the StableHLO module cannot be read: {reason}",
             path=path,

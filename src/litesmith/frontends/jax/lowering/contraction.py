@@ -33,8 +33,8 @@ def dot_general(ctx: Context, lhs: Value, rhs: Value, *, dimension_numbers: Any)
 def _any_common(ctx: Context, lhs: Value, rhs: Value, dimension_numbers: Any) -> Value:
     """The product of bools: whether any pair holds. Their number is a float that cannot vanish."""
     pairs = [(tuple(x), tuple(y)) for x, y in dimension_numbers]
-    numbers = [cast(ctx.b, v, DType.FLOAT32) for v in (lhs, rhs)]
-    made: Value = ctx.b.greater(matmul.dot_general(ctx.b, *numbers, *pairs, DType.FLOAT32), np.float32(0))
+    x, y = cast(ctx.b, lhs, DType.FLOAT32), cast(ctx.b, rhs, DType.FLOAT32)
+    made: Value = ctx.b.greater(matmul.dot_general(ctx.b, x, y, pairs[0], pairs[1], DType.FLOAT32), np.float32(0))
     return made
 
 
