@@ -172,7 +172,8 @@ def while_(
     sizes = _hidden_sizes(ctx, [cond_jaxpr, body_jaxpr], [*init, *live])
     state = [*carried, *_flat(live), *sizes]
     failed = False
-    batched = bool(_outvars(cond_jaxpr)[0].aval.shape)
+    decided = getattr(_outvars(cond_jaxpr)[0], "aval", None)  # conditions of StableHLO are scalars
+    batched = decided is not None and bool(decided.shape)
 
     def bind(tensors: list[Value]) -> tuple[list[Any], list[Any], list[Any]]:
         """Constants of the condition and the body, and the loop's variables."""
