@@ -138,6 +138,11 @@ def scenario_lines(scenarios: Mapping[str, Any]) -> list[str]:
             f"import litesmith {1000 * imports['litesmith']:.0f} ms, import numpy {1000 * imports['numpy']:.0f} ms "
             f"({imports['ratio']:.2f}×)"
         )
+    if live := scenarios.get("live_keras"):
+        lines.append(
+            f"Keras MobileNetV2 in memory: {live['litesmith']['wall']:.2f} s, officially {live['official']['wall']:.2f} s "
+            f"({live['ratio']['wall']:.2f}×; CPU {live['ratio']['cpu']:.2f}×)"
+        )
     if install := scenarios.get("install"):
         lines.append(f"core install {install['megabytes']:.0f} MB")
     return lines

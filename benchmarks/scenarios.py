@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -78,6 +79,39 @@ def import_time(core: str, repeats: int = 11) -> dict[str, Any]:
     ours, numpy = (median(taken[module]) for module in ("litesmith", "numpy"))
     pairs = zip(taken["litesmith"], taken["numpy"], strict=True)
     return {"litesmith": ours, "numpy": numpy, "ratio": median(a / b for a, b in pairs)}
+
+
+_LIVE_KERAS = """
+import contextlib, gc, io, json, logging, sys, time
+import keras, tensorflow as tf, litesmith
+logging.disable(logging.WARNING)
+model = keras.applications.MobileNetV2(weights=None)
+converters = {"litesmith": litesmith.lite.TFLiteConverter, "official": tf.lite.TFLiteConverter}
+taken = {name: [] for name in converters}
+for turn in range(int(sys.argv[1]) + 1):
+    for name in sorted(converters, reverse=turn % 2):
+        gc.collect()
+        wall, cpu = time.perf_counter(), time.process_time()
+        with contextlib.redirect_stdout(io.StringIO()):
+            converters[name].from_keras_model(model).convert()
+        if turn:  # the first turn loads what is loaded once
+            taken[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+print(json.dumps(taken))
+"""
+
+
+def live_keras(tf_python: str, repeats: int = 5) -> dict[str, Any]:
+    """Seconds (wall, CPU) both converters take for a Keras MobileNetV2 in memory, taking turns in one process."""
+    usage = measure([tf_python, "-c", _LIVE_KERAS, str(repeats)], SOURCE | {"KERAS_BACKEND": "tensorflow"})
+    if usage.error:
+        raise RuntimeError(usage.error)
+    taken = json.loads(usage.stdout.splitlines()[-1])
+    figures: dict[str, Any] = {
+        name: {"wall": median(wall for wall, _ in runs), "cpu": median(cpu for _, cpu in runs)}
+        for name, runs in taken.items()
+    }
+    ratios = {clock: figures["litesmith"][clock] / figures["official"][clock] for clock in ("wall", "cpu")}
+    return figures | {"ratio": ratios}
 
 
 def install_size(cache: Path) -> dict[str, Any]:
