@@ -308,7 +308,7 @@ MENU = (
 # -- graphs -----------------------------------------------------------------------------------------------------------
 
 
-def random_case(seed: int) -> Case:
+def random_case(seed: int, menu: Sequence[Callable[[Grower], None]] = MENU) -> Case:
     """The graph of this seed as a row of a table. The sizes that are not given are other ones in its second call."""
     rng = np.random.default_rng([2, seed])
     shapes = [SHAPES[rng.integers(len(SHAPES))] for _ in range(rng.integers(1, 4))]
@@ -325,7 +325,7 @@ def random_case(seed: int) -> Case:
         grower = Grower(seed, inputs, calls)
         for _ in range(count * 4):
             try:
-                grower.one_of(MENU)(grower)
+                grower.one_of(menu)(grower)
             except Unfit:
                 continue
             if len(grower.nodes) >= len(inputs) + count:

@@ -266,6 +266,15 @@ def scanned(x):
     return tf.scan(lambda a, row: a * 0.5 + row, x)
 
 
+@tf.function
+def written_before(x):
+    rows = tf.TensorArray(tf.float32, size=tf.shape(x)[0])
+    rows = rows.write(0, x[0] * 3.0)
+    for i in tf.range(1, tf.shape(x)[0]):
+        rows = rows.write(i, x[i] - 1.0)
+    return rows.stack()
+
+
 def scanned_from(x):
     return tf.scan(lambda a, row: (a[0] + row, a[1] * 0.9), x, (tf.ones([3]), tf.ones([2])), reverse=True)
 
@@ -316,6 +325,8 @@ test_higher_order = parity_test(
         Case("map over two", mapped_two, [f32(4, 2, 3), f32(4, 3, 2)]),
         Case("scan", scanned, [X]),
         Case("scan, unknown size", scanned, [X], **SIZES),
+        Case("scan, unknown sizes", scanned, [X], spec=[(None, None)], also=[[f32(1, 2)], [f32(6, 5)]]),
+        Case("written before the loop", written_before, [X], spec=[(None, None)], also=[[f32(6, 5)]]),
         Case("scan from a state", scanned_from, [X]),
         Case("fold", folded, [X]),
         Case("fold, unknown size", folded, [X], **SIZES),

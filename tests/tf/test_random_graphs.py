@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 pytest.importorskip("tensorflow")
 
 from tests.tf.parity import Table
-from tests.tf.random_graphs import random_case
+from tests.tf.random_graphs import MENU, random_case
+from tests.tf.random_operations import WIDE
 
 pytestmark = pytest.mark.tf
 
 QUICK, ALL = 30, 400
 
 
-def _check(seeds: range) -> None:
-    table = Table([random_case(seed) for seed in seeds])
+def _check(seeds: range, menu: Any = MENU) -> None:
+    table = Table([random_case(seed, menu) for seed in seeds])
     failures = []
     for case in table.cases:
         try:
@@ -33,3 +36,8 @@ def test_a_few() -> None:
 @pytest.mark.parametrize("start", range(QUICK, ALL, 74))
 def test_many(start: int) -> None:
     _check(range(start, start + 74))
+
+
+@pytest.mark.slow
+def test_wide() -> None:
+    _check(range(200_000, 200_025), MENU + WIDE)

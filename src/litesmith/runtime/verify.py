@@ -17,7 +17,7 @@ from litesmith.runtime.reference import Record, Reference
 from litesmith.runtime.runner import ModelSource, Runner
 
 # Sizes tried for unknown dimensions when inputs have to be made up: (leading, others).
-_SIZES = ((2, 8), (2, 64), (1, 1))
+_SIZES = ((2, 8), (2, 64), (8, 8), (1, 1))
 _NO_KERNEL = "LS903"
 _RUNS = "fails as it runs"
 

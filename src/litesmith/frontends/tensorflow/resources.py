@@ -63,12 +63,14 @@ class TensorList:
     """A TensorList as one dense tensor.
 
     stacked: [n, *element]; ``element`` are the element's known dimensions, None where the model does not say.
+    is_trial: nothing is stored, as only the shape of what would be is looked for.
     """
 
     stacked: Value | None
     dtype: DType
     element: tuple[Dim, ...] | None
     length: Value | None = None
+    is_trial: bool = False
 
 
 @dataclass(frozen=True, eq=False)

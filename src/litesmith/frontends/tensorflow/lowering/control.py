@@ -273,12 +273,13 @@ def _with_element_shapes(context: Context, items: list[Any], unchanged: Sequence
     graph = Graph("trial")
     inner = context.into(graph)
     problems = dict(context.session.problems)
-    bound = [
-        item
-        if (unchanged[i] and _is_captured(item)) or i in open_lists
-        else _rewrapped(item, graph.add_input(_tensor(item).type))
-        for i, item in enumerate(items)
-    ]
+    bound = []
+    for i, item in enumerate(items):
+        if i in open_lists:
+            item = replace(item, is_trial=True)
+        elif not (unchanged[i] and _is_captured(item)):
+            item = _rewrapped(item, graph.add_input(_tensor(item).type))
+        bound.append(item)
     results = body(inner, bound)
     context.session.problems = problems
     for i in open_lists:

@@ -113,7 +113,9 @@ def set_item(
     items = _list(input_handle)
     place = cast(b, index, DType.INT32)
     if items.stacked is None:
-        return replace(items, element=item.dims)
+        if items.is_trial:
+            return replace(items, element=item.dims)
+        items = zeros(b, items, item.dims, item)
     if resize_if_index_out_of_bounds:
         items = _grown(b, items, b.add(place, b.constant(np.array(1, np.int32))))
     assert items.stacked is not None
