@@ -135,7 +135,7 @@ class Depthwise(nn.Module):
         return x + nn.Conv(4, (1, 1))(y * gate)
 
 
-def _weights(specification: Any) -> Any:
+def seeded(specification: Any) -> Any:
     """Seeded arrays of these shapes: matrices small around zero, vectors (scales, variances, biases) above it."""
     leaves, tree = jax.tree_util.tree_flatten(specification)
     made = []
@@ -147,7 +147,7 @@ def _weights(specification: Any) -> Any:
 
 
 def linen(name: str, module: nn.Module, *args: Any, shapes: Any = (), **options: Any) -> Case:
-    variables = _weights(jax.eval_shape(module.init, jax.random.key(0), *args))
+    variables = seeded(jax.eval_shape(module.init, jax.random.key(0), *args))
     return Case(name, lambda *xs: module.apply(variables, *xs), args, shapes=shapes, **options)
 
 
@@ -164,6 +164,50 @@ def nnx_mlp() -> Case:
             return self.second(nnx.relu(self.norm(self.first(x))))
 
     return Case("nnx", Model(nnx.Rngs(0)), (f32(5, 6),), shapes=["b, 6"])
+
+
+def nnx_cnn() -> Case:
+    from flax import nnx
+
+    class Model(nnx.Module):
+        def __init__(self, rngs: Any) -> None:
+            self.first = nnx.Conv(3, 8, (3, 3), use_bias=False, rngs=rngs)
+            self.norm = nnx.BatchNorm(8, rngs=rngs)
+            self.second = nnx.Conv(8, 8, (3, 3), strides=2, rngs=rngs)
+            self.last = nnx.BatchNorm(8, rngs=rngs)
+            self.head = nnx.Linear(8, 4, rngs=rngs)
+
+        def __call__(self, x: Any) -> Any:
+            x = nnx.relu(self.norm(self.first(x)))
+            x = nnx.avg_pool(x, (2, 2), (2, 2))
+            x = nnx.relu(self.last(self.second(x)))
+            return self.head(jnp.mean(x, (1, 2)))
+
+    model = Model(nnx.Rngs(0))
+    for number, norm in enumerate((model.norm, model.last)):
+        norm.mean = nnx.BatchStat(jnp.asarray(f32(8, seed=f"mean {number}")))
+        norm.var = nnx.BatchStat(jnp.asarray(f32(8, seed=f"var {number}", low=0.3, high=2)))
+    model.eval()
+    ops = {"CONV_2D": 2, "AVERAGE_POOL_2D": 1, "MEAN": 1, "FULLY_CONNECTED": 1}
+    return Case("nnx cnn", model, (f32(2, 16, 16, 3),), shapes=["b, 16, 16, 3"], ops=ops)
+
+
+def nnx_lstm() -> Case:
+    """A recurrent module counts random numbers when it is called, though it uses none."""
+    from flax import nnx
+
+    class Model(nnx.Module):
+        def __init__(self, rngs: Any) -> None:
+            self.rnn = nnx.RNN(nnx.OptimizedLSTMCell(5, 6, rngs=rngs))
+            self.drop = nnx.Dropout(0.5, rngs=rngs)
+            self.head = nnx.Linear(6, 3, rngs=rngs)
+
+        def __call__(self, x: Any) -> Any:
+            return self.head(self.drop(self.rnn(x)))
+
+    model = Model(nnx.Rngs(0))
+    model.eval()
+    return Case("nnx lstm", model, (f32(2, 7, 5),), shapes=["b, 7, 5"])
 
 
 def haiku_mlp() -> Case:
@@ -206,6 +250,40 @@ def module_pytree() -> Case:
         return x
 
     return Case("module pytree", model, (f32(5, 6),), shapes=["b, 6"])
+
+
+@jax.tree_util.register_pytree_node_class
+@dataclass
+class Network:
+    """Layers, a scale and a name that is no array: itself what is converted."""
+
+    layers: list[Linear]
+    scale: Any
+    mode: str
+
+    def __call__(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x * self.scale if self.mode == "scaled" else x
+
+    def tree_flatten(self) -> Any:
+        return (self.layers, self.scale), self.mode
+
+    @classmethod
+    def tree_unflatten(cls, mode: str, children: Any) -> Any:
+        return cls(*children, mode)
+
+
+def pytree_as_function() -> Case:
+    layers = [Linear(jnp.asarray(f32(6, 6, seed=s)), jnp.asarray(f32(6, seed=s))) for s in "ab"]
+    network = Network(layers, jnp.asarray(f32(6, seed="scale")), "scaled")
+    return Case("pytree as function", network, (f32(5, 6),), shapes=["b, 6"], ops={"FULLY_CONNECTED": 2, "TANH": 2})
+
+
+def pytree_as_argument() -> Case:
+    """The weights come in with every call."""
+    layer = Linear(f32(6, 3), f32(3))
+    return Case("pytree as argument", lambda module, x: module(x), (layer, f32(5, 6)))
 
 
 def decoder_step() -> Case:
@@ -270,8 +348,12 @@ MODELS: list[Callable[[], Case]] = [
     lambda: linen("u-net", UNet(), f32(2, 16, 16, 3), shapes=["b, 16, 16, 3"]),
     lambda: linen("inverted residual", Depthwise(), f32(2, 8, 8, 4), shapes=["b, h, w, 4"]),
     nnx_mlp,
+    nnx_cnn,
+    nnx_lstm,
     haiku_mlp,
     module_pytree,
+    pytree_as_function,
+    pytree_as_argument,
     decoder_step,
     generate,
     mixed_precision,

@@ -14,6 +14,7 @@ from jax import export
 
 from litesmith.formats.tflite import write_model
 from litesmith.frontends.jax import import_jax
+from litesmith.frontends.jax.modules import traceable
 from litesmith.ir import Program
 from litesmith.ir.verify import kernel_problems, verify
 from litesmith.passes import pipeline
@@ -93,7 +94,7 @@ def check(case: Case, optimize: bool = True) -> None:
     found = program.histogram()
     for name, count in case.ops.items() if optimize else ():
         assert found.get(name, 0) == count, f"{name}: {found}"
-    expected = [np.asarray(v) for v in jax.tree_util.tree_leaves(jax.jit(case.function)(*case.args))]
+    expected = [np.asarray(v) for v in jax.tree_util.tree_leaves(jax.jit(traceable(case.function))(*case.args))]
     runner = Runner(write_model(program))
     fed = [np.asarray(v) for v in jax.tree_util.tree_leaves(tuple(case.args))]
     for _ in range(3):

@@ -142,6 +142,32 @@ def test_functions_jax_cannot_trace(function: Any, reason: str) -> None:
         import_jax(function, (X,))
 
 
+def test_a_module_that_changes_itself_is_refused() -> None:
+    """In training mode a batch normalization updates its statistics, which the file could not."""
+    from flax import nnx
+
+    model = nnx.BatchNorm(3, rngs=nnx.Rngs(0))
+    with pytest.raises(UsageError, match=r"changes its BatchStat mean[\s\S]*Fix: call model.eval\(\) first"):
+        import_jax(model, (X,))
+    model.eval()
+    assert import_jax(model, (X,)).main.inputs[0].dims == (2, 3)
+
+
+def test_methods_of_a_module() -> None:
+    from flax import nnx
+
+    class Model(nnx.Module):
+        def __init__(self) -> None:
+            self.cell = nnx.RNN(nnx.GRUCell(3, 4, rngs=nnx.Rngs(0)))
+
+        def encode(self, x: Any) -> Any:
+            return self.cell(x)[:, -1]
+
+    model, x = Model(), f32(2, 5, 3)
+    (got,) = Runner(write_model(import_jax(model.encode, (x,)))).run([x]).values()
+    np.testing.assert_allclose(got, model.encode(x), rtol=1e-5, atol=1e-6)
+
+
 def test_int64() -> None:
     values = np.array([2**40, -(2**40), 3], np.int64)
     with enable_x64(True):

@@ -9,6 +9,7 @@ from typing import Any
 from litesmith.errors import LitesmithError, TracingError, UsageError
 from litesmith.frontends.jax.importer import POISON, Context, Session, import_jaxpr
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS, LOWERINGS, REFUSED
+from litesmith.frontends.jax.modules import traceable
 from litesmith.frontends.jax.naming import closed_over_names, unique
 from litesmith.frontends.jax.naming import input_names as paths_in
 from litesmith.frontends.jax.naming import output_names as paths_out
@@ -99,7 +100,7 @@ def _traced(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
     import jax
 
     try:
-        return jax.jit(function).trace(*args, **kwargs)
+        return jax.jit(traceable(function)).trace(*args, **kwargs)
     except LitesmithError:
         raise
     except Exception as error:  # whatever the user's function raises
