@@ -273,13 +273,14 @@ def _with_element_shapes(context: Context, items: list[Any], unchanged: Sequence
     graph = Graph("trial")
     inner = context.into(graph)
     problems = dict(context.session.problems)
-    bound = []
+    bound: list[Any] = []
     for i, item in enumerate(items):
         if i in open_lists:
-            item = replace(item, is_trial=True)
-        elif not (unchanged[i] and _is_captured(item)):
-            item = _rewrapped(item, graph.add_input(_tensor(item).type))
-        bound.append(item)
+            bound.append(replace(item, is_trial=True))
+        elif unchanged[i] and _is_captured(item):
+            bound.append(item)
+        else:
+            bound.append(_rewrapped(item, graph.add_input(_tensor(item).type)))
     results = body(inner, bound)
     context.session.problems = problems
     for i in open_lists:
