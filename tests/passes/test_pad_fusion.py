@@ -29,6 +29,44 @@ def same(size: str, result: str, stride: int = 1, kernel: int = 3, extra: str = 
 POOL = "stride_w=1, stride_h=1, filter_width=3, filter_height=3"
 DILATED = ", dilation_w_factor=2, dilation_h_factor=2"
 
+def averaged(factor: str, size: str = "1, 3, 3, 1", paddings: str = "0, 0, 1, 1, 1, 1, 0, 0", pads: str = "PAD") -> str:
+    value = "" if pads == "PAD" else ", float32[](1)"
+    return f"""
+    graph main(%x: float32[{size}]) {{
+      %0 = {pads}(%x, int32[4, 2]({paddings}){value}) : float32[1, 5, 5, 1]
+      %1 = AVERAGE_POOL_2D(%0) {{padding=VALID, {POOL}}} : float32[1, 3, 3, 1]
+      %2 = MUL(%1, {factor}) {{fused_activation_function=RELU}} : float32[1, 3, 3, 1]
+      return %2
+    }}
+    """
+
+
+COUNTS = "2.25, 1.5, 2.25, 1.5, 1, 1.5, 2.25, 1.5, 2.25"
+AVERAGED = f"""
+graph main(%x: float32[1, 3, 3, 1]) {{
+  %0 = AVERAGE_POOL_2D(%x) {{{POOL}, fused_activation_function=RELU}} : float32[1, 3, 3, 1]
+  return %0
+}}
+"""
+
+test_averages = rewrites(
+    PASSES,
+    Rewrite("average", averaged(f"float32[1, 3, 3, 1]({COUNTS})"), AVERAGED),
+    Rewrite("average_lower_rank", averaged(f"float32[3, 3, 1]({COUNTS})"), AVERAGED),
+)
+
+test_averages_declined = unchanged(
+    PASSES,
+    Unchanged("other_factor", averaged(f"float32[1, 3, 3, 1](9, {COUNTS[6:]})"), "the factor is another"),
+    Unchanged("one_factor", averaged("float32[1, 1, 1, 1](2.25)"), "the factor is another"),
+    Unchanged("padded_with_ones", averaged(f"float32[1, 3, 3, 1]({COUNTS})", pads="PADV2")),
+    Unchanged(
+        "other_padding",
+        averaged(f"float32[1, 3, 3, 1]({COUNTS})", "1, 3, 3, 1", "0, 0, 2, 0, 1, 1, 0, 0"),
+        "SAME pads otherwise",
+    ),
+)
+
 test_fused = rewrites(
     PASSES,
     Rewrite("stride_1", padded("5", "1 1 7", "5"), same("5", "5")),

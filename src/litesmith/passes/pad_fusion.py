@@ -8,21 +8,31 @@
 Legal exactly when SAME pads the same: for each spatial dimension, with result size ``ceil(size / stride)`` and
 ``total = max((result - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)``, the padding must be ``total // 2``
 before and the rest after, and the result must keep its size. Convolutions pad with zeros (PAD, or PADV2 with 0).
-MAX_POOL_2D ignores its padding, so only PADV2 with the lowest value fuses into it; AVERAGE_POOL_2D does not count its
-padding, so nothing does. Where a spatial size is unknown, only a stride of 1 tells the padding.
+MAX_POOL_2D ignores its padding, so only PADV2 with the lowest value fuses into it. Where a spatial size is unknown, only
+a stride of 1 tells the padding.
+
+    %1 = PAD(%x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    %2 = AVERAGE_POOL_2D(%1) {padding=VALID, stride 1, kernel 3}
+    %3 = MUL(%2, c)                                                    c: 9 / how many elements are no padding
+⇒
+    %3 = AVERAGE_POOL_2D(%x) {padding=SAME, …}
+
+AVERAGE_POOL_2D does not count its padding, so an average over padding fuses only where a factor takes it out again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from litesmith.ir.builder import Builder
+from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Op
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import producer, rebuilt, scalar, with_operands
+from litesmith.passes.match import activation, constant_operand, producer, rebuilt, scalar, with_operands
 
 
 class Window(NamedTuple):
@@ -61,19 +71,32 @@ def same_padding(size: Dim, window: Window) -> tuple[int, int] | None:
 
 def fuse_pad(op: Op, b: Builder) -> Outcome:
     """A windowed operation without padding whose operand is padded."""
-    pad = producer(op["x"], "PAD", "PADV2")
-    if pad is None or op.attrs["padding"] != "VALID" or not pad["paddings"].is_const:
+    pad = _padding_of(op)
+    if pad is None:
         return None
     if not _pads_with_neutral(pad, op):
         return Declined("the operation does not pad with this value")
+    reason = _pads_otherwise(pad, op)
+    if reason is not None:
+        return Declined(reason)
+    return rebuilt(b, op, with_operands(op, x=pad["x"]), padding="SAME")
+
+
+def _padding_of(op: Op) -> Op | None:
+    pad = producer(op["x"], "PAD", "PADV2")
+    return pad if pad is not None and op.attrs["padding"] == "VALID" and pad["paddings"].is_const else None
+
+
+def _pads_otherwise(pad: Op, op: Op) -> str | None:
+    """Why SAME does not pad as the PAD does; None where it does."""
     paddings = [(int(before), int(after)) for before, after in pad["paddings"].numpy()]
     if any(paddings[0]) or any(paddings[-1]):
-        return Declined("the batch or the channels are padded")
+        return "the batch or the channels are padded"
     found = windows(op)
     sizes = pad["x"].dims[1:-1]
     if found is None or [same_padding(s, w) for s, w in zip(sizes, found, strict=True)] != paddings[1:-1]:
-        return Declined("SAME pads otherwise")
-    return rebuilt(b, op, with_operands(op, x=pad["x"]), padding="SAME")
+        return "SAME pads otherwise"
+    return None
 
 
 def _pads_with_neutral(pad: Op, op: Op) -> bool:
@@ -87,5 +110,39 @@ def _pads_with_neutral(pad: Op, op: Op) -> bool:
     return bool(value == 0)
 
 
+def fuse_average(op: Op, b: Builder) -> Outcome:
+    """An average over padding times what leaves the padding out."""
+    factor = constant_operand(op)
+    pool = producer(factor.variable, "AVERAGE_POOL_2D") if factor is not None else None
+    pad = _padding_of(pool) if pool is not None else None
+    if factor is None or pool is None or pad is None or activation(pool) != "NONE" or not _pads_with_neutral(pad, pool):
+        return None
+    reason = _pads_otherwise(pad, pool)
+    if reason is not None:
+        return Declined(reason)
+    sizes = pad["x"].dims[1:3]
+    if not all(isinstance(s, int) for s in sizes) or not factor.constant.is_small_const:
+        return Declined("how many elements are averaged is not known")
+    wanted = _without_padding([int(s) for s in sizes if isinstance(s, int)], windows(pool) or [])
+    given = factor.constant.numpy()
+    if given.ndim > 4 or np.broadcast_shapes(given.shape, wanted.shape) != wanted.shape:
+        return Declined("the factor differs between images or channels")
+    if not np.allclose(np.broadcast_to(given, wanted.shape), wanted, rtol=1e-6, atol=0):
+        return Declined("the factor is another")
+    fused = {"fused_activation_function": activation(op)}
+    return rebuilt(b, pool, with_operands(pool, x=pad["x"]), padding="SAME", **fused)
+
+
+def _without_padding(sizes: Sequence[int], found: Sequence[Window]) -> Array:
+    """Elements of a window over those that are no padding, for each place of a SAME pooling, as [1, H, W, 1]."""
+    shares = []
+    for size, window in zip(sizes, found, strict=True):
+        before, _ = same_padding(size, window) or (0, 0)
+        starts = np.arange(-(-size // window.stride)) * window.stride - before
+        shares.append(window.span / (np.minimum(starts + window.span, size) - np.maximum(starts, 0)))
+    return np.multiply.outer(shares[0], shares[1])[None, :, :, None]
+
+
 PAD_FUSION = Pass("pad-fusion", ("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_3D", "MAX_POOL_2D"), fuse_pad)
-PASSES = (PAD_FUSION,)
+AVERAGE_FUSION = Pass("average-fusion", ("MUL",), fuse_average)
+PASSES = (PAD_FUSION, AVERAGE_FUSION)
