@@ -38,6 +38,7 @@ from litesmith.frontends.tensorflow.resources import (
 )
 from litesmith.frontends.tensorflow.sizes import decided
 from litesmith.ir import Builder, DType, Graph, Origin, TensorType, Value
+from litesmith.ir.dims import symbol_names
 from litesmith.ir.opdef import OpSet
 from litesmith.ops import OPS
 from litesmith.ops.common import unknown_dim
@@ -127,8 +128,10 @@ class Session:
 
     def decide_sizes(self, graph: Graph, op: str, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> None:
         """Keeps what a node that every run reaches tells of the sizes of the inputs."""
-        if graph is self.entry:
-            for name, size in decided(op, inputs, attrs).items():
+        if graph is not self.entry:
+            return
+        for name, size in decided(op, inputs, attrs).items():
+            if any(name in symbol_names(d) for v in graph.inputs for d in v.dims):
                 self.decided.setdefault((graph.name, name), size)
 
     def new_graph(self, name: str) -> Graph:
