@@ -152,6 +152,18 @@ test_left_alone = unchanged(
         }
         """,
     ),
+    Unchanged(
+        "the_way_back_is_not_free_for_the_ones_it_has_here",
+        """
+        graph main(%x: float32[1, 2, 2, 3]) {
+          %0 = CONCATENATION(%x, %x) {axis=3} : float32[1, 2, 2, 6]
+          %1 = TRANSPOSE(%0, int32[4](3, 0, 1, 2)) : float32[6, 1, 2, 2]
+          %2 = SOFTMAX(%1) {beta=1.0} : float32[6, 1, 2, 2]
+          %3 = RELU(%0) : float32[1, 2, 2, 6]
+          return %2, %3
+        }
+        """,
+    ),
 )
 
 

@@ -156,16 +156,17 @@ def _entering_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation
     if perm is None:
         return cost.plus(value.op["x"]) if value.op is not None and present is not None else cost
     if present is None or value.op is None:
-        return cost if is_free(value, perm) else cost.plus(value)
+        return cost if is_free(value.dims, perm) else cost.plus(value)
     source = value.op["x"]
     if value.output_uses or any(u not in members for u in value.users):
         cost = cost.plus(source)
-    return cost if is_free(source, composed(present, perm)) else cost.plus(source)
+    return cost if is_free(source.dims, composed(present, perm)) else cost.plus(source)
 
 
 def _leaving_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation | None) -> Cost:
     outside = [u for u in value.users if u not in members]
     back = () if perm is None else inverse(perm)
+    dims = value.dims if perm is None else [value.dims[p] for p in perm]
     wanted: dict[Permutation, list[Value]] = {}
     for user in outside:
         asked = permutation_of(user)
@@ -173,11 +174,11 @@ def _leaving_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation 
             wanted.setdefault(asked, []).append(user.result)
     for asked, results in wanted.items():
         joined = composed(back, asked) if perm is not None else asked
-        if not is_free(value, joined) and not all(_is_absorbed(r, joined) for r in results):
+        if not is_free(dims, joined) and not all(_is_absorbed(r, joined) for r in results):
             cost = cost.plus(value)
     plain = [u for u in outside if permutation_of(u) is None]
     needed = bool(value.output_uses) or not all(perm is not None and absorbs(u, value, back) for u in plain)
-    if perm is not None and needed and not is_free(value, back):
+    if perm is not None and needed and not is_free(dims, back):
         cost = cost.plus(value)
     return cost
 

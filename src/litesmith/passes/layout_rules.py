@@ -14,6 +14,7 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
+from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.ops import OPS
@@ -42,9 +43,9 @@ def permutation_of(op: Op | None) -> Permutation | None:
     return tuple(int(p) % rank for p in op["perm"].numpy())
 
 
-def is_free(value: Value, perm: Sequence[int]) -> bool:
-    """Whether transposing this value moves no element: only dimensions of size 1 change places."""
-    moved = [p for p in perm if value.dims[p] != 1]
+def is_free(dims: Sequence[Dim], perm: Sequence[int]) -> bool:
+    """Whether transposing a value of this shape moves no element: only dimensions of size 1 change places."""
+    moved = [p for p in perm if dims[p] != 1]
     return moved == sorted(moved)
 
 
