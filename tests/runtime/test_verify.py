@@ -245,3 +245,10 @@ def test_made_up_integers_may_not_be_zero(case: str):
 def test_made_up_floats_reach_domains_above_one():
     text = "graph main(%x: float32[4]) { %a = SUB(%x, float32[](1)) : float32[4] %y = LOG(%a) : float32[4] return %y }"
     assert verify(_program(text)).ok
+
+
+def test_inputs_of_gigabytes_are_not_made_up():
+    report = verify(_program("graph main(%x: float32[200000, 1000]) { %y = NEG(%x) : float32[200000, 1000] return %y }"))
+    assert not report.ok
+    assert not report.problems
+    assert "0.8 GB" in report.skipped

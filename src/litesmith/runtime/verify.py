@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from litesmith.runtime.runner import ModelSource, Runner
 
 # Sizes tried for unknown dimensions when inputs have to be made up: (leading, others).
 _SIZES = ((2, 8), (2, 64), (8, 8), (1, 1))
+_MADE_UP_BYTES = 1 << 29
 _NO_KERNEL = "LS903"
 _RUNS = "fails as it runs"
 
@@ -82,6 +84,8 @@ def verify(
         reference = Reference.load(reference)
     try:
         runner = Runner(model, threads)
+        if reference is None and (reason := _too_large(runner)):
+            return VerificationReport(skipped=reason)
         keeps_state = runner.facts.variables if stateful is None else stateful
         calls = list(reference) if reference is not None else _made_up_calls(runner)
         groups = [calls] if keeps_state else [[call] for call in calls]
@@ -148,6 +152,15 @@ def _changed(number: int, reset: bool) -> Problem:
     again = "from the initial state" if reset else "on the same inputs"
     fix = "" if reset else "if it is meant to keep state between runs, verify it as stateful"
     return Problem("LS904", f"results differ at invocation {number}, {again}", fix)
+
+
+def _too_large(runner: Runner) -> str:
+    """Why no inputs are made up; empty where they are of a size that is no burden."""
+    for signature in runner.signatures:
+        size = sum(t.dtype.itemsize * prod(max(d, 1) for d in t.shape or ()) for t in signature.inputs)
+        if size > _MADE_UP_BYTES:
+            return f"the inputs of signature {signature.key!r} take {size / 1e9:.1f} GB; give reference data to run it"
+    return ""
 
 
 def _made_up_calls(runner: Runner) -> list[Record]:
