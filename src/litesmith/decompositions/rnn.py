@@ -180,7 +180,7 @@ def gru_cell(
         update, reset = gate(b, b.add(xz, _dense(b, h, kz))), gate(b, b.add(xr, _dense(b, h, kr)))
         candidate = activation(b, b.add(xh, _dense(b, b.mul(reset, h), kh)))
     kept: Value = b.mul(update, h)
-    one = b.constant(np.array(1, np.float32))
+    one = b.constant(np.array(1, np.float32), update.type.dtype)
     made: Value = b.add(kept, b.mul(b.sub(one, update), candidate))
     return made
 

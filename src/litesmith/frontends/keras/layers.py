@@ -162,7 +162,8 @@ class Interception:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             given = signature.bind(*args, **kwargs).arguments
-            if given.get("mask") is not None or len(tree.flatten(given[first])) != 1:
+            plain = given.get("mask") is None and not given.get("training")
+            if not plain or len(tree.flatten(given[first])) != 1:
                 return original(*args, **kwargs)
             initial_state = given.get("initial_state")
             states = tree.flatten(initial_state) if initial_state is not None else []

@@ -86,7 +86,8 @@ def _gru_cell(weights: _Weights) -> Cell | None:
 def _recurrent(make_cell: Callable[[_Weights], Cell | None], states: int) -> Lower:
     def lower(b: Builder, call: LayerCall, tensors: Sequence[Value]) -> Sequence[Value] | None:
         layer, x = call.layer, tensors[0]
-        if layer.stateful or x.rank != 3 or getattr(layer, "quantization_mode", None):
+        # Integers are inlined: weights take the type of the input, and Keras promotes where it multiplies.
+        if layer.stateful or x.rank != 3 or not x.type.dtype.is_float or getattr(layer, "quantization_mode", None):
             return None
         cell = make_cell(_Weights(b, layer.cell, x))
         if cell is None:
