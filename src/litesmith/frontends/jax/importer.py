@@ -164,7 +164,7 @@ def import_jaxpr(context: Context, jaxpr: Any, consts: Sequence[Any], args: Sequ
         return env[atom]
 
     for eqn in _needed(jaxpr):
-        env.update(zip(eqn.outvars, _import_equation(context, eqn, read), strict=True))
+        env.update(zip(eqn.outvars, import_equation(context, eqn, read), strict=True))
     return [read(v) for v in jaxpr.outvars]
 
 
@@ -186,7 +186,8 @@ def _needed(jaxpr: Any) -> list[Any]:
 # -- one equation -----------------------------------------------------------------------------------------------------
 
 
-def _import_equation(context: Context, eqn: Any, read: Callable[[Any], Any]) -> Sequence[Any]:
+def import_equation(context: Context, eqn: Any, read: Callable[[Any], Any]) -> Sequence[Any]:
+    """The results of an equation; ``read`` gives its operands. What stands in the way is noted (`POISON`)."""
     failed: list[Any] = [POISON] * len(eqn.outvars)
     layer = _join(context.layer, str(eqn.source_info.name_stack))
     line = source_line(eqn) or context.line

@@ -12,6 +12,7 @@ from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import full, reshape, size_value
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import POISON, Context
+from litesmith.frontends.jax.lowering import resize
 from litesmith.frontends.jax.registry import lowers
 from litesmith.frontends.jax.types import Complex, dim_of, tensor_type
 from litesmith.ir import Builder, DType, Graph, Sym, TensorType, Value
@@ -41,7 +42,7 @@ _JAXPRS = ("jaxpr", "call_jaxpr", "fun_jaxpr", "call")
     complex=None,
 )
 def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
-    """A call is inlined; a composite by its decomposition."""
+    """A call is inlined; a composite by its decomposition, a resize of images as the kernel where that does the same."""
     jaxpr = next((params[name] for name in _JAXPRS if params.get(name) is not None), None)
     if jaxpr is None:
         raise UnsupportedError("a call whose function JAX does not show", "use a supported version of JAX")
@@ -50,6 +51,10 @@ def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
         taken = ctx.session.composite(ctx.b, str(params.get("name", "")), full)
         if taken is not None:
             return list(taken)
+    if params.get("name") in resize.NAMES:
+        image = resize.resized(ctx, jaxpr, args)
+        if image is not None:
+            return [image]
     return ctx.call(jaxpr, args)
 
 
