@@ -50,6 +50,8 @@ CASES = [
     _row("bilinear", IMAGE, (4, 6, 8, 3), NEITHER),
     _row("nearest", IMAGE, (4, 6, 8, 3), NEITHER),
     _row("bilinear", IMAGE, (2, 12, 16, 6), NEITHER),
+    _row("bilinear", IMAGE, (None, 12, 16, 3), NEITHER, shapes=["b, h, w, 3"]),
+    _row("nearest", IMAGE, (None, 12, 16, 3), NEITHER, shapes=["b, h, w, 3"]),
 ]
 
 
