@@ -30,7 +30,7 @@ class Case:
     float inputs. tol: of the output's range. ops: how often operators must occur; at_most: operators in all. refused:
     what the error must say, where the row is refused. weights: whether random values replace the initial weights of
     the kind that starts at 0 or 1 (biases, statistics). backends: those Keras itself can run the row on.
-    example: whether the model is converted with the inputs as an example (it has none of its own).
+    largest: bytes the file may have. example: whether the model is converted with the inputs as an example (it has none of its own).
     """
 
     name: str
@@ -44,6 +44,7 @@ class Case:
     slow: bool = False
     backends: Sequence[str] = ("tensorflow", "jax")
     example: bool = False
+    largest: int | None = None
 
     @property
     def layer(self) -> str:
@@ -118,6 +119,7 @@ def check(case: Case) -> None:
         return
     converted = litesmith.convert(model, *example)
     check_ops(case, converted.program)
+    assert case.largest is None or len(converted.content) <= case.largest, len(converted.content)
     check_answers(converted.content, inputs, expected, case.tol)
 
 

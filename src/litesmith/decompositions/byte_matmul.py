@@ -17,14 +17,13 @@ import numpy as np
 
 from litesmith.decompositions.shapes import cast
 from litesmith.ir import Builder, DType, Value
+from litesmith.ir.builder import SMALL_WEIGHTS
 from litesmith.ir.types import Quantization
 
 _LIMITS = {DType.INT8: 128, DType.UINT8: 255}
 _EXACT = 1 << 24
 _MOST_PARTS = 16
 """More parts than this are not worth it."""
-SMALL_WEIGHTS = 1024
-"""Constants of fewer elements are written as floats: a DEQUANTIZE costs more than it saves."""
 
 Parts = Sequence[tuple[int, int]]
 

@@ -36,6 +36,9 @@ SLAB_BYTES = 1 << 22
 KNOWN_ELEMENTS = 1 << 12
 """Integer tensors up to this size are known element by element; shapes and indices made of shapes are small."""
 
+SMALL_WEIGHTS = 1 << 10
+"""Constants of fewer elements are written as floats: a DEQUANTIZE costs more than it saves."""
+
 GROWTH_BYTES = 1 << 20
 """A folded result larger than this and than twice its operands stays an operation (a FILL, a TILE …)."""
 
@@ -227,6 +230,22 @@ def fold(op: Op, types: Sequence[TensorType], wide: bool = False) -> tuple[Value
 
     wide: whether arithmetic is done in float64 and rounded once (see `Builder.wide`).
     """
+    folded = _fold(op, types, wide)
+    if folded is not None and _comes_of_bytes(op, folded) and folded[0].const is not None:
+        folded[0].const.made_by = op
+    return folded
+
+
+def _comes_of_bytes(op: Op, folded: Sequence[Value]) -> bool:
+    """Whether the one result is a float32 constant large enough to be better written as the 8-bit integers it is of."""
+    kind = folded[0].type
+    if len(folded) != 1 or kind.dtype is not DType.FLOAT32 or prod(kind.static_shape) < SMALL_WEIGHTS:
+        return False
+    constants = [v.const for v in op.inputs if v.const is not None]
+    return any(c.dtype is DType.INT8 or c.made_by is not None for c in constants)
+
+
+def _fold(op: Op, types: Sequence[TensorType], wide: bool) -> tuple[Value, ...] | None:
     if op.defn.evaluate is None or not op.defn.is_pure or op.subgraphs or not op.inputs:
         return None
     if not all(v.is_const for v in op.inputs) or not all(t.is_static and t.quant is None for t in types):

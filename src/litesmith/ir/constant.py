@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from litesmith.ir.dtypes import DType
+
+if TYPE_CHECKING:
+    from litesmith.ir.graph import Op
 
 Array = np.ndarray[Any, Any]
 
@@ -22,10 +25,11 @@ class Constant:
 
     ``sparsity`` keeps the schema's sparsity parameters of a constant read from a file, as an opaque payload. A float32
     constant that was computed may know its elements in float64 (`wide`), so that what is computed from it in turn is
-    rounded once.
+    rounded once. ``made_by`` is the folded operation a large float32 constant is the result of, where 8-bit integers are
+    at its root: such weights can be written as the integers.
     """
 
-    __slots__ = ("_array", "_recipe", "_wide", "dtype", "shape", "sparsity")
+    __slots__ = ("_array", "_recipe", "_wide", "dtype", "made_by", "shape", "sparsity")
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class Constant:
         self._recipe = recipe
         self.sparsity = sparsity
         self._wide: Callable[[], Array] | None = None
+        self.made_by: Op | None = None
 
     @staticmethod
     def of(array: Any, dtype: DType | None = None) -> Constant:

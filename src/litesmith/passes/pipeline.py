@@ -23,6 +23,7 @@ from litesmith.passes import (
     empty_variables,
     fully_connected,
     identities,
+    integer_weights,
     kernel_types,
     known_ranges,
     l2_normalization,
@@ -85,7 +86,7 @@ MODULES = (
 PASSES: tuple[AnyPass, ...] = tuple(p for module in MODULES for p in module.PASSES)
 """Every pass, in the order they run."""
 
-FINISHING: tuple[AnyPass, ...] = boundary_copies.PASSES
+FINISHING: tuple[AnyPass, ...] = (*integer_weights.PASSES, *boundary_copies.PASSES)
 """What runs once, when nothing changes any more: no simplifications, which the passes would undo."""
 
 ROUNDS = 16
