@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from tests.jax.parity import Case, f32, i32
 
@@ -194,6 +195,7 @@ def nnx_cnn() -> Case:
 
 def nnx_lstm() -> Case:
     """A recurrent module counts random numbers when it is called, though it uses none."""
+    pytest.importorskip("flax", minversion="0.10.6", reason="older loops give parameters back as new ones")
     from flax import nnx
 
     class Model(nnx.Module):

@@ -147,13 +147,14 @@ def test_a_module_that_changes_itself_is_refused() -> None:
     from flax import nnx
 
     model = nnx.BatchNorm(3, rngs=nnx.Rngs(0))
-    with pytest.raises(UsageError, match=r"changes its BatchStat mean[\s\S]*Fix: call model.eval\(\) first"):
+    with pytest.raises(UsageError, match=r"changes its variable mean when[\s\S]*Fix: call model.eval\(\) first"):
         import_jax(model, (X,))
     model.eval()
     assert import_jax(model, (X,)).main.inputs[0].dims == (2, 3)
 
 
 def test_methods_of_a_module() -> None:
+    pytest.importorskip("flax", minversion="0.10.6", reason="older loops give parameters back as new ones")
     from flax import nnx
 
     class Model(nnx.Module):

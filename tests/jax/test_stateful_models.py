@@ -81,6 +81,7 @@ def linen_cell(cell: Callable[..., Any]) -> Callable[[], Built]:
 
 def nnx_scan() -> Built:
     """Chunks of a sequence: `nnx.RNN` scans each and hands its carry on."""
+    pytest.importorskip("flax", minversion="0.10.6", reason="older loops give parameters back as new ones")
     from flax import nnx
 
     class Chunks(nnx.Module):

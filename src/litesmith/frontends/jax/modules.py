@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from litesmith.errors import UsageError
+from litesmith.frontends.jax.naming import path_text
 
 
 def traceable(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,26 +37,28 @@ def _has_hash(function: Callable[..., Any]) -> bool:
 def _on_a_copy(nnx: Any, module: Any, method: Callable[..., Any]) -> Callable[..., Any]:
     import jax
 
-    definition, state = nnx.split(module)
+    definition, counters, state = nnx.split(module, nnx.RngState, ...)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        renewed = jax.tree_util.tree_map(lambda array: array, state)  # variables of this trace, the arrays as they are
-        copy = nnx.merge(definition, renewed)
+        # variables of this trace, the arrays as they are
+        renewed = jax.tree_util.tree_map(lambda array: array, (counters, state))
+        copy = nnx.merge(definition, *renewed)
         result = method(copy, *args, **kwargs)
-        _check_unchanged(nnx, state, nnx.split(copy)[1])
+        _check_unchanged(state, nnx.split(copy, nnx.RngState, ...)[2])
         return result
 
     return call
 
 
-def _check_unchanged(nnx: Any, before: Any, after: Any) -> None:
-    """Raises UsageError where a variable got another value; counters of random numbers may."""
-    now = dict(nnx.to_flat_state(after))
-    for path, variable in nnx.to_flat_state(before):
-        if isinstance(variable, nnx.RngState):
-            continue
-        if path not in now or now[path].get_raw_value() is not variable.get_raw_value():
+def _check_unchanged(before: Any, after: Any) -> None:
+    """Raises UsageError where a variable got another value."""
+    from jax.tree_util import tree_flatten_with_path
+
+    now = {path_text(path, "."): array for path, array in tree_flatten_with_path(after)[0]}
+    for path, array in tree_flatten_with_path(before)[0]:
+        name = path_text(path, ".")
+        if now.get(name) is not array:
             raise UsageError(
-                f"the module changes its {type(variable).__name__} {'.'.join(map(str, path))} when it is called\n"
+                f"the module changes its variable {name.removesuffix('.value')} when it is called\n"
                 "      Fix: call model.eval() first; state that has to change is to be an argument and a result"
             )
