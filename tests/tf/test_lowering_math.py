@@ -203,6 +203,11 @@ BINARY_CASES = [
         ),
     )
 ]
+FAR = {
+    "squared_difference": tf.math.squared_difference,
+    "layer norm": lambda x, y: tf.nn.batch_normalization(x, *tf.nn.moments(x, [2, 4], keepdims=True), y, None, 1e-3),
+}
+BINARY_CASES += [Case(f"{name} of rank 5", fn, [f32(2, 3, 2, 1, 4), f32(2, 1, 1, 1, 1)]) for name, fn in FAR.items()]
 test_binary = parity_test(BINARY_CASES)
 
 INTEGER_BINARY: dict[str, tuple[Any, tuple[str, ...]]] = {

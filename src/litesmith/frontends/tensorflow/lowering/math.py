@@ -240,7 +240,8 @@ def _integer_power(b: Builder, x: Value, power: int) -> Value:
 
 @lowers("SquaredDifference")
 def squared_difference(b: Builder, x: Value, y: Value) -> Value:
-    if x.type.dtype is DType.INT64:
+    broadcasts_far = max(x.rank, y.rank) > 4 and x.dims != y.dims  # further than the kernel does
+    if x.type.dtype is DType.INT64 or broadcasts_far:
         return square(b, b.sub(x, y))
     return b.squared_difference(x, y)
 
