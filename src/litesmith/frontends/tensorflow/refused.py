@@ -8,7 +8,9 @@ _OUTSIDE = "compute it outside the model"
 
 
 def _table(*rows: tuple[str, str, str]) -> dict[str, tuple[str, str]]:
-    return {op: (reason, fix) for ops, reason, fix in rows for op in ops.split()}
+    table = {op: (reason, fix) for ops, reason, fix in rows for op in ops.split()}
+    assert len(table) == sum(len(ops.split()) for ops, _, _ in rows), "an operator has two rows"
+    return table
 
 
 REFUSED: Mapping[str, tuple[str, str]] = _table(
@@ -150,7 +152,7 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
         "use dense tensors and their lengths",
     ),
     (
-        "SparseReshape SparseFillEmptyRows SparseReorder SparseConcat SparseSlice SparseAdd SparseCross SparseSplit "
+        "SparseReshape SparseFillEmptyRows SparseReorder SparseConcat SparseSlice SparseAdd SparseSplit "
         "SparseReduceMax SparseReduceMaxSparse SparseReduceSumSparse SparseSoftmax SparseSparseMaximum "
         "SparseSparseMinimum SparseTensorDenseAdd SparseDenseCwiseAdd SparseDenseCwiseMul SparseDenseCwiseDiv "
         "SparseSliceGrad SparseBincount DenseToSparseSetOperation DenseToDenseSetOperation "
