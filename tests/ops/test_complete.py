@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from litesmith.ir import Trait
 from litesmith.ops import OPS
 
-CODES = {name: code for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int) and not name.startswith("_")}
+CODES = {k: v for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int) and not k.startswith("_")}
 SOURCE = inspect.getsource(schema)
 UNIONS = (schema.BuiltinOptions, schema.BuiltinOptions2)
 
