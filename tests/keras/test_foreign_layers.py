@@ -15,15 +15,17 @@ TF = ("tensorflow",)
 
 
 def _jax_function() -> Any:
+    pytest.importorskip("tensorflow", reason="Keras imports it for this layer")
     jax = pytest.importorskip("jax")
 
-    def init(key: Any, x: Any) -> Any:
-        return {"w": jax.random.normal(key, (x.shape[-1], 3))}
+    def init(rng: Any, inputs: Any) -> Any:
+        return {"w": jax.random.normal(rng, (inputs.shape[-1], 3))}
 
-    return L.JaxLayer(lambda params, x: jax.numpy.tanh(x @ params["w"]), init)
+    return L.JaxLayer(lambda params, inputs: jax.numpy.tanh(inputs @ params["w"]), init)
 
 
 def _flax_module() -> Any:
+    pytest.importorskip("tensorflow", reason="Keras imports it for this layer")
     nn = pytest.importorskip("flax.linen")
     return L.FlaxLayer(nn.Dense(3))
 

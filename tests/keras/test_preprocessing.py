@@ -45,7 +45,7 @@ RANDOM = [
     layer("RandomCrop", lambda: L.RandomCrop(4, 5), PIXELS),
     layer("RandomCrop-larger", lambda: L.RandomCrop(12, 12), PIXELS),
     layer("MixUp", lambda: L.MixUp(), PIXELS, at_most=0, backends=TF),
-    layer("MixUp-any_batch", lambda: L.MixUp(), PIXELS, backends=("jax",), refused="fix the sizes: input_shapes="),
+    layer("MixUp-any_batch", lambda: L.MixUp(), PIXELS, backends=("jax",), refused="set its sizes: input_shapes="),
     layer("MaxNumBoundingBoxes", lambda: L.MaxNumBoundingBoxes(5), PIXELS, at_most=0),
 ]  # fmt: skip
 

@@ -38,6 +38,11 @@ def test_function(case: Case) -> None:
     check(case)
 
 
-@pytest.mark.parametrize("build", MODELS, ids=lambda build: getattr(build, "__name__", "model"))
+NOT_EXPORTED = {"nnx_lstm", "pytree_as_function", "pytree_as_argument"}
+"""Models that jax.export itself does not take: modules that change as they are traced, classes it cannot serialize."""
+EXPORTED = [build for build in MODELS if getattr(build, "__name__", "") not in NOT_EXPORTED]
+
+
+@pytest.mark.parametrize("build", EXPORTED, ids=lambda build: getattr(build, "__name__", "model"))
 def test_model(build: Any) -> None:
     check(build())
