@@ -26,7 +26,10 @@ class Options:
     verify: whether the checksums of the weights are checked, and the result is loaded and run before it is handed out.
     reference: calls with expected outputs (see
     `litesmith.runtime.Reference`) or the path of such a file; the result must agree with them.
-    input_names, output_names: tensors of a frozen graph to convert between (default: its placeholders and ends).
+    input_names, output_names: tensors of a frozen graph to convert between (default: its placeholders and ends); of a
+    JAX function, names for the leaves of its arguments and results (default: parameters, paths and keys).
+    kwargs: keyword arguments of a JAX function; of several functions, by the key of the signature.
+    static_argnums, static_argnames: arguments of a JAX function that are no inputs of the model, as of ``jax.jit``.
     safe_mode: whether a Keras file may not run code it carries (Lambda layers).
     dump: called with a name and the program after the import and after each pass that changed something.
     composites: lowerings of functions that are taken whole instead of inlined, by the function's name, or by the one
@@ -43,6 +46,9 @@ class Options:
     reference: Any = None
     input_names: Sequence[str] | None = None
     output_names: Sequence[str] | None = None
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    static_argnums: int | Sequence[int] | None = None
+    static_argnames: str | Sequence[str] | None = None
     safe_mode: bool = True
     dump: Dump | None = None
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
@@ -150,8 +156,10 @@ def convert(source: Any, *args: Any, **options: Any) -> Model:
 
     source: the directory of a SavedModel; a Keras model or its file (`.keras`, `.h5`); TensorFlow concrete functions
     (one or a list) or a frozen graph (`.pb`); a function of JAX arrays, with examples or ``jax.ShapeDtypeStruct`` of
-    its arguments as ``args``; a `jax.export.Exported`, its bytes or a file of them (`.jax`, `.jax_export`), a StableHLO
-    module (`.stablehlo`, `.mlirbc`, `.mlir`); a `.tflite` file, which is optimized again.
+    its arguments as ``args``, or several functions as signatures of one file: ``convert([f, g], [(x,), (y, z)])``,
+    ``convert({"f": f, "g": g}, {"f": (x,), "g": (y, z)})``; a `jax.export.Exported`, its bytes or a file of them
+    (`.jax`, `.jax_export`), a StableHLO module (`.stablehlo`, `.mlirbc`, `.mlir`); a `.tflite` file, which is optimized
+    again.
     options: those of `Options`, as keywords.
 
     Raises ConverterError listing everything that stands in the way, FormatError for a damaged file, UsageError for a
@@ -211,14 +219,17 @@ class _Kind:
     def check(self, args: Sequence[Any], options: Options) -> None:
         """Raises UsageError for choices that would be left unheard."""
         named = any(isinstance(size, str) for shape in options.input_shapes.values() for size in shape)
-        given = [name for name in _CHOICES if getattr(options, name)]
+        given = [name for name in _CHOICES if getattr(options, name) or getattr(options, name) == 0]
         given += ["arguments"] * bool(args) + ["names of sizes"] * named
         if unheard := [name for name in given if name not in self.takes]:
             known = ", ".join(sorted(self.takes)) or "nothing but the model"
             raise UsageError(f"{self.name} takes no {' and no '.join(unheard)}; it takes {known}")
 
 
-_CHOICES = ("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites")
+_CHOICES = (
+    *("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites"),
+    *("kwargs", "static_argnums", "static_argnames"),
+)
 """Options that choose a part or a form of the source. The others ask for nothing, or of the result."""
 
 
@@ -319,6 +330,13 @@ def _is_exported(source: Any) -> bool:
     return _is_instance(source, "jax", "Exported")
 
 
+def _is_function(source: Any) -> bool:
+    """Whether these are functions of one's own: one, a list, or a dict by the keys of their signatures."""
+    functions = list(source.values()) if isinstance(source, Mapping) else source
+    many = isinstance(functions, (list, tuple)) and bool(functions) and all(callable(f) for f in functions)
+    return many or callable(source)
+
+
 def _is_bytes(source: Any) -> bool:
     return isinstance(source, (bytes, bytearray, memoryview))
 
@@ -357,7 +375,24 @@ def _import_bytes(source: Any, args: Sequence[Any], options: Options) -> Program
 def _import_function(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.jax import import_jax
 
-    return import_jax(source, args, options.signature_keys, composite=options.composite)
+    if not callable(source):
+        if len(args) != 1:
+            raise UsageError(
+                "several functions take one more argument: a list of the arguments of each, or a dict of them by key\n"
+                "      Fix: convert([f, g], [(x,), (y, z)]), or convert({'f': f, 'g': g}, {'f': (x,), 'g': (y, z)})"
+            )
+        args = args[0]
+    return import_jax(
+        source,
+        args,
+        options.signature_keys,
+        options.kwargs,
+        input_names=options.input_names,
+        output_names=options.output_names,
+        static_argnums=options.static_argnums,
+        static_argnames=options.static_argnames,
+        composite=options.composite,
+    )
 
 
 # -- the kinds --------------------------------------------------------------------------------------------------------
@@ -367,6 +402,12 @@ _GRAPH = _kind("a frozen graph", _import_frozen_graph, "input_names output_names
 _KERAS_FILE = _kind("a Keras file", _import_keras_file, "input_shapes names-of-sizes")
 _STABLEHLO_FILE = _kind("a StableHLO file", _import_stablehlo_file, "input_shapes")
 _TFLITE = _kind("a .tflite file", _import_tflite)
+
+_FUNCTION = _kind(
+    "a JAX function",
+    _import_function,
+    "signature_keys input_names output_names kwargs static_argnums static_argnames composites arguments",
+)
 
 _SUFFIXES: dict[str, _Kind] = {
     ".keras": _KERAS_FILE,
@@ -390,7 +431,7 @@ _OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
     (_is_exported, _kind("a jax.export artifact", _import_exported, "input_shapes")),
     (_is_tflite, _TFLITE),
     (_is_bytes, _kind("a serialized jax.export artifact", _import_bytes, "input_shapes")),
-    (callable, _kind("a JAX function", _import_function, "signature_keys composites arguments")),
+    (_is_function, _FUNCTION),
 )
 
 

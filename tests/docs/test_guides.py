@@ -2,7 +2,7 @@
 
 The first line of a Python block says what it is: ``# PATH`` (appended, or a new file), ``# PATH, in NAME`` (inside the
 table of that name), ``# PATH, before NAME`` and ``# PATH, after NAME`` (a statement of the file), ``# PATH, after each
-"LINE"``; ``# run`` (executed), ``# run with JAX``, ``# run with TensorFlow``. Shell blocks hold ``make`` lines.
+"LINE"``; ``# run`` (executed), ``# run with JAX`` (or Equinox, TensorFlow). Shell blocks hold ``make`` lines.
 """
 
 from __future__ import annotations
@@ -211,6 +211,13 @@ def test_add_an_op_with_jax(without_atan2):
 
 def test_write_a_pass(tmp_path):
     assert follow(copied(tmp_path), "write-a-pass.md", "core") == 3
+
+
+@pytest.mark.jax
+@pytest.mark.parametrize(("package", "framework", "count"), [("flax", "JAX", 4), ("equinox", "Equinox", 1)])
+def test_jax(tmp_path, package, framework, count):
+    pytest.importorskip(package)
+    assert follow(copied(tmp_path), "jax.md", framework) == count
 
 
 # -- the means themselves ---------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from jax import export
 
+import litesmith
 from litesmith.errors import ConverterError, TracingError, UsageError
 from litesmith.formats.tflite import write_model
 from litesmith.frontends.jax import JaxFunction, import_jax, import_signatures
@@ -22,6 +23,28 @@ from tests.jax.parity import enable_x64, f32, i32
 X, Y = f32(2, 3), f32(2, 3, seed="y")
 
 
+class Point(NamedTuple):
+    x: Any
+    y: Any
+
+
+class Scaled:
+    """An object that is called, and methods of it."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def __call__(self, image: Any) -> Any:
+        return image * self.factor
+
+    def shifted(self, image: Any, *, by: Any) -> Any:
+        return self(image) + by
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def jitted(self, image: Any) -> Any:
+        return self(image)
+
+
 def _names(function: Any, *args: Any, **kwargs: Any) -> tuple[list[str], list[str]]:
     (signature,) = import_jax(function, args, None, kwargs).signatures
     return list(signature.inputs), list(signature.outputs)
@@ -30,12 +53,22 @@ def _names(function: Any, *args: Any, **kwargs: Any) -> tuple[list[str], list[st
 @pytest.mark.parametrize(
     ("function", "args", "kwargs", "inputs", "outputs"),
     [
-        (lambda x, y: x + y, (X, Y), {}, ["args_0", "args_1"], ["output_0"]),
-        (lambda x: (x, x + 1), (X,), {}, ["args_0"], ["output_0", "output_1"]),
+        (lambda x, y: x + y, (X, Y), {}, ["x", "y"], ["output_0"]),
+        (lambda *xs: xs[0] + xs[1], (X, Y), {}, ["xs_0", "xs_1"], ["output_0"]),
+        (lambda x, **more: x + more["bias"], (X,), {"bias": Y}, ["x", "bias"], ["output_0"]),
+        (jax.jit(lambda x, n, y: x * n + y, static_argnums=1), (X, 2, Y), {}, ["x", "y"], ["output_0"]),
+        (functools.partial(lambda a, x: x * a, 2.0), (X,), {}, ["x"], ["output_0"]),
+        (functools.partial(jax.jit(lambda x, n: x * n, static_argnums=1), n=2), (X,), {}, ["x"], ["output_0"]),
+        (Scaled(2.0), (X,), {}, ["image"], ["output_0"]),
+        (Scaled(2.0).shifted, (X,), {"by": Y}, ["image", "by"], ["output_0"]),
+        (Scaled(2.0).jitted, (X,), {}, ["image"], ["output_0"]),
+        (lambda x, act, mode: act(x) if mode == "go" else x, (X, jnp.sin, "go"), {}, ["x"], ["output_0"]),
+        (lambda pair: Point(pair.y, pair.x), (Point(X, Y),), {}, ["pair_x", "pair_y"], ["output_0", "output_1"]),
+        (lambda x: (x, x + 1), (X,), {}, ["x"], ["output_0", "output_1"]),
         (lambda d: {"sum": d["a"] + d["b"], "a": d["a"]}, ({"a": X, "b": Y},), {}, ["a", "b"], ["a", "sum"]),
-        (lambda d, e: d["a"] + e["a"], ({"a": X}, {"a": Y}), {}, ["args_0_a", "args_1_a"], ["output_0"]),
-        (lambda p, *, mask: p[0] * mask, ([X, Y],), {"mask": X}, ["args_0_0", "args_0_1", "mask"], ["output_0"]),
-        (lambda x: {"layers": [x, {"w": x * 2}]}, (X,), {}, ["args_0"], ["layers_0", "layers_1_w"]),
+        (lambda d, e: d["a"] + e["a"], ({"a": X}, {"a": Y}), {}, ["d_a", "e_a"], ["output_0"]),
+        (lambda p, *, mask: p[0] * mask, ([X, Y],), {"mask": X}, ["p_0", "p_1", "mask"], ["output_0"]),
+        (lambda x: {"layers": [x, {"w": x * 2}]}, (X,), {}, ["x"], ["layers_0", "layers_1_w"]),
     ],
 )
 def test_names_follow_the_pytrees(function: Any, args: Any, kwargs: Any, inputs: Any, outputs: Any) -> None:
@@ -48,6 +81,30 @@ def test_given_names() -> None:
     assert list(program.signatures[0].outputs) == ["a", "b"]
     with pytest.raises(UsageError, match="2 different input names are needed"):
         import_jax(lambda x, y: x, (X, Y), input_names=["x", "x"])
+
+
+def _power(x: Any, n: int, mode: str = "up", *, mask: Any = None) -> Any:
+    y = x**n if mode == "up" else x**-n
+    return {"power": y if mask is None else y * mask}
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "options", "want"),
+    [
+        (_power, (X, 2), {"static_argnums": 1}, X**2),
+        (_power, (X, 2), {"static_argnums": (1,), "kwargs": {"mask": Y}}, X**2 * Y),
+        (_power, (X,), {"static_argnames": "n", "kwargs": {"n": 3, "mask": Y}}, X**3 * Y),
+        (_power, (X,), {"static_argnames": ("n", "mode"), "kwargs": {"n": 2, "mode": "down"}}, X**-2.0),
+        (jax.jit(_power, static_argnums=(1, 2)), (X, 2, "down"), {}, X**-2.0),
+        (jax.jit(_power, static_argnames=("n",)), (X,), {"kwargs": {"n": 2}}, X**2),
+        (_power, (X, 2), {"static_argnums": 1, "input_names": ["base"], "output_names": ["power"]}, X**2),
+    ],
+)
+def test_static_and_keyword_arguments(function: Any, args: Any, options: Any, want: Any) -> None:
+    model = litesmith.convert(function, *args, **options)
+    fed = [a for a in (*args, *options.get("kwargs", {}).values()) if isinstance(a, np.ndarray)]
+    assert list(model.program.signatures[0].inputs)[0] == options.get("input_names", ["x"])[0]
+    np.testing.assert_allclose(model(*fed)["power"], want, rtol=1e-5)
 
 
 def test_input_returned_as_it_is() -> None:
@@ -79,6 +136,39 @@ def test_several_signatures_share_weights() -> None:
     runner = Runner(data)
     for key, function in (("encode", encode), ("score", score)):
         np.testing.assert_allclose(runner.run([x], key)["output_0"], function(x), rtol=1e-5, atol=1e-5)
+
+
+def test_several_functions_by_convert() -> None:
+    """A list or a dict of functions is a file of several signatures, each with its own arguments."""
+    table = jnp.asarray(f32(300, 300))
+    encode, decode = (lambda x: x @ table), (lambda z, scale: {"x": jnp.tanh(z) @ table * scale})
+    x, z = f32(2, 300), f32(3, 300)
+    model = litesmith.convert(
+        {"encode": encode, "decode": decode}, {"decode": (z,), "encode": (x,)}, kwargs={"decode": {"scale": X[0, :1]}}
+    )
+    assert list(model.program.signatures[1].inputs) == ["z", "scale"]
+    assert len(model.content) < 1.5 * table.nbytes
+    np.testing.assert_allclose(model(x, signature="encode")["output_0"], encode(x), rtol=1e-4, atol=1e-4)
+    got = model(z=z, scale=X[0, :1], signature="decode")["x"]
+    np.testing.assert_allclose(got, decode(z, X[0, :1])["x"], rtol=1e-4, atol=1e-4)
+    listed = litesmith.convert([jnp.sin, jnp.cos], [(X,), (X,)], signature_keys=["a", "b"])
+    np.testing.assert_allclose(listed(X, signature="b")["output_0"], np.cos(X), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("source", "args", "options", "message"),
+    [
+        ([jnp.sin, jnp.cos], (X,), {}, "2 functions need as many keys and argument lists"),
+        ([jnp.sin, jnp.cos], (X, X), {}, "several functions take one more argument"),
+        ([jnp.sin, jnp.cos], ([X, X],), {}, r"Fix: convert\(\[f, g\]"),
+        ({"a": jnp.sin}, ([(X,)],), {"signature_keys": ["b"]}, "the functions have keys already"),
+        ({"a": jnp.sin}, ([(X,)],), {"kwargs": {"b": {}}}, "keyword arguments for b, but the functions are a"),
+        ({"a": jnp.sin}, ([(X,)],), {"static_argnums": 0}, r"jax.jit\(function, static_argnums"),
+    ],
+)
+def test_several_functions_that_do_not_fit(source: Any, args: Any, options: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        litesmith.convert(source, *args, **options)
 
 
 def test_keys_of_signatures() -> None:
@@ -140,6 +230,13 @@ def test_functions_jax_cannot_trace(function: Any, reason: str) -> None:
         TracingError, match=rf"JAX cannot trace the function: .*{reason}[\s\S]*Fix: .*functools.partial"
     ):
         import_jax(function, (X,))
+
+
+def test_a_module_without_its_variables_is_refused() -> None:
+    from flax import linen
+
+    with pytest.raises(TracingError, match=r"Fix: .*functools.partial\(model.apply, variables\)"):
+        import_jax(linen.Dense(3), (X,))
 
 
 def test_a_module_that_changes_itself_is_refused() -> None:

@@ -383,6 +383,11 @@ for _name, _function in {
     row(_name, lambda x, f=_function: f(x, 1), INTS, name="int32")
     row(_name, lambda x, f=_function: f(x, 1), X, name="symbolic", shapes=["a, b, 5"])
 row("reduce_max", lambda x: jnp.max(x, 0), np.stack([UNSIGNED, UNSIGNED[::-1]]), name="uint32")
+for _name in ("psum", "pmax", "pmin"):
+    _collective = getattr(lax, _name)
+    row(_name, lambda x, f=_collective: jax.vmap(lambda v: v - f(v, "i"), axis_name="i")(x), X, shapes=["a, b, 5"])
+    row(_name, lambda x, f=_collective: jax.vmap(lambda v: f((v, v[0]), "i"), 1, axis_name="i")(x), INTS, name="of two")
+row("psum", lambda x: jax.vmap(lambda v: lax.pmean(jnp.abs(v + 1j * v), "i"), axis_name="i")(x), X, name="mean")
 row("reduce_sum", lambda x: jnp.sum(x, 0, dtype=jnp.int8), (INTS * 30).astype(np.int8), name="int8 wraps")
 row("reduce_and", lambda x: jnp.all(x, 1), BOOLS)
 row("reduce_or", lambda x: jnp.any(x, 0), BOOLS)
@@ -618,6 +623,7 @@ def test_every_lowering_has_a_row() -> None:
         "eval_jaxpr",
         "platform_index",
         "zeros_like",
+        "psum_invariant",
         "custom_jvp_call_jaxpr",
         *(name for name in ("composite", "split") if not hasattr(lax, name)),
     }

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from litesmith.errors import LitesmithError, TracingError, UsageError
+from litesmith.errors import ConverterError, UsageError
 from litesmith.frontends.jax.importer import POISON, Context, Session, import_jaxpr
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS, LOWERINGS, REFUSED
-from litesmith.frontends.jax.modules import traceable
 from litesmith.frontends.jax.naming import closed_over_names, unique
-from litesmith.frontends.jax.naming import input_names as paths_in
 from litesmith.frontends.jax.naming import output_names as paths_out
+from litesmith.frontends.jax.naming import parameter_names as paths_in
+from litesmith.frontends.jax.tracing import specified, trace
 from litesmith.frontends.jax.types import border_type, delivered, received
-from litesmith.ir import Builder, Graph, Origin, Program, Signature, Sym, TensorType, Value
+from litesmith.ir import Builder, DType, Graph, Origin, Program, Signature, TensorType, Value
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class JaxFunction:
     """One entry point: a function and what it is called with.
 
     args, kwargs: pytrees of arrays, `jax.ShapeDtypeStruct` (whose sizes may be symbolic, `jax.export.symbolic_shape`)
-    or `TensorType` (whose named sizes stay unknown). input_names, output_names: names of the leaves in order, in place
-    of those their paths give (those of outputs may be a function, called after tracing).
+    or `TensorType` (whose named sizes stay unknown); leaves that are neither arrays nor numbers are kept as they are.
+    input_names, output_names: names of the leaves in order, in place of those their paths give (those of outputs may be
+    a function, called after tracing). static_argnums, static_argnames: arguments that are no inputs, as of `jax.jit`.
     """
 
     function: Callable[..., Any]
@@ -31,35 +32,64 @@ class JaxFunction:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     input_names: Sequence[str] | None = None
     output_names: Sequence[str] | Callable[[], Sequence[str]] | None = None
+    static_argnums: int | Sequence[int] | None = None
+    static_argnames: str | Sequence[str] | None = None
 
 
 def import_jax(
-    functions: Callable[..., Any] | Sequence[Callable[..., Any]],
-    args: Sequence[Any] = (),
+    functions: Callable[..., Any] | Sequence[Callable[..., Any]] | Mapping[str, Callable[..., Any]],
+    args: Any = (),
     signature_keys: Sequence[str] | None = None,
     kwargs: Mapping[str, Any] | None = None,
     *,
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | Callable[[], Sequence[str]] | None = None,
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Sequence[str] | None = None,
     **session: Any,
 ) -> Program:
     """The program of a function called with ``args`` (arrays or their specifications, see `JaxFunction`).
 
-    Of several functions, each becomes a signature of its own; ``args`` then holds the arguments of each. Their keys are
-    ``signature_keys``, by default ``serving_default`` or the functions' names. Closed-over arrays become constants.
+    Of several functions (a list, or a dict by the keys of their signatures), each becomes a signature of its own;
+    ``args`` then holds the arguments of each, in a list or by key, ``kwargs`` the keyword arguments by key. Keys of a
+    list are ``signature_keys``, by default the functions' names; that of one function is ``serving_default``.
+    Closed-over arrays become constants.
     Raises ConverterError listing every primitive that cannot be expressed, each with the user's line, the reason and a
     way out.
     """
+    named = (input_names, output_names, static_argnums, static_argnames)
     if callable(functions):
         key = signature_keys[0] if signature_keys else "serving_default"
-        return import_signatures(
-            {key: JaxFunction(functions, args, kwargs or {}, input_names, output_names)}, **session
+        return import_signatures({key: JaxFunction(functions, args, kwargs or {}, *named)}, **session)
+    if any(given is not None for given in named):
+        raise UsageError(
+            "names of inputs and outputs and static arguments are those of one function\n"
+            "      Fix: give each function as jax.jit(function, static_argnums=…), and dicts in and out to name tensors"
         )
-    keys = list(signature_keys or unique([getattr(f, "__name__", "function") for f in functions]))
-    if not len(keys) == len(functions) == len(args):
-        raise UsageError(f"{len(functions)} functions need as many keys and argument lists")
-    entries = [JaxFunction(f, a, kwargs or {}) for f, a in zip(functions, args, strict=True)]
-    return import_signatures(dict(zip(keys, entries, strict=True)), **session)
+    return import_signatures(_entries(functions, args, signature_keys, kwargs or {}), **session)
+
+
+def _entries(
+    functions: Any, args: Any, keys: Sequence[str] | None, kwargs: Mapping[str, Any]
+) -> dict[str, JaxFunction]:
+    """Several functions by key. Raises UsageError where their arguments do not fit."""
+    if isinstance(functions, Mapping):
+        if keys is not None:
+            raise UsageError("the functions have keys already; give a list of functions, or leave signature_keys out")
+        keys, functions = [str(key) for key in functions], list(functions.values())
+        if isinstance(args, Mapping) and set(args) == set(keys):
+            args = [args[key] for key in keys]
+    keys = list(keys or unique([str(getattr(f, "__name__", type(f).__name__)) for f in functions]))
+    fits = isinstance(args, (list, tuple)) and len(keys) == len(functions) == len(args)
+    if not fits or not all(isinstance(a, (list, tuple)) for a in args):
+        raise UsageError(
+            f"{len(functions)} functions need as many keys and argument lists\n"
+            "      Fix: convert([f, g], [(x,), (y, z)]), or convert({'f': f, 'g': g}, {'f': (x,), 'g': (y, z)})"
+        )
+    if unknown := sorted(set(kwargs) - set(keys)):
+        raise UsageError(f"keyword arguments for {', '.join(unknown)}, but the functions are {', '.join(keys)}")
+    rows = zip(keys, functions, args, strict=True)
+    return {key: JaxFunction(function, given, kwargs.get(key, {})) for key, function, given in rows}
 
 
 def import_signatures(functions: Mapping[str, JaxFunction], **options: Any) -> Program:
@@ -79,10 +109,10 @@ def import_signatures(functions: Mapping[str, JaxFunction], **options: Any) -> P
 def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     import jax
 
-    args, kwargs = _specified(entry)
-    traced = _traced(entry.function, args, kwargs)
+    args, kwargs = specified(entry.args, entry.kwargs)
+    traced = trace(entry.function, args, kwargs, entry.static_argnums, entry.static_argnames)
     closed = traced.jaxpr
-    inputs = _checked(entry.input_names, paths_in(args, kwargs), "input")
+    inputs = _checked(entry.input_names, paths_in(closed.jaxpr, args, kwargs), "input")
     tree = jax.tree_util.tree_unflatten(_out_tree(traced), [0] * len(closed.jaxpr.outvars))
     chosen = entry.output_names() if callable(entry.output_names) else entry.output_names
     outputs = _checked(chosen, paths_out(tree), "output")
@@ -93,22 +123,6 @@ def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
         if value.op is not None and value.name in ("", value.op.origin.node):
             value.name = name
     return Signature(key, graph, {n: i for i, n in enumerate(inputs)}, {n: i for i, n in enumerate(outputs)})
-
-
-def _traced(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """The function as JAX traces it. Raises TracingError with JAX's reason where it cannot."""
-    import jax
-
-    try:
-        return jax.jit(traceable(function)).trace(*args, **kwargs)
-    except LitesmithError:
-        raise
-    except Exception as error:  # whatever the user's function raises
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise TracingError(
-            f"JAX cannot trace the function: {type(error).__name__}: {reason}\n      Fix: call it under jax.jit with these "
-            "arguments first; bind static ones with functools.partial, and branch by jax.lax.cond or jnp.where"
-        ) from error
 
 
 def _out_tree(traced: Any) -> Any:
@@ -145,9 +159,6 @@ def _build(session: Session, graph: Graph, closed: Any, names: Sequence[str]) ->
 
 
 def _border_type(context: Context, aval: Any, origin: Origin) -> TensorType:
-    from litesmith.errors import ConverterError
-    from litesmith.ir import DType
-
     try:
         return border_type(aval)
     except ConverterError as error:
@@ -156,40 +167,8 @@ def _border_type(context: Context, aval: Any, origin: Origin) -> TensorType:
 
 
 def _deliver(context: Context, value: Any, aval: Any, origin: Origin) -> Value:
-    from litesmith.errors import ConverterError
-
     try:
         return delivered(context.b, value, aval)
     except ConverterError as error:
         context.problem(error, origin)
         return context.b.constant(0.0)
-
-
-# -- specifications ---------------------------------------------------------------------------------------------------
-
-
-def _specified(entry: JaxFunction) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments as abstract ones: what `jax.jit(f).trace` takes."""
-    import jax
-    from jax import export  # older versions do not import it with jax
-
-    leaves = jax.tree_util.tree_leaves((entry.args, dict(entry.kwargs)), is_leaf=_is_type)
-    symbols = sorted({str(d) for t in leaves if _is_type(t) for d in t.dims if isinstance(d, Sym)})
-    scope = export.SymbolicScope() if symbols else None
-    sizes = dict(zip(symbols, export.symbolic_shape(",".join(symbols), scope=scope), strict=True)) if symbols else {}
-
-    def abstract(leaf: Any) -> Any:
-        if _is_type(leaf):
-            return jax.ShapeDtypeStruct([sizes.get(str(d), d) for d in leaf.dims], leaf.dtype.numpy)
-        if isinstance(leaf, jax.ShapeDtypeStruct):
-            return leaf
-        if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
-            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
-        return leaf
-
-    args, kwargs = jax.tree_util.tree_map(abstract, (tuple(entry.args), dict(entry.kwargs)), is_leaf=_is_type)
-    return args, kwargs
-
-
-def _is_type(leaf: Any) -> bool:
-    return isinstance(leaf, TensorType)

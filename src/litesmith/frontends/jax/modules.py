@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -21,8 +22,12 @@ def traceable(function: Callable[..., Any]) -> Callable[..., Any]:
     nnx = sys.modules.get("flax.nnx")
     owner = getattr(function, "__self__", function)
     if nnx is not None and isinstance(owner, nnx.Module):
-        return _on_a_copy(nnx, owner, getattr(function, "__func__", type(owner).__call__))
-    return function if _has_hash(function) else functools.partial(type(function).__call__, function)
+        return _on_a_copy(nnx, owner, function)
+    if _has_hash(function):
+        return function
+    bound = functools.partial(type(function).__call__, function)
+    bound.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return bound
 
 
 def _has_hash(function: Callable[..., Any]) -> bool:
@@ -34,9 +39,10 @@ def _has_hash(function: Callable[..., Any]) -> bool:
     return True
 
 
-def _on_a_copy(nnx: Any, module: Any, method: Callable[..., Any]) -> Callable[..., Any]:
+def _on_a_copy(nnx: Any, module: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     import jax
 
+    method = getattr(function, "__func__", type(module).__call__)
     definition, counters, state = nnx.split(module, nnx.RngState, ...)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -47,6 +53,7 @@ def _on_a_copy(nnx: Any, module: Any, method: Callable[..., Any]) -> Callable[..
         _check_unchanged(state, nnx.split(copy, nnx.RngState, ...)[2])
         return result
 
+    call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return call
 
 

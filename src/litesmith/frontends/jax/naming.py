@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -12,6 +13,32 @@ def path_text(path: Sequence[Any], joint: str = "_") -> str:
     """A pytree path as a name: its keys, indices and attributes joined."""
     words = [str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))).strip(".[]'\"") for k in path]
     return joint.join(w for w in words if w)
+
+
+def parameter_names(jaxpr: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
+    """A name for every input of a traced function: the parameter's, and the path within it.
+
+    Leaves of a dict have their keys for names, as long as no other input has the same. A function JAX knows no
+    parameters of gives `input_names`.
+    """
+    debug = getattr(jaxpr, "debug_info", None)
+    paths = [_words(str(text)) for text in getattr(debug, "arg_names", None) or () if text]
+    if len(paths) != len(jaxpr.invars) or not all(words for words, _ in paths):
+        return input_names(args, kwargs)
+    long = ["_".join(path) for path, _ in paths]
+    short = ["_".join(path[1:] if is_dict else path) for path, is_dict in paths]
+    return _shortest(short, long)
+
+
+def _words(text: str) -> tuple[list[str], bool]:
+    """A path as JAX prints it (``batch['image'][0]``) as its parts, and whether a key comes first."""
+    words = [re.sub(r"\W+", "_", w).strip("_") for w in re.findall(r"[^\[\].]+", text)]
+    return [w for w in words if w], bool(re.match(r"\w+\['", text))
+
+
+def _shortest(short: list[str], long: list[str]) -> list[str]:
+    counts = Counter(short)
+    return unique([s if counts[s] == 1 else full for s, full in zip(short, long, strict=True)])
 
 
 def input_names(args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
@@ -30,8 +57,7 @@ def input_names(args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
     for path, _ in tree_flatten_with_path(kwargs)[0]:
         short.append(path_text(path))
         long.append(f"kwargs_{path_text(path)}")
-    counts = Counter(short)
-    return unique([s if counts[s] == 1 else full for s, full in zip(short, long, strict=True)])
+    return _shortest(short, long)
 
 
 def output_names(tree: Any) -> list[str]:

@@ -29,7 +29,7 @@ _STATE = ("reads or writes a mutable reference", "pass the state in and return i
 
 REFUSED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
-        "all_gather all_to_all axis_index pmax pmin ppermute psum psum_invariant ragged_all_to_all reduce_scatter "
+        "all_gather all_to_all axis_index ppermute ragged_all_to_all reduce_scatter "
         "all_gather_invariant all_gather_reduced pbroadcast pgather psend precv preduced reshard unreduced_psum "
         "unreduced_reduce_scatter xla_pmap".split(),
         COLLECTIVE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,23 @@ def _reduction(kind: str) -> Callable[..., Value]:
 
 REDUCTIONS: tuple[Lowering, ...] = tuple(
     lowers(f"reduce_{kind}")(_reduction(kind)) for kind in ("sum", "max", "min", "prod", "and", "or", "xor")
+)
+
+
+def _over_axes(kind: str) -> Callable[..., list[Value]]:
+    def lowering(ctx: Context, xs: list[Value], *, axes: Any = (), axis_index_groups: Any = None) -> list[Value]:
+        """A collective over the axis of `jax.vmap` is a reduction over that dimension."""
+        if axis_index_groups is not None or not all(isinstance(a, int) for a in axes):
+            raise UnsupportedError("runs on several devices", "convert the function of one device", code="LS010")
+        each = [replace(ctx, avals_in=[a], avals_out=[r]) for a, r in zip(ctx.avals_in, ctx.avals_out, strict=True)]
+        return [reduced(c, x, kind, axes) for c, x in zip(each, xs, strict=True)]
+
+    return lowering
+
+
+COLLECTIVES: tuple[Lowering, ...] = tuple(
+    lowers(f"p{kind}", *more)(_over_axes(kind))
+    for kind, more in {"sum": ("psum_invariant",), "max": (), "min": ()}.items()
 )
 
 

@@ -1,0 +1,119 @@
+"""A function and its arguments, as JAX traces them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from litesmith.errors import LitesmithError, TracingError
+from litesmith.frontends.jax.modules import traceable
+from litesmith.ir import Sym, TensorType
+
+
+def specified(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments as abstract ones: what `jax.jit(f).trace` takes."""
+    import jax
+    from jax import export  # older versions do not import it with jax
+
+    leaves = jax.tree_util.tree_leaves((tuple(args), dict(kwargs)), is_leaf=_is_type)
+    symbols = sorted({str(d) for t in leaves if _is_type(t) for d in t.dims if isinstance(d, Sym)})
+    scope = export.SymbolicScope() if symbols else None
+    sizes = dict(zip(symbols, export.symbolic_shape(",".join(symbols), scope=scope), strict=True)) if symbols else {}
+
+    def abstract(leaf: Any) -> Any:
+        if _is_type(leaf):
+            return jax.ShapeDtypeStruct([sizes.get(str(d), d) for d in leaf.dims], leaf.dtype.numpy)
+        if isinstance(leaf, jax.ShapeDtypeStruct):
+            return leaf
+        if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
+            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
+        return leaf
+
+    made = jax.tree_util.tree_map(abstract, (tuple(args), dict(kwargs)), is_leaf=_is_type)
+    return made[0], made[1]
+
+
+def _is_type(leaf: Any) -> bool:
+    return isinstance(leaf, TensorType)
+
+
+def trace(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Sequence[str] | None = None,
+) -> Any:
+    """The `jax.stages.Traced` of a call. Raises TracingError with JAX's reason where there is none.
+
+    A function that is jitted already keeps its own static arguments. Of the arguments of another one, leaves that are
+    neither arrays nor numbers (functions, strings) are kept as they are.
+    """
+    import jax
+
+    try:
+        jitted, bound = _jitted(function)
+        if jitted is not None and static_argnums is None and static_argnames is None:
+            return jitted.trace(*bound, *args, **kwargs)
+        call, args, kwargs = _without_objects(traceable(function), args, kwargs)
+        return jax.jit(call, static_argnums=static_argnums, static_argnames=static_argnames).trace(*args, **kwargs)
+    except LitesmithError:
+        raise
+    except Exception as error:  # whatever the user's function raises
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise TracingError(
+            f"JAX cannot trace the function: {type(error).__name__}: {reason}\n      Fix: {_way_out(function)}"
+        ) from error
+
+
+def _way_out(function: Callable[..., Any]) -> str:
+    if _is_unbound(function):
+        return "a module of flax.linen has no variables of its own: give functools.partial(model.apply, variables)"
+    return (
+        "call it under jax.jit with these arguments first; bind static ones with static_argnums, static_argnames or "
+        "functools.partial, and branch by jax.lax.cond or jnp.where"
+    )
+
+
+def _is_unbound(function: Any) -> bool:
+    """Whether it is a module of flax.linen without variables, or a method of one."""
+    owner = getattr(function, "__self__", function)
+    is_linen = any(c.__module__.startswith("flax.linen") and c.__name__ == "Module" for c in type(owner).__mro__)
+    return is_linen and getattr(owner, "scope", None) is None
+
+
+def _jitted(function: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The function `jax.jit` made and what is bound to it (of a method, its object); None of another one."""
+    bound = (function.__self__,) if inspect.ismethod(function) else ()
+    inner = function.__func__ if bound else function
+    return (inner, bound) if type(inner).__name__ == "PjitFunction" else (None, ())
+
+
+def _without_objects(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    """A function of the arguments' arrays and numbers alone, and those; the other leaves are bound to it."""
+    import jax
+
+    leaves, tree = jax.tree_util.tree_flatten((args, kwargs))
+    kept = [None if _is_data(leaf) else leaf for leaf in leaves]
+    if all(leaf is None for leaf in kept):
+        return function, args, kwargs
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = iter(jax.tree_util.tree_leaves((args, kwargs)))
+        whole = [next(given) if leaf is None else leaf for leaf in kept]
+        args, kwargs = jax.tree_util.tree_unflatten(tree, whole)
+        return function(*args, **kwargs)
+
+    call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    data = [leaf if _is_data(leaf) else None for leaf in leaves]
+    rest = jax.tree_util.tree_unflatten(tree, data)
+    return call, rest[0], rest[1]
+
+
+def _is_data(leaf: Any) -> bool:
+    return isinstance(leaf, (bool, int, float, complex, np.generic)) or hasattr(leaf, "dtype")
