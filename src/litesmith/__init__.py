@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         TFLiteConverter,
         experimental,
     )
+    from litesmith.lite.keras_export import enable_keras_export
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,7 @@ __all__ = [
     "__version__",
     "compat",
     "convert",
+    "enable_keras_export",
     "experimental",
     "export",
     "lite",
@@ -61,6 +63,7 @@ _MODULES = {
         "TargetSpec",
         "experimental",
     ),
+    "lite.keras_export": ("enable_keras_export",),
 }
 _SUBMODULES = ("compat", "lite")
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -140,9 +140,13 @@ class TFLiteConverter(ConverterBase):
         return cls._of(sources.saved_model(saved_model_dir, list(signature_keys or ()) or None, tags, input_shapes))
 
     @classmethod
-    def from_keras_model(cls, model: Any) -> TFLiteConverter:
-        """A converter for a Keras model (Keras 3 on TensorFlow or JAX, or legacy Keras 2)."""
-        return cls._of(sources.keras_model(model))
+    def from_keras_model(cls, model: Any, input_signature: Any = None) -> TFLiteConverter:
+        """A converter for a Keras model (Keras 3 on TensorFlow or JAX, or legacy Keras 2).
+
+        input_signature (not in the original): for each argument of the model its inputs' shapes and types, as in
+        Keras' ``model.export``, where they are not to be the model's own.
+        """
+        return cls._of(sources.keras_model(model, input_signature=input_signature))
 
     @classmethod
     def from_keras_file(cls, file: Any, input_shapes: Shapes | None = None, safe_mode: bool = True) -> TFLiteConverter:

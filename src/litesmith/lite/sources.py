@@ -218,13 +218,18 @@ def _calls(functions: Mapping[str, Any]) -> dict[str, str]:
 # -- Keras ------------------------------------------------------------------------------------------------------------
 
 
-def keras_model(model: Any, shapes: Shapes | None = None) -> Source:
-    """A Keras model, with the names and the order of the SavedModel the official converter makes of it."""
+def keras_model(model: Any, shapes: Shapes | None = None, input_signature: Any = None) -> Source:
+    """A Keras model, with the names and the order of the SavedModel the official converter makes of it.
+
+    input_signature: specifications of the inputs, a list with one (or a structure of them) for each argument.
+    """
+    given = input_signature if isinstance(input_signature, (list, tuple)) else [input_signature]
+    args = () if input_signature is None else given
 
     def load(how: Loading) -> Program:
         from litesmith.frontends.keras import import_keras
 
-        program = import_keras(model, (), _given(shapes), allow_custom_ops=how.allow_custom_ops)
+        program = import_keras(model, args, _given(shapes), allow_custom_ops=how.allow_custom_ops)
         is_keras_3 = not type(model).__module__.startswith("tf_keras")
         (signature,) = program.signatures
         if is_keras_3 and not _names_outputs(model):

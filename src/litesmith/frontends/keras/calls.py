@@ -224,6 +224,9 @@ def _names(structure: Structure, leaves: Sequence[Any], model: Any, keras: Any) 
     symbolic = [str(getattr(leaf, "name", "") or "") for leaf in leaves]
     if all(symbolic) and len(set(symbolic)) == len(symbolic):
         return [n.partition(":")[0] for n in symbolic]
+    declared = [str(getattr(leaf, "name", "") or "") for leaf in tree_of(keras).flatten(_symbolic_inputs(model, keras))]
+    if len(declared) == len(leaves) == len(set(declared) - {""}):
+        return [n.partition(":")[0] for n in declared]
     parameters = [p for p in inspect.signature(model.call).parameters if p not in _OPTIONS]
     if not named and len(args) == len(leaves) <= len(parameters):
         return parameters[: len(leaves)]
@@ -231,6 +234,8 @@ def _names(structure: Structure, leaves: Sequence[Any], model: Any, keras: Any) 
 
 
 def _spec(name: str, leaf: Any, given: Sequence[int | str | None] | None) -> Spec:
+    if leaf.shape is None or getattr(leaf.shape, "rank", 0) is None:
+        raise UsageError(f"input {name!r} has no shape\n      Fix: {_EXAMPLE}, or a specification with a shape")
     declared = [None if d is None or isinstance(d, str) else int(d) for d in leaf.shape]
     if given is not None and len(given) != len(declared):
         raise UsageError(f"input {name!r} has {len(declared)} dimensions; the shape {list(given)} does not fit")
