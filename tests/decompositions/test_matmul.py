@@ -68,8 +68,8 @@ BYTES = [("int8", i8(3, 40), i8(40, 50)), ("uint8", u8(3, 40), u8(40, 50)), ("ui
 def _bytes(name, x, y):
     """Constant weights, small ones, and products of two inputs, also where both were widened before."""
     dot = [((1,), (0,)), "ij,jk->ik"]
-    yield _byte_dot(f"{name} weights", x, y, *dot, shapes=[("n", 40)], FULLY_CONNECTED=1, DEQUANTIZE=1, CAST=2)
-    yield _byte_dot(f"{name} small weights", x, y[:, :5], *dot, FULLY_CONNECTED=1, DEQUANTIZE=0)
+    yield _byte_dot(f"{name} weights", x, y, *dot, shapes=[("n", 40)], FULLY_CONNECTED=1, CAST=2)
+    yield _byte_dot(f"{name} small weights", x, y[:, :5], *dot, FULLY_CONNECTED=1, CAST=2)
     yield _byte_dot(f"{name} inputs", x, y, *dot, constant=[], BATCH_MATMUL=1)
     yield Case(
         f"{name} widened",
@@ -233,7 +233,6 @@ CASES = [
         "bij,bjk->bik",
         batch=((0,), (0,)),
         BATCH_MATMUL=1,
-        DEQUANTIZE=1,
     ),
     _byte_dot(
         "weights on the left",

@@ -1,9 +1,9 @@
-"""Weights folded from 8-bit integers: what is stored, what the runtime computes from it, and what stays floats."""
+"""Weights folded from integers: what is stored, what the runtime computes from it, and what stays floats."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from tests.passes.harness import apply
 
 OUT, IN = 32, 64
 Make = Callable[[Builder, Value], Value]
+Use = Callable[[Builder, Value, Value], Value]
 
 
 def powers(*shape: int) -> np.ndarray:
@@ -32,89 +33,171 @@ def uneven(*shape: int) -> np.ndarray:
     return np.random.default_rng(1).uniform(0.01, 0.1, shape).astype(np.float32)
 
 
+def integers(low: int, high: int, dtype: type = np.int8, shape: tuple[int, ...] = (OUT, IN)) -> np.ndarray:
+    """Both ends occur."""
+    made = np.random.default_rng(0).integers(low, high, shape).astype(dtype)
+    made.flat[:2] = low, high - 1
+    return made
+
+
+SIGNED, NIBBLES, BYTES = integers(-20, 21), integers(0, 16, np.uint8), integers(0, 256, np.uint8)
+
+
 @dataclass(frozen=True)
 class Stored:
-    """How weights are made of int8[32, 64] integers in -20…20, and the operations and the constant they end up as."""
+    """How weights are made of integers, and the operations and the constant they end up as.
+
+    zeros: whether there are zero points. error: of the products, relative to the folded weights.
+    """
 
     name: str
     make: Make
-    shape: tuple[int, ...]
-    axis: int
-    scales: int
+    shape: tuple[int, ...] = (OUT, IN)
+    axis: int = 0
+    scales: int = OUT
     ops: str = "DEQUANTIZE FULLY_CONNECTED"
     wide: bool = False
+    q: np.ndarray = field(default_factory=lambda: SIGNED)
+    dtype: DType = DType.INT8
+    zeros: bool = False
+    error: float = 0
+
+
+def in_groups(b: Builder, q: Value, groups: np.ndarray, scale: np.ndarray, zeros: np.ndarray | float = 0) -> Value:
+    """(q - zeros) * scale, where both have a column for each group and ``groups`` says of which one a feature is."""
+    less = np.broadcast_to(np.float32(zeros), scale.shape)[:, groups]
+    return b.mul(b.sub(floats(b, q), less), scale[:, groups])
 
 
 def blocks(b: Builder, q: Value, scale: np.ndarray, zeros: np.ndarray | float = 0) -> Value:
-    """(q - zeros) * scale, where both have a column for each block."""
-    expanded = np.repeat(scale, IN // scale.shape[1], axis=1)
-    less = np.broadcast_to(np.float32(zeros), scale.shape).repeat(IN // scale.shape[1], axis=1)
-    return b.mul(b.sub(floats(b, q), less), expanded)
+    """`in_groups` where these are blocks of one size."""
+    return in_groups(b, q, np.arange(IN) * scale.shape[1] // IN, scale, zeros)
 
 
 def floats(b: Builder, q: Value) -> Value:
-    return b.cast(q, in_data_type=DType.INT8, out_data_type=DType.FLOAT32)
+    return b.cast(q, in_data_type=q.type.dtype, out_data_type=DType.FLOAT32)
 
 
+def heads(b: Builder, q: Value) -> Value:
+    """Scales by output and by block, split into heads and joined again."""
+    split = b.reshape(blocks(b, q, uneven(OUT, 2)), [4, 8, 2, IN // 2])
+    moved = b.transpose(split, [2, 3, 0, 1])
+    return b.transpose(b.reshape(moved, [IN, OUT]), [1, 0])
+
+
+SHUFFLED = np.random.default_rng(4).permutation(np.arange(IN) // 16)
+SHORT = np.arange(IN) // 24
+FACTORS = np.random.default_rng(5).uniform(0.5, 2, IN).astype(np.float32)
 ZEROS = np.random.default_rng(2).integers(-8, 8, (OUT, 2)).astype(np.float32)
+UNSIGNED = np.random.default_rng(6).integers(0, 16, (OUT, 4)).astype(np.float32)
+IN_BLOCKS = "DEQUANTIZE RESHAPE FULLY_CONNECTED"
+ROUNDED = 2.0**-22
+"""How far products may be from weights that were rounded step by step."""
 STORED = [
-    Stored("cast", floats, (OUT, IN), 0, 1),
-    Stored("one_scale", lambda b, q: b.mul(floats(b, q), np.float32(0.3)), (OUT, IN), 0, 1),
-    Stored("scale_first", lambda b, q: b.mul(uneven(OUT, 1), floats(b, q)), (OUT, IN), 0, OUT),
-    Stored("by_output", lambda b, q: b.mul(floats(b, q), uneven(OUT, 1)), (OUT, IN), 0, OUT),
-    Stored("by_input", lambda b, q: b.mul(floats(b, q), uneven(IN)), (OUT, IN), 1, IN),
-    Stored("negative", lambda b, q: b.mul(floats(b, q), -uneven(OUT, 1)), (OUT, IN), 0, OUT),
-    Stored("divided", lambda b, q: b.div(floats(b, q), powers(OUT, 1)), (OUT, IN), 0, OUT),
-    Stored("divided_by_a_pass", lambda b, q: b.div(floats(b, q), uneven(OUT, 1)), (OUT, IN), 0, OUT, wide=True),
-    Stored(
-        "blocks",
-        lambda b, q: blocks(b, q, uneven(OUT, 2)),
-        (OUT * 2, 32),
-        0,
-        OUT * 2,
-        "DEQUANTIZE RESHAPE FULLY_CONNECTED",
-    ),
-    Stored("blocks_of_all_rows", lambda b, q: b.mul(floats(b, q), np.repeat(uneven(2), 32)), (OUT, IN), 1, IN),
-    Stored(
-        "zero_points",
-        lambda b, q: blocks(b, q, uneven(OUT, 2), ZEROS),
-        (OUT * 2, 32),
-        0,
-        OUT * 2,
-        "DEQUANTIZE RESHAPE FULLY_CONNECTED",
-    ),
+    Stored("cast", floats, scales=1),
+    Stored("one_scale", lambda b, q: b.mul(floats(b, q), np.float32(0.3)), scales=1),
+    Stored("scale_first", lambda b, q: b.mul(uneven(OUT, 1), floats(b, q))),
+    Stored("by_output", lambda b, q: b.mul(floats(b, q), uneven(OUT, 1))),
+    Stored("by_input", lambda b, q: b.mul(floats(b, q), uneven(IN)), axis=1, scales=IN),
+    Stored("negative", lambda b, q: b.mul(floats(b, q), -uneven(OUT, 1))),
+    Stored("divided", lambda b, q: b.div(floats(b, q), powers(OUT, 1))),
+    Stored("divided_and_rounded", lambda b, q: b.div(floats(b, q), uneven(OUT, 1)), error=ROUNDED),
+    Stored("divided_by_a_pass", lambda b, q: b.div(floats(b, q), uneven(OUT, 1)), wide=True, error=ROUNDED),
+    Stored("blocks", lambda b, q: blocks(b, q, uneven(OUT, 2)), (OUT * 2, 32), 0, OUT * 2, IN_BLOCKS),
+    Stored("blocks_of_all_rows", lambda b, q: b.mul(floats(b, q), np.repeat(uneven(2), 32)), axis=1, scales=IN),
+    Stored("less_zeros", lambda b, q: blocks(b, q, uneven(OUT, 2), ZEROS), (OUT * 2, 32), 0, OUT * 2, IN_BLOCKS),
     Stored(
         "moved",
         lambda b, q: b.transpose(b.mul(b.transpose(b.reshape(floats(b, q), [OUT, IN]), [1, 0]), uneven(OUT)), [1, 0]),
-        (OUT, IN),
+    ),
+    Stored("split_and_joined", heads, (OUT * 2, 32), 0, OUT * 2, IN_BLOCKS),
+    Stored("part", lambda b, q: b.slice(b.mul(floats(b, q), uneven(OUT, 1)), [8, 0], [16, IN]), (16, IN), 0, 16),
+    Stored("int4", lambda b, q: b.mul(floats(b, q), uneven(OUT, 1)), q=integers(-8, 8), dtype=DType.INT4),
+    Stored("uint8", lambda b, q: b.mul(floats(b, q), uneven(OUT, 1)), q=BYTES, zeros=True),
+    Stored(
+        "nibbles",
+        lambda b, q: blocks(b, q, uneven(OUT, 4), UNSIGNED),
+        (OUT * 4, 16),
         0,
-        OUT,
+        OUT * 4,
+        IN_BLOCKS,
+        q=NIBBLES,
+        dtype=DType.INT4,
+        zeros=True,
+    ),
+    Stored("middle_of_nibbles", lambda b, q: b.sub(floats(b, q), np.float32(8)), scales=1, q=NIBBLES, dtype=DType.INT4),
+    Stored(
+        "bytes_with_zero_points",
+        lambda b, q: b.mul(b.sub(floats(b, q), 16 * UNSIGNED[:, :1]), uneven(OUT, 1)),
+        q=BYTES,
+        zeros=True,
+    ),
+    Stored(
+        "groups_out_of_order",
+        lambda b, q: in_groups(b, q, SHUFFLED, uneven(OUT, 4), UNSIGNED),
+        (OUT * 4, 16),
+        0,
+        OUT * 4,
+        "GATHER DEQUANTIZE RESHAPE FULLY_CONNECTED",
+        q=NIBBLES,
+        dtype=DType.INT4,
+        zeros=True,
+    ),
+    Stored(
+        "last_block_short",
+        lambda b, q: in_groups(b, q, SHORT, uneven(OUT, 3), UNSIGNED[:, :3]),
+        (OUT * 3, 24),
+        0,
+        OUT * 3,
+        "PAD DEQUANTIZE RESHAPE FULLY_CONNECTED",
+    ),
+    Stored(
+        "by_output_and_feature",
+        lambda b, q: b.div(b.mul(floats(b, q), uneven(OUT, 1)), FACTORS),
+        ops="MUL DEQUANTIZE FULLY_CONNECTED",
+    ),
+    Stored(
+        "blocks_and_features",
+        lambda b, q: b.div(blocks(b, q, uneven(OUT, 2)), FACTORS),
+        (OUT * 2, 32),
+        0,
+        OUT * 2,
+        "MUL DEQUANTIZE RESHAPE FULLY_CONNECTED",
     ),
 ]
 
 FLOATS = [
     ("small", lambda b, q: b.mul(floats(b, b.slice(q, [0, 0], [OUT, 8])), np.float32(0.3)), None),
     ("float", lambda b, q: b.constant(np.ones((OUT, IN), np.float32)), None),
-    ("rounded", lambda b, q: b.div(floats(b, q), uneven(OUT, 1)), "rounded otherwise"),
     ("element_scales", lambda b, q: b.mul(floats(b, q), uneven(OUT, IN)), "neither by channel nor by block"),
     ("small_blocks", lambda b, q: blocks(b, q, uneven(OUT, 16)), "the blocks are small"),
-    ("large_zero_point", lambda b, q: blocks(b, q, uneven(OUT, 2), 120), "do not fit a byte"),
+    ("large_zero_point", lambda b, q: blocks(b, q, uneven(OUT, 2), 250), "do not fit a byte"),
     ("fraction", lambda b, q: blocks(b, q, uneven(OUT, 2), 0.5), "in another way"),
+    ("shifted_twice", lambda b, q: b.sub(b.mul(floats(b, q), uneven(OUT, 1)), np.float32(1)), "in another way"),
     ("another_function", lambda b, q: b.tanh(floats(b, q)), "in another way"),
     ("scale_of_zero", lambda b, q: b.mul(floats(b, q), np.float32(0)), "not a positive number"),
     ("infinite_scale", lambda b, q: b.mul(floats(b, q), np.float32(np.inf)), "not a positive number"),
+    (
+        "overflow_on_the_way",
+        lambda b, q: b.mul(b.mul(floats(b, q), np.float32(1e38)), np.float32(1e-38)),
+        "beyond what can be multiplied in any order",
+    ),
 ]
 
 
-def program(make: Make, wide: bool = False, products: int = 1) -> Program:
-    """A product with the weights; of its result another with the same weights where there are two."""
+def product(b: Builder, x: Value, weights: Value) -> Value:
+    made: Value = b.fully_connected(x, weights, None)
+    return made
+
+
+def program(make: Make, wide: bool = False, products: int = 1, q: np.ndarray = SIGNED, use: Use = product) -> Program:
+    """A product with the weights; of its operand another with the same weights where there are two."""
     graph = Graph("main")
     b = Builder(graph, OPS)
     b.wide = wide
-    q = np.random.default_rng(0).integers(-20, 21, (OUT, IN)).astype(np.int8)
     weights = make(b, b.constant(q, name="kernel"))
-    x = graph.add_input(TensorType(DType.FLOAT32, (2, weights.type.static_shape[1])), "x")
-    made = [b.fully_connected(x, weights, None) for _ in range(products)]
+    x = graph.add_input(TensorType(DType.FLOAT32, (2, IN)), "x")
+    made = [use(b, x, weights) for _ in range(products)]
     graph.outputs = made
     signature = Signature("serving_default", graph, {"x": 0}, {f"y{k}": k for k in range(products)})
     return Program([graph], [signature])
@@ -126,22 +209,30 @@ def narrowed(made: Program) -> list[PassResult]:
     return results
 
 
+def names(made: Program) -> str:
+    return " ".join(op.name for op in made.main.ops)
+
+
 @pytest.mark.parametrize("case", STORED, ids=lambda c: c.name)
 def test_stored(case: Stored) -> None:
-    made = program(case.make, case.wide)
-    weights = list(made.main.ops)[0]["weights"].numpy()
+    made = program(case.make, case.wide, q=case.q)
+    weights = list(made.main.ops)[-1]["weights"].numpy()
     narrowed(made)
-    ops = list(made.main.ops)
-    assert " ".join(op.name for op in ops) == case.ops
-    stored = ops[0]["x"]
+    assert names(made) == case.ops
+    stored = next(op for op in made.main.ops if op.name == "DEQUANTIZE")["x"]
     quant = stored.type.quant
     assert quant is not None
-    assert (stored.name, stored.type.dtype, stored.type.static_shape) == ("kernel", DType.INT8, case.shape)
-    assert (quant.axis, quant.scale.shape, quant.zero_point.tolist()) == (case.axis, (case.scales,), [0] * case.scales)
-    shape = [1] * len(case.shape)
-    shape[case.axis] = case.scales
-    products = (stored.numpy().astype(np.float32) * quant.scale.reshape(shape)).reshape(weights.shape)
-    np.testing.assert_allclose(products, weights, rtol=2.0**-22 if case.wide else 0, atol=0)
+    assert (stored.name, stored.type.dtype, stored.type.static_shape) == ("kernel", case.dtype, case.shape)
+    assert (quant.axis, quant.scale.shape, quant.zero_point.shape) == (case.axis, (case.scales,), (case.scales,))
+    assert np.any(quant.zero_point) == case.zeros
+    low = -8 if case.dtype is DType.INT4 else -128
+    assert low <= quant.zero_point.min() <= quant.zero_point.max() < -low
+    if case.ops in ("DEQUANTIZE FULLY_CONNECTED", IN_BLOCKS):
+        shape = [1] * len(case.shape)
+        shape[case.axis] = case.scales
+        numbers = stored.numpy().astype(np.float32) - quant.zero_point.astype(np.float32).reshape(shape)
+        products = (numbers * quant.scale.reshape(shape)).reshape(weights.shape)
+        np.testing.assert_allclose(products, weights, rtol=case.error, atol=0)
     assert not narrowed(made)[0].modified
 
 
@@ -158,13 +249,14 @@ def test_text() -> None:
 @pytest.mark.parametrize("kernels", ["default", "reference"])
 @pytest.mark.parametrize("case", STORED, ids=lambda c: c.name)
 def test_runs(case: Stored, kernels: str) -> None:
-    made = program(case.make, case.wide)
+    made = program(case.make, case.wide, q=case.q)
     x = np.random.default_rng(3).normal(size=(2, IN)).astype(np.float32)
-    expected = x.astype(np.float64) @ list(made.main.ops)[0]["weights"].numpy().astype(np.float64).T
+    expected = x.astype(np.float64) @ list(made.main.ops)[-1]["weights"].numpy().astype(np.float64).T
     before = len(write_model(made))
     narrowed(made)
     content = write_model(made)
-    assert len(content) < before - 2 * OUT * IN
+    elements = int(np.prod(case.shape))
+    assert len(content) < before - (3 if case.dtype is DType.INT4 else 2) * elements + 12 * case.scales
     runner = Runner(content, kernels=kernels)
     for _ in range(3):
         got = runner.run([x])["y0"]
@@ -179,6 +271,49 @@ def test_stays_floats(name: str, make: Make, reason: str | None) -> None:
     assert print_program(made) == text
     assert [why for _, why in result.declined if reason is None or reason not in why] == []
     assert len(result.declined) == (reason is not None)
+
+
+def _other_kernels() -> dict[str, tuple[Use, tuple[int, ...]]]:
+    def matmul(b: Builder, x: Value, weights: Value) -> Value:
+        made: Value = b.batch_matmul(b.reshape(x, [2, 2, 1, 32]), weights)
+        return made
+
+    def convolution(b: Builder, x: Value, weights: Value) -> Value:
+        image = b.reshape(x, [2, 4, 4, 4])
+        made: Value = b.conv_2d(image, weights, None, padding="SAME", stride_h=1, stride_w=1)
+        return made
+
+    def depthwise(b: Builder, x: Value, weights: Value) -> Value:
+        image = b.reshape(x, [2, 1, 1, 64])
+        made: Value = b.depthwise_conv_2d(
+            image, weights, None, padding="SAME", stride_h=1, stride_w=1, depth_multiplier=1
+        )
+        return made
+
+    return {
+        "BATCH_MATMUL": (matmul, (2, 32, 32)),
+        "CONV_2D": (convolution, (32, 4, 4, 4)),
+        "DEPTHWISE_CONV_2D": (depthwise, (1, 4, 8, 64)),
+    }
+
+
+@pytest.mark.parametrize("name", _other_kernels())
+@pytest.mark.parametrize("axis", [None, 0, -1])
+def test_other_kernels(name: str, axis: int | None) -> None:
+    use, shape = _other_kernels()[name]
+    size = [1] * len(shape)
+    if axis is not None:
+        size[axis] = shape[axis]
+    scales = uneven(*size)
+    x = np.random.default_rng(3).normal(size=(2, IN)).astype(np.float32)
+    results = []
+    for passes in (False, True):
+        made = program(lambda b, q: b.mul(floats(b, q), scales), q=integers(-20, 21, shape=shape), use=use)
+        if passes:
+            narrowed(made)
+            assert "DEQUANTIZE" in names(made)
+        results.append(Runner(write_model(made)).run([x])["y0"])
+    np.testing.assert_allclose(*results, atol=1e-6 * np.abs(results[0]).max(), rtol=0)
 
 
 def test_two_uses_stay_floats() -> None:

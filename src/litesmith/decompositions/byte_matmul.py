@@ -5,20 +5,16 @@ exact in float32 as long as every partial sum stays below 2^24, so they are summ
 
     y = Σ_parts int32(float32(x_part) · float32(w_part))
 
-Constant weights stay integers in the file (one byte each) and are widened by a DEQUANTIZE of scale 1.
+Constant weights become integers again when the passes are done (`passes.integer_weights`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from litesmith.decompositions.shapes import cast
-from litesmith.ir import Builder, DType, Value
-from litesmith.ir.builder import SMALL_WEIGHTS
-from litesmith.ir.types import Quantization
+from litesmith.ir import DType, Value
 
 _LIMITS = {DType.INT8: 128, DType.UINT8: 255}
 _EXACT = 1 << 24
@@ -62,14 +58,3 @@ def _weight(magnitudes: np.ndarray | None, largest: int, part: tuple[int, int]) 
     if magnitudes is None:
         return largest * (part[1] - part[0])
     return int(magnitudes[:, slice(*part)].sum(axis=1, dtype=np.int64).max())
-
-
-def widened(b: Builder, x: Value) -> Value:
-    """The integers as float32; constants stay bytes in the file."""
-    if not x.is_const or x.const is None or x.const.size < SMALL_WEIGHTS:
-        return cast(b, x, DType.FLOAT32)
-    one = Quantization(np.ones(1, np.float32), np.zeros(1, np.int64))
-    stored = Value.constant(x.const, x.name)
-    stored.type = replace(stored.type, quant=one)
-    made: Value = b.dequantize(stored)
-    return made

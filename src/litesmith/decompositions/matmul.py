@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from litesmith.decompositions.byte_matmul import exact_parts, narrow, widened
+from litesmith.decompositions.byte_matmul import exact_parts, narrow
 from litesmith.decompositions.shapes import cast, full, reshape, single, transpose
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Value
@@ -155,7 +155,7 @@ def _byte_products(
     sums = []
     for part in parts:
         sides = _part(b, left, part, len(parts)), _part(b, weights or right, part, len(parts))
-        made = multiply(b, *(replace(side, x=widened(b, side.x)) for side in sides))
+        made = multiply(b, *(replace(side, x=cast(b, side.x, DType.FLOAT32)) for side in sides))
         sums.append(cast(b, made, DType.INT32))
     result = [*left.dims(left.batch), *left.dims(left.free), *right.dims(right.free)]
     return reshape(b, functools.reduce(b.add, sums), result, x, y)

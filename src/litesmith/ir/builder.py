@@ -40,7 +40,11 @@ SMALL_WEIGHTS = 1 << 10
 """Constants of fewer elements are written as floats: a DEQUANTIZE costs more than it saves."""
 
 GROWTH_BYTES = 1 << 20
-"""A folded result larger than this and than twice its operands stays an operation (a FILL, a TILE …)."""
+"""A folded result larger than this and than twice its operands stays an operation (a FILL, a TILE …).
+
+Not where it has no more elements than an operand, though wider ones: it may be weights made of bytes, which a finishing
+pass writes as bytes again.
+"""
 
 
 class Builder:
@@ -231,18 +235,17 @@ def fold(op: Op, types: Sequence[TensorType], wide: bool = False) -> tuple[Value
     wide: whether arithmetic is done in float64 and rounded once (see `Builder.wide`).
     """
     folded = _fold(op, types, wide)
-    if folded is not None and _comes_of_bytes(op, folded) and folded[0].const is not None:
+    if folded is not None and _comes_of_integers(op, folded) and folded[0].const is not None:
         folded[0].const.made_by = op
     return folded
 
 
-def _comes_of_bytes(op: Op, folded: Sequence[Value]) -> bool:
-    """Whether the one result is a float32 constant large enough to be better written as the 8-bit integers it is of."""
-    kind = folded[0].type
-    if len(folded) != 1 or kind.dtype is not DType.FLOAT32 or prod(kind.static_shape) < SMALL_WEIGHTS:
+def _comes_of_integers(op: Op, folded: Sequence[Value]) -> bool:
+    """Whether the one result is a large constant that may be better written as the narrow integers it is made of."""
+    if len(folded) != 1 or prod(folded[0].type.static_shape) < SMALL_WEIGHTS:
         return False
     constants = [v.const for v in op.inputs if v.const is not None]
-    return any(c.dtype is DType.INT8 or c.made_by is not None for c in constants)
+    return any(c.made_by is not None or (c.dtype.is_integer and c.size >= SMALL_WEIGHTS) for c in constants)
 
 
 def _fold(op: Op, types: Sequence[TensorType], wide: bool) -> tuple[Value, ...] | None:
@@ -257,7 +260,7 @@ def _fold(op: Op, types: Sequence[TensorType], wide: bool) -> tuple[Value, ...] 
     operands = [v.const if v is not None else None for v in op.operands]
     size_in = sum(c.nbytes for c in operands if c is not None)
     size_out = max((int(t.count) * t.dtype.numpy.itemsize for t in types if not isinstance(t.count, Sym)), default=0)
-    if size_out > max(GROWTH_BYTES, 2 * size_in):
+    if size_out > max(GROWTH_BYTES, 2 * size_in) and not _only_widens(types, operands):
         return None
     if wide and _folds_wide(op, types):
         shape = types[0].static_shape
@@ -273,6 +276,12 @@ def _fold(op: Op, types: Sequence[TensorType], wide: bool) -> tuple[Value, ...] 
     if size_in > EAGER_BYTES and len(types) == 1:
         return (_fold_lazily(op, operands, types[0]),)
     return _fold_now(op, operands, types)
+
+
+def _only_widens(types: Sequence[TensorType], operands: Sequence[Constant | None]) -> bool:
+    """Whether the one result has no more elements than one of the operands."""
+    most = max((c.size for c in operands if c is not None), default=0)
+    return len(types) == 1 and prod(types[0].static_shape) <= most
 
 
 def _evaluate(op: Op, operands: Sequence[Constant | None]) -> list[Array]:

@@ -25,8 +25,8 @@ class Constant:
 
     ``sparsity`` keeps the schema's sparsity parameters of a constant read from a file, as an opaque payload. A float32
     constant that was computed may know its elements in float64 (`wide`), so that what is computed from it in turn is
-    rounded once. ``made_by`` is the folded operation a large float32 constant is the result of, where 8-bit integers are
-    at its root: such weights can be written as the integers.
+    rounded once. ``made_by`` is the folded operation a large constant is the result of, where a large integer constant is
+    at its root: weights can be written as the integers they are made of.
     """
 
     __slots__ = ("_array", "_recipe", "_wide", "dtype", "made_by", "shape", "sparsity")

@@ -1,0 +1,194 @@
+"""What a folded constant is made of: integers, zero points and scales, read off without computing it.
+
+    (q - z) * s / a         q: int8[32, 64], z and s: [32, 1], a: [1, 64]
+
+A constant remembers the operation it was folded from (`Constant.made_by`), and so do that operation's operands. The
+integers come out as they are stored, the other factors as tables: arrays with the constant's rank that are 1 long where
+they do not vary. So weights of hundreds of megabytes are understood by looking at their integers and a few vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from litesmith.ir.constant import Array, Constant
+from litesmith.ir.dtypes import DType
+from litesmith.ir.graph import Op
+from litesmith.ir.opdef import Trait
+from litesmith.passes.match import activation
+
+SAFE = 2.0**100
+"""Scales and all their products are within 1 / SAFE and SAFE, or the order they are multiplied in would matter."""
+
+LARGEST_ZERO = 1 << 12
+"""Zero points are not larger than this; those of 8-bit weights are not larger than 255."""
+
+
+class Affine(NamedTuple):
+    """A constant as ``(integers - zeros) * product of scales``.
+
+    integers: the constant's shape, any integer type. zeros: an integer table. scales: tables of floats, not negative
+    or 0 unless said; none where the constant is the integers.
+    """
+
+    integers: Array
+    zeros: Array
+    scales: tuple[Array, ...] = ()
+
+
+def affine(const: Constant) -> Affine | None:
+    """What the constant was folded from. None where it is anything but integers that were shifted and scaled.
+
+    The products are those of exact arithmetic: the constant differs from them by the rounding of each step.
+    """
+    op = const.made_by
+    if op is None or activation(op) != "NONE":
+        return None
+    first, *others = (v.const for v in op.inputs if v.const is not None)
+    if op.name == "CAST":
+        return _widened(first, const)
+    if op.defn.traits & Trait.MOVES_DATA:
+        inner = affine(first)
+        return None if inner is None else _moved(op, inner, others, const.shape)
+    if op.name not in ("MUL", "DIV", "ADD", "SUB"):
+        return None
+    (second,) = others
+    inner = affine(first)
+    if inner is None and op.defn.traits & Trait.COMMUTATIVE:
+        inner, second = affine(second), first
+    return None if inner is None or inner.integers.shape != const.shape else _combined(op.name, inner, second)
+
+
+def _widened(integers: Constant, const: Constant) -> Affine | None:
+    if not integers.dtype.is_integer or const.dtype is not DType.FLOAT32:
+        return None
+    return Affine(integers.array(), np.zeros((1,) * len(const.shape), np.int32))
+
+
+def _combined(name: str, inner: Affine, other: Constant) -> Affine | None:
+    """Shifted or scaled integers, times or by or less another constant."""
+    values = table(other.wide(), inner.integers.ndim)
+    if name in ("MUL", "DIV"):
+        with np.errstate(divide="ignore"):
+            factor = values.astype(np.float64) if name == "MUL" else 1 / values.astype(np.float64)
+        return inner._replace(scales=(*inner.scales, factor))
+    if name in ("SUB", "ADD") and not inner.scales and _is_zero_point(values):
+        shift = np.rint(values).astype(np.int32)
+        return inner._replace(zeros=table(inner.zeros + (shift if name == "SUB" else -shift)))
+    return None
+
+
+def _is_zero_point(values: Array) -> bool:
+    return bool(np.all(values == np.clip(np.rint(values), -LARGEST_ZERO, LARGEST_ZERO)))
+
+
+def range_obstacle(scales: Sequence[Array]) -> str | None:
+    """Why the product of the scales may differ from what multiplying the integers by one after the other gives."""
+    low = high = 1.0
+    for scale in scales:
+        sizes = np.abs(scale)
+        if not np.all(np.isfinite(sizes) & (sizes > 0)):
+            return "a scale is not a positive number"
+        low, high = low * float(sizes.min()), high * float(sizes.max())
+        if not (low > 1 / SAFE and high < SAFE):
+            return "the scales are beyond what can be multiplied in any order"
+    return None
+
+
+# -- tables -----------------------------------------------------------------------------------------------------------
+
+
+def table(array: Array, rank: int = 0) -> Array:
+    """The array (with at least ``rank`` dimensions), 1 long where all that is along a dimension is the same."""
+    array = array.reshape((1,) * (rank - array.ndim) + array.shape)
+    for axis in range(array.ndim):
+        first = array.take([0], axis)
+        if array.shape[axis] > 1 and np.all(array.take([-1], axis) == first) and np.all(array == first):
+            array = first
+    return array
+
+
+def product(tables: Sequence[Array], rank: int) -> Array:
+    """The tables multiplied, as a table."""
+    made = np.ones((1,) * rank)
+    for factor in tables:
+        made = made * factor
+    return table(made)
+
+
+def varying(tables: Sequence[Array]) -> list[int]:
+    """The dimensions along which any of the tables varies."""
+    return sorted({axis for t in tables for axis, size in enumerate(t.shape) if size > 1})
+
+
+def column_groups(tables: Sequence[Array], length: int) -> Array:
+    """A number for each place along the last dimension; the same number where all the tables are the same."""
+    seen: dict[bytes, int] = {}
+    long = [t for t in tables if t.shape[-1] > 1]
+    keys = (b"".join(t[..., i].tobytes() for t in long) for i in range(length))
+    return np.array([seen.setdefault(key, len(seen)) for key in keys])
+
+
+# -- moves ------------------------------------------------------------------------------------------------------------
+
+
+def _moved(op: Op, inner: Affine, others: Sequence[Constant], shape: tuple[int, ...]) -> Affine | None:
+    """What an operation that moves elements about does to integers and tables."""
+    integers = _evaluated(op, inner.integers, others)
+    if integers.shape != shape:
+        return None
+    zeros, *scales = (_moved_table(op, t, inner.integers.shape, others, shape) for t in (inner.zeros, *inner.scales))
+    return Affine(integers, zeros, tuple(scales))
+
+
+def _evaluated(op: Op, part: Array, others: Sequence[Constant]) -> Array:
+    assert op.defn.evaluate is not None
+    return np.asarray(op.defn.evaluate(part, *(c.array() for c in others), **op.attrs))
+
+
+def _moved_table(op: Op, part: Array, old: tuple[int, ...], others: Sequence[Constant], new: tuple[int, ...]) -> Array:
+    """What moving does to a table; the constant had shape ``old`` and has shape ``new`` now."""
+    if op.name == "TRANSPOSE":
+        return _evaluated(op, part, others)
+    if prod(old) == prod(new) and op.name in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS"):
+        return reshaped_table(part, old, new)
+    return table(_evaluated(op, np.broadcast_to(part, old), others))
+
+
+def reshaped_table(part: Array, old: tuple[int, ...], new: tuple[int, ...]) -> Array:
+    """The table of a constant of shape ``old`` when that is reshaped to ``new``.
+
+    Dimensions that are split or joined stay 1 where the table does not vary along any of them.
+    """
+    expanded: list[int] = []
+    target: list[int] = []
+    for olds, news in _regrouped(old, new):
+        sizes = part.shape[len(expanded) : len(expanded) + len(olds)]
+        varies = any(size > 1 for size in sizes)
+        expanded += olds if varies else sizes
+        target += news if varies else [1] * len(news)
+    return np.broadcast_to(part, expanded).reshape(target)
+
+
+def _regrouped(old: Sequence[int], new: Sequence[int]) -> Iterator[tuple[list[int], list[int]]]:
+    """Runs of old and of new dimensions that hold the same number of elements, each as short as can be."""
+    olds, news = list(old), list(new)
+    while olds or news:
+        left, right = olds[:1], news[:1]
+        del olds[:1], news[:1]
+        while prod(left) != prod(right) or not (olds and news):
+            source, run = (olds, left) if olds and (prod(left) < prod(right) or not news) else (news, right)
+            if not source:
+                break
+            run.append(source.pop(0))
+        yield left, right
+
+
+def run_lengths(numbers: Sequence[int] | Array) -> list[int]:
+    """How often each number stands in a row, in order."""
+    return [len(list(run)) for _, run in groupby(numbers)]
