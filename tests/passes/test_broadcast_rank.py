@@ -33,6 +33,21 @@ test_rewrites = rewrites(
         }""",
     ),
     Rewrite(
+        "unknown_sizes",
+        """graph main(%x: float32[n, t, 4, 5, 6], %y: float32[]) {
+          %z = GREATER(%x, %y) : bool[n, t, 4, 5, 6]
+          return %z
+        }""",
+        """graph main(%x: float32[n, t, 4, 5, 6], %y: float32[]) {
+          %0 = RESHAPE(%x, int32[1](-1)) : float32[120*n*t]
+          %1 = RESHAPE(%y, int32[1](1)) : float32[1]
+          %2 = GREATER(%0, %1) : bool[120*n*t]
+          %3 = SHAPE(%x) {out_type=int32} : int32[5]
+          %z = RESHAPE(%2, %3) : bool[n, t, 4, 5, 6]
+          return %z
+        }""",
+    ),
+    Rewrite(
         "broadcast_before",
         """graph main(%x: float32[2, 1, 2, 1, 2], %y: float32[2, 1, 2, 1]) {
           %z = FLOOR_MOD(%x, %y) : float32[2, 2, 2, 2, 2]

@@ -252,3 +252,12 @@ def test_inputs_of_gigabytes_are_not_made_up():
     assert not report.ok
     assert not report.problems
     assert "0.8 GB" in report.skipped
+
+
+@pytest.mark.parametrize("made", ["%y: bfloat16[2]", "%y: float32[2]"])
+def test_models_python_cannot_call_are_not_run(made):
+    """The runtime's interface exchanges no bfloat16 arrays."""
+    name, kind = made.split(": ")
+    report = verify(_program(f"graph main(%x: bfloat16[2]) {{ {name} = CAST(%x) : {kind} return %y }}"))
+    assert not report.problems
+    assert "input 'x' is bfloat16" in report.skipped

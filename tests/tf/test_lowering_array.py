@@ -397,6 +397,14 @@ BLOCKS = [
     Case("dim map", lambda x: raw.DataFormatDimMap(x=x), [np.int32([0, 1, 2, 3, -1, -2])]),
     Case("vec permute", lambda x: raw.DataFormatVecPermute(x=x), [np.int32([1, 2, 3, 4])]),
     Case(
+        "vec permute of unknown size",
+        lambda x: raw.DataFormatVecPermute(x=x),
+        [np.int32([1, 2, 3, 4])],
+        spec=[(None,)],
+        raises="LS001",
+        says="how many dimensions",
+    ),
+    Case(
         "vec permute back",
         lambda x: raw.DataFormatVecPermute(x=x, src_format="NCHW", dst_format="NHWC"),
         [np.int32([[1, 2], [3, 4], [5, 6], [7, 8]])],

@@ -290,6 +290,7 @@ CORNERS = [
     Case("clip by value", lambda x: tf.clip_by_value(x, -1.0, 0.5), [EDGES[1:]], ops=2),
     Case("clip to relu6", lambda x: tf.clip_by_value(x, 0.0, 6.0), [f32(9, low=-9, high=9)], ops={"RELU6": 1}),
     Case("double is refused", tf.sin, [np.float64([1.0])], raises="LS012", says="float64"),
+    Case("complex acosh is refused", tf.math.acosh, [np.complex64([1 + 2j])], raises="LS001", says="complex operands"),
     Case("double erf is refused", tf.math.erf, [np.float64([1.0])], raises="LS012", says="float32"),
     Case("pow int64 is refused", tf.pow, [LARGE, DIVISORS], raises="LS012", says="int32"),
     Case(

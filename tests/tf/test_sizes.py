@@ -35,6 +35,7 @@ CASES = {
         lambda x: tf.nn.depthwise_conv2d(x, FILTER, [1, 1, 1, 1], "SAME"), [Q, Q, Q, Q], (2, 5, 5, 16), [-1, -1, -1, 16],
     ),
     "ensure": (lambda x: -tf.ensure_shape(x, [None, 4]), [Q, Q], (3, 4), [-1, 4]),
+    "colours": (lambda x: tf.image.rgb_to_hsv(tf.abs(x)), [Q, Q, Q], (4, 5, 3), [-1, -1, 3]),
     "unstack": (lambda x: tf.stack(tf.unstack(x, 4, axis=1)), [Q, Q], (3, 4), [-1, 4]),
     "stack": (lambda x: tf.stack([x[0], B]), [Q, Q], (1, 8), [-1, 8]),
     "concat": (lambda x: tf.concat([x, W], 1), [Q, Q], (16, 3), [16, -1]),

@@ -141,7 +141,10 @@ def scatter_nd(
     if valid is not None:
         outside = size_value(b, x.dims[0], x)
         rows = b.select_v2(reshape(b, valid, [rows.dims[0], 1]), rows, outside)
-    assert isinstance(depth, int)
+    if not isinstance(depth, int):
+        raise UnsupportedError(
+            "a scatter to indices of unknown length", "give the last dimension of the indices a size"
+        )
     return _scattered(b, x, rows, values, depth, combine)
 
 

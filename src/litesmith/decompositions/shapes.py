@@ -208,7 +208,12 @@ def cast(b: Builder, x: Value, dtype: DType) -> Value:
 
 
 def single(b: Builder, x: Value) -> Value:
-    """Half floats (and integers) as float32. Raises UnsupportedError for float64, which float32 cannot stand for."""
+    """Half floats (and integers) as float32.
+
+    Raises UnsupportedError for float64 and complex numbers, which float32 cannot stand for.
+    """
+    if x.type.dtype.is_complex:
+        raise UnsupportedError("complex operands have no kernel", "compute with the real and the imaginary part")
     if x.type.dtype is DType.FLOAT64 and not x.is_const:
         raise UnsupportedError("float64 has no kernels", "cast the operand to float32", code="LS012")
     return cast(b, x, DType.FLOAT32)

@@ -122,13 +122,14 @@ def _kernel_problems(op: Op) -> Iterator[Problem]:
         yield _problem(op, f"{value.type.dtype} is not taken by {op.name} as {declared.name!r} ({taken})")
     reason = op.defn.check(op) if op.defn.check is not None else None
     if reason is not None:
-        yield _problem(op, f"{op.name}: {reason}")
+        yield _problem(op, f"{op.name}: {reason}", _OTHER_FIX)
     activation = op.attrs.get("fused_activation_function", "NONE")
     if op.defn.traits & Trait.FUSES_ACTIVATION and activation not in FUSED_ACTIVATIONS:
         yield _problem(op, f"{op.name}: the kernel ignores the fused activation {activation}", "make it an operation")
 
 
 DEFAULT_FIX = "cast the operand to a type the kernel takes"
+_OTHER_FIX = "give it operands the kernel takes, or say it with other operations"
 
 
 def _problem(op: Op, reason: str, fix: str = DEFAULT_FIX) -> Problem:

@@ -20,6 +20,7 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import Dim, product
+from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.ir.types import Shape
@@ -67,7 +68,8 @@ def _merged(op: Op, b: Builder) -> Value | None:
     groups = _groups(shapes, result)
     targets = [constant_target(_joined(s, groups)) for s in (*shapes, result)]
     back = constant_target(result)
-    if any(t is None for t in targets) or back is None:
+    whole = next((v for v in op.inputs if v.dims == result), None)
+    if any(t is None for t in targets) or (back is None and whole is None):
         return None
     trial = Op(op.defn, [Value(v.type.with_shape(_joined(s, groups))) for v, s in zip(op.inputs, shapes, strict=True)],
                op.attrs)  # fmt: skip
@@ -75,7 +77,8 @@ def _merged(op: Op, b: Builder) -> Value | None:
         return None
     operands = [b.reshape(v, np.array(t, np.int32)) for v, t in zip(op.inputs, targets, strict=False)]
     (made,) = b.emit(op.defn, operands, **op.attrs)
-    reshaped: Value = b.reshape(made, np.array(back, np.int32))
+    sizes = b.shape(whole, out_type=DType.INT32) if back is None else np.array(back, np.int32)
+    reshaped: Value = b.reshape(made, sizes)
     return reshaped
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from litesmith.errors import Problem, UsageError, VerificationError
 from litesmith.runtime.compare import TOLERANCE, Comparison, compare_outputs, identical
 from litesmith.runtime.inputs import RANGES, Array, random_inputs
-from litesmith.runtime.model_file import SignatureInfo
+from litesmith.runtime.model_file import NOT_EXCHANGED, SignatureInfo
 from litesmith.runtime.reference import Record, Reference
 from litesmith.runtime.runner import ModelSource, Runner
 
@@ -84,7 +84,7 @@ def verify(
         reference = Reference.load(reference)
     try:
         runner = Runner(model, threads)
-        if reference is None and (reason := _too_large(runner)):
+        if reason := _not_exchanged(runner) or ("" if reference is not None else _too_large(runner)):
             return VerificationReport(skipped=reason)
         keeps_state = runner.facts.variables if stateful is None else stateful
         calls = list(reference) if reference is not None else _made_up_calls(runner)
@@ -152,6 +152,16 @@ def _changed(number: int, reset: bool) -> Problem:
     again = "from the initial state" if reset else "on the same inputs"
     fix = "" if reset else "if it is meant to keep state between runs, verify it as stateful"
     return Problem("LS904", f"results differ at invocation {number}, {again}", fix)
+
+
+def _not_exchanged(runner: Runner) -> str:
+    """Why no call can be made; empty where inputs and outputs are arrays the runtime's interface knows."""
+    for signature in runner.signatures:
+        for what, tensors in (("input", signature.inputs), ("output", signature.outputs)):
+            for tensor in tensors:
+                if tensor.type in NOT_EXCHANGED:
+                    return f"{what} {tensor.name!r} is {tensor.type}, of which Python can give the runtime no arrays"
+    return ""
 
 
 def _too_large(runner: Runner) -> str:

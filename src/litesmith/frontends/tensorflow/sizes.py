@@ -69,6 +69,13 @@ def _depthwise(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
     yield inputs[0].dims[1 if attrs.get("data_format") == "NCHW" else -1], inputs[1].dims[2]
 
 
+def _last_is(size: int) -> Rule:
+    def rule(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
+        yield inputs[0].dims[-1], size
+
+    return rule
+
+
 def _declared(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
     shape = attrs["shape"] or ()
     yield from ((d, s) for d, s in zip(inputs[0].dims, shape, strict=True) if s >= 0)
@@ -116,6 +123,7 @@ _RULES: Mapping[str, Rule] = {
     "FusedBatchNormV3": _channels(1, 2),
     "DepthwiseConv2dNative": _depthwise,
     "EnsureShape": _declared,
+    **dict.fromkeys(("RGBToHSV", "HSVToRGB", "AdjustHue", "AdjustSaturation", "Cross"), _last_is(3)),
     "Unpack": _unpacked,
     "Pack": _packed,
     "ConcatV2": _joined,

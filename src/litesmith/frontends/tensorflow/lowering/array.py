@@ -118,7 +118,7 @@ def _concatenate(b: Builder, values: list[Value], axis: Value) -> Value:
 def concat_offset(b: Builder, concat_dim: Value, shape: list[Value]) -> list[Value]:
     """Where each operand of a concatenation begins."""
     (axis,) = const_ints(concat_dim, "the axis")
-    rank = int(shape[0].type.static_shape[0])
+    rank = static_int(shape[0].dims[0], "where the operands of a concatenation begin")
     hot = np.eye(rank, dtype=np.int32)[axis % rank].astype(shape[0].type.dtype.numpy)
     offsets = [b.constant(np.zeros(rank, hot.dtype))]
     for sizes in shape[:-1]:
@@ -565,6 +565,8 @@ def data_format_dim_map(b: Builder, x: Value, *, src_format: str = "NHWC", dst_f
 @lowers("DataFormatVecPermute")
 def data_format_vec_permute(b: Builder, x: Value, *, src_format: str = "NHWC", dst_format: str = "NCHW") -> Value:
     """Rows of a per-dimension vector in the order of another layout."""
+    if not isinstance(x.dims[0], int):
+        raise UnsupportedError("how many dimensions the vector tells of is unknown", "give it a fixed size")
     kept = [c for c in src_format if x.dims[0] == len(src_format) or c not in "NC"]
     wanted = [c for c in dst_format if c in kept]
     return b.gather(x, np.array([kept.index(c) for c in wanted], np.int32), axis=0)

@@ -97,6 +97,8 @@ def _reciprocal(b: Builder, y: Value) -> Value:
 
 def _times(derivative: Callable[[Builder, Value], Value]) -> Callable[[Builder, Value, Value], Value]:
     def lowering(b: Builder, y: Value, dy: Value) -> Value:
+        if y.type.dtype.is_complex:
+            raise UnsupportedError("derivatives of complex functions have no kernel", "differentiate real functions")
         made: Value = b.mul(dy, derivative(b, y))
         return made
 

@@ -192,7 +192,8 @@ def _last_segment(b: Builder, segment_ids: Value) -> Value:
     """How many segments sorted numbers say there are."""
     last = b.reduce_max(as_int32(b, segment_ids), [0], keep_dims=False)
     made: Value = b.add(last, b.constant(np.array(1, np.int32)))
-    return made
+    some = isinstance(segment_ids.dims[0], int) and segment_ids.dims[0] > 0
+    return made if some else b.maximum(made, b.constant(np.array(0, np.int32)))
 
 
 def _segment(kind: str) -> Any:
@@ -345,7 +346,9 @@ def in_top_k(b: Builder, predictions: Value, targets: Value, *, k: int) -> Value
 
 @lowers("Bincount")
 def bincount(b: Builder, arr: Value, size: Value, weights: Value) -> Value:
-    return _bincount(b, arr, size, weights, False)
+    """Over all elements, whatever the rank."""
+    flat = [v if v.rank == 1 else reshape(b, v, [product(v.dims)], v) for v in (arr, weights)]
+    return _bincount(b, flat[0], size, flat[1], False)
 
 
 @lowers("DenseBincount")
@@ -356,8 +359,10 @@ def dense_bincount(b: Builder, input: Value, size: Value, weights: Value, *, bin
 def _bincount(b: Builder, x: Value, size: Value, weights: Value, binary: bool) -> Value:
     """How often (or with what total weight) each number below ``size`` occurs, in each row of a matrix.
 
-    Numbers from ``size`` on are not counted, as in TensorFlow; a negative one is an error there, undefined here.
+    x: [N], [rows, N] or one number. Numbers from ``size`` on are not counted, as in TensorFlow; a negative one is an error there, undefined here.
     """
+    if x.rank == 0:
+        x, weights = expand_dims(b, x, 0), weights if weights.rank else expand_dims(b, weights, 0)
     dtype = weights.type.dtype
     limit = as_int32(b, size)
     inside = b.minimum(as_int32(b, x), limit)
