@@ -437,6 +437,96 @@ for _strides in (1, 2):
         f32(2, 6, 5, 3),
         name=f"strides {_strides}",
     )
+
+
+def _definite(*shape: int) -> Any:
+    x = f32(*shape, seed="definite")
+    return x @ np.swapaxes(x, -1, -2) / shape[-1] + np.eye(shape[-1], dtype=np.float32) / 2
+
+
+def _regular(*shape: int) -> Any:
+    return f32(*shape, seed="regular") + 3 * np.eye(*shape[-2:], dtype=np.float32)
+
+
+def _broken() -> Any:
+    """A negative, an infinite, a zero matrix, one with NaN, a good one."""
+    x = _definite(5, 9, 9)
+    x[0] *= -1
+    x[1, 3, 1], x[3, 8, 0] = INF, NAN
+    x[2] = 0
+    return x
+
+
+def _exponential(x: Any) -> Any:
+    values, vectors = jnp.linalg.eigh(x)
+    return (vectors * jnp.exp(values)) @ vectors.T
+
+
+def _rebuilt(x: Any) -> Any:
+    u, values, vt = jnp.linalg.svd(x, full_matrices=False)
+    return (u * values[..., None, :]) @ vt
+
+
+for _size in (3, 12):  # written out, and by a loop
+    row("cholesky", jnp.linalg.cholesky, _definite(_size, _size), name=f"of {_size}")
+    row("lu", lax.linalg.lu, f32(2, _size, _size), name=f"of {_size}")
+    row("lu", lax.linalg.lu, np.sign(f32(3, _size, _size)), name=f"ties of {_size}")
+    row("qr", jnp.linalg.qr, f32(_size, _size), name=f"of {_size}")
+    row("custom_linear_solve", jnp.linalg.solve, _regular(_size, _size), f32(_size, 2), name=f"of {_size}")
+    row("custom_linear_solve", jnp.linalg.inv, _regular(2, _size, _size), name=f"inverse of {_size}")
+    row("lu", jnp.linalg.det, f32(2, _size, _size), name=f"determinant of {_size}")
+    row("lu", jnp.linalg.slogdet, f32(2, _size, _size), name=f"its logarithm, of {_size}")
+    row("eigh", jnp.linalg.eigvalsh, _definite(2, _size, _size), name=f"of {_size}")
+    row("svd", jnp.linalg.svdvals, f32(2, _size, _size + 2), name=f"of {_size}")
+    row("householder_product", lambda x: jnp.linalg.qr(x, "raw"), f32(_size + 2, _size), name=f"raw of {_size}")
+row("cholesky", jnp.linalg.cholesky, _definite(2, 3, 4, 4), name="stack", shapes=["a, b, 4, 4"])
+row("cholesky", jnp.linalg.cholesky, _broken(), name="broken")
+row("cholesky", jnp.linalg.cholesky, _broken()[:, :4, :4].copy(), name="broken, written out")
+row("lu", lax.linalg.lu, f32(3, 7, 4), name="tall", shapes=["a, 7, 4"])
+row("lu", lax.linalg.lu, f32(4, 9), name="wide")
+row("lu", jnp.linalg.det, np.stack([np.ones((4, 4)), np.zeros((4, 4)), np.eye(4)]).astype(np.float32), name="singular")
+row("lu_pivots_to_permutation", lambda p: lax.linalg.lu_pivots_to_permutation(p, 7), i32(2, 4, low=0, high=7))
+row("qr", jnp.linalg.qr, f32(2, 9, 4), name="tall", shapes=["a, 9, 4"])
+row("qr", jnp.linalg.qr, f32(4, 9), name="wide")
+row("qr", lambda x: jnp.linalg.qr(x, "complete"), f32(9, 4), name="complete")
+row("qr", jnp.linalg.qr, np.zeros((3, 3), np.float32), name="of zeros")
+row("householder_product", lambda x: lax.linalg.householder_product(x, x[0]), f32(4, 4))
+row("tridiagonal_solve", lax.linalg.tridiagonal_solve, f32(6), f32(6) + 4, f32(6, seed="u"), f32(6, 2))
+row(
+    "custom_linear_solve",
+    jnp.linalg.solve,
+    _regular(3, 8, 8),
+    f32(3, 8, 1),
+    name="stack",
+    shapes=["a, 8, 8", "a, 8, 1"],
+)
+row("custom_linear_solve", lambda x: jnp.linalg.matrix_power(x, -3), _regular(5, 5), name="power")
+row("custom_linear_solve", jax.scipy.linalg.expm, f32(6, 6), name="exponential")
+row("eigh", _exponential, _definite(8, 8), name="vectors")
+row("eigh", lambda x: jnp.linalg.eigh(x, UPLO="U", symmetrize_input=False)[0], f32(8, 8), name="upper")
+row("eigh", jnp.linalg.eigvalsh, np.diag(np.array([3, 1, 2, 2, 0], np.float32)), name="diagonal")
+row("eigh", jnp.linalg.eigvalsh, _definite(6, 6) * np.float32(1e-30), name="tiny")
+row(
+    "svd",
+    _rebuilt,
+    f32(2, 9, 4),
+    name="vectors",
+)
+row("svd", lambda x: [v @ v.T for v in jnp.linalg.svd(x)[::2]], f32(9, 2) @ f32(2, 6), name="of low rank")
+row("svd", jnp.linalg.pinv, f32(7, 4), name="inverse")
+row("svd", lambda x, y: jnp.linalg.lstsq(x, y)[0], f32(9, 4), f32(9, 2), name="least squares")
+row("svd", jnp.linalg.svdvals, f32(6, 6) * np.float32(1e30), name="huge")
+for _flags in range(16):
+    _left, _lower, _transposed, _unit = (bool(_flags >> bit & 1) for bit in range(4))
+    row(
+        "triangular_solve",
+        lambda a, y, flags=(_left, _lower, _transposed, _unit): lax.linalg.triangular_solve(
+            a, y, left_side=flags[0], lower=flags[1], transpose_a=flags[2], unit_diagonal=flags[3]
+        ),
+        _regular(2, 4, 4) / 3,
+        f32(2, 4, 3) if _left else f32(2, 3, 4),
+        name=f"{_flags:04b}",
+    )
 row("sort", lambda x: lax.sort(x, dimension=1), X)
 row("sort", lax.sort, np.concatenate([ENDS, f32(9)]), name="ends")
 row("sort", lambda x, y: lax.sort((x, y), num_keys=2), i32(30, low=0, high=3), f32(30), name="two keys")
@@ -624,6 +714,7 @@ def test_every_lowering_has_a_row() -> None:
         "platform_index",
         "zeros_like",
         "psum_invariant",
+        "geqrf",
         "custom_jvp_call_jaxpr",
         *(name for name in ("composite", "split") if not hasattr(lax, name)),
     }
@@ -643,13 +734,13 @@ def test_primitive_is_lowered_or_refused(name: str) -> None:
 def test_all_problems_at_once() -> None:
     def function(x: Any) -> Any:
         with jax.named_scope("decoder"):
-            y = jnp.linalg.cholesky(x)
-        return y, lax.igamma(x, x)
+            y = lax.linalg.hessenberg(x)
+        return y, lax.linalg.schur(x)
 
     size = 7  # of no other test: JAX keeps what it traced of a shape, with the line that asked first
     with pytest.raises(ConverterError) as error:
         import_jax(function, (np.eye(size, dtype=np.float32),))
     problems = error.value.problems
-    assert {p.op for p in problems} == {"jax.cholesky", "jax.igamma"}
+    assert {p.op for p in problems} == {"jax.hessenberg", "jax.schur"}
     assert all(p.code == "LS010" and p.fix and "test_primitives.py:" in p.line for p in problems)
     assert any("decoder" in p.node for p in problems)

@@ -155,6 +155,20 @@ test_left_alone = unchanged(
 )
 
 
+def test_a_transpose_within_a_region_stays() -> None:
+    """What a region transposes for itself moves with it, so that nothing is won."""
+    program = parsed("""
+    graph main(%x: float32[3, 3]) {
+      %0 = TRANSPOSE(%x, int32[2](1, 0)) : float32[3, 3]
+      %1 = ADD(%x, %0) : float32[3, 3]
+      %2 = TRANSPOSE(%1, int32[2](1, 0)) : float32[3, 3]
+      %3 = SUB(%1, %2) : float32[3, 3]
+      return %3
+    }
+    """)
+    assert choose_layouts(program) == 0
+
+
 def test_the_way_back_is_free_only_where_it_moves_nothing() -> None:
     """The way back from 6 x 1 x 2 x 2 moves elements, though in 1 x 2 x 2 x 6 it would not: nothing goes to and fro."""
     program = parsed("""

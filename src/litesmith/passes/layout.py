@@ -160,7 +160,11 @@ def _entering_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation
     source = value.op["x"]
     if value.output_uses or any(u not in members for u in value.users):
         cost = cost.plus(source)
-    return cost if is_free(source.dims, composed(present, perm)) else cost.plus(source)
+    if source.op in members:  # it moves, too
+        present, dims = composed(inverse(perm), present), [source.dims[p] for p in perm]
+    else:
+        dims = list(source.dims)
+    return cost if is_free(dims, composed(present, perm)) else cost.plus(source)
 
 
 def _leaving_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation | None) -> Cost:
@@ -170,7 +174,7 @@ def _leaving_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation 
     wanted: dict[Permutation, list[Value]] = {}
     for user in outside:
         asked = permutation_of(user)
-        if asked is not None:
+        if asked is not None and not any(u in members for u in user.result.users):  # else it is counted as it enters
             wanted.setdefault(asked, []).append(user.result)
     for asked, results in wanted.items():
         joined = composed(back, asked) if perm is not None else asked

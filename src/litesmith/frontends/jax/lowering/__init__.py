@@ -8,6 +8,7 @@ from litesmith.frontends.jax.lowering import (
     elementwise,
     fourier,
     indexing,
+    linalg,
     random,
     reduction,
     structure,
@@ -15,7 +16,7 @@ from litesmith.frontends.jax.lowering import (
 )
 from litesmith.frontends.jax.registry import collect
 
-FAMILIES = (contraction, control, elementwise, fourier, indexing, random, reduction, structure, types)
+FAMILIES = (contraction, control, elementwise, fourier, indexing, linalg, random, reduction, structure, types)
 """The modules that hold lowerings."""
 
 LOWERINGS, COMPLEX_LOWERINGS = collect(FAMILIES)
@@ -35,9 +36,7 @@ REFUSED: dict[str, tuple[str, str]] = {
         COLLECTIVE,
     ),
     **dict.fromkeys(
-        "cholesky eig eigh hessenberg householder_product lu qr schur svd triangular_solve tridiagonal "
-        "tridiagonal_solve custom_linear_solve geqrf ormqr lu_pivots_to_permutation cholesky_update "
-        "symmetric_product geqp3".split(),
+        "eig hessenberg schur tridiagonal ormqr cholesky_update symmetric_product geqp3".split(),
         LINEAR_ALGEBRA,
     ),
     **dict.fromkeys(
