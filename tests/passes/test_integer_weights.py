@@ -35,7 +35,7 @@ def uneven(*shape: int) -> np.ndarray:
 
 def integers(low: int, high: int, dtype: type = np.int8, shape: tuple[int, ...] = (OUT, IN)) -> np.ndarray:
     """Both ends occur."""
-    made = np.random.default_rng(0).integers(low, high, shape).astype(dtype)
+    made: np.ndarray = np.random.default_rng(0).integers(low, high, shape).astype(dtype)
     made.flat[:2] = low, high - 1
     return made
 

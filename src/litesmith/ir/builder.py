@@ -42,8 +42,8 @@ SMALL_WEIGHTS = 1 << 10
 GROWTH_BYTES = 1 << 20
 """A folded result larger than this and than twice its operands stays an operation (a FILL, a TILE …).
 
-Not where it has no more elements than an operand, though wider ones: it may be weights made of bytes, which a finishing
-pass writes as bytes again.
+Not where it has no more elements than an operand, though wider ones, nor where it is looked up: it may become weights
+made of bytes. A finishing pass (`passes.unfolding`) makes it an operation again where it does not.
 """
 
 
@@ -62,6 +62,7 @@ class Builder:
         self.before = before
         self.origins: tuple[Origin, ...] = ()
         self.wide = False
+        self.folds = True
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         defn = self.opset.get(name.rstrip("_").upper())
@@ -116,7 +117,7 @@ class Builder:
         if simpler is not None:
             return (simpler,)
         types = list(result_types) if result_types is not None else infer_types(op)
-        folded = fold(op, types, self.wide)
+        folded = fold(op, types, self.wide) if self.folds else None
         if folded is not None:
             return _named(folded, op)
         known = known_elements(op, types)
@@ -245,7 +246,8 @@ def _comes_of_integers(op: Op, folded: Sequence[Value]) -> bool:
     if len(folded) != 1 or prod(folded[0].type.static_shape) < SMALL_WEIGHTS:
         return False
     constants = [v.const for v in op.inputs if v.const is not None]
-    return any(c.made_by is not None or (c.dtype.is_integer and c.size >= SMALL_WEIGHTS) for c in constants)
+    integers = any(c.made_by is not None or (c.dtype.is_integer and c.size >= SMALL_WEIGHTS) for c in constants)
+    return integers or bool(op.defn.traits & Trait.REPEATS)
 
 
 def _fold(op: Op, types: Sequence[TensorType], wide: bool) -> tuple[Value, ...] | None:
@@ -260,7 +262,7 @@ def _fold(op: Op, types: Sequence[TensorType], wide: bool) -> tuple[Value, ...] 
     operands = [v.const if v is not None else None for v in op.operands]
     size_in = sum(c.nbytes for c in operands if c is not None)
     size_out = max((int(t.count) * t.dtype.numpy.itemsize for t in types if not isinstance(t.count, Sym)), default=0)
-    if size_out > max(GROWTH_BYTES, 2 * size_in) and not _only_widens(types, operands):
+    if grows(size_out, size_in) and not _may_grow(op, types, operands):
         return None
     if wide and _folds_wide(op, types):
         shape = types[0].static_shape
@@ -273,15 +275,20 @@ def _fold(op: Op, types: Sequence[TensorType], wide: bool) -> tuple[Value, ...] 
             lambda: _evaluate_rounded(op, operands, shape),
         )
         return (Value.constant(computed),)
-    if size_in > EAGER_BYTES and len(types) == 1:
+    if (size_in > EAGER_BYTES or size_out > GROWTH_BYTES) and len(types) == 1:
         return (_fold_lazily(op, operands, types[0]),)
     return _fold_now(op, operands, types)
 
 
-def _only_widens(types: Sequence[TensorType], operands: Sequence[Constant | None]) -> bool:
-    """Whether the one result has no more elements than one of the operands."""
+def grows(size_out: int, size_in: int) -> bool:
+    """Whether a constant of so many bytes is better computed, by the runtime, from one of so many."""
+    return size_out > max(GROWTH_BYTES, 2 * size_in)
+
+
+def _may_grow(op: Op, types: Sequence[TensorType], operands: Sequence[Constant | None]) -> bool:
+    """Whether the one result has no more elements than one of the operands, or is looked up in one."""
     most = max((c.size for c in operands if c is not None), default=0)
-    return len(types) == 1 and prod(types[0].static_shape) <= most
+    return len(types) == 1 and (bool(op.defn.traits & Trait.REPEATS) or prod(types[0].static_shape) <= most)
 
 
 def _evaluate(op: Op, operands: Sequence[Constant | None]) -> list[Array]:

@@ -40,6 +40,9 @@ class Trait(Flag):
     """A smooth function of its operands: constants are folded in float64 and rounded once, where they are used."""
     FUSES_ACTIVATION = auto()
     """Has a fused_activation_function attribute its kernel honours."""
+    REPEATS = auto()
+    """Picks parts of its first operand, some several times. Folded however large the result is: it may be the scales of
+    weights, one for each block, repeated for each element."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
-from litesmith.ir.opdef import Attr, OpDef, QuantRule
+from litesmith.ir.opdef import Attr, OpDef, QuantRule, Trait
 from litesmith.ir.types import Shape, TensorType
 from litesmith.ops.common import (
     BOOL,
@@ -101,6 +101,7 @@ GATHER = OpDef(
     operands("x indices", FLOAT | INDEX | QUANTIZED | BOOL | STRING | dtypes("int4"), INDEX | INT16),
     attrs={"axis": int32(), "batch_dims": int32()},
     options=("GatherOptions", 23),
+    traits=Trait.REPEATS,
     infer=_infer_gather,
     evaluate=_gather,
     foldable=_indices_inside,

@@ -200,10 +200,10 @@ def _stored(found: Affine, may_move: bool) -> Iterator[Layout]:
     groups = column_groups(tables, found.integers.shape[-1])
     for order in (None, _by_group(groups)) if may_move else (None,):
         lengths = run_lengths(groups if order is None else groups[order])
-        yield Layout(found, block=gcd(*lengths), order=order)
-        if may_move and len(lengths) > 1:
-            size = gcd(*lengths[:-1])
-            yield Layout(found, block=size, order=order, padding=-len(groups) % size)
+        exact, size = Layout(found, block=gcd(*lengths), order=order), gcd(*lengths[:-1])
+        padded = exact._replace(block=size, padding=-len(groups) % size) if may_move and size else exact
+        bits = BITS[DType.INT4]
+        yield from (padded, exact) if padded.size(bits) < exact.size(bits) else (exact, padded)
 
 
 def _by_group(groups: Array) -> Array:

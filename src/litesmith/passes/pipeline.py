@@ -43,6 +43,7 @@ from litesmith.passes import (
     subgraph_variables,
     transpose_absorption,
     unary_functions,
+    unfolding,
 )
 from litesmith.passes.driver import AnyPass, PassResult, run_pass
 
@@ -86,7 +87,7 @@ MODULES = (
 PASSES: tuple[AnyPass, ...] = tuple(p for module in MODULES for p in module.PASSES)
 """Every pass, in the order they run."""
 
-FINISHING: tuple[AnyPass, ...] = (*integer_weights.PASSES, *boundary_copies.PASSES)
+FINISHING: tuple[AnyPass, ...] = (*integer_weights.PASSES, *unfolding.PASSES, *boundary_copies.PASSES)
 """What runs once, when nothing changes any more: no simplifications, which the passes would undo."""
 
 ROUNDS = 16
