@@ -11,8 +11,10 @@ from litesmith.decompositions import bits, normalization, rnn, special
 from litesmith.decompositions.cumulative import cumulative
 from litesmith.decompositions.fft import Parts, fft, irfft, rfft
 from litesmith.decompositions.sort import argsort, sort, topk
+from litesmith.formats.tflite import write_model
 from litesmith.ir import DType
-from tests.decompositions.harness import Case, check, f32, i32, rng
+from litesmith.runtime import Runner
+from tests.decompositions.harness import Case, check, f32, i32, program_of, rng
 
 INF, NAN = np.inf, np.nan
 ENDS = [INF, -INF, NAN, 0.0]
@@ -46,6 +48,10 @@ def _digamma(x: Any) -> Any:
     from scipy.special import digamma
 
     return digamma(x.astype(np.float64)).astype(np.float32)
+
+
+def _lgamma(x: Any) -> Any:
+    return np.vectorize(math.lgamma)(x)
 
 
 def _special(name: str, reference: Any, x: Any, tolerance: float) -> Case:
@@ -88,6 +94,33 @@ SPECIAL = [
     ),
     Case("remainder", special.truncated_remainder, np.fmod, (f32(50, low=-9, high=9), f32(50, low=1, high=3)), 1e-6),
 ]
+
+
+
+@pytest.mark.parametrize(
+    ("name", "reference", "low", "high", "tolerance"),
+    [
+        ("softplus", lambda x: np.logaddexp(x, 0), -80, 0, 4e-6),
+        ("softplus", lambda x: np.logaddexp(x, 0), -20, 100, 1e-6),
+        ("log_sigmoid", lambda x: -np.logaddexp(-x, 0), 0, 80, 4e-6),
+        ("log1p", np.log1p, -0.3, 0.3, 6e-7),
+        ("log1p", np.log1p, 1e-30, 1e-5, 2e-7),
+        ("expm1", np.expm1, -1, 1, 4e-7),
+        ("expm1", np.expm1, -1e-5, -1e-30, 2e-7),
+        ("sinh", np.sinh, -2, 2, 6e-7),
+        ("atanh", np.arctanh, -0.5, 0.5, 8e-7),
+        ("lgamma", _lgamma, 2.6, 1e3, 3e-6),
+    ],
+)
+def test_accurate_where_small(name: str, reference: Any, low: float, high: float, tolerance: float) -> None:
+    """Relative to each element, not to the range: a plain log(1 + exp(x)) is 0 below -17."""
+    x = np.linspace(low, high, 4001).astype(np.float32)
+    case = Case(name, getattr(special, name), None, (x,), 0)
+    (got,) = Runner(write_model(program_of(case))).run({"in0": x}).values()
+    want = reference(x.astype(np.float64))
+    error = np.abs(got - want) / np.maximum(np.abs(want), 1e-37)
+    assert error.max() <= tolerance, f"{error.max():.3g} at {x[error.argmax()]}"
+
 
 MIXED = np.array([3, -1, NAN, 0.0, INF, -0.0, 2, -INF, 2, -1], np.float32)
 
