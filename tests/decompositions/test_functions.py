@@ -96,7 +96,6 @@ SPECIAL = [
 ]
 
 
-
 @pytest.mark.parametrize(
     ("name", "reference", "low", "high", "tolerance"),
     [
