@@ -1,99 +1,136 @@
-"""Comparisons of random numbers whose outcome is certain are folded.
+"""Checks, choices and limits whose outcome is certain are folded.
+
+    %1 = ARG_MAX(%x, 1)                                                   %x: [b, 10]
+    %2 = SELECT_V2(LESS(%1, 0), ADD(%1, 10), %1)                          a negative index counts from the end
+    %3 = MINIMUM(MAXIMUM(%2, 0), 9)
+    %4 = GATHER(%table, %3)
+⇒
+    %4 = GATHER(%table, %1)
+
+and what dropout leaves in a graph that keeps everything:
 
     %1 = RANDOM_UNIFORM(%shape)
-    %2 = GREATER_EQUAL(%1, 0)
-    %3 = SELECT_V2(%2, %x, 0)
+    %2 = SELECT_V2(GREATER_EQUAL(%1, 0), %x, 0)
 ⇒
     %x
 
-That is what dropout leaves in a graph that keeps everything. The numbers of RANDOM_UNIFORM are multiples of 2^-23 in
-[0, 1); none is NaN, nor is their sum or product with a finite constant. Legal because float32 rounding keeps order:
-what holds for both ends of a range holds for all between.
+Legal because every number the operands can hold (`passes.ranges`) gives the same outcome.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from math import prod
 
 import numpy as np
 
 from litesmith.ir.builder import Builder
-from litesmith.ir.graph import Op, Value
-from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, constant_operand, is_float, keeps_shape, scalar
+from litesmith.ir.dtypes import DType
+from litesmith.ir.graph import SMALL, Graph, Op, Program, Value
+from litesmith.ops import OPS
+from litesmith.passes.driver import ProgramPass, erase_dead, merge_origins, replace_result
+from litesmith.passes.match import activation, keeps_shape, reshaped
+from litesmith.passes.ranges import Ranges
 
-Range: TypeAlias = tuple[np.float32, np.float32]
 
-UNIFORM: Range = (np.float32(0), np.float32(1 - 2**-23))
-_DEPTH = 8
-"""So many operations after the draw are looked through."""
+def fold_certain(program: Program) -> int:
+    """Replaces what is certain by a constant or by the operand it is. Returns how many results that were."""
+    total = 0
+    while folded := _fold_once(program):
+        total += folded
+    return total
 
-_COMPARE: dict[str, tuple[Callable[[Range, np.float32], bool], Callable[[Range, np.float32], bool]]] = {
-    "GREATER_EQUAL": (lambda r, c: bool(r[0] >= c), lambda r, c: bool(r[1] < c)),
-    "GREATER": (lambda r, c: bool(r[0] > c), lambda r, c: bool(r[1] <= c)),
-    "LESS": (lambda r, c: bool(r[1] < c), lambda r, c: bool(r[0] >= c)),
-    "LESS_EQUAL": (lambda r, c: bool(r[1] <= c), lambda r, c: bool(r[0] > c)),
+
+def _fold_once(program: Program) -> int:
+    """One time over the program. What is folded away can make two operands of a comparison the same."""
+    ranges = Ranges(program)
+    return sum(_fold(graph, op, ranges) for graph in program.all_graphs() for op in graph.ops)
+
+
+def _fold(graph: Graph, op: Op, ranges: Ranges) -> bool:
+    if len(op.results) != 1 or op.result.type.quant is not None or not (op.result.users or op.result.output_uses):
+        return False
+    found = _constant(op, ranges) or _operand(op, ranges)
+    if found is None:
+        return False
+    if found.type.shape != op.result.type.shape:
+        b = Builder(graph, OPS, before=op)
+        found = reshaped(b, found, op.result.type.static_shape)
+    replace_result(graph, op.result, found)
+    if found.op is not None:
+        merge_origins([found.op], [found.op], op, "known-ranges")
+    erase_dead(graph, [op])
+    return True
+
+
+def _constant(op: Op, ranges: Ranges) -> Value | None:
+    """A result all of whose elements are one number."""
+    type_ = op.result.type
+    if not type_.is_static or prod(type_.static_shape) > SMALL or not _folds(op):
+        return None
+    found = ranges[op.result]
+    number = None if found is None else found.number
+    return None if number is None else Value.constant(np.full(type_.static_shape, number, type_.dtype.numpy))
+
+
+def _folds(op: Op) -> bool:
+    """Of floats only FLOOR: what is made of random numbers and comes to just one is a whole number."""
+    return op.defn.is_pure and not op.subgraphs and (op.result.type.dtype is not DType.FLOAT32 or op.name == "FLOOR")
+
+
+def _operand(op: Op, ranges: Ranges) -> Value | None:
+    """The operand the result is equal to, whatever the numbers are."""
+    if op.name not in _CHOICES or activation(op) != "NONE":
+        return None
+    chosen = _CHOICES[op.name](op, ranges)
+    return chosen if chosen is not None and (keeps_shape(op, chosen) or _same_count(op.result, chosen)) else None
+
+
+def _same_count(x: Value, y: Value) -> bool:
+    return x.type.is_static and y.type.is_static and x.type.count == y.type.count
+
+
+def _chosen(op: Op, ranges: Ranges) -> Value | None:
+    condition = ranges[op["condition"]]
+    number = None if condition is None else condition.number
+    return None if number is None else op.inputs[1] if number else op.inputs[2]
+
+
+def _larger(op: Op, ranges: Ranges) -> Value | None:
+    x, y = op.inputs
+    return x if _at_least(ranges, x, y) else y if _at_least(ranges, y, x) else None
+
+
+def _smaller(op: Op, ranges: Ranges) -> Value | None:
+    x, y = op.inputs
+    return x if _at_least(ranges, y, x) else y if _at_least(ranges, x, y) else None
+
+
+def _at_least(ranges: Ranges, x: Value, y: Value) -> bool:
+    left, right = ranges[x], ranges[y]
+    return left is not None and right is not None and bool(np.all(left.low >= right.high))
+
+
+def _remainder(op: Op, ranges: Ranges) -> Value | None:
+    x, modulus = ranges[op["x"]], ranges[op["y"]]
+    if x is None or modulus is None or x.low.dtype != np.int64:
+        return None
+    return op["x"] if np.all(x.low >= 0) and np.all(x.high < modulus.low) else None
+
+
+def _magnitude(op: Op, ranges: Ranges) -> Value | None:
+    x = ranges[op.inputs[0]]
+    return op.inputs[0] if x is not None and x.low.dtype == np.int64 and np.all(x.low >= 0) else None
+
+
+_CHOICES: dict[str, Callable[[Op, Ranges], Value | None]] = {
+    "SELECT": _chosen,
+    "SELECT_V2": _chosen,
+    "MAXIMUM": _larger,
+    "MINIMUM": _smaller,
+    "FLOOR_MOD": _remainder,
+    "ABS": _magnitude,
 }
-"""Comparison with a constant on the right -> (is it always true, is it always false)."""
-_MIRRORED = {"GREATER_EQUAL": "LESS_EQUAL", "GREATER": "LESS", "LESS": "GREATER", "LESS_EQUAL": "GREATER_EQUAL"}
 
-
-def known_range(value: Value, depth: int = _DEPTH) -> Range | None:
-    """The least and the largest number a value that comes from a draw can have; None where that is not known."""
-    op = value.op
-    if op is None or not depth or activation(op) != "NONE":
-        return None
-    if op.name == "RANDOM_UNIFORM":
-        return UNIFORM
-    if op.name == "FLOOR":
-        inner = known_range(op.inputs[0], depth - 1)
-        return None if inner is None else (np.floor(inner[0]), np.floor(inner[1]))
-    found = constant_operand(op) if op.name in ("ADD", "SUB", "MUL") else None
-    number = scalar(found.constant) if found is not None else None
-    inner = known_range(found.variable, depth - 1) if found is not None and number is not None else None
-    if found is None or number is None or inner is None or not np.isfinite(number):
-        return None
-    ends = [_computed(op.name, end, np.float32(number), found.on_right) for end in inner]
-    return min(ends), max(ends)
-
-
-def _computed(name: str, end: np.float32, number: np.float32, on_right: bool) -> np.float32:
-    left, right = (end, number) if on_right else (number, end)
-    with np.errstate(all="ignore"):
-        return np.float32({"ADD": left + right, "SUB": left - right, "MUL": left * right}[name])
-
-
-def certain(value: Value | None) -> bool | None:
-    """What a comparison always says, None where that depends."""
-    op = value.op if value is not None else None
-    found = constant_operand(op) if op is not None and op.name in _COMPARE else None
-    if op is None or found is None or not is_float(found.variable):
-        return None
-    range_, number = known_range(found.variable), scalar(found.constant)
-    if range_ is None or number is None:
-        return None
-    always, never = _COMPARE[op.name if found.on_right else _MIRRORED[op.name]]
-    return True if always(range_, number) else False if never(range_, number) else None
-
-
-def fold_certain(op: Op, b: Builder) -> Outcome:
-    """A choice by a comparison that is certain, that comparison itself, and the floor of a range within one integer."""
-    if op.name in ("SELECT", "SELECT_V2"):
-        outcome = certain(op["condition"])
-        if outcome is None:
-            return None
-        chosen = op.inputs[1] if outcome else op.inputs[2]
-        return chosen if keeps_shape(op, chosen) else Declined("the other operands broadcast the one that is chosen")
-    if not op.result.type.is_static:
-        return None
-    shape = op.result.type.static_shape
-    if op.name == "FLOOR":
-        floor = known_range(op.result)
-        return b.constant(np.full(shape, floor[0])) if floor is not None and floor[0] == floor[1] else None
-    outcome = certain(op.result)
-    return None if outcome is None else b.constant(np.full(shape, outcome))
-
-
-KNOWN_RANGES = Pass("known-ranges", ("SELECT", "SELECT_V2", "FLOOR", *_COMPARE), fold_certain)
+KNOWN_RANGES = ProgramPass("known-ranges", fold_certain)
 PASSES = (KNOWN_RANGES,)
