@@ -8,11 +8,14 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 import litesmith  # noqa: E402
+from litesmith.errors import ConverterError  # noqa: E402
 
 pytestmark = pytest.mark.tf
 
 RNG = np.random.default_rng(0)
 W, B, FILTER = (RNG.normal(size=s).astype(np.float32) for s in ((16, 8), (8,), (3, 3, 16, 1)))
+KERNEL = RNG.normal(size=(3, 3, 4, 2)).astype(np.float32)
+STATISTICS = {"scale": B, "offset": B, "mean": B, "variance": B * B + 1}
 Q = None
 
 # name -> (function, its input's shape, a shape it takes, the input as the file declares it: -1 for any size)
@@ -40,6 +43,23 @@ CASES = {
     "stack": (lambda x: tf.stack([x[0], B]), [Q, Q], (1, 8), [-1, 8]),
     "concat": (lambda x: tf.concat([x, W], 1), [Q, Q], (16, 3), [16, -1]),
     "twice": (lambda x: tf.nn.relu(x @ W) @ W.T, [Q, Q], (3, 16), [-1, 16]),
+    "convolution": (lambda x: tf.nn.conv2d(x, KERNEL, 1, "SAME"), [Q, Q, Q, Q], (2, 5, 5, 4), [-1, -1, -1, 4]),
+    "transposed convolution": (
+        lambda x: tf.nn.conv2d_transpose(x, KERNEL, [1, 10, 10, 4], 2), [1, 5, 5, Q], (1, 5, 5, 2), [1, 5, 5, 2],
+    ),
+    "rank by a convolution": (
+        lambda x: tf.nn.conv2d(tf.nn.relu(x) / 2.0, KERNEL, 1, "SAME"), None, (2, 5, 5, 4), [-1, -1, -1, 4],
+    ),
+    "rank inside a call": (
+        tf.function(lambda x: tf.nn.max_pool2d(tf.abs(x), 2, 2, "SAME")), None, (2, 5, 5, 4), [-1] * 4,
+    ),
+    "rank by an assertion": (lambda x: -tf.ensure_shape(x, [None, 4]), None, (3, 4), [-1, 4]),
+    "rank by an order": (lambda x: tf.transpose(x, [0, 2, 1]), None, (2, 3, 4), [-1, -1, -1]),
+    "rank by an equation": (lambda x: tf.einsum("bij,jk->bik", x, W), None, (2, 3, 16), [-1, -1, 16]),
+    "rank of a normalized volume": (
+        lambda x: tf.raw_ops.FusedBatchNormV3(x=x, **STATISTICS, data_format="NDHWC", is_training=False)[0],
+        None, (1, 2, 3, 3, 8), [-1, -1, -1, -1, 8],
+    ),
     "in a branch that may not be taken": (
         lambda x: tf.cond(tf.shape(x)[1] > 15, lambda: tf.reduce_sum(x @ W), lambda: tf.reduce_sum(x)),
         [Q, Q], (3, 16), [-1, -1],  # the runtime prepares both branches: it takes no other size, the source does
@@ -70,3 +90,13 @@ def test_entry_points_have_sizes_of_their_own(tmp_path):
     sizes = {s.key: s.graph.inputs[0].dims[1] for s in program.signatures}
     assert (sizes["wide"], sizes["narrow"]) == (16, 8)
     assert not isinstance(sizes["any"], int)
+
+
+@pytest.mark.parametrize("function", [tf.nn.relu, lambda x: tf.reshape(x, [-1, 4]), lambda x: tf.matmul(x, W)])
+def test_a_rank_nothing_decides_is_asked_for(function):
+    serve = tf.function(function, input_signature=[tf.TensorSpec(None, tf.float32, name="x")])
+    with pytest.raises(ConverterError, match=r"LS021.*\n.*input_shapes=\{'x': \[...\]\}"):
+        litesmith.convert(serve.get_concrete_function())
+    made = litesmith.convert(serve.get_concrete_function(), input_shapes={"x": [None, 16]})
+    (x,) = made.program.graphs[0].inputs
+    assert x.dims[1:] == (16,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from litesmith.errors import ConverterError, Problem, UnsupportedError, UsageError
@@ -11,6 +12,7 @@ from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
 from litesmith.frontends.tensorflow.importer import DAMAGED, Context, Model, Scope, Session, complex_tensor, make_table
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
+from litesmith.frontends.tensorflow.ranks import demanded_shape
 from litesmith.frontends.tensorflow.resources import POISON, Complex, Poison, TensorList, Variable
 from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
 from litesmith.ir.dims import substitute
@@ -57,7 +59,8 @@ def import_signature(
     for reference, item in (captured or {}).items():
         scope.feed_tensor(reference, item)
     for declared in signature.inputs.values():
-        value = _graph_input(session, graph, declared, shapes, (dims or {}).get(declared.name))
+        wanted = _with_rank(session, scope, declared)
+        value = _graph_input(session, graph, wanted, shapes, (dims or {}).get(declared.name))
         if value is not None:
             scope.feed_tensor(declared.tensor_name, value)
     declared_outputs = [o for o in signature.outputs.values() if _is_dense(session, o, "output")]
@@ -75,6 +78,14 @@ def _is_dense(session: Session, tensor: SignatureTensor, role: str) -> bool:
     reason = f"{role} {tensor.name!r} is a {tensor.encoding} tensor"
     session.problems[Problem("LS020", reason, "make it a dense tensor in the signature", node=tensor.name)] = None
     return False
+
+
+def _with_rank(session: Session, scope: Scope, declared: SignatureTensor) -> SignatureTensor:
+    """The input with the rank that operators ask for, where it has none of its own."""
+    if declared.shape is not None:
+        return declared
+    asked = demanded_shape(declared.tensor_name, scope.nodes.values(), session.model.functions)
+    return replace(declared, shape=asked)
 
 
 def _graph_input(

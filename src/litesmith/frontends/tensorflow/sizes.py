@@ -65,6 +65,16 @@ def _channels(*vectors: int) -> Rule:
     return rule
 
 
+def _convolved(place: int, filter_axis: int, layout: str) -> Rule:
+    """Channels of the operand there, which are the filter's: convolutions in groups have known channels."""
+
+    def rule(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
+        axis = 1 if str(attrs.get("data_format", layout)).startswith("NC") else -1
+        yield inputs[place].dims[axis], inputs[1].dims[filter_axis]
+
+    return rule
+
+
 def _depthwise(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
     yield inputs[0].dims[1 if attrs.get("data_format") == "NCHW" else -1], inputs[1].dims[2]
 
@@ -122,6 +132,10 @@ _RULES: Mapping[str, Rule] = {
     "FusedBatchNormV2": _channels(1, 2),
     "FusedBatchNormV3": _channels(1, 2),
     "DepthwiseConv2dNative": _depthwise,
+    "Conv2D": _convolved(0, 2, "NHWC"),
+    "Conv3D": _convolved(0, 3, "NDHWC"),
+    "Conv2DBackpropInput": _convolved(2, 3, "NHWC"),
+    "Conv3DBackpropInputV2": _convolved(2, 4, "NDHWC"),
     "EnsureShape": _declared,
     **dict.fromkeys(("RGBToHSV", "HSVToRGB", "AdjustHue", "AdjustSaturation", "Cross"), _last_is(3)),
     "Unpack": _unpacked,

@@ -359,7 +359,8 @@ def dense_bincount(b: Builder, input: Value, size: Value, weights: Value, *, bin
 def _bincount(b: Builder, x: Value, size: Value, weights: Value, binary: bool) -> Value:
     """How often (or with what total weight) each number below ``size`` occurs, in each row of a matrix.
 
-    x: [N], [rows, N] or one number. Numbers from ``size`` on are not counted, as in TensorFlow; a negative one is an error there, undefined here.
+    x: [N], [rows, N] or one number. Numbers from ``size`` on are not counted, as in TensorFlow; a negative one is an
+    error there, undefined here.
     """
     if x.rank == 0:
         x, weights = expand_dims(b, x, 0), weights if weights.rank else expand_dims(b, weights, 0)
