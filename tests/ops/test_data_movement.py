@@ -7,7 +7,7 @@ from litesmith.formats.tflite import write_model
 from litesmith.ir import Builder, DType, Graph, TensorType
 from litesmith.ops import OPS
 from litesmith.runtime.runner import Runner
-from tests.ops.harness import Case, check_evaluator, f32, i32, ints, operation, program_of, refuses, scalar
+from tests.ops.harness import Case, Quantized, check_evaluator, f32, i32, ints, operation, program_of, refuses, scalar
 
 F32 = 2e-6
 """Rounding of float32 sums in another order."""
@@ -244,6 +244,8 @@ REFUSED = (
     (Case("bools", "PACK", (TRUTH, TRUTH), 0, dict(values_count=2)), "bool is not taken"),
     (_fixed("uneven", "RESHAPE", (X, i32(5, -1))), "cannot reshape"),
     (Case("strings", "GATHER", (STRINGS.reshape(2, 2), i32([0])), 0), "from vectors only"),
+    (Case("odd_int4", "GATHER", (Quantized(ints(4, 3) % 8, 1.0, 0, 0, DType.INT4), i32(0)), 0, constant=(0,)),
+     "are not whole bytes"),
     (Case("rank2", "UNIQUE", (ints(2, 3),), 0), "rank 2 is above 1"),
     (Case("scalar", "WHERE", (scalar(True, np.bool_),), 0), "rank 0 is below 1"),
     (_fixed("many", "TOPK_V2", (f32(3), scalar(4))), "k = 4 of 3"),

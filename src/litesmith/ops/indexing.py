@@ -27,6 +27,7 @@ from litesmith.ops.common import (
     by_dtype,
     dtypes,
     element_type,
+    first_reason,
     has_no_nan,
     int32,
     max_rank,
@@ -95,6 +96,18 @@ def _string_vectors(op: Op) -> str | None:
     return "strings are gathered from vectors only" if x.dtype is DType.STRING and max_rank([op["x"]]) > 1 else None
 
 
+def gathers_whole_bytes(op: Op) -> bool:
+    """Whether what follows one index of a GATHER is an even number of elements; two of 4 bits share a byte."""
+    axis, _ = _gather_axes(op)
+    return any(isinstance(d, int) and d % 2 == 0 for d in op["x"].dims[axis + 1 :])
+
+
+def _packed_rows(op: Op) -> str | None:
+    if op["x"].type.dtype is DType.INT4 and not gathers_whole_bytes(op):
+        return "rows of an odd number of int4 elements are not whole bytes"
+    return None
+
+
 GATHER = OpDef(
     "GATHER",
     36,
@@ -106,7 +119,7 @@ GATHER = OpDef(
     evaluate=_gather,
     foldable=_indices_inside,
     symbolic=_symbolic_gather,
-    check=_string_vectors,
+    check=first_reason(_string_vectors, _packed_rows),
     version=lambda op: max(
         by_dtype(int8=2, bool=3, int16=4, int4=7)(op), by_dtype(1, int16=6)(op), 5 if op.attrs["batch_dims"] else 1
     ),

@@ -23,6 +23,7 @@ from litesmith.passes import (
     empty_variables,
     fully_connected,
     identities,
+    integer_tables,
     integer_weights,
     kernel_types,
     known_ranges,
@@ -87,7 +88,12 @@ MODULES = (
 PASSES: tuple[AnyPass, ...] = tuple(p for module in MODULES for p in module.PASSES)
 """Every pass, in the order they run."""
 
-FINISHING: tuple[AnyPass, ...] = (*integer_weights.PASSES, *unfolding.PASSES, *boundary_copies.PASSES)
+FINISHING: tuple[AnyPass, ...] = (
+    *integer_weights.PASSES,
+    *integer_tables.PASSES,
+    *unfolding.PASSES,
+    *boundary_copies.PASSES,
+)
 """What runs once, when nothing changes any more: no simplifications, which the passes would undo."""
 
 ROUNDS = 16

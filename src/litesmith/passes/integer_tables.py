@@ -1,0 +1,51 @@
+"""Tables of small integers that are looked up and widened are written as int4.
+
+    %1 = GATHER(q, %i)            q: int8[100, 64] within -8 and 7
+    %2 = CAST(%1)
+⇒
+    %1 = GATHER(q', %i)           q': int4[100, 64] of scale 1
+    %2 = DEQUANTIZE(%1)
+
+Embeddings quantized to 4 bits come like this: the rows are widened, not the table. Legal because a scale of 1 leaves the
+integers what they are. The kernel takes rows of an even number of elements, whole bytes.
+
+This is no simplification, so it runs once, after all passes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from litesmith.ir.builder import SMALL_WEIGHTS, Builder
+from litesmith.ir.constant import Constant
+from litesmith.ir.dtypes import DType
+from litesmith.ir.graph import Op, Value
+from litesmith.ir.types import Quantization
+from litesmith.ops.indexing import gathers_whole_bytes
+from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.match import rebuilt, sole_producer, with_operands
+
+
+def narrow_table(op: Op, b: Builder) -> Outcome:
+    """A CAST to float32 of what is looked up in a constant of bytes."""
+    lookup = sole_producer(op["x"], "GATHER")
+    table = lookup["x"].const if lookup is not None else None
+    if lookup is None or table is None or table.dtype is not DType.INT8 or op.result.type.dtype is not DType.FLOAT32:
+        return None
+    if table.size < SMALL_WEIGHTS:
+        return Declined("the table is small")
+    if not gathers_whole_bytes(lookup):
+        return Declined("a row is an odd number of elements")
+    elements = table.array()
+    if elements.min() < -8 or elements.max() > 7:
+        return Declined("an element does not fit 4 bits")
+    stored = Value.constant(Constant.of(elements.astype(DType.INT4.numpy), DType.INT4), lookup["x"].name)
+    stored.type = replace(stored.type, quant=Quantization(np.ones(1, np.float32), np.zeros(1, np.int64)))
+    made: Value = b.dequantize(rebuilt(b, lookup, with_operands(lookup, x=stored)))
+    return made
+
+
+INTEGER_TABLES = Pass("integer-tables", ("CAST",), narrow_table)
+PASSES = (INTEGER_TABLES,)
