@@ -131,6 +131,14 @@ def dense_model(path: Path) -> Path:
     return saved_model(path, nodes, signatures, {"w": WEIGHTS})
 
 
+def asserting_model(path: Path) -> Path:
+    """An operator with four assertions before it."""
+    x = placeholder("x", 3)
+    checks = [node(f"checks/{i}", "Assert", "x", "x") for i in range(4)]
+    doubled = node("y", "AddV2", "x", "x", *(f"^{c.name}" for c in checks), T=FLOAT)
+    return saved_model(path, [x, *checks, doubled], {"serving_default": signature({"x": x}, {"y": "y:0"})})
+
+
 def unsupported_model(path: Path) -> Path:
     """Three operators nobody can convert, two of them on one path, and one that could be converted between them."""
     x = placeholder("x", 3, 3)

@@ -21,6 +21,7 @@ from tests.graphs import (
     DIGITS,
     FLOAT,
     WEIGHTS,
+    asserting_model,
     dense_model,
     meta_graph,
     node,
@@ -49,6 +50,13 @@ def test_content_is_the_file_and_made_once(source, tmp_path):
     assert model.save(tmp_path / "m.tflite") == tmp_path / "m.tflite"
     assert (tmp_path / "m.tflite").read_bytes() == model.content
     assert read_model(tmp_path / "m.tflite").histogram() == model.operators == {"ADD": 1, "FULLY_CONNECTED": 2}
+
+
+def test_what_is_left_out_is_noted(source, tmp_path):
+    made = litesmith.convert(asserting_model(tmp_path / "m"))
+    assert made.operators == {"ADD": 1}
+    assert made.notes == ["tf.Assert is left out: 'checks/0', 'checks/1', 'checks/2' and 1 more"]
+    assert litesmith.convert(source).notes == []
 
 
 def test_paths_may_be_text(source, tmp_path):

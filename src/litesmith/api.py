@@ -146,6 +146,11 @@ class Model:
         return self._runner
 
     @property
+    def notes(self) -> list[str]:
+        """What the source does and the converted model leaves out (assertions, prints), in sentences."""
+        return self.program.notes
+
+    @property
     def operators(self) -> dict[str, int]:
         """How often each operator occurs."""
         return self.program.histogram()

@@ -20,6 +20,7 @@ from tests.graphs import (
     DIGITS,
     FLOAT,
     WEIGHTS,
+    asserting_model,
     constant,
     dense_model,
     meta_graph,
@@ -93,10 +94,16 @@ def test_convert_as_json(run, model):
         "file": "m.tflite",
         "bytes": Path("m.tflite").stat().st_size,
         "operators": {"ADD": 1, "FULLY_CONNECTED": 2},
+        "notes": [],
         "signatures": ["doubled", "scores"],
         "verified": False,
         "verification_skipped": "",
     }
+
+
+def test_what_is_left_out_is_said(run, tmp_path):
+    _, _, err = run("convert", asserting_model(tmp_path / "a"), "-o", "m.tflite")
+    assert err == "note: tf.Assert is left out: 'checks/0', 'checks/1', 'checks/2' and 1 more\n"
 
 
 def test_what_could_not_be_verified_is_said(run, tmp_path):

@@ -150,6 +150,7 @@ def _report(model: Any, target: Path, as_json: bool) -> None:
                 "file": str(target),
                 "bytes": size,
                 "operators": operators,
+                "notes": model.notes,
                 "signatures": [s.key for s in model.program.signatures],
                 "verified": verified,
                 "verification_skipped": skipped,
@@ -160,5 +161,7 @@ def _report(model: Any, target: Path, as_json: bool) -> None:
         console().print(f"[green]✓[/] [bold]{target}[/]  {human_bytes(size)}, {count} operators{checked}")
     else:
         click_echo(f"{target}: {size} bytes, {count} operators")
+    for note in model.notes if not as_json else ():
+        click.echo(f"note: {note}", err=True)
     if skipped:
         click.echo(f"not verified: {skipped}", err=True)

@@ -386,13 +386,15 @@ class Signature:
 class Program:
     """A whole model: its entry graphs (the first is the main one), signatures and metadata entries.
 
-    Subgraphs called by operations are reached through their attributes; `all_graphs` lists everything once.
+    Subgraphs called by operations are reached through their attributes; `all_graphs` lists everything once. notes: what
+    the source does and this program leaves out, in sentences for the user; they are not written to the file.
     """
 
     graphs: list[Graph] = field(default_factory=list)
     signatures: list[Signature] = field(default_factory=list)
     metadata: dict[str, bytes] = field(default_factory=dict)
     description: str = "litesmith"
+    notes: list[str] = field(default_factory=list)
 
     @property
     def main(self) -> Graph:

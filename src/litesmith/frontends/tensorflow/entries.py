@@ -35,6 +35,7 @@ def import_until_stable(model: Model, build: Callable[[Session], Program], **ses
         if found == mutable and known == sizes:
             current.raise_problems()
             _initialize_state(program, current)
+            program.notes += current.notes()
             return program
         mutable, sizes = frozenset(found), known
 

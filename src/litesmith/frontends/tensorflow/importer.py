@@ -134,6 +134,13 @@ class Session:
             if any(name in symbol_names(d) for v in graph.inputs for d in v.dims):
                 self.decided.setdefault((graph.name, name), size)
 
+    left_out: dict[str, dict[str, None]] = field(default_factory=dict)
+    """Operator -> nodes that do something the converted model does not do."""
+
+    def notes(self) -> list[str]:
+        """What is left out, in sentences for the user."""
+        return [f"tf.{op} is left out: {_listed(list(nodes))}" for op, nodes in self.left_out.items()]
+
     def new_graph(self, name: str) -> Graph:
         """A graph with a name of its own."""
         count = self.graph_names.get(name, 0)
@@ -188,6 +195,11 @@ class Context:
             variable.value = Value.constant(variable.initial, variable.name)
         return variable.value
 
+    def leave_out(self) -> None:
+        """Notes that the node being lowered does something the converted model does not do."""
+        prefix = self.scope.prefix if self.scope is not None else ""
+        self.session.left_out.setdefault(self.node.op, {})[f"{prefix}{self.node.name}"] = None
+
     def handle(self, variable: Variable) -> Value:
         """The VAR_HANDLE of a variable the model assigns, one in each graph."""
         self.session.assigned[variable.name] = variable
@@ -210,6 +222,11 @@ class Context:
         if found is None:
             raise UnsupportedError(f"function {function!r} is not in the model's library", "export the model again")
         return found
+
+
+def _listed(names: Sequence[str], shown: int = 3) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(map(repr, names[:shown])) + more
 
 
 FIRST_TABLE = 1 << 20

@@ -54,9 +54,16 @@ def identity_n(b: Builder, input: list[Any]) -> list[Any]:
 @lowers("Print")
 def print_(context: Context, input: Any, data: list[Any]) -> Any:
     """The first input; nothing is printed."""
+    context.leave_out()
     return input
 
 
-@lowers("NoOp", "Assert", "PrintV2", "ControlTrigger")
+@lowers("NoOp", "ControlTrigger")
 def no_op(b: Builder, inputs: list[Any]) -> None:
     return None
+
+
+@lowers("Assert", "PrintV2")
+def left_out(context: Context, inputs: list[Any]) -> None:
+    """Nothing is checked or printed, which the program's notes say."""
+    context.leave_out()
