@@ -275,9 +275,15 @@ def test_int64() -> None:
         np.testing.assert_array_equal(have, want)
 
 
-def test_complex_result_is_refused() -> None:
-    with pytest.raises(ConverterError, match=r"return jnp.real\(y\) and jnp.imag\(y\)"):
-        import_jax(jnp.fft.fft, (f32(8),))
+def test_complex_results() -> None:
+    x, scale = f32(3, 8), np.complex64(1 - 2j)
+    runner = Runner(
+        write_model(import_jax(lambda x, c: {"fft": jnp.fft.fft(x) * c, "of": c, "in": 1j * x[0]}, (x, scale)))
+    )
+    got = runner.run([x, scale])
+    np.testing.assert_allclose(got["fft"], np.fft.fft(x) * scale, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(got["of"], scale)
+    np.testing.assert_array_equal(got["in"], 1j * x[0])
 
 
 def test_callbacks_are_refused() -> None:

@@ -439,6 +439,29 @@ for _strides in (1, 2):
     )
 
 
+GAMMA = [np.tile(np.array([0.1, 0.5, 1, 2, 9, 30], np.float32), 8), np.repeat(grid(0.05, 40)[::13], 6)]
+row("igamma", lax.igamma, *GAMMA, tolerance=2e-5)
+row("igammac", lax.igammac, *GAMMA, tolerance=2e-5)
+row(
+    "igamma",
+    jax.scipy.special.gammainc,
+    f32(3, 1, low=0.5, high=4),
+    f32(2, 3, 4, low=0.1),
+    name="any shape",
+    tolerance=2e-5,
+)
+row("regularized_incomplete_beta", lax.betainc, *GAMMA, np.linspace(0, 1, 48, dtype=np.float32), tolerance=5e-5)
+row("zeta", lax.zeta, f32(30, low=1.5, high=9), f32(30, low=0.3, high=30, seed="q"))
+row("zeta", lax.zeta, np.array([1, 0.5, 2, 3, 2.5], np.float32), np.array([2, 2, -1, 0, -0.5], np.float32), name="ends")
+row("polygamma", lax.polygamma, np.float32([0, 1, 2, 3, 2, -1, 0.5]), np.float32([0.5, 0.7, 2, 9, -0.5, 1, 1]))
+for _alpha in (0.3, 4.5):
+    row("random_gamma", lambda a: jax.random.gamma(jax.random.key(3), a, (6,)), np.float32(_alpha), name=f"{_alpha}")
+row("random_gamma", lambda s, a: jax.random.loggamma(jax.random.key(s), a), np.int32(7), f32(2, 3, low=0.1), name="log")
+row("random_gamma", lambda a: jax.random.dirichlet(jax.random.key(1), a), f32(4, low=0.3), name="dirichlet")
+row("random_gamma", lambda a: jax.random.poisson(jax.random.key(2), a), np.float32([0.5, 3, 12, 40]), name="poisson")
+row("ragged_dot_general", lax.ragged_dot, f32(7, 3), f32(2, 3, 4), np.array([2, 4], np.int32))
+
+
 def _definite(*shape: int) -> Any:
     x = f32(*shape, seed="definite")
     return x @ np.swapaxes(x, -1, -2) / shape[-1] + np.eye(shape[-1], dtype=np.float32) / 2

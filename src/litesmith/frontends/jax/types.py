@@ -18,6 +18,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from litesmith.decompositions.complex_parts import joined
 from litesmith.decompositions.shapes import bitcast, broadcast_to, cast
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Constant, Dim, DType, Sym, TensorType, Value
@@ -191,13 +192,9 @@ def received(b: Builder, x: Value) -> Any:
 
 
 def delivered(b: Builder, value: Any, aval: Any) -> Value:
-    """What travels as an output of the model. Raises UnsupportedError for a complex one."""
+    """What travels as an output of the model."""
     if isinstance(value, Complex):
-        raise UnsupportedError(
-            "an output is complex, and no kernel makes a complex tensor of its parts",
-            "return jnp.real(y) and jnp.imag(y)",
-            code="LS012",
-        )
+        return joined(b, *(broadcast_to(b, part, aval_dims(aval)) for part in (value.real, value.imag)))
     full = broadcast_to(b, value, aval_dims(aval))
     stored = border_type(aval).dtype
     return bitcast(b, full, stored) if stored is DType.UINT32 else cast(b, full, stored)

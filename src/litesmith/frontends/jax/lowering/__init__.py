@@ -40,8 +40,7 @@ REFUSED: dict[str, tuple[str, str]] = {
         LINEAR_ALGEBRA,
     ),
     **dict.fromkeys(
-        "igamma igammac igamma_grad_a regularized_incomplete_beta polygamma zeta random_gamma "
-        "random_gamma_grad".split(),
+        "igamma_grad_a random_gamma_grad".split(),
         SERIES,
     ),
     **dict.fromkeys("pure_callback io_callback outside_call ffi_call call_exported".split(), _CALLBACK),
@@ -58,6 +57,5 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "select_and_gather_add": ("is the forward derivative of a pool", "differentiate in reverse, or outside the model"),
     "select_and_scatter": ("scatters by a function of one's own", "use the gradient of a maximum pool"),
-    "ragged_dot_general": ("multiplies groups of unknown sizes", "use a dense product with a mask"),
 }
 """Primitives that are refused on purpose: the reason and a way out."""

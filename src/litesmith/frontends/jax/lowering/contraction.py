@@ -68,3 +68,23 @@ def conv_general_dilated(
         dimension_numbers.rhs_spec,
         dimension_numbers.out_spec,
     )
+
+
+@lowers("ragged_dot_general")
+def ragged_dot_general(
+    ctx: Context, operands: list[Value], *, ragged_dot_dimension_numbers: Any, group_offset: Any = None
+) -> list[Any]:
+    """A dense product for each group, of operands that are zero outside of it: JAX's own form for processors."""
+    import jax
+    from jax._src.lax import lax as internals
+
+    function = getattr(internals, "_ragged_dot_general_impl", None)
+    if function is None or group_offset is not None or len(operands) != 3:
+        raise UnsupportedError("multiplies groups of unknown sizes", "use a dense product with a mask", code="LS010")
+    specs = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in ctx.avals_in]
+    jaxpr = jax.make_jaxpr(
+        lambda *xs: function(
+            *xs, ragged_dot_dimension_numbers=ragged_dot_dimension_numbers, preferred_element_type=ctx.aval.dtype
+        )
+    )
+    return ctx.call(jaxpr(*specs), operands)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from litesmith.decompositions import bits, special
+from litesmith.decompositions import bits, series, special
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import bitcast, broadcast_to, cast
 from litesmith.errors import UnsupportedError
@@ -94,6 +94,16 @@ BUILTINS = _table(
         "is_finite": special.is_finite,
     }
 )
+
+
+_SUMMED: dict[str, Callable[..., Value]] = {
+    "igamma": series.igamma,
+    "igammac": series.igammac,
+    "regularized_incomplete_beta": series.betainc,
+    "zeta": series.zeta,
+    "polygamma": series.polygamma,
+}
+SUMMED = tuple(lowers(name)(_wrapped(function)) for name, function in _SUMMED.items())
 
 
 @lowers("square", broadcasts=True)

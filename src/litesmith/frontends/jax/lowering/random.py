@@ -19,17 +19,23 @@ def threefry2x32(ctx: Context, key_1: Value, key_2: Value, count_1: Value, count
     return list(bits.threefry(ctx.b, (key_1, key_2), (count_1, count_2)))
 
 
-def _traced(ctx: Context, function: Callable[..., Any], args: list[Value], batch: Sequence[int]) -> list[Any]:
-    """The generator's own function of a key's words (and a number for each key), inlined for a batch of keys."""
-    import jax
-    import jax.numpy as jnp
-
+def _generator(ctx: Context) -> Any:
+    """That of the first operand's keys. Raises UnsupportedError for one that is not made of integer arithmetic."""
     impl = ctx.avals_in[0].dtype._impl
     if impl.name not in ("threefry2x32", "fry"):
         raise UnsupportedError(
             f"the random generator {impl.name!r} has no form in built-in operators",
             'use keys of jax.random.key(seed, impl="threefry2x32")',
         )
+    return impl
+
+
+def _traced(ctx: Context, function: Callable[..., Any], args: list[Value], batch: Sequence[int]) -> list[Any]:
+    """The generator's own function of a key's words (and a number for each key), inlined for a batch of keys."""
+    import jax
+    import jax.numpy as jnp
+
+    impl = _generator(ctx)
     for _ in batch:
         function = jax.vmap(function)
     specs = [jax.ShapeDtypeStruct((*batch, *impl.key_shape), jnp.uint32)]
@@ -70,3 +76,24 @@ def random_seed(ctx: Context, seed: Value, *, impl: Any) -> list[Any]:
         function = jax.vmap(function)
     spec = jax.ShapeDtypeStruct(ctx.avals_in[0].shape, jnp.dtype(ctx.avals_in[0].dtype))
     return ctx.call(jax.make_jaxpr(function)(spec), [seed])
+
+
+@lowers("random_gamma")
+def random_gamma(ctx: Context, key: Value, alpha: Value, *, log_space: bool) -> list[Any]:
+    """JAX's own rejection loop."""
+    import jax
+    import jax.numpy as jnp
+    from jax.extend.core import primitives
+
+    impl, (keys, alphas) = _generator(ctx), ctx.avals_in
+
+    def draw(words: Any, a: Any) -> Any:
+        return primitives.random_gamma_p.impl(
+            jax.random.wrap_key_data(words, impl=impl.name), a, log_space=log_space, use_vmap=True
+        )
+
+    specs = [
+        jax.ShapeDtypeStruct((*keys.shape, *impl.key_shape), jnp.uint32),
+        jax.ShapeDtypeStruct(alphas.shape, alphas.dtype),
+    ]
+    return ctx.call(jax.make_jaxpr(draw)(*specs), [key, alpha])
