@@ -13,6 +13,7 @@ from litesmith.ir import Builder, DType, Graph, Program, Signature, TensorType, 
 from litesmith.ir.printer import print_program
 from litesmith.ir.verify import verify
 from litesmith.ops import OPS
+from litesmith.passes import equal_weights
 from litesmith.passes.driver import PassResult
 from litesmith.passes.integer_weights import PASSES
 from litesmith.runtime import Runner
@@ -316,8 +317,54 @@ def test_other_kernels(name: str, axis: int | None) -> None:
     np.testing.assert_allclose(*results, atol=1e-6 * np.abs(results[0]).max(), rtol=0)
 
 
-def test_two_uses_stay_floats() -> None:
-    made = program(floats, products=2)
+def also_added(b: Builder, x: Value, weights: Value) -> Value:
+    """The weights are an operand of another operation, too."""
+    made: Value = b.fully_connected(
+        b.fully_connected(x, weights, None), b.add(weights, b.slice(x, [0, 0], [1, IN])), None
+    )
+    return made
+
+
+def test_another_use_stays_floats() -> None:
+    made = program(floats, q=integers(-20, 21, shape=(IN, IN)), use=also_added)
     (result,) = narrowed(made)
     assert not result.modified
     assert {why for _, why in result.declined} == {"the weights have another use"}
+
+
+def two_layers(b: Builder, x: Value, weights: Value) -> Value:
+    made: Value = b.fully_connected(b.fully_connected(x, weights, None), weights, None)
+    return made
+
+
+def twice(b: Builder, x: Value, weights: Value) -> Value:
+    """The same operations on the same integers, folded twice."""
+    q = weights.const.made_by.inputs[0] if weights.const is not None and weights.const.made_by is not None else weights
+    made: Value = b.fully_connected(b.fully_connected(x, weights, None), floats(b, q), None)
+    return made
+
+
+def other_integers(b: Builder, x: Value, weights: Value) -> Value:
+    other = floats(b, b.constant(-integers(-20, 21, shape=(IN, IN))))
+    made: Value = b.fully_connected(b.fully_connected(x, weights, None), other, None)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("use", "ops"),
+    [
+        (two_layers, "DEQUANTIZE FULLY_CONNECTED FULLY_CONNECTED"),
+        (twice, "DEQUANTIZE FULLY_CONNECTED FULLY_CONNECTED"),
+        (other_integers, "DEQUANTIZE FULLY_CONNECTED DEQUANTIZE FULLY_CONNECTED"),
+    ],
+)
+def test_equal_weights_are_widened_once(use: Use, ops: str) -> None:
+    made = program(floats, q=integers(-20, 21, shape=(IN, IN)), use=use)
+    x = np.random.default_rng(3).normal(size=(2, IN)).astype(np.float32)
+    expected = Runner(write_model(made)).run([x])["y0"]
+    apply([*PASSES, *equal_weights.PASSES], made)
+    verify(made)
+    assert names(made) == ops
+    got = Runner(write_model(made)).run([x])["y0"]
+    assert np.abs(got - expected).max() <= 1e-6 * np.abs(expected).max()
+    assert not apply(equal_weights.PASSES, made)[0].modified

@@ -28,6 +28,9 @@ SAFE = 2.0**100
 LARGEST_ZERO = 1 << 12
 """Zero points are not larger than this; those of 8-bit weights are not larger than 255."""
 
+EXACT = {DType.FLOAT32: 1 << 24, DType.FLOAT16: 1 << 11, DType.BFLOAT16: 1 << 8}
+"""Integers up to this are exact in a float type."""
+
 
 class Affine(NamedTuple):
     """A constant as ``(integers - zeros) * product of scales``.
@@ -44,14 +47,15 @@ class Affine(NamedTuple):
 def affine(const: Constant) -> Affine | None:
     """What the constant was folded from. None where it is anything but integers that were shifted and scaled.
 
-    The products are those of exact arithmetic: the constant differs from them by the rounding of each step.
+    The products are those of exact arithmetic: the constant differs from them by the rounding of each step. That is
+    2^-9 where a step was made in bfloat16; the runtime computes in float32 what the source computes in 16 bits.
     """
     op = const.made_by
     if op is None or activation(op) != "NONE":
         return None
     first, *others = (v.const for v in op.inputs if v.const is not None)
     if op.name == "CAST":
-        return _widened(first, const)
+        return _cast(first, const)
     if op.defn.traits & Trait.MOVES_DATA:
         inner = affine(first)
         return None if inner is None else _moved(op, inner, others, const.shape)
@@ -64,15 +68,28 @@ def affine(const: Constant) -> Affine | None:
     return None if inner is None or inner.integers.shape != const.shape else _combined(op.name, inner, second)
 
 
-def _widened(integers: Constant, const: Constant) -> Affine | None:
-    if not integers.dtype.is_integer or const.dtype is not DType.FLOAT32:
+def _cast(source: Constant, const: Constant) -> Affine | None:
+    """Integers as floats, or floats as others: of more bits, or as long as they are integers that have few enough."""
+    if const.dtype not in EXACT:
         return None
-    return Affine(integers.array(), np.zeros((1,) * len(const.shape), np.int32))
+    if source.dtype.is_integer:
+        made = Affine(source.array(), np.zeros((1,) * len(const.shape), np.int32))
+        return made if _is_exact(made, const.dtype) else None
+    made_before = affine(source)
+    if made_before is None or EXACT[const.dtype] >= EXACT.get(source.dtype, 0) or _is_exact(made_before, const.dtype):
+        return made_before
+    return None
+
+
+def _is_exact(found: Affine, dtype: DType) -> bool:
+    most = max(abs(int(part)) for t in (found.integers, found.zeros) for part in (t.min(), t.max()))
+    return not found.scales and most <= EXACT[dtype]
 
 
 def _combined(name: str, inner: Affine, other: Constant) -> Affine | None:
     """Shifted or scaled integers, times or by or less another constant."""
-    values = table(other.wide(), inner.integers.ndim)
+    wide = other.wide()
+    values = table(wide if wide.dtype == np.float64 else wide.astype(np.float32, copy=False), inner.integers.ndim)
     if name in ("MUL", "DIV"):
         with np.errstate(divide="ignore"):
             factor = values.astype(np.float64) if name == "MUL" else 1 / values.astype(np.float64)

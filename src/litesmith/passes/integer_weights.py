@@ -31,8 +31,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import gcd, prod
-from typing import NamedTuple
 
 import numpy as np
 
@@ -42,15 +40,8 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.types import Quantization
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.folded_integers import (
-    Affine,
-    affine,
-    column_groups,
-    product,
-    range_obstacle,
-    run_lengths,
-    varying,
-)
+from litesmith.passes.folded_integers import Affine, affine, product, range_obstacle, varying
+from litesmith.passes.integer_layouts import BITS, Channels, Layout, channels_of, layouts, size_of
 from litesmith.passes.match import LINEAR, rebuilt, with_operands
 
 WEIGHTS = {"BATCH_MATMUL": "y", **{name: layout.operand for name, layout in LINEAR.items()}}
@@ -59,55 +50,6 @@ WEIGHTS = {"BATCH_MATMUL": "y", **{name: layout.operand for name, layout in LINE
 LARGEST_SHARE = 0.5
 """Integers and their scales have to take less than this of the bytes the floats take."""
 
-ZERO_POINT_AND_SCALE = 12
-"""Bytes the file spends on each scale: a float32 and an int64."""
-
-BITS = {DType.INT4: 4, DType.INT8: 8}
-"""What integers are written as, the narrowest first."""
-
-
-class Channels(NamedTuple):
-    """Integers as DEQUANTIZE takes them: stored, and a scale and a zero point for each index along a dimension."""
-
-    integers: Array
-    dtype: DType
-    axis: int
-    scales: Array
-    zeros: Array
-
-
-class Layout(NamedTuple):
-    """A way to store weights, and what the operand they are multiplied with needs then.
-
-    axis: the dimension the scales and zero points vary along; block: how many elements of the last dimension share
-    them, 0 where all do. order: the places of the last dimension in the order they are stored in; padding: how many
-    zeros follow them; factor: what multiplies each feature of the operand.
-    """
-
-    weights: Affine
-    axis: int = 0
-    block: int = 0
-    order: Array | None = None
-    padding: int = 0
-    factor: Array | None = None
-
-    @property
-    def changes_operand(self) -> bool:
-        """Whether the operand has to be brought in line."""
-        return self.factor is not None or self.order is not None or self.padding > 0
-
-    def size(self, bits: int) -> float:
-        """Bytes the weights take in the file."""
-        *rows, length = self.weights.integers.shape
-        elements: int = prod(rows) * (length + self.padding)
-        count: int = elements // self.block if self.block else _count(self.weights, self.axis)
-        return elements * bits / 8 + ZERO_POINT_AND_SCALE * count
-
-
-def _count(weights: Affine, axis: int) -> int:
-    """How many scales by channel there are."""
-    return weights.integers.shape[axis] if varying([weights.zeros, *weights.scales]) else 1
-
 
 def narrow_weights(op: Op, b: Builder) -> Outcome:
     """An operation whose constant weights are made of integers."""
@@ -115,7 +57,9 @@ def narrow_weights(op: Op, b: Builder) -> Outcome:
     weights = op[name]
     if weights.const is None or weights.const.made_by is None or weights.type.dtype is not DType.FLOAT32:
         return None
-    if weights.only_user is not op:
+    if weights.output_uses or not all(
+        _has_as_weights(user, weights) and user.name == op.name for user in weights.users
+    ):
         return Declined("the weights have another use")
     found = affine(weights.const)
     if found is None:
@@ -123,40 +67,57 @@ def narrow_weights(op: Op, b: Builder) -> Outcome:
     reason = range_obstacle(found.scales)
     if reason is not None:
         return Declined(reason)
-    return _narrowed(op, b, name, found)
+    return _narrowed(op, b, weights, found)
 
 
-def _narrowed(op: Op, b: Builder, name: str, found: Affine) -> Outcome:
+def _has_as_weights(op: Op, value: Value) -> bool:
+    return op.name in WEIGHTS and [v is value for v in op.operands].index(True) == op.defn.operand_index(
+        WEIGHTS[op.name]
+    )
+
+
+def _narrowed(op: Op, b: Builder, weights: Value, found: Affine) -> Outcome:
     reason = "the scales are neither by channel nor by block"
     limit = LARGEST_SHARE * 4 * found.integers.size
-    for layout in _layouts(op, found):
-        if layout.size(BITS[DType.INT4]) > limit:
+    for part, layout in _layouts(op, found):
+        if size_of(part, layout, BITS[DType.INT4]) > limit:
             reason = reason if layout.block == 1 else "the blocks are small"
             continue
-        channels = _channels(layout)
+        channels = channels_of(part, layout)
         if channels is None:
             reason = "the integers less their zero points do not fit a byte"
-        elif layout.size(BITS[channels.dtype]) <= limit:
-            return _rebuilt(op, b, name, layout, channels)
+        elif size_of(part, layout, BITS[channels.dtype]) <= limit:
+            operands = {"x": _operand(b, op["x"], layout)} if layout.changes_operand else {}
+            operands[WEIGHTS[op.name]] = _widened(b, weights, channels, layout)
+            return rebuilt(b, op, with_operands(op, **operands))
     return Declined(reason)
 
 
-def _rebuilt(op: Op, b: Builder, name: str, layout: Layout, channels: Channels) -> Value:
-    operands = {"x": _operand(b, op["x"], layout)} if layout.changes_operand else {}
-    *rows, length = op[name].type.static_shape
-    operands[name] = _widened(b, op[name].name, channels, (*rows, length + layout.padding))
-    return rebuilt(b, op, with_operands(op, **operands))
-
-
-def _widened(b: Builder, name: str, channels: Channels, shape: tuple[int, ...]) -> Value:
+def _widened(b: Builder, weights: Value, channels: Channels, layout: Layout) -> Value:
     """The weights as floats again."""
-    stored = Value.constant(Constant.of(channels.integers, channels.dtype), name)
+    assert weights.const is not None
+    stored = Value.constant(_stored(weights.const, channels, layout), weights.name)
     stored.type = replace(stored.type, quant=Quantization(channels.scales, channels.zeros, channels.axis))
     made: Value = b.dequantize(stored)
+    *rows, length = weights.type.static_shape
+    shape = (*rows, length + layout.padding)
     if made.type.static_shape == shape:
         return made
     reshaped: Value = b.reshape(made, np.array(shape, np.int32))
     return reshaped
+
+
+def _stored(const: Constant, channels: Channels, layout: Layout) -> Constant:
+    """The integers, made again when they are written: all weights at once would not fit the memory."""
+
+    def integers() -> Array:
+        found = affine(const)
+        assert found is not None
+        made = channels_of(found if layout.factor is None else _by_features(found)[1], layout)
+        assert made is not None
+        return made.integers
+
+    return Constant.lazy(channels.dtype, channels.integers.shape, integers)
 
 
 def _operand(b: Builder, x: Value, layout: Layout) -> Value:
@@ -170,18 +131,13 @@ def _operand(b: Builder, x: Value, layout: Layout) -> Value:
     return x
 
 
-# -- layouts ----------------------------------------------------------------------------------------------------------
-
-
-def _layouts(op: Op, found: Affine) -> Iterator[Layout]:
-    """The ways to store the weights, the simplest first."""
-    yield from _stored(found, op.name == "FULLY_CONNECTED" and _takes_features(op))
-    factors = [s for s in found.scales if varying([s]) == [found.integers.ndim - 1]]
-    if op.name != "FULLY_CONNECTED" or not factors or not _takes_features(op):
-        return
-    rest = tuple(s for s in found.scales if all(s is not f for f in factors))
-    factor = product(factors, found.integers.ndim).reshape(-1)
-    yield from (layout._replace(factor=factor) for layout in _stored(found._replace(scales=rest), True))
+def _layouts(op: Op, found: Affine) -> Iterator[tuple[Affine, Layout]]:
+    """The ways to store the weights, or what is left of them where the operand is multiplied, the simplest first."""
+    may_move = op.name == "FULLY_CONNECTED" and _takes_features(op)
+    yield from ((found, layout) for layout in layouts(found, may_move))
+    factor, rest = _by_features(found)
+    if factor is not None and may_move:
+        yield from ((rest, layout._replace(factor=factor)) for layout in layouts(rest, may_move))
 
 
 def _takes_features(op: Op) -> bool:
@@ -190,82 +146,13 @@ def _takes_features(op: Op) -> bool:
     return x.type.shape is not None and x.rank > 1 and x.dims[-1] == weights.dims[-1]
 
 
-def _stored(found: Affine, may_move: bool) -> Iterator[Layout]:
-    """The ways to store them by channel, or else by block. may_move: places of the last dimension may be rearranged."""
-    tables = [found.zeros, *found.scales]
-    axes = varying(tables)
-    if len(axes) <= 1:
-        yield Layout(found, axis=axes[0] if axes else 0)
-        return
-    groups = column_groups(tables, found.integers.shape[-1])
-    for order in (None, _by_group(groups)) if may_move else (None,):
-        lengths = run_lengths(groups if order is None else groups[order])
-        exact, size = Layout(found, block=gcd(*lengths), order=order), gcd(*lengths[:-1])
-        padded = exact._replace(block=size, padding=-len(groups) % size) if may_move and size else exact
-        bits = BITS[DType.INT4]
-        yield from (padded, exact) if padded.size(bits) < exact.size(bits) else (exact, padded)
-
-
-def _by_group(groups: Array) -> Array:
-    """The places group by group, those of smaller groups last."""
-    return np.lexsort((groups, -np.bincount(groups)[groups]))
-
-
-def _in_blocks(layout: Layout) -> Affine:
-    """The weights of a layout by block, a block a row."""
-    found, (*rows, length) = layout.weights, layout.weights.integers.shape
-    places = np.arange(length) if layout.order is None else layout.order
-    starts = places[:: layout.block]
-    zeros, *scales = (
-        np.broadcast_to(t[..., starts] if t.shape[-1] > 1 else t, (*rows, len(starts))).reshape(-1, 1)
-        for t in (found.zeros, *found.scales)
-    )
-    integers = found.integers if layout.order is None else found.integers[..., places]
-    if layout.padding:
-        last = np.broadcast_to(zeros.reshape(*rows, -1)[..., -1:], (*rows, layout.padding))
-        integers = np.concatenate([integers, last.astype(np.int16)], axis=-1)
-    return Affine(integers.reshape(-1, layout.block), zeros, tuple(scales))
-
-
-# -- what DEQUANTIZE takes --------------------------------------------------------------------------------------------
-
-
-def _channels(layout: Layout) -> Channels | None:
-    """The weights with positive float32 scales and the narrowest integers; None where they do not fit a byte."""
-    found = _in_blocks(layout) if layout.block else layout.weights
-    integers, zeros, scales = found.integers, found.zeros, product(found.scales, found.integers.ndim)
-    if np.any(scales < 0):
-        sign = np.where(scales < 0, np.int16(-1), np.int16(1))
-        integers, zeros, scales = integers * sign, zeros * sign, np.abs(scales)
-    fitted = _fitted(integers, zeros)
-    if fitted is None:
-        return None
-    dtype, shift, left = fitted
-    axis = next(iter(varying([scales, zeros])), 0)
-    scales, left = (part.reshape(-1) for part in np.broadcast_arrays(scales, left))
-    return Channels(_shifted(integers, shift, dtype), dtype, axis, scales.astype(np.float32), left.astype(np.int64))
-
-
-def _fitted(integers: Array, zeros: Array) -> tuple[DType, Array, Array] | None:
-    """The narrowest type, what is subtracted from the integers to fit it, and the zero points that are left."""
-    rest = tuple(axis for axis, size in enumerate(zeros.shape) if size == 1)
-    low, high = (
-        part.astype(np.int64) for part in (integers.min(rest, keepdims=True), integers.max(rest, keepdims=True))
-    )
-    for dtype, bits in BITS.items():
-        least, most = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-        if least <= (low - zeros).min() and (high - zeros).max() <= most:
-            return dtype, zeros, np.zeros_like(zeros)
-        shift = min(low.min(), zeros.min()) - least
-        if max(high.max(), zeros.max()) - shift <= most:
-            return dtype, np.full_like(zeros, shift), zeros - shift
-    return None
-
-
-def _shifted(integers: Array, shift: Array, dtype: DType) -> Array:
-    if np.any(shift):
-        integers = integers - shift.astype(np.int16)
-    return integers.astype(np.int8).astype(dtype.numpy)
+def _by_features(found: Affine) -> tuple[Array | None, Affine]:
+    """The scales that vary along the last dimension only, multiplied, and the weights without them."""
+    rank = found.integers.ndim
+    apart = [varying([scale]) == [rank - 1] for scale in found.scales]
+    factors = [scale for scale, is_apart in zip(found.scales, apart, strict=True) if is_apart]
+    rest = tuple(scale for scale, is_apart in zip(found.scales, apart, strict=True) if not is_apart)
+    return product(factors, rank).reshape(-1) if factors else None, found._replace(scales=rest)
 
 
 INTEGER_WEIGHTS = Pass("integer-weights", tuple(WEIGHTS), narrow_weights)

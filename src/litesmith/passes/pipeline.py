@@ -21,6 +21,7 @@ from litesmith.passes import (
     dead_variables,
     dilated_convolution,
     empty_variables,
+    equal_weights,
     fully_connected,
     identities,
     integer_tables,
@@ -90,6 +91,7 @@ PASSES: tuple[AnyPass, ...] = tuple(p for module in MODULES for p in module.PASS
 
 FINISHING: tuple[AnyPass, ...] = (
     *integer_weights.PASSES,
+    *equal_weights.PASSES,
     *integer_tables.PASSES,
     *unfolding.PASSES,
     *boundary_copies.PASSES,
