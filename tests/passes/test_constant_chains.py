@@ -49,8 +49,39 @@ def test_every_combination(first: str, second: str, left: str, right: str) -> No
     check_same(run(program.main, inputs), expected, 1e-6)
 
 
+test_behind_moves = rewrites(
+    PASSES,
+    Rewrite(
+        "number",
+        graph(
+            "%x: float32[n, 2, 3]",
+            "MUL(%x, float32[](6)) : float32[n, 2, 3]",
+            "TRANSPOSE(%0, int32[3](0, 2, 1)) : float32[n, 3, 2]",
+            "RESHAPE(%1, int32[2](-1, 6)) : float32[n, 6]",
+            "DIV(%2, float32[](2)) : float32[n, 6]",
+        ),
+        graph(
+            "%x: float32[n, 2, 3]",
+            "TRANSPOSE(%x, int32[3](0, 2, 1)) : float32[n, 3, 2]",
+            "RESHAPE(%0, int32[2](-1, 6)) : float32[n, 6]",
+            "MUL(%1, float32[](3)) : float32[n, 6]",
+        ),
+    ),
+)
+
+
 test_kept = unchanged(
     PASSES,
+    Unchanged("rounding", elementwise("ADD(%x, float32[](12582912))", "SUB(%0, float32[](12582912))"), "cancel"),
+    Unchanged(
+        "vector_behind_moves",
+        graph(
+            "%x: float32[n, 6]",
+            "MUL(%x, float32[6](1, 2, 3, 4, 5, 6)) : float32[n, 6]",
+            "RESHAPE(%0, int32[3](-1, 2, 3)) : float32[n, 2, 3]",
+            "DIV(%1, float32[](2)) : float32[n, 2, 3]",
+        ),
+    ),
     Unchanged("overflow", elementwise("MUL(%x, float32[](1e30))", "MUL(%0, float32[](1e30))"), "over- or underflows"),
     Unchanged("underflow", elementwise("MUL(%x, float32[](1e-30))", "MUL(%0, float32[](1e-30))"), "over- or underflows"),
     Unchanged(

@@ -41,6 +41,7 @@ def averaged(factor: str, size: str = "1, 3, 3, 1", paddings: str = "0, 0, 1, 1,
     """
 
 
+LINE = "stride_w=1, stride_h=1, filter_width=1, filter_height=3"
 COUNTS = "2.25, 1.5, 2.25, 1.5, 1, 1.5, 2.25, 1.5, 2.25"
 AVERAGED = f"""
 graph main(%x: float32[1, 3, 3, 1]) {{
@@ -53,6 +54,25 @@ test_averages = rewrites(
     PASSES,
     Rewrite("average", averaged(f"float32[1, 3, 3, 1]({COUNTS})"), AVERAGED),
     Rewrite("average_lower_rank", averaged(f"float32[3, 3, 1]({COUNTS})"), AVERAGED),
+    Rewrite(
+        "average_moved",
+        f"""
+        graph main(%x: float32[n, 4, 1, 2]) {{
+          %0 = PAD(%x, int32[4, 2](0, 0, 1, 1, 0, 0, 0, 0)) : float32[n, 6, 1, 2]
+          %1 = AVERAGE_POOL_2D(%0) {{padding=VALID, {LINE}}} : float32[n, 4, 1, 2]
+          %2 = RESHAPE(%1, int32[3](-1, 4, 2)) : float32[n, 4, 2]
+          %3 = MUL(%2, float32[1, 4, 1](1.5, 1, 1, 1.5)) : float32[n, 4, 2]
+          return %3
+        }}
+        """,
+        f"""
+        graph main(%x: float32[n, 4, 1, 2]) {{
+          %0 = AVERAGE_POOL_2D(%x) {{{LINE}}} : float32[n, 4, 1, 2]
+          %1 = RESHAPE(%0, int32[3](-1, 4, 2)) : float32[n, 4, 2]
+          return %1
+        }}
+        """,
+    ),
 )
 
 test_averages_declined = unchanged(

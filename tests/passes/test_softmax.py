@@ -23,11 +23,42 @@ test_softmax = rewrites(
         graph(X, *shifted(2), f"LOG(%3) : {ONE}", f"SUB(%1, %4) : {FULL}"),
         graph(X, f"LOG_SOFTMAX(%x) : {FULL}"),
     ),
+    Rewrite(
+        "other_axis",
+        graph(X, *shifted(1, "float32[n, 1, 4]"), f"DIV(%2, %3) : {FULL}"),
+        graph(
+            X,
+            "TRANSPOSE(%x, int32[3](0, 2, 1)) : float32[n, 4, 3]",
+            "SOFTMAX(%0) {beta=1.0} : float32[n, 4, 3]",
+            f"TRANSPOSE(%1, int32[3](0, 2, 1)) : {FULL}",
+        ),
+    ),
+    Rewrite(
+        "log_softmax_of_the_first_axis",
+        graph(X, *shifted(0, "float32[1, 3, 4]"), "LOG(%3) : float32[1, 3, 4]", f"SUB(%1, %4) : {FULL}"),
+        graph(
+            X,
+            "TRANSPOSE(%x, int32[3](2, 1, 0)) : float32[4, 3, n]",
+            "LOG_SOFTMAX(%0) : float32[4, 3, n]",
+            f"TRANSPOSE(%1, int32[3](2, 1, 0)) : {FULL}",
+        ),
+    ),
 )
 
 test_no_softmax = unchanged(
     softmax.PASSES,
-    Unchanged("other_axis", graph(X, *shifted(1, "float32[n, 1, 4]"), f"DIV(%2, %3) : {FULL}"), "not the last one"),
+    Unchanged(
+        "two_axes",
+        graph(
+            X,
+            "REDUCE_MAX(%x, int32[2](1, 2)) {keep_dims=True} : float32[n, 1, 1]",
+            f"SUB(%x, %0) : {FULL}",
+            f"EXP(%1) : {FULL}",
+            "SUM(%2, int32[2](1, 2)) {keep_dims=True} : float32[n, 1, 1]",
+            f"DIV(%2, %3) : {FULL}",
+        ),
+        "several axes",
+    ),
     Unchanged(
         "without_the_maximum",
         graph(X, f"EXP(%x) : {FULL}", f"SUM(%0, int32[1](-1)) {{keep_dims=True}} : {ONE}", f"DIV(%0, %1) : {FULL}"),

@@ -64,11 +64,16 @@ def bounded_starts(
         return starts, None
     limits = shape_vector(b, [x.dims[a] - sizes[a] for a in index_map], x)
     zero = b.constant(np.zeros(1, np.int32))
-    inside = clamp(b, starts, zero, limits)
     if mode == "clip":
-        return inside, None
-    equal = b.equal(_rows(b, starts), _rows(b, inside))
-    valid = reshape(b, b.reduce_all(equal, [1], keep_dims=False), starts.dims[:-1], starts)
+        return clamp(b, starts, zero, limits), None
+    if starts.dims[-1] == 1:
+        flat = reshape(b, starts, starts.dims[:-1], starts)
+        clamped = clamp(b, flat, b.constant(np.zeros((), np.int32)), reshape(b, limits, ()))
+        inside, valid = reshape(b, clamped, starts.dims, starts), b.equal(flat, clamped)
+    else:
+        inside = clamp(b, starts, zero, limits)
+        equal = b.equal(_rows(b, starts), _rows(b, inside))
+        valid = reshape(b, b.reduce_all(equal, [1], keep_dims=False), starts.dims[:-1], starts)
     if valid.is_const and bool(np.all(valid.numpy())):
         return starts, None
     return inside, valid

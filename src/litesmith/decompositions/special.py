@@ -62,11 +62,21 @@ VANISHING = 128.0
 
 def log1p(b: Builder, x: Value) -> Value:
     """log(1 + x); near 0 as 2 artanh(x / (x + 2)), because the kernels' LOG is only absolutely accurate near 1."""
+    size = _size_of_exponent(x)
+    if size is not None:
+        return log1p_exp(b, size)
     ratio = b.div(x, b.add(x, number(b, 2, x)))
     constant, over, shift = (number(b, c, x) for c in ARTANH)
     near = b.mul(ratio, b.add(b.div(over, b.add(b.mul(ratio, ratio), shift)), constant))
     far = b.log(b.add(x, number(b, 1, x)))
     return select(b, b.less(b.abs(x), number(b, 0.3, x)), near, far)
+
+
+def _size_of_exponent(x: Value) -> Value | None:
+    """``|z|`` where x is exp(-|z|)."""
+    negated = x.op["x"].op if x.op is not None and x.op.name == "EXP" else None
+    size = negated["x"] if negated is not None and negated.name == "NEG" else None
+    return size if size is not None and size.op is not None and size.op.name == "ABS" else None
 
 
 def log1p_exp(b: Builder, size: Value) -> Value:
@@ -82,9 +92,32 @@ def log1p_exp(b: Builder, size: Value) -> Value:
 
 
 def expm1(b: Builder, x: Value) -> Value:
-    """exp(x) - 1 as tanh(x / 2) (exp(x) + 1), in which nothing cancels."""
-    made: Value = b.mul(b.tanh(b.mul(x, number(b, 0.5, x))), b.add(b.exp(x), number(b, 1, x)))
+    """exp(x) - 1 as tanh(x / 2) (exp(x) + 1), in which nothing cancels; ELU where x is not positive."""
+    made: Value = (
+        b.elu(x)
+        if _is_at_most_zero(x)
+        else b.mul(b.tanh(b.mul(x, number(b, 0.5, x))), b.add(b.exp(x), number(b, 1, x)))
+    )
     return made
+
+
+def _is_at_most_zero(x: Value) -> bool:
+    """Whether x shows that it is not positive: min(y, c), or y > c ? c : y, with c <= 0; -|y|, -max(y, 0)."""
+    op = x.op
+    if op is None or x.type.dtype is not DType.FLOAT32:
+        return False
+    if op.name == "MINIMUM":
+        return any(_is_low(v) for v in op.inputs)
+    if op.name == "NEG":
+        return op["x"].op is not None and op["x"].op.name in ("ABS", "RELU", "SQUARE")
+    above = op["condition"].op if op.name in ("SELECT", "SELECT_V2") else None
+    if above is None or above.name not in ("GREATER", "GREATER_EQUAL"):
+        return False
+    return _is_low(op["x"]) and above.inputs[0] is op["y"] and _is_low(above.inputs[1])
+
+
+def _is_low(value: Value) -> bool:
+    return value.is_small_const and value.type.dtype is DType.FLOAT32 and bool(np.all(value.numpy() <= 0))
 
 
 def exp2(b: Builder, x: Value) -> Value:

@@ -5,6 +5,11 @@
 ⇒
     %2 = RELU6(%x)
 
+    %1 = GREATER(%x, 6)
+    %2 = SELECT_V2(%1, 6, %x)
+⇒
+    %2 = MINIMUM(%x, 6)
+
 [0, ∞) is RELU, [0, 6] RELU6, [-1, 1] RELU_N1_TO_1 and [0, 1] RELU_0_TO_1; the order of the two does not matter, and a
 clamp of a clamp is the narrower one. Float32 only. Legal for every number; for NaN the kernels of MAXIMUM and RELU keep
 no promise, and the official converter makes the same exchange.
@@ -14,6 +19,8 @@ from __future__ import annotations
 
 from math import inf, isnan
 from typing import NamedTuple
+
+import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
@@ -67,6 +74,35 @@ def name_clamp(op: Op, b: Builder) -> Outcome:
     return Declined(f"no activation clamps to [{outer.low:g}, {outer.high:g}]")
 
 
+def choose_clamp(op: Op, b: Builder) -> Outcome:
+    """A choice between a number and what is beyond it."""
+    found = _chosen(op)
+    if found is None:
+        return None
+    name, limit, value = found
+    made: Value = getattr(b, name)(value, b.constant(np.float32(limit)))
+    return made
+
+
+def _chosen(op: Op) -> tuple[str, float, Value] | None:
+    """Of ``x > c ? c : x``, or of that with x clamped around c, the operator, c and the value; else None."""
+    condition, limit, value = op["condition"].op, scalar(op["x"]), op["y"]
+    compared = constant_operand(condition) if condition is not None and condition.name in _LIMITS else None
+    if condition is None or compared is None or limit is None or isnan(limit) or not is_float(op.result):
+        return None
+    if scalar(compared.constant) != limit or not keeps_shape(op, value) or not keeps_shape(op, compared.variable):
+        return None
+    inner = Clamp(value, -inf, inf) if compared.variable is value else clamp_of(value)
+    if inner is None or inner.x is not compared.variable or not inner.low <= limit <= inner.high:
+        return None
+    above = _LIMITS[condition.name] == compared.on_right
+    return "minimum" if above else "maximum", float(limit), value
+
+
+_LIMITS = {"GREATER": True, "GREATER_EQUAL": True, "LESS": False, "LESS_EQUAL": False}
+"""Comparisons, and whether what they hold for is above the right operand."""
+
+
 def _joined(outer: Clamp) -> Clamp:
     """With the clamp before it."""
     inner = clamp_of(outer.x) or Clamp(outer.x, -inf, inf)
@@ -80,4 +116,5 @@ def _emitted(b: Builder, name: str, x: Value) -> Value:
 
 
 CLAMPS = Pass("clamps", ("MINIMUM", "MAXIMUM", *_RANGES), name_clamp)
-PASSES = (CLAMPS,)
+CHOSEN_CLAMPS = Pass("chosen-clamps", ("SELECT", "SELECT_V2"), choose_clamp)
+PASSES = (CHOSEN_CLAMPS, CLAMPS)

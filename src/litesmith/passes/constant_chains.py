@@ -10,9 +10,10 @@
 ⇒
     %2 = SUB(a + c, %x)
 
-Legal by associativity: exact for integers (they wrap), rounded once instead of twice for floats. Only where nobody else
-uses the first result. Declined where the constants would broadcast to more elements than either has, and where the
-joined constant over- or underflows though the two did not. Integer division is left alone.
+A first constant that is one number is met behind changes of layout, too. Legal by associativity: exact for integers
+(they wrap), rounded once instead of twice for floats. Only where nobody else uses the first result. Declined where the
+constants would broadcast to more elements than either has, where the joined constant over- or underflows though the two
+did not, and where large float terms cancel: that is how one rounds to a multiple of 2^n. Integer division is left alone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,15 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, constant_operand, is_float, sole_producer
+from litesmith.passes.match import (
+    activation,
+    before_moves,
+    constant_operand,
+    is_float,
+    keeps_shape,
+    scalar,
+    sole_producer,
+)
 
 
 class Link(NamedTuple):
@@ -37,6 +46,9 @@ class Link(NamedTuple):
     constant_sign: int
 
 
+LARGE, CANCELLED = 2.0**16, 2.0**-10
+"""A float term as large as this, of which the other leaves less than this part, is added and taken off to round."""
+
 FAMILIES = (("ADD", "SUB"), ("MUL", "DIV"))
 """An operation and its inverse."""
 
@@ -45,9 +57,12 @@ def join_constants(op: Op, b: Builder) -> Outcome:
     """The second of two operations with constants."""
     family = next(f for f in FAMILIES if op.name in f)
     outer = _link(op)
-    before = sole_producer(outer.x, *family) if outer is not None else None
+    moved = before_moves(outer.x, keep_order=False) if outer is not None else None
+    before = sole_producer(moved.value, *family) if moved is not None else None
     inner = _link(before) if before is not None and activation(before) == "NONE" else None
-    if outer is None or inner is None or before is None:
+    if outer is None or inner is None or before is None or moved is None:
+        return None
+    if moved.moves and not (_is_number(inner.constant) and keeps_shape(before, inner.x)):
         return None
     if "DIV" in (op.name, before.name) and not is_float(op.result):
         return None
@@ -58,7 +73,8 @@ def join_constants(op: Op, b: Builder) -> Outcome:
     same, inverse = family
     inverted = inner.x_sign * outer.x_sign < 0
     both_inverse = inner.constant_sign < 0 and outer.constant_sign < 0
-    operands = (constant, inner.x) if inverted else (inner.x, constant)
+    x = moved.replayed(b, inner.x)
+    operands = (constant, x) if inverted else (x, constant)
     name = inverse if inverted or both_inverse else same
     made: Value = getattr(b, name.lower())(*operands, fused_activation_function=activation(op))
     return made
@@ -92,7 +108,21 @@ def _obstacle(joined: Value, *parts: Value, factors: bool) -> str | None:
         return "the joined constant has more elements than either"
     if joined.is_small_const and _is_healthy(parts, factors) and not _is_healthy((joined,), factors):
         return "the joined constant over- or underflows"
+    if not factors and is_float(joined) and joined.is_small_const and _cancel(joined, parts):
+        return "the constants cancel"
     return None
+
+
+def _cancel(joined: Value, parts: Sequence[Value]) -> bool:
+    """Whether any element of a sum of constants is far smaller than its large terms."""
+    if any(not p.is_small_const for p in parts):
+        return False
+    size = np.maximum(*(np.abs(p.numpy()) for p in parts))
+    return bool(np.any((size >= LARGE) & (np.abs(joined.numpy()) < size * CANCELLED)))
+
+
+def _is_number(constant: Value) -> bool:
+    return scalar(constant) is not None and constant.type.count == 1 and constant.rank <= 1
 
 
 def _is_healthy(constants: Sequence[Value], factors: bool) -> bool:

@@ -17,7 +17,8 @@ a stride of 1 tells the padding.
 ⇒
     %3 = AVERAGE_POOL_2D(%x) {padding=SAME, …}
 
-AVERAGE_POOL_2D does not count its padding, so an average over padding fuses only where a factor takes it out again.
+AVERAGE_POOL_2D does not count its padding, so an average over padding fuses only where a factor takes it out again,
+perhaps behind changes of layout.
 """
 
 from __future__ import annotations
@@ -32,7 +33,16 @@ from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Op
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, constant_operand, producer, rebuilt, scalar, with_operands
+from litesmith.passes.match import (
+    Moved,
+    activation,
+    before_moves,
+    constant_operand,
+    producer,
+    rebuilt,
+    scalar,
+    with_operands,
+)
 
 
 class Window(NamedTuple):
@@ -113,9 +123,12 @@ def _pads_with_neutral(pad: Op, op: Op) -> bool:
 def fuse_average(op: Op, b: Builder) -> Outcome:
     """An average over padding times what leaves the padding out."""
     factor = constant_operand(op)
-    pool = producer(factor.variable, "AVERAGE_POOL_2D") if factor is not None else None
+    moved = before_moves(factor.variable, keep_order=False) if factor is not None else None
+    pool = producer(moved.value, "AVERAGE_POOL_2D") if moved is not None else None
     pad = _padding_of(pool) if pool is not None else None
-    if factor is None or pool is None or pad is None or activation(pool) != "NONE" or not _pads_with_neutral(pad, pool):
+    if factor is None or moved is None or pool is None or pad is None or activation(pool) != "NONE":
+        return None
+    if not _pads_with_neutral(pad, pool):
         return None
     reason = _pads_otherwise(pad, pool)
     if reason is not None:
@@ -124,13 +137,27 @@ def fuse_average(op: Op, b: Builder) -> Outcome:
     if not all(isinstance(s, int) for s in sizes) or not factor.constant.is_small_const:
         return Declined("how many elements are averaged is not known")
     wanted = _without_padding([int(s) for s in sizes if isinstance(s, int)], windows(pool) or [])
-    given = factor.constant.numpy()
-    if given.ndim > 4 or np.broadcast_shapes(given.shape, wanted.shape) != wanted.shape:
-        return Declined("the factor differs between images or channels")
-    if not np.allclose(np.broadcast_to(given, wanted.shape), wanted, rtol=1e-6, atol=0):
+    if not _is_same_factor(factor.constant.numpy(), wanted, pool, moved):
         return Declined("the factor is another")
-    fused = {"fused_activation_function": activation(op)}
-    return rebuilt(b, pool, with_operands(pool, x=pad["x"]), padding="SAME", **fused)
+    fused = {"fused_activation_function": activation(op)} if not moved.moves else {}
+    if activation(op) not in ("NONE", fused.get("fused_activation_function")):
+        return Declined("the factor has an activation")
+    return moved.replayed(b, rebuilt(b, pool, with_operands(pool, x=pad["x"]), padding="SAME", **fused))
+
+
+def _is_same_factor(given: Array, wanted: Array, pool: Op, moved: Moved) -> bool:
+    """Whether a factor is the wanted one, [1, H, W, 1] for the pool's result, after the same movements."""
+    channels = pool.result.dims[-1]
+    if not isinstance(channels, int):
+        return False
+    full = np.broadcast_to(wanted, (*wanted.shape[:-1], channels))
+    for op in moved.moves:
+        if op.defn.evaluate is None or not all(v.is_const for v in op.inputs[1:]):
+            return False
+        full = np.asarray(op.defn.evaluate(full, *(v.numpy() for v in op.inputs[1:]), **op.attrs))
+    if given.ndim > full.ndim or np.broadcast_shapes(given.shape, full.shape) != full.shape:
+        return False
+    return bool(np.allclose(np.broadcast_to(given, full.shape), full, rtol=1e-6, atol=0))
 
 
 def _without_padding(sizes: Sequence[int], found: Sequence[Window]) -> Array:

@@ -8,13 +8,16 @@
 ⇒
     %5 = SOFTMAX(%x) {beta=1}                     or LOG_SOFTMAX(%x)
 
-Legal because the kernels compute just that, over the last dimension: other axes are declined. A softmax written without
-the subtraction is left alone: it overflows to NaN where the kernel does not.
+Legal because the kernels compute just that, over the last dimension; another axis is brought there and back. A softmax
+written without the subtraction is left alone: it overflows to NaN where the kernel does not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
@@ -39,10 +42,9 @@ def name_softmax(op: Op, b: Builder) -> Outcome:
     shifted = _shifted(exponential["x"])
     if shifted is None:
         return Declined("the greatest element is not subtracted first")
-    if shifted.axes != axes or axes != (shifted.x.rank - 1,):
-        return Declined("the axis is not the last one")
-    made: Value = b.softmax(shifted.x, beta=1.0)
-    return made
+    if shifted.axes != axes or len(axes) != 1:
+        return Declined("there are several axes")
+    return _along(b, shifted, lambda x: b.softmax(x, beta=1.0))
 
 
 def name_log_softmax(op: Op, b: Builder) -> Outcome:
@@ -55,9 +57,19 @@ def name_log_softmax(op: Op, b: Builder) -> Outcome:
     axes, shifted = _summed_axes(logarithm["x"], exponential.result), _shifted(op["x"])
     if axes is None or shifted is None:
         return Declined("the greatest element is not subtracted first")
-    if shifted.axes != axes or axes != (shifted.x.rank - 1,):
-        return Declined("the axis is not the last one")
-    made: Value = b.log_softmax(shifted.x)
+    if shifted.axes != axes or len(axes) != 1:
+        return Declined("there are several axes")
+    return _along(b, shifted, b.log_softmax)
+
+
+def _along(b: Builder, shifted: Shifted, kernel: Callable[[Value], Value]) -> Value:
+    """What the kernel makes of the one axis."""
+    (axis,), last = shifted.axes, shifted.x.rank - 1
+    if axis == last:
+        return kernel(shifted.x)
+    order = [last if i == axis else axis if i == last else i for i in range(last + 1)]
+    swap = np.array(order, np.int32)
+    made: Value = b.transpose(kernel(b.transpose(shifted.x, swap)), swap)
     return made
 
 

@@ -30,6 +30,8 @@ def square_difference(op: Op, b: Builder) -> Outcome:
     if difference.result.use_count != len(op.inputs):
         return Declined("the difference has other users")
     made: Value = b.squared_difference(difference["x"], difference["y"])
+    if made.op is not None and made.op.defn.check is not None and made.op.defn.check(made.op) is not None:
+        return Declined("the kernel does not broadcast so many dimensions")
     return made
 
 

@@ -1,0 +1,64 @@
+"""A choice within a choice by the same condition is decided by the outer one.
+
+    %1 = SELECT_V2(%c, 0, %x)
+    %2 = ELU(%1)
+    %3 = SELECT_V2(%c, %x, %2)
+⇒
+    %2 = ELU(%x)
+    %3 = SELECT_V2(%c, %x, %2)
+
+Functions are written so that what is not chosen has no infinite derivative. Legal because operations in between are
+element-wise: where the outer choice takes their result, the inner one takes that same branch. Constants in between are
+single numbers, and nothing changes its shape, so that elements stay in their places.
+"""
+
+from __future__ import annotations
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import Trait
+from litesmith.passes.driver import Outcome, Pass
+from litesmith.passes.match import keeps_shape, rebuilt, scalar, with_operands
+
+DEPTH = 8
+"""Operations between the two choices that are looked through."""
+
+CHOICES = ("SELECT", "SELECT_V2")
+
+
+def drop_inner(op: Op, b: Builder) -> Outcome:
+    """The outer choice."""
+    condition = op["condition"]
+    for name in ("x", "y"):
+        made = _without_choice(b, op, name, op[name], condition, DEPTH)
+        if made is not None:
+            return rebuilt(b, op, with_operands(op, **{name: made}))
+    return None
+
+
+def _without_choice(b: Builder, outer: Op, name: str, value: Value, condition: Value, depth: int) -> Value | None:
+    """The value with the branch ``name`` of the inner choice in its place; None where there is no such choice."""
+    op = value.op
+    if op is None or not depth or value.use_count != 1 or len(op.results) != 1 or not keeps_shape(outer, value):
+        return None
+    if op.name in CHOICES and op["condition"] is condition and keeps_shape(outer, condition):
+        return op[name] if keeps_shape(op, op[name]) else None
+    variable = _only_variable(op)
+    if variable is None:
+        return None
+    inner = _without_choice(b, outer, name, variable, condition, depth - 1)
+    return None if inner is None else rebuilt(b, op, [inner if v is variable else v for v in op.operands])
+
+
+def _only_variable(op: Op) -> Value | None:
+    """The operand of an element-wise operation whose other operands are single numbers."""
+    if not op.defn.traits & Trait.ELEMENTWISE or not op.defn.is_pure:
+        return None
+    variables = {v for v in op.inputs if not v.is_const}
+    if len(variables) != 1 or any(v.is_const and scalar(v) is None for v in op.inputs):
+        return None
+    return next(iter(variables))
+
+
+NESTED_CHOICES = Pass("nested-choices", CHOICES, drop_inner, after=("common-subexpressions",))
+PASSES = (NESTED_CHOICES,)
