@@ -139,6 +139,23 @@ def asserting_model(path: Path) -> Path:
     return saved_model(path, [x, *checks, doubled], {"serving_default": signature({"x": x}, {"y": "y:0"})})
 
 
+def nested_calls(path: Path, depth: int, times: int = 1) -> Path:
+    """Functions of which each but the last calls the next one, ``times`` times in a row."""
+    x = placeholder("x", 3)
+    meta = meta_graph([x, node("y", "PartitionedCall", "x")], {"serving_default": signature({"x": x}, {"y": "y:0"})})
+    meta.graph_def.node[1].attr["f"].func.name = "f0"
+    for level in range(depth):
+        function = meta.graph_def.library.function.add()
+        function.signature.name = f"f{level}"
+        function.signature.input_arg.add(name="x", type="DT_FLOAT")
+        function.signature.output_arg.add(name="y", type="DT_FLOAT")
+        op = "Neg" if level == depth - 1 else f"f{level + 1}"
+        for index in range(times):
+            function.node_def.append(node(f"n{index}", op, f"n{index - 1}:y:0" if index else "x"))
+        function.ret["y"] = f"n{times - 1}:y:0"
+    return write_model(path, meta)
+
+
 def unsupported_model(path: Path) -> Path:
     """Three operators nobody can convert, two of them on one path, and one that could be converted between them."""
     x = placeholder("x", 3, 3)

@@ -24,6 +24,7 @@ from tests.graphs import (
     asserting_model,
     dense_model,
     meta_graph,
+    nested_calls,
     node,
     placeholder,
     saved_model,
@@ -57,6 +58,15 @@ def test_what_is_left_out_is_noted(source, tmp_path):
     assert made.operators == {"ADD": 1}
     assert made.notes == ["tf.Assert is left out: 'checks/0', 'checks/1', 'checks/2' and 1 more"]
     assert litesmith.convert(source).notes == []
+
+
+def test_calls_of_functions_are_inlined_to_a_limit(tmp_path, monkeypatch):
+    assert litesmith.convert(nested_calls(tmp_path / "few", 60)).operators == {"NEG": 1}
+    with pytest.raises(ConverterError, match="nested too deeply"):
+        litesmith.convert(nested_calls(tmp_path / "deep", 10_000))
+    monkeypatch.setattr("litesmith.frontends.tensorflow.importer.MAX_CALLS", 1000)
+    with pytest.raises(ConverterError, match="more than 1000 calls"):
+        litesmith.convert(nested_calls(tmp_path / "wide", 30, times=2))
 
 
 def test_paths_may_be_text(source, tmp_path):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions.complex_parts import joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import FunctionName, decode
@@ -58,6 +59,9 @@ _ONE_LIST = frozenset({"ConcatOffset", "ConcatOffsetV2"})
 MAX_DEPTH = 64
 """Function calls nested deeper than this are refused (the graph is recursive or hostile)."""
 
+MAX_CALLS = 1 << 17
+"""So many calls are inlined in one import; functions that call each other twice make more of them than can be stored."""
+
 
 @dataclass
 class Model:
@@ -99,6 +103,8 @@ class Session:
     graph_names: dict[str, int] = field(default_factory=dict)
     on_unknown: Callable[[str], Lowering | None] | None = None
     """A lowering for an operator that has none, where there shall be one (custom operators)."""
+    calls: int = 0
+    """How many calls were inlined."""
     is_initializing: bool = False
     """Whether this import runs the model's initializer, to see what it fills tables with."""
     sizes: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -258,6 +264,9 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
     """Inlines one call. Results are in the order of the function's declared outputs."""
     if context.depth > MAX_DEPTH:
         raise UnsupportedError(f"calls of {name!r} are nested too deeply", "remove the recursion")
+    context.session.calls += 1
+    if context.session.calls > MAX_CALLS:
+        raise UnsupportedError(f"more than {MAX_CALLS} calls of functions would be inlined", "call fewer functions")
     definition = context.definition(name)
     taken = _as_composite(context, definition, args)
     if taken is not None:
@@ -522,15 +531,9 @@ def _of_complex(session: Session, op: str, inputs: Sequence[Any]) -> Lowering | 
 
 
 def complex_tensor(b: Builder, value: Complex) -> Value:
-    """A complex64 tensor. Raises UnsupportedError where there is an imaginary part: no built-in joins the two."""
-    if value.imag is not None:
-        raise UnsupportedError(
-            "built-in operators make no complex tensor of a real and an imaginary part",
-            "return tf.math.real and tf.math.imag of it, and use it in arithmetic and Fourier transforms only",
-            code="LS012",
-        )
+    """A complex64 tensor."""
     made: Value = b.cast(value.real, out_data_type=DType.COMPLEX64)
-    return made
+    return made if value.imag is None else joined(b, value.real, value.imag)
 
 
 def as_tensor(context: Context, value: Any, takes_any: bool) -> Any:
