@@ -12,7 +12,7 @@ from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import full, reshape, size_value
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import POISON, Context
-from litesmith.frontends.jax.lowering import resize
+from litesmith.frontends.jax.lowering import resize, searching
 from litesmith.frontends.jax.registry import lowers
 from litesmith.frontends.jax.types import Complex, dim_of, tensor_type
 from litesmith.ir import Builder, DType, Graph, Sym, TensorType, Value
@@ -42,7 +42,7 @@ _JAXPRS = ("jaxpr", "call_jaxpr", "fun_jaxpr", "call")
     complex=None,
 )
 def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
-    """A call is inlined; a composite by its decomposition, a resize of images as the kernel where that does the same."""
+    """A call is inlined; a composite by its decomposition, resizes of images and searches as kernels that do it."""
     jaxpr = next((params[name] for name in _JAXPRS if params.get(name) is not None), None)
     if jaxpr is None:
         raise UnsupportedError("a call whose function JAX does not show", "use a supported version of JAX")
@@ -55,6 +55,10 @@ def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
         image = resize.resized(ctx, jaxpr, args)
         if image is not None:
             return [image]
+    if params.get("name") == searching.NAME:
+        places = searching.searched(ctx, jaxpr, args)
+        if places is not None:
+            return [places]
     return ctx.call(jaxpr, args)
 
 

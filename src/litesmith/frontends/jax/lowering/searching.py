@@ -1,0 +1,73 @@
+"""`jnp.searchsorted` and `jnp.digitize` in known boundaries as BUCKETIZE; JAX spells them out as a loop that bisects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from litesmith.frontends.jax.importer import Context
+from litesmith.ir import DType, Value
+
+NAME = "searchsorted"
+LOOP = "_searchsorted_scan_impl"
+SIDES = {"lt_to": "right", "lt": "right", "le_to": "left", "le": "left"}
+"""The loop goes left where the number is smaller than the element, or not greater than it."""
+
+EXACT = 2**24
+"""The kernel compares in float32, which holds integers up to here."""
+
+
+def searched(ctx: Context, jaxpr: Any, args: Sequence[Any]) -> Value | None:
+    """Where numbers belong among sorted boundaries; None where these are unknown, or the function is another one."""
+    if len(args) != 2 or not all(isinstance(a, Value) for a in args):
+        return None
+    boundaries, numbers = args
+    if not boundaries.is_const or boundaries.rank != 1 or numbers.is_const or ctx.aval.dtype != np.int32:
+        return None
+    if numbers.type.dtype not in (DType.FLOAT32, DType.INT32) or boundaries.type.dtype is not numbers.type.dtype:
+        return None
+    limits = _upper_bounds(boundaries.numpy(), _side(jaxpr))
+    if limits is None:
+        return None
+    made: Value = ctx.b.bucketize(ctx.expanded(numbers, ctx.avals_in[1]), boundaries=tuple(map(float, limits)))
+    return made
+
+
+def _side(jaxpr: Any) -> str | None:
+    """Which side of equal elements the loop ends at; None where there is more than such a loop."""
+    outer = getattr(jaxpr, "jaxpr", jaxpr)
+    if len(outer.eqns) != 1 or outer.eqns[0].params.get("name") != LOOP:
+        return None
+    if list(outer.eqns[0].invars) != list(outer.invars) or list(outer.eqns[0].outvars) != list(outer.outvars):
+        return None
+    found = _equations(jaxpr)
+    sides = {SIDES[eqn.primitive.name] for eqn in found if eqn.primitive.name in SIDES}
+    return sides.pop() if len(sides) == 1 else None
+
+
+def _equations(jaxpr: Any) -> Iterator[Any]:
+    for eqn in getattr(jaxpr, "jaxpr", jaxpr).eqns:
+        yield eqn
+        for param in eqn.params.values():
+            if hasattr(getattr(param, "jaxpr", param), "eqns"):
+                yield from _equations(param)
+
+
+def _upper_bounds(boundaries: Any, side: str | None) -> Any:
+    """Boundaries whose number at or below an element is what is asked for; None where there are none.
+
+    On the left of equal elements, that is the next greater number of each; denormal ones are 0, as for XLA.
+    """
+    if side is None or np.any(boundaries[1:] < boundaries[:-1]) or np.any(np.isnan(boundaries)):
+        return None
+    if boundaries.dtype.kind == "i":
+        limits = boundaries.astype(np.int64) + (side == "left")
+        return limits if np.all(np.abs(limits) <= EXACT) else None
+    if side == "right":
+        return boundaries
+    if not np.all(np.isfinite(boundaries)):
+        return None
+    tiny = np.finfo(np.float32).tiny
+    return np.where(np.abs(boundaries) < tiny, tiny, np.nextafter(boundaries, np.float32(np.inf)))
