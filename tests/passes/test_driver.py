@@ -8,12 +8,12 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Origin
 from litesmith.ir.opdef import Trait
 from litesmith.ir.printer import print_program
-from litesmith.ir.verify import InvalidIRError
+from litesmith.ir.verify import InvalidIRError, verify
 from litesmith.passes import pipeline
 from litesmith.passes.bias_fusion import BIAS_FUSION
 from litesmith.passes.common_subexpressions import COMMON_SUBEXPRESSIONS
 from litesmith.passes.dead_code import DEAD_CODE
-from litesmith.passes.driver import Declined, Outcome, Pass, run_pass
+from litesmith.passes.driver import Declined, Outcome, Pass, UnsettledWarning, run_pass
 from tests.passes.harness import parsed
 from tests.passes.texts import elementwise, graph
 
@@ -27,16 +27,17 @@ def test_passes_are_ordered_as_they_declare() -> None:
         assert not late, f"{pass_.name} runs before {late}"
 
 
-def test_a_pass_without_a_fixed_point_is_an_error() -> None:
+def test_a_pass_without_a_fixed_point_ends_with_a_warning() -> None:
     def swap(op: Op, b: Builder) -> Outcome:
         return b.add(op["y"], op["x"])
 
     program = parsed(elementwise("ADD(%x, %y)", inputs=("x", "y")))
-    with pytest.raises(InvalidIRError, match="pass swap reaches no fixed point"):
+    with pytest.warns(UnsettledWarning, match="pass swap reaches no fixed point"):
         run_pass(Pass("swap", ("ADD",), swap), program)
+    verify(program)
 
 
-def test_passes_that_undo_each_other_are_an_error() -> None:
+def test_passes_that_undo_each_other_end_with_a_warning() -> None:
     def to_sub(op: Op, b: Builder) -> Outcome:
         return b.sub(op["x"], op["y"])
 
@@ -44,8 +45,9 @@ def test_passes_that_undo_each_other_are_an_error() -> None:
         return b.add(op["x"], op["y"])
 
     program = parsed(elementwise("ADD(%x, %y)", inputs=("x", "y")))
-    with pytest.raises(InvalidIRError, match="no fixed point in 16 rounds"):
+    with pytest.warns(UnsettledWarning, match="no fixed point in 16 rounds"):
         pipeline.run(program, passes=(Pass("to-sub", ("ADD",), to_sub), Pass("to-add", ("SUB",), to_add)))
+    verify(program)
 
 
 def test_a_wrong_type_is_an_error() -> None:

@@ -8,6 +8,7 @@ once (common subexpressions, layouts) is a `ProgramPass`.
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,10 @@ from litesmith.ops import OPS
 
 REWRITES_PER_OP = 32
 """A pass that rewrites more often than this, for each operation it started with, reaches no fixed point."""
+
+
+class UnsettledWarning(RuntimeWarning):
+    """Passes undo each other. The program is right, but may hold operations it could do without."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class PassResult:
 def run_pass(pass_: AnyPass, program: Program) -> PassResult:
     """Runs one pass over every graph of the program, to its fixed point.
 
-    Raises InvalidIRError when there is none within `REWRITES_PER_OP` rewrites for each operation.
+    Warns with UnsettledWarning when there is none within `REWRITES_PER_OP` rewrites for each operation.
     """
     result = PassResult(pass_.name)
     if isinstance(pass_, ProgramPass):
@@ -127,7 +132,9 @@ class _GraphRun:
                 self.result.rewrites += 1
                 budget -= 1
             if budget < 0:
-                raise InvalidIRError(f"pass {self.pass_.name} reaches no fixed point in graph {self.graph.name!r}")
+                reason = f"pass {self.pass_.name} reaches no fixed point in graph {self.graph.name!r}"
+                warnings.warn(UnsettledWarning(reason), stacklevel=2)
+                break
         self.result.declined += [(op, why) for op, why in self.declined.items() if op.graph is self.graph]
 
     def is_root(self, op: Op) -> bool:

@@ -13,7 +13,8 @@
 Operations that do not care about the order of dimensions (element-wise ones; CONCATENATION, PAD, SPLIT, SLICE, kept
 reductions … with their axes renamed) form connected regions. A region's cost in a layout is the transposes needed
 where values enter and leave it; the candidates are the layouts that undo a transpose at its border. A region moves only
-when its cost falls, so the number of transposes never grows and the pass ends. On equal counts a transpose moves away
+when its cost falls, and stays where it was when the transposes of the graph, counted again, did not become cheaper: so
+their number never grows and the pass ends. On equal counts a transpose moves away
 from an operation with weights, so that scales, biases and activations after it can be folded, or to the smaller tensor.
 
 Legal because transposing all operands of such an operation transposes its results. Each sweep is linear.
@@ -207,11 +208,27 @@ def _settle(graph: Graph, region: Region) -> bool:
     best = min(costs, key=lambda perm: costs[perm])
     if costs[best] >= _cost(border, members, None):
         return False
-    _move(graph, region, border, best)
-    return True
+    before = _measured(graph)
+    moved = _move(graph, region, border, best)
+    if _measured(graph) < before:
+        return True
+    if moved:
+        _move(graph, moved, _border(moved), inverse(best))
+    return False
 
 
-def _move(graph: Graph, region: Region, border: _Border, perm: Permutation) -> None:
+def _measured(graph: Graph) -> Cost:
+    """The cost of the transposes there are."""
+    cost = Cost()
+    for op in graph.ops:
+        perm = permutation_of(op)
+        if perm is not None and not _is_absorbed(op.result, perm):
+            cost = cost.plus(op["x"])
+    return cost
+
+
+def _move(graph: Graph, region: Region, border: _Border, perm: Permutation) -> Region:
+    """Gives the region the layout ``perm`` of its present one; returns the operations that take its place."""
     moved: dict[Value, Value] = {}
     members, entering = set(region), set(border.entering)
     for op in region:
@@ -229,6 +246,8 @@ def _move(graph: Graph, region: Region, border: _Border, perm: Permutation) -> N
             if result.name and not moved[result].name:
                 moved[result].name = result.name
         erase_dead(graph, [op])
+    made_ops = (moved[r].op for op in region for r in op.results)
+    return list(dict.fromkeys(op for op in made_ops if op is not None and op.graph is graph and permutes(op)))
 
 
 def _leave(graph: Graph, old: Value, new: Value, members: set[Op], perm: Permutation) -> None:

@@ -18,6 +18,7 @@ from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.ops import OPS
+from litesmith.ops.shape import constant_target
 from litesmith.passes.match import linear, reshaped
 
 Permutation: TypeAlias = tuple[int, ...]
@@ -44,9 +45,14 @@ def permutation_of(op: Op | None) -> Permutation | None:
 
 
 def is_free(dims: Sequence[Dim], perm: Sequence[int]) -> bool:
-    """Whether transposing a value of this shape moves no element: only dimensions of size 1 change places."""
+    """Whether transposing a value of this shape needs no TRANSPOSE.
+
+    Either nothing moves, or only dimensions of size 1 do and a RESHAPE to known sizes (but for one) says so.
+    """
     moved = [p for p in perm if dims[p] != 1]
-    return moved == sorted(moved)
+    if moved != sorted(moved):
+        return False
+    return list(perm) == sorted(perm) or constant_target(tuple(dims[p] for p in perm)) is not None
 
 
 # -- rules ------------------------------------------------------------------------------------------------------------

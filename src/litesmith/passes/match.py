@@ -253,3 +253,20 @@ def _is_move(op: Op, keep_order: bool) -> bool:
 
 KEEP_ORDER = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 """Operators that change the shape and leave the elements in order."""
+
+
+def unit_places(before: Shape, after: Shape) -> list[int | None] | None:
+    """Where each dimension was (None: nowhere, it has size 1), when the shapes differ by dimensions of size 1 only."""
+    places: list[int | None] = []
+    at = 0
+    for size in after:
+        while at < len(before) and before[at] != size and before[at] == 1:
+            at += 1
+        if at < len(before) and before[at] == size:
+            places.append(at)
+            at += 1
+        elif size == 1:
+            places.append(None)
+        else:
+            return None
+    return places if all(d == 1 for d in before[at:]) else None

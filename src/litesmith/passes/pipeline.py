@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
@@ -47,8 +48,9 @@ from litesmith.passes import (
     transpose_absorption,
     unary_functions,
     unfolding,
+    unit_dimensions,
 )
-from litesmith.passes.driver import AnyPass, PassResult, run_pass
+from litesmith.passes.driver import AnyPass, PassResult, UnsettledWarning, run_pass
 
 MODULES = (
     dead_code,
@@ -65,6 +67,7 @@ MODULES = (
     common_subexpressions,
     nested_choices,
     layout,
+    unit_dimensions,
     transpose_absorption,
     reshapes,
     means,
@@ -116,7 +119,8 @@ def run(
 
     dump: called with the pass's name and the program after each pass that changed something.
     check: verify the IR after each such pass (for tests and debugging; it costs more than most passes).
-    Returns the result of every run, in order. Raises InvalidIRError when a pass breaks the IR or no fixed point comes.
+    Returns the result of every run, in order. Raises InvalidIRError when a pass breaks the IR; warns with
+    UnsettledWarning, and leaves it at that, when passes undo each other for `ROUNDS` rounds.
     """
     results: list[PassResult] = []
     clean: set[str] = set()
@@ -131,8 +135,11 @@ def run(
                 _after(result, program, dump, check)
             clean.add(pass_.name)
         if len(clean) == len(passes):
-            return [*results, *_finish(program, dump, check)]
-    raise InvalidIRError(f"the passes reach no fixed point in {ROUNDS} rounds: {_last_to_change(results)} still change")
+            break
+    else:
+        reason = f"the passes reach no fixed point in {ROUNDS} rounds: {_last_to_change(results)} still change"
+        warnings.warn(UnsettledWarning(reason), stacklevel=2)
+    return [*results, *_finish(program, dump, check)]
 
 
 def _finish(program: Program, dump: Dump | None, check: bool) -> list[PassResult]:

@@ -21,10 +21,9 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
-from litesmith.ir.types import Shape
 from litesmith.ops.shape import constant_target
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import KEEP_ORDER, rebuilt, sole_producer
+from litesmith.passes.match import KEEP_ORDER, rebuilt, sole_producer, unit_places
 
 # -- element-wise operations ------------------------------------------------------------------------------------------
 
@@ -73,7 +72,7 @@ def pad_before(op: Op, b: Builder) -> Outcome:
     source = change["x"]
     if source.type.shape is None or op.result.type.shape is None:
         return None
-    places = _places(source.type.shape, op["x"].dims)
+    places = unit_places(source.type.shape, op["x"].dims)
     target = constant_target(op.result.dims)
     if places is None or target is None or source.rank > _MOST_DIMENSIONS:
         return Declined("the RESHAPE does more than add or drop dimensions of size 1")
@@ -88,23 +87,6 @@ def pad_before(op: Op, b: Builder) -> Outcome:
 
 
 _MOST_DIMENSIONS = 5  # of PAD
-
-
-def _places(before: Shape, after: Shape) -> list[int | None] | None:
-    """Where each dimension was (None: nowhere, it has size 1), when the shapes differ by dimensions of size 1 only."""
-    places: list[int | None] = []
-    at = 0
-    for size in after:
-        while at < len(before) and before[at] != size and before[at] == 1:
-            at += 1
-        if at < len(before) and before[at] == size:
-            places.append(at)
-            at += 1
-        elif size == 1:
-            places.append(None)
-        else:
-            return None
-    return places if all(d == 1 for d in before[at:]) else None
 
 
 SHARED_RESHAPES = Pass("shared-reshapes", (Trait.ELEMENTWISE,), reshape_after)

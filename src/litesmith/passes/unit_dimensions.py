@@ -1,0 +1,95 @@
+"""Dimensions of size 1 come and go in as few operations as can be, also where other sizes are unknown.
+
+    %1 = EXPAND_DIMS(%x, 2)                                               %x: [b, t, 2, 8]
+    %2 = TRANSPOSE(%1, [0, 3, 1, 2, 4])
+    %3 = SQUEEZE(%2, [3])
+⇒
+    %3 = TRANSPOSE(%x, [0, 2, 1, 3])
+
+A change of shape after another is one change, or none, and what only moves dimensions of size 1 puts them elsewhere to
+begin with. Where at most one size is unknown the builder has done so with RESHAPE; this is for the others. Legal
+because elements keep their order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from litesmith.ir.builder import Builder
+from litesmith.ir.graph import Op, Value
+from litesmith.ir.types import Shape
+from litesmith.ops.shape import constant_target
+from litesmith.passes.driver import Outcome, Pass
+from litesmith.passes.layout_rules import permutation_of
+from litesmith.passes.match import KEEP_ORDER, producer, rebuilt, sole_producer, unit_places
+
+
+def merge_changes(op: Op, b: Builder) -> Outcome:
+    """A change of shape after others; a TRANSPOSE that moves dimensions of size 1 only is one."""
+    target = op.result.type.shape
+    source = _before_changes(op.inputs[0])
+    if target is None or source is op.inputs[0] or source.type.shape is None:
+        return None
+    if op.name == "TRANSPOSE":
+        return _changed(b, source, target) if _keeps_order(op) else None
+    made = _changed(b, source, target)
+    if made is None and op.name == "RESHAPE":
+        return rebuilt(b, op, [source, *op.operands[1:]])
+    return made
+
+
+def _keeps_order(op: Op) -> bool:
+    perm = permutation_of(op)
+    moved = [p for p in perm if op["x"].dims[p] != 1] if perm is not None else [1, 0]
+    return moved == sorted(moved)
+
+
+def _before_changes(value: Value) -> Value:
+    while (op := producer(value, *KEEP_ORDER)) is not None:
+        value = op.inputs[0]
+    return value
+
+
+def _changed(b: Builder, source: Value, target: Shape) -> Value | None:
+    """The source in another shape by one operation at most, None where that takes more."""
+    before = source.dims
+    if before == target:
+        return source
+    made: Value
+    if (vector := constant_target(target)) is not None:
+        made = b.reshape(source, np.array(vector, np.int32))
+        return made
+    if len(target) == len(before) + 1:
+        axis = next((i for i, d in enumerate(target) if d == 1 and (*target[:i], *target[i + 1 :]) == before), None)
+        if axis is None:
+            return None
+        made = b.expand_dims(source, axis)
+        return made
+    places = unit_places(target, before) if len(target) < len(before) else None
+    if places is None or [p for p in places if p is not None] != list(range(len(target))):
+        return None
+    made = b.squeeze(source, squeeze_dims=tuple(i for i, p in enumerate(places) if p is None))
+    return made
+
+
+def transpose_without(op: Op, b: Builder) -> Outcome:
+    """A change that drops the dimensions of size 1 which were added before a TRANSPOSE."""
+    transpose = sole_producer(op.inputs[0], "TRANSPOSE")
+    perm = permutation_of(transpose)
+    added = producer(transpose["x"], *KEEP_ORDER) if transpose is not None else None
+    if perm is None or added is None or added.inputs[0].type.shape is None:
+        return None
+    source = added.inputs[0]
+    places = unit_places(source.dims, added.result.dims)
+    if places is None:
+        return None
+    kept = [places[p] for p in perm if places[p] is not None]
+    if len(kept) != source.rank or tuple(source.dims[p] for p in kept if p is not None) != op.result.type.shape:
+        return None
+    made: Value = b.transpose(source, np.array(kept, np.int32))
+    return made
+
+
+UNIT_DIMENSIONS = Pass("unit-dimensions", (*sorted(KEEP_ORDER), "TRANSPOSE"), merge_changes)
+TRANSPOSED_UNITS = Pass("transposed-units", tuple(sorted(KEEP_ORDER)), transpose_without, after=("unit-dimensions",))
+PASSES = (UNIT_DIMENSIONS, TRANSPOSED_UNITS)
