@@ -187,6 +187,14 @@ SLICES = [
     Case("slice fed int64", tf.slice, [X, np.int64([0, 1, 0]), np.int64([1, 2, 3])]),
     Case("slice nothing", lambda x: tf.slice(x, [0, 0, 0], [2, 0, 4]), [X]),
     Case("slice rank 6", lambda x: tf.slice(x, [0, 1, 0, 0, 0, 0], [2, 2, 2, 1, 2, 3]), [R6]),
+    Case("strided of rank 6 takes nothing", lambda x: x[..., None, 0, None, -1, -2:1], [R6[0]]),
+    Case(
+        "strided with masks that overlap",
+        lambda x: raw.StridedSlice(
+            input=x, begin=[0, -1, 2], end=[0, 1, 2], strides=[1, 2, 1], ellipsis_mask=2, new_axis_mask=-1, shrink_axis_mask=3
+        ),
+        [f32(3)],
+    ),
     Case("slice strings", lambda x: x[1:], [np.array(["a", "b", "c"])]),
     *everywhere("strided", lambda x: x[:, ::2, 1:3]),
     *(Case(f"strided {_name(place)}", lambda x, place=place: x[place], [X]) for place in STATIC_PLACES),

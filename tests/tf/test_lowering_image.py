@@ -206,6 +206,18 @@ SUPPRESSED = [
         [MANY, SCORES],
     ),
     Case(
+        "nms soft without a score threshold is refused",
+        lambda b, s: tf.image.non_max_suppression_with_scores(b, s, 6, 0.5, soft_nms_sigma=0.5),
+        [MANY, SCORES],
+        raises="LS001",
+        says="score_threshold",
+    ),
+    Case(
+        "nms soft from 0 on",
+        lambda b, s: tf.image.non_max_suppression_with_scores(b, s, 6, 0.3, 0.0, soft_nms_sigma=0.5),
+        [MANY, SCORES],
+    ),
+    Case(
         "nms v1",
         lambda b, s: raw.NonMaxSuppression(boxes=b, scores=s, max_output_size=4, iou_threshold=0.4),
         [MANY, SCORES],

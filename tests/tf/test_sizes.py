@@ -39,6 +39,11 @@ CASES = {
     ),
     "ensure": (lambda x: -tf.ensure_shape(x, [None, 4]), [Q, Q], (3, 4), [-1, 4]),
     "colours": (lambda x: tf.image.rgb_to_hsv(tf.abs(x)), [Q, Q, Q], (4, 5, 3), [-1, -1, 3]),
+    "split": (lambda x: tf.split(x, [1, 0, 3], -1)[2], [Q, Q], (4, 4), [-1, 4]),
+    "boxes": (
+        lambda x: tf.gather(x, tf.image.non_max_suppression(x, x[:, 0], 3)), [Q, Q], (2, 4), [-1, 4],
+    ),
+    "blocks of three": (lambda x: tf.nn.space_to_depth(x, 3), [1, Q, Q, 2], (1, 6, 9, 2), [1, -1, -1, 2]),
     "unstack": (lambda x: tf.stack(tf.unstack(x, 4, axis=1)), [Q, Q], (3, 4), [-1, 4]),
     "stack": (lambda x: tf.stack([x[0], B]), [Q, Q], (1, 8), [-1, 8]),
     "concat": (lambda x: tf.concat([x, W], 1), [Q, Q], (16, 3), [16, -1]),

@@ -18,7 +18,7 @@ from litesmith.runtime.reference import Record, Reference
 from litesmith.runtime.runner import ModelSource, Runner
 
 # Sizes tried for unknown dimensions when inputs have to be made up: (leading, others).
-_SIZES = ((2, 8), (2, 64), (8, 8), (1, 1))
+_SIZES = ((2, 8), (2, 64), (8, 8), (1, 1), (2, 60))
 _MADE_UP_BYTES = 1 << 29
 _NO_KERNEL = "LS903"
 _RUNS = "fails as it runs"
@@ -129,7 +129,9 @@ def _answers(runner: Runner, calls: list[Record]) -> list[dict[str, Array]]:
 
 
 _ALL_NAN = Problem(
-    "LS905", "every element of this output is NaN", "look for weights that were not found or not read"
+    "LS905",
+    "every element of this output is NaN",
+    "look for weights that were not found or not read; where the model takes special inputs only, give such as reference",
 )
 
 

@@ -41,12 +41,12 @@ _RANKS: Mapping[str, tuple[int | None, ...]] = {
 def demanded_shape(tensor: str, nodes: Iterable[Any], functions: Mapping[str, Any]) -> Shape | None:
     """The shape (None for unknown sizes) the operators behind a tensor ask for; None where they take several ranks."""
     pending = [(node_name(tensor), _Consumers(nodes))]
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[str, _Consumers]] = set()
     while pending:
         name, scope = pending.pop(0)
-        if (name, id(scope)) in seen:
+        if (name, scope) in seen:
             continue
-        seen.add((name, id(scope)))
+        seen.add((name, scope))
         for node, place in scope.of(name):
             shape = _asked_for(node, place, scope)
             if shape is not None:

@@ -79,11 +79,17 @@ def _depthwise(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
     yield inputs[0].dims[1 if attrs.get("data_format") == "NCHW" else -1], inputs[1].dims[2]
 
 
-def _last_is(size: int) -> Rule:
+def _last_is(size: int, place: int = 0) -> Rule:
     def rule(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
-        yield inputs[0].dims[-1], size
+        yield inputs[place].dims[-1], size
 
     return rule
+
+
+def _parted(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
+    x, sizes, axis = inputs
+    if sizes.is_const and axis.is_const and all(sizes.numpy() >= 0):
+        yield x.dims[int(axis.numpy())], int(sizes.numpy().sum())
 
 
 def _declared(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
@@ -137,6 +143,9 @@ _RULES: Mapping[str, Rule] = {
     "Conv2DBackpropInput": _convolved(2, 3, "NHWC"),
     "Conv3DBackpropInputV2": _convolved(2, 4, "NDHWC"),
     "EnsureShape": _declared,
+    "SplitV": _parted,
+    "CropAndResize": _last_is(4, 1),
+    **dict.fromkeys((f"NonMaxSuppression{v}" for v in ("", "V2", "V3", "V4", "V5")), _last_is(4)),
     **dict.fromkeys(("RGBToHSV", "HSVToRGB", "AdjustHue", "AdjustSaturation", "Cross"), _last_is(3)),
     "Unpack": _unpacked,
     "Pack": _packed,

@@ -19,7 +19,7 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Dim, DType, Op, Sym, Value
-from litesmith.ir.dims import product
+from litesmith.ir.dims import maximum, product
 from litesmith.ops.slicing import Span, span_bounds, strided_spans
 
 SPLIT_TYPES = frozenset({DType.FLOAT32, DType.INT32, DType.INT8, DType.UINT8, DType.INT16})
@@ -244,6 +244,8 @@ def strided_slice(
     shrink_axis_mask: int = 0,
 ) -> Value:
     operands = [input, *(as_int32(b, v) for v in (begin, end, strides))]
+    new_axis_mask &= ~ellipsis_mask & ((1 << static_int(strides.dims[0], "a slice")) - 1)
+    shrink_axis_mask &= ~(ellipsis_mask | new_axis_mask)
     masks = dict(
         begin_mask=begin_mask,
         end_mask=end_mask,
@@ -306,7 +308,7 @@ def _strided_wide(b: Builder, op: Op) -> Value:
         for (first, last, step), d in zip(cuts, x.dims, strict=True)
     ]
     first, last, step = zip(*forward, strict=True)
-    made = slice_static(b, x, first, last, step)
+    made = slice_static(b, x, first, [maximum(e, f) for f, e in zip(first, last, strict=True)], step)
     sizes = iter(made.dims)
     kept = [(1 if s.source is None else next(sizes), s.shrink) for s in spans]
     return shapes.reshape(b, made, [size for size, gone in kept if not gone], x)

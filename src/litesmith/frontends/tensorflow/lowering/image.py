@@ -239,6 +239,21 @@ def _selected(
     return made
 
 
+def _require_same_suppression(overlap: Value, least: Value, sigma: Value) -> None:
+    """With decaying scores TensorFlow gives a box above the overlap the score 0, the kernel drops it.
+
+    Raises UnsupportedError where such a box could be chosen after all.
+    """
+    is_hard = sigma.is_const and float(sigma.numpy()) == 0
+    none_above = overlap.is_const and float(overlap.numpy()) >= 1
+    zero_drops = least.is_const and float(least.numpy()) >= 0
+    if not (is_hard or none_above or zero_drops):
+        raise UnsupportedError(
+            "soft suppression whose score threshold is below 0, or unknown, chooses boxes that the kernel drops",
+            "give a constant score_threshold of 0 or more",
+        )
+
+
 def _valid_part(b: Builder, selected: Value, count: Value) -> Value:
     made: Value = b.slice(selected, np.zeros(1, np.int32), reshape(b, count, [1]))
     return made
@@ -297,6 +312,7 @@ def non_max_suppression_v5(
     *,
     pad_to_max_output_size: bool = False,
 ) -> Any:
+    _require_same_suppression(iou_threshold, score_threshold, soft_nms_sigma)
     limit = as_int32(b, max_output_size)
     settings = (single(b, v) for v in (iou_threshold, score_threshold, soft_nms_sigma))
     chosen, kept, count = b.non_max_suppression_v5(single(b, boxes), single(b, scores), limit, *settings)

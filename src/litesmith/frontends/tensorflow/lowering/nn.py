@@ -79,7 +79,7 @@ def depthwise_conv2d(
     explicit_paddings: Sequence[int] = (),
 ) -> Value:
     x, scheme = padded(b, to_last(b, input, data_format), padding, explicit_paddings, data_format)
-    height, width, channels, multiplier = filter.type.static_shape
+    height, width, channels, multiplier = (static_int(d, "a convolution's filter") for d in filter.dims)
     steps = _steps("hw", spatial(strides, data_format), spatial(dilations, data_format))
     weights = b.reshape(filter, np.array([1, height, width, channels * multiplier], np.int32))
     bias = zero_bias(b, channels * multiplier, x)
