@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 BACKEND = keras.backend.backend()
 BATCH = 2
 INVOCATIONS = 3
+LARGE = 1024
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Case:
     float inputs. tol: of the output's range. ops: how often operators must occur; at_most: operators in all. refused:
     what the error must say, where the row is refused. weights: whether random values replace the initial weights of
     the kind that starts at 0 or 1 (biases, statistics). backends: those Keras itself can run the row on.
-    largest: bytes the file may have. example: whether the model is converted with the inputs as an example (it has none of its own).
+    largest: bytes the file may have. stored: element types of its constants of 1024 elements or more. example: whether the model is converted with the inputs as an example (it has none of its own).
     """
 
     name: str
@@ -45,6 +46,7 @@ class Case:
     backends: Sequence[str] = ("tensorflow", "jax")
     example: bool = False
     largest: int | None = None
+    stored: str | None = None
 
     @property
     def layer(self) -> str:
@@ -129,6 +131,13 @@ def check_ops(case: Case, program: Program) -> None:
     for name, count in case.ops.items():
         assert found.get(name, 0) == count, f"{name}: {found}"
     assert case.at_most is None or sum(found.values()) <= case.at_most, found
+    assert case.stored is None or stored_types(program) == case.stored, stored_types(program)
+
+
+def stored_types(program: Program) -> str:
+    """Element types of the large constants, in alphabetical order."""
+    large = (v for graph in program.all_graphs() for v in graph.constants() if v.type.count >= LARGE)
+    return " ".join(sorted({str(v.type.dtype) for v in large}))
 
 
 def check_answers(content: bytes, inputs: Any, expected: Sequence[Array], tol: float) -> None:

@@ -56,11 +56,35 @@ def test_stored(name: str, kernels: str) -> None:
     assert not apply(PASSES, made)[0].modified
 
 
+def with_stand_in(q: np.ndarray, computed: bool = False) -> Program:
+    """-128 where the second input says that there is no row."""
+    graph = Graph("main")
+    b = Builder(graph, OPS)
+    ids = graph.add_input(TensorType(DType.INT32, (2, 3)), "ids")
+    there = graph.add_input(TensorType(DType.BOOL, (2, 3, 1)), "there")
+    rows = b.gather(b.constant(q, name="table"), ids, axis=0)
+    other = b.gather(b.constant(q[:2]), ids, axis=0) if computed else b.constant(np.int8(-128))
+    graph.outputs = [b.cast(b.select_v2(there, rows, other), in_data_type=DType.INT8, out_data_type=DType.FLOAT32)]
+    return Program([graph], [Signature("serving_default", graph, {"ids": 0, "there": 1}, {"y": 0})])
+
+
+def test_rows_that_are_not_there() -> None:
+    q = table(100, 64)
+    made = with_stand_in(q)
+    apply(PASSES, made)
+    verify(made)
+    assert [op.name for op in made.main.ops] == ["GATHER", "DEQUANTIZE", "SELECT_V2"]
+    there = np.array([[1, 0, 1], [0, 1, 1]], bool)[..., None]
+    got = Runner(write_model(made)).run([IDS, there])["y"]
+    np.testing.assert_array_equal(got, np.where(there, q[IDS], np.float32(-128)))
+
+
 BYTES = {
     "odd rows": (program(table(100, 63)), "a row is an odd number of elements"),
     "last axis": (program(table(20, 100), 1), "a row is an odd number of elements"),
     "larger": (program(table(100, 64, -9, 8)), "an element does not fit 4 bits"),
     "small": (program(table(20, 8)), "the table is small"),
+    "computed stand-in": (with_stand_in(table(100, 64), computed=True), "what stands in for a row is computed"),
     "to integers": (program(table(100, 64), widened=DType.INT32), None),
 }
 

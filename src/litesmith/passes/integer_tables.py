@@ -6,8 +6,9 @@
     %1 = GATHER(q', %i)           q': int4[100, 64] of scale 1
     %2 = DEQUANTIZE(%1)
 
-Embeddings quantized to 4 bits come like this: the rows are widened, not the table. Legal because a scale of 1 leaves the
-integers what they are. The kernel takes rows of an even number of elements, whole bytes.
+Embeddings quantized to 4 bits come like this: the rows are widened, not the table. A SELECT_V2 between the two, of what
+stands in for a row that is not there, follows the DEQUANTIZE then. Legal because a scale of 1 leaves the integers what
+they are. The kernel takes rows of an even number of elements, whole bytes.
 
 This is no simplification, so it runs once, after all passes.
 """
@@ -30,21 +31,33 @@ from litesmith.passes.match import rebuilt, sole_producer, with_operands
 
 def narrow_table(op: Op, b: Builder) -> Outcome:
     """A CAST to float32 of what is looked up in a constant of bytes."""
-    lookup = sole_producer(op["x"], "GATHER")
+    choice = sole_producer(op["x"], "SELECT_V2")
+    lookup = sole_producer(op["x"] if choice is None else choice["x"], "GATHER")
     table = lookup["x"].const if lookup is not None else None
     if lookup is None or table is None or table.dtype is not DType.INT8 or op.result.type.dtype is not DType.FLOAT32:
         return None
-    if table.size < SMALL_WEIGHTS:
-        return Declined("the table is small")
-    if not gathers_whole_bytes(lookup):
-        return Declined("a row is an odd number of elements")
-    elements = table.array()
-    if elements.min() < -8 or elements.max() > 7:
-        return Declined("an element does not fit 4 bits")
-    stored = Value.constant(Constant.of(elements.astype(DType.INT4.numpy), DType.INT4), lookup["x"].name)
+    if choice is not None and not choice["y"].is_const:
+        return Declined("what stands in for a row is computed")
+    reason = _obstacle(lookup, table)
+    if reason is not None:
+        return Declined(reason)
+    narrow = Constant.lazy(DType.INT4, table.shape, lambda: table.array().astype(DType.INT4.numpy))
+    stored = Value.constant(narrow, lookup["x"].name)
     stored.type = replace(stored.type, quant=Quantization(np.ones(1, np.float32), np.zeros(1, np.int64)))
     made: Value = b.dequantize(rebuilt(b, lookup, with_operands(lookup, x=stored)))
-    return made
+    if choice is None:
+        return made
+    other = b.cast(choice["y"], in_data_type=DType.INT8, out_data_type=DType.FLOAT32)
+    return rebuilt(b, choice, with_operands(choice, x=made, y=other))
+
+
+def _obstacle(lookup: Op, table: Constant) -> str | None:
+    if table.size < SMALL_WEIGHTS:
+        return "the table is small"
+    if not gathers_whole_bytes(lookup):
+        return "a row is an odd number of elements"
+    elements = table.array()
+    return "an element does not fit 4 bits" if elements.min() < -8 or elements.max() > 7 else None
 
 
 INTEGER_TABLES = Pass("integer-tables", ("CAST",), narrow_table)

@@ -62,7 +62,9 @@ class Calling:
         fix = _EXAMPLE
         if unknown:
             sizes = ", ".join(f"{s.name!r}: {_fixed(s.shape)}" for s in unknown)
-            fix += f", or set its sizes: input_shapes={{{sizes}}}; unknown ones that are equal have one name: [None, 'n']"
+            fix += (
+                f", or set its sizes: input_shapes={{{sizes}}}; unknown ones that are equal have one name: [None, 'n']"
+            )
         return f"{self.model.name!r} fails when it is called with {given}: {reason(error)}\n      Fix: {fix}"
 
     def output_names(self, outputs: Any) -> list[str]:

@@ -20,6 +20,10 @@ _DAMAGE = (ValueError, TypeError, OSError, LookupError, RuntimeError, AttributeE
 """What Keras raises for files it cannot make a model of."""
 
 
+_WITHOUT_ZERO_POINTS = ("GPTQDTypePolicy", "AWQDTypePolicy")
+"""Policies whose layers Keras 3.15 saves incompletely."""
+
+
 def load_model(
     path: str | os.PathLike[str], *, safe_mode: bool = True, custom_objects: Mapping[str, Any] | None = None
 ) -> Any:
@@ -43,7 +47,9 @@ def load_model(
     except FormatError as error:
         raise FormatError(error.message, path=str(file), fix=error.fix) from error
     except _DAMAGE as error:
-        raise FormatError(f"Keras cannot load it: {_first_line(error)}", path=str(file), fix=_fix(error)) from error
+        raise FormatError(
+            f"Keras cannot load it: {_first_line(error)}", path=str(file), fix=_fix(error, config)
+        ) from error
 
 
 def _load(file: Path, config: dict[str, Any], version: str, keras: Any, safe_mode: bool) -> Any:
@@ -110,8 +116,12 @@ def _first_line(error: BaseException) -> str:
     return told.removeprefix("Exception encountered:").strip()[:300] or type(error).__name__
 
 
-def _fix(error: BaseException) -> str:
+def _fix(error: BaseException, config: Mapping[str, Any]) -> str:
     text = str(error)
+    if "variables" in text and any(policy in json.dumps(config) for policy in _WITHOUT_ZERO_POINTS):
+        return (
+            "Keras wrote it without the zero points of its gptq and awq layers: convert the model while it is in memory"
+        )
     if "safe_mode" in text or "`Lambda`" in text:
         return "if you trust the file, load it with safe_mode=False (--unsafe on the command line)"
     if "custom" in text.lower() or "Unknown layer" in text:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from litesmith.errors import UsageError
+from litesmith.errors import ConverterError, UsageError
 from litesmith.frontends.keras.calls import Calling, Shapes, calling
 from litesmith.frontends.keras.layers import Backend, Interception, LayerNames, all_layers, all_variables
 from litesmith.frontends.keras.naming import name_by_layers
+from litesmith.frontends.keras.quantized import quantization_problems
 from litesmith.frontends.keras.recurrent import lowerings
 from litesmith.frontends.keras.rewrites import rewrites
 from litesmith.frontends.keras.state import keep_state
@@ -35,6 +36,9 @@ def import_keras(
     call = calling(model, keras, args, shapes or {})
     _build(call)
     layers = all_layers(model, keras.layers.Layer)
+    problems = quantization_problems(layers, keras)
+    if problems:
+        raise ConverterError(problems)
     trace = _Trace(call, layers, LayerNames(model, layers), Interception(lowerings(keras), rewrites(keras)))
     return name_by_layers(through(trace, allow_custom_ops))
 

@@ -72,7 +72,9 @@ def _own_graph(layer: Any) -> list[Any]:
     return [
         inner
         for inner in vars(layer).values()
-        if layers and id(inner) not in layers and not isinstance(inner, Mapping)  # TensorFlow's have `layers` too
+        if layers
+        and id(inner) not in layers
+        and not isinstance(inner, Mapping)  # TensorFlow's have `layers` too
         and layers <= set(map(id, getattr(inner, "layers", None) or ()))
     ]
 
