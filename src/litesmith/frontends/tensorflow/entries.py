@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from litesmith.errors import ConverterError, Problem, UnsupportedError, UsageError
+from litesmith.errors import ConverterError, Problem, UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
 from litesmith.frontends.tensorflow.importer import DAMAGED, Context, Model, Scope, Session, complex_tensor, make_table
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
 from litesmith.frontends.tensorflow.ranks import demanded_shape
-from litesmith.frontends.tensorflow.resources import POISON, Complex, Poison, TensorList, Variable
+from litesmith.frontends.tensorflow.resources import POISON, Complex, TensorList, Variable
 from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
 from litesmith.ir.dims import substitute
 
@@ -137,7 +137,7 @@ def set_outputs(context: Context, graph: Graph, results: Sequence[Any], names: S
         if isinstance(value, Variable):
             value = context.read(value)
         if isinstance(value, Complex):
-            value = _complex_output(context, value, name)
+            value = complex_tensor(context.b, value)
         if value is POISON:
             continue
         if not isinstance(value, Value):
@@ -146,15 +146,6 @@ def set_outputs(context: Context, graph: Graph, results: Sequence[Any], names: S
             continue
         outputs.append(_named(value, name, outputs))
     graph.outputs = outputs
-
-
-def _complex_output(context: Context, value: Complex, name: str) -> Value | Poison:
-    try:
-        return complex_tensor(context.b, value)
-    except UnsupportedError as error:
-        for problem in error.problems:
-            context.session.problems[problem.located(node=name)] = None
-        return POISON
 
 
 def _require_a_reason(session: Session, name: str) -> None:

@@ -536,6 +536,17 @@ def complex_tensor(b: Builder, value: Complex) -> Value:
     return made if value.imag is None else joined(b, value.real, value.imag)
 
 
+def _complex_operand(b: Builder, value: Complex) -> Value:
+    """A complex64 tensor for a kernel. Raises UnsupportedError where there is an imaginary part."""
+    if value.imag is not None:
+        raise UnsupportedError(
+            "kernels compute with no complex tensor of a real and an imaginary part",
+            "use tf.math.real and tf.math.imag of it, and complex numbers in arithmetic and Fourier transforms only",
+            code="LS012",
+        )
+    return complex_tensor(b, value)
+
+
 def as_tensor(context: Context, value: Any, takes_any: bool) -> Any:
     """The tensor behind an operand. Raises UnsupportedError for a resource where a tensor is needed."""
     if takes_any or isinstance(value, Value):
@@ -545,7 +556,7 @@ def as_tensor(context: Context, value: Any, takes_any: bool) -> Any:
     if isinstance(value, TensorList) and value.stacked is not None:
         return value.stacked
     if isinstance(value, Complex):
-        return complex_tensor(context.b, value)
+        return _complex_operand(context.b, value)
     raise UnsupportedError(
         f"a {type(value).__name__.lower()} is used where a tensor is needed",
         "read the resource before using it",
