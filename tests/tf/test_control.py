@@ -221,8 +221,25 @@ COUNTS = [[np.array(k, np.int32)] for k in (0, 1, 2, 7, -1)]
 LOOPS = [[f32(2, 3), np.array(k, np.int32)] for k in (0, 1, 2, 5, -1)]
 ROWS = {"spec": [(None, 3)], "also": [[f32(4, 3), SCALAR], [f32(1, 3), NEGATIVE]]}
 
+def beams(scores):
+    """The two best of all continuations at each step, kept in a list whose elements have the batch's size."""
+    batch, count = tf.shape(scores)[0], 3
+    chosen = tf.TensorArray(tf.int32, count, element_shape=[None, 2])
+
+    def body(i, total, chosen):
+        every = tf.reshape(total[:, :, None] + scores[:, None], [batch, 10])
+        total, places = tf.math.top_k(every, 2)
+        return i + 1, total, chosen.write(i, places)
+
+    start = (0, tf.zeros([batch, 2]), chosen)
+    open_shapes = (tf.TensorShape([]), tf.TensorShape([None, 2]), tf.TensorShape(None))
+    _, total, chosen = tf.while_loop(lambda i, *_: i < count, body, start, shape_invariants=open_shapes)
+    return total, chosen.stack()
+
+
 test_loops = parity_test(
     [
+        Case("beams", beams, [f32(2, 5)], spec=[(None, 5)], also=[[f32(3, 5)]]),
         Case("fibonacci", fibonacci, [np.array(9, np.int32)], also=COUNTS),
         Case("rotate", rotate, [f32(3), f32(3, seed=1), f32(3, seed=2), SCALAR]),
         Case("carried twice", carried_twice, [f32(2, 3), SCALAR], also=LOOPS),

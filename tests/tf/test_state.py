@@ -12,6 +12,8 @@ from litesmith.runtime import Runner  # noqa: E402
 from tests.tf.parity import Case, f32, ints, parity_test  # noqa: E402
 
 ROWS = np.array([2, 0], np.int32)
+ACCESSES = {"READ_VARIABLE": 1, "ASSIGN_VARIABLE": 2, "VAR_HANDLE": 2, "CALL_ONCE": 1}
+"""One read and one assignment of a variable, and its first value."""
 
 
 class State(tf.Module):
@@ -159,6 +161,12 @@ test_variables = parity_test(
         Case("int64", State(counted, dtype=tf.int64), [X]),
         Case("int8", State(lambda v, x: (v.assign(x), v.read_value())[1], dtype=tf.int8), [ints(4, 3, dtype="int8")]),
         Case("bool", State(flipped, tf.zeros([4, 3], tf.bool), tf.bool), [X]),
+        Case(
+            "read again and again",
+            State(lambda v, x: (v.assign(v * 2.0 + v), v + v.read_value() * x)[1]),
+            [X],
+            ops={"ADD": 2, "MUL": 2, **ACCESSES},
+        ),
         Case("never assigned", State(lambda v, x: v + x, X), [X], ops=1),
         Case(
             "strings",

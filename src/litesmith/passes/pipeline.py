@@ -49,12 +49,14 @@ from litesmith.passes import (
     unary_functions,
     unfolding,
     unit_dimensions,
+    variable_reads,
 )
 from litesmith.passes.driver import AnyPass, PassResult, UnsettledWarning, run_pass
 
 MODULES = (
     dead_code,
     dead_variables,
+    variable_reads,
     subgraph_variables,
     empty_variables,
     kernel_types,

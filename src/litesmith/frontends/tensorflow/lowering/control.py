@@ -41,6 +41,14 @@ def _tensor(item: Any) -> Value:
     raise UnsupportedError("a list whose element shape is unknown enters a subgraph", "give the list an element shape")
 
 
+def _entering(graph: Graph, item: Any, type_: TensorType | None = None) -> Any:
+    """An item inside a subgraph, as an input that is the same value; what is known of its elements stays known."""
+    outside = _tensor(item)
+    inside = graph.add_input(type_ or outside.type)
+    inside.sym = outside.sym
+    return _rewrapped(item, inside)
+
+
 def _rewrapped(item: Any, tensor: Value) -> Any:
     """The same kind of thing as ``item`` around another tensor."""
     return replace(item, stacked=tensor) if isinstance(item, TensorList) else tensor
@@ -77,7 +85,7 @@ def _branch(context: Context, build: Build, args: Sequence[Any], name: str) -> t
     """A branch as a graph over the arguments that are no captures."""
     graph = context.session.new_graph(name)
     inner = context.into(graph)
-    bound = [a if _is_captured(a) else _rewrapped(a, graph.add_input(_tensor(a).type)) for a in args]
+    bound = [a if _is_captured(a) else _entering(graph, a) for a in args]
     results = build(inner, bound)
     if any(r is POISON for r in results):
         return graph, [POISON] * len(results)
@@ -176,18 +184,25 @@ def _case_from(context: Context, index: Value, args: list[Any], branches: list[s
 
 @dataclass
 class _Loop:
-    """A while loop being imported. ``items``: its variables; ``carried``: positions of those that change."""
+    """A while loop being imported.
+
+    items: its variables; carried: positions of those that are no captures; unchanged: which variables every iteration
+    hands on as they came.
+    """
 
     context: Context
     items: list[Any]
     carried: list[int]
     types: list[TensorType]
+    unchanged: Sequence[bool]
 
     def bind(self, graph: Graph) -> list[Any]:
         """The loop variables inside a graph: captures as they are, the others as graph inputs."""
         bound = list(self.items)
         for position, type_ in zip(self.carried, self.types, strict=True):
-            bound[position] = _rewrapped(self.items[position], graph.add_input(type_))
+            item = self.items[position]
+            stays = self.unchanged[position]
+            bound[position] = _entering(graph, item, type_) if stays else _rewrapped(item, graph.add_input(type_))
         return bound
 
 
@@ -219,7 +234,7 @@ def loop(context: Context, cond: Build, body: Build, args: Sequence[Any], unchan
     for position in carried:
         if not isinstance(items[position], (Value, TensorList)):
             raise UnsupportedError("a resource changes inside the loop", "keep resources the same in every iteration")
-    state = _Loop(context, items, carried, [_tensor(items[i]).type for i in carried])
+    state = _Loop(context, items, carried, [_tensor(items[i]).type for i in carried], unchanged)
     body_graph = _stable_body(state, body)
     if body_graph is None:
         return [POISON] * len(items)
@@ -277,8 +292,8 @@ def _with_element_shapes(context: Context, items: list[Any], unchanged: Sequence
     for i, item in enumerate(items):
         if i in open_lists:
             bound.append(replace(item, is_trial=True))
-        elif unchanged[i] and _is_captured(item):
-            bound.append(item)
+        elif unchanged[i]:
+            bound.append(item if _is_captured(item) else _entering(graph, item))
         else:
             bound.append(_rewrapped(item, graph.add_input(_tensor(item).type)))
     results = body(inner, bound)
