@@ -141,6 +141,21 @@ def test_an_unknown_rank_can_be_given() -> None:
     np.testing.assert_array_equal(result, X + 1)
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["weights", "state"])
+def test_what_is_converted_is_the_value_of_that_moment(kept: bool) -> None:
+    """Training that goes on before the file is written, in place or not, does not show in it."""
+    variable = tf.Variable(np.full((4, 500), 2, np.float32))
+
+    def use(x: Any) -> Any:
+        return tf.matmul(x, variable.assign_add(tf.zeros_like(variable)) if kept else variable)
+
+    model = litesmith.convert(concrete(use))
+    variable.assign_add(tf.ones_like(variable))
+    variable.assign(tf.zeros_like(variable))
+    variable.scatter_nd_add([[0]], tf.ones((1, 500)))
+    np.testing.assert_allclose(*model(X).values(), X @ np.full((4, 500), 2.0), rtol=1e-6)
+
+
 def test_a_deleted_variable_is_told() -> None:
     def made() -> Any:
         variable = tf.Variable(tf.ones((4, 2)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,24 +14,50 @@ Call = Callable[..., Any]
 def _time_distributed(layer: Any, original: Call, keras: Any) -> Call:
     """TimeDistributed as one call on a batch of all time steps, [N T, …].
 
-    Keras runs a copy for each step where their number is known, and takes the batch for it where it is not. Legal for
-    layers of Keras, which treat the samples of a batch one by one.
+    Keras runs a copy for each step where their number is known, and maps over the steps where it is not. Legal for
+    what treats the samples of a batch one by one.
     """
 
     def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        known = inputs.shape[1] is not None and isinstance(inputs.shape[1], int)
-        masked = kwargs.get("mask") is not None or bool(args)
-        if masked or not _is_own(type(layer.layer), keras) or None in inputs.shape[2:]:
-            if not known:
-                reason = "TimeDistributed over an unknown number of steps, with a mask or a custom layer"
+        if args or None in inputs.shape[2:] or not _is_samplewise(layer.layer, keras):
+            if not isinstance(inputs.shape[1], int):  # Keras would go over as many steps as there are samples
+                reason = (
+                    f"TimeDistributed of {type(layer.layer).__name__}, code of its own, over an unknown number of steps"
+                )
                 raise UnsupportedError(reason, "fix the number of steps: input_shapes={name: [None, steps, …]}")
             return original(inputs, *args, **kwargs)
-        ops = keras.ops
+        ops, mask = keras.ops, kwargs.get("mask")
         sizes = ops.shape(inputs)
-        made = layer.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])), training=False)
+        options = {"training": False} if _takes(layer.layer, "training") else {}
+        if mask is not None and _takes(layer.layer, "mask"):
+            options["mask"] = ops.reshape(mask, (-1, *mask.shape[2:]))
+        made = layer.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])), **options)
         return keras.tree.map_structure(lambda y: ops.reshape(y, (-1, sizes[1], *y.shape[1:])), made)
 
     return call
+
+
+def _takes(layer: Any, argument: str) -> bool:
+    return argument in inspect.signature(layer.call).parameters
+
+
+def _is_samplewise(layer: Any, keras: Any) -> bool:
+    """Whether a layer, or a model of layers, is sure to treat the samples of a batch one by one."""
+    if type(layer) is keras.Sequential or _is_functional(layer, keras):
+        parts = layer.layers if type(layer) is keras.Sequential else layer.operations
+        return all(isinstance(part, keras.Layer) and _is_samplewise(part, keras) for part in parts)
+    if not _is_own(type(layer), keras) or isinstance(layer, keras.layers.Lambda) or getattr(layer, "stateful", False):
+        return False
+    axis = getattr(layer, "axis", None)
+    inner = getattr(layer, "layer", None)
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    return 0 not in axes and (inner is None or _is_samplewise(inner, keras))
+
+
+def _is_functional(layer: Any, keras: Any) -> bool:
+    """Whether a model is a graph of layers and nothing else."""
+    made = type(layer)
+    return isinstance(layer, keras.Model) and made.__name__ == "Functional" and made.__module__.split(".")[0] == "keras"
 
 
 def _is_own(cls: type, keras: Any) -> bool:

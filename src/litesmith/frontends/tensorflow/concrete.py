@@ -199,6 +199,6 @@ def _exported(handle: Any, key_dtype: DType, value_dtype: DType) -> tuple[Any, A
 def _variable(variable: Any, name: str) -> Variable:
     shape = tuple(-1 if d is None else int(d) for d in variable.shape.as_list())
     dtype = tf_dtype(variable.dtype.base_dtype.as_datatype_enum)
-    static = variable.value().shape.as_list()
-    initial = Constant.lazy(dtype, static, variable.numpy)
+    now = variable.read_value()  # shares the elements, and keeps them when the variable is assigned to
+    initial = Constant.lazy(dtype, now.shape.as_list(), now.numpy)
     return Variable(name, dtype, shape, initial)
