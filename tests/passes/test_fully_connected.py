@@ -74,8 +74,38 @@ test_rewritten = rewrites(
     ),
 )
 
+
+
+def stacked(x: str, rows: str, result: str) -> str:
+    """A product of all rows of x by the matrix y."""
+    return f"""
+    graph main(%x: float32[{x}], %y: float32[3, 2]) {{
+      %0 = RESHAPE(%x, int32[2](-1, 3)) : float32[{rows}, 3]
+      %1 = BATCH_MATMUL(%0, %y) : float32[{rows}, 2]
+      %2 = RESHAPE(%1, int32[3](2, -1, 2)) : float32[{result}]
+      return %2
+    }}
+    """
+
+
+test_stacked = rewrites(
+    PASSES,
+    Rewrite(
+        "stack",
+        stacked("2, t, 3", "2*t", "2, t, 2"),
+        """
+        graph main(%x: float32[2, t, 3], %y: float32[3, 2]) {
+          %0 = BATCH_MATMUL(%x, %y) : float32[2, t, 2]
+          return %0
+        }
+        """,
+    ),
+)
+
 test_declined = unchanged(
     PASSES,
+    Unchanged("other_rows", stacked("4, 2, 3", "8", "2, 4, 2"), "before the features change"),
+    Unchanged("rows_of_one", stacked("2, 1, 3", "2", "2, 1, 2"), "multiplied faster together"),
     Unchanged("many_matrices", matmul("2, 4, 1", "float32[2, 1, 2](1, 2, 3, 4)", "2, 4, 2"), "more than one matrix"),
     Unchanged("adjoint", matmul("2, 3, 4", WEIGHTS, "2, 4, 2", "adj_x=True"), "the operand is transposed"),
     Unchanged(

@@ -197,7 +197,9 @@ def shift_right(b: Builder, x: Value, y: Value) -> Value:
         powers = np.array([1 << n for n in range(width - 1)], np.int64)
         shifted = floor_div(b, x, b.gather(b.constant(powers), place, axis=0))
         return select(b, b.greater(y, integer(b, width - 2, y)), _sign(b, x), shifted)
-    made: Value = b.right_shift(x, clamped(b, y, 0, width - 1))
+    unsigned = y.type.dtype.numpy.kind == "u"
+    place = b.minimum(y, integer(b, width - 1, y)) if unsigned else clamped(b, y, 0, width - 1)
+    made: Value = b.right_shift(x, place)
     return made
 
 

@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from litesmith.decompositions.byte_matmul import exact_parts, narrow
-from litesmith.decompositions.shapes import cast, full, reshape, single, transpose
+from litesmith.decompositions.shapes import cast, full, reshape, single, transpose, with_dims
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Value
 from litesmith.ir.dims import product
 
 Axes = Sequence[int]
+
+STACK_RANK, OUTER_RANK = 5, 4
+"""Dimensions in which BATCH_MATMUL and MUL broadcast."""
 
 
 def dot_general(
@@ -82,11 +85,18 @@ def _contract(b: Builder, left: _Side, right: _Side) -> Value:
     sources = (left.x, right.x)
     if any(isinstance(d, int) and d == 0 for d in left.dims(left.inner)):  # sums of nothing
         return full(b, result, 0, left.x.type.dtype, *sources)
+    if not left.inner and len(result) <= OUTER_RANK:
+        return _outer_product(b, left, right)
     if left.x.type.dtype is not DType.FLOAT32 or not left.inner or not (left.free or right.free):
         return reshape(b, _multiply_and_sum(b, left, right), result, *sources)
     left, right = _best_order(left, right)
     multiply = _fully_connected if not left.batch and right.x.is_const else _batch_matmul
-    return reshape(b, multiply(b, left, right), result, *sources)
+    if multiply is _batch_matmul and _is_stack(left) and right.free:
+        multiply = _stack_by_matrix
+    made = multiply(b, left, right)
+    if made.rank == len(result) and (len(left.batch), len(left.free), len(right.free)) == (made.rank - 2, 1, 1):
+        made = with_dims(made, result)  # batch sizes are equal, also where that is not known
+    return reshape(b, made, result, *sources)
 
 
 # -- layouts ----------------------------------------------------------------------------------------------------------
@@ -181,16 +191,48 @@ def _part(b: Builder, side: _Side, part: tuple[int, int], count: int) -> _Side:
 
 
 def _batch_matmul(b: Builder, left: _Side, right: _Side) -> Value:
-    batch = left.dims(left.batch)
-    if len(batch) > 3:
-        batch = [product(batch)]
+    batches = [side.dims(side.batch) for side in (left, right)]
+    if len(left.batch) > 3:
+        batches = [[product(batch)] for batch in batches]
     rows, columns = product(left.dims(left.free)), product(right.dims(right.free))
     inner = product(left.dims(left.inner))
     adj_x = not _is_ordered(left, left.free, left.inner) and _is_ordered(left, left.inner, left.free)
     adj_y = not _is_ordered(right, right.inner, right.free) and _is_ordered(right, right.free, right.inner)
-    x = _matrix(b, left, batch, (left.free, rows), (left.inner, inner), adj_x)
-    y = _matrix(b, right, batch, (right.inner, inner), (right.free, columns), adj_y)
+    x = _matrix(b, left, batches[0], (left.free, rows), (left.inner, inner), adj_x)
+    y = _matrix(b, right, batches[1], (right.inner, inner), (right.free, columns), adj_y)
     made: Value = b.batch_matmul(x, y, adj_x=adj_x, adj_y=adj_y)
+    return made
+
+
+def _is_stack(side: _Side) -> bool:
+    """Whether the operand is better seen as [..., rows, inner] than as one matrix, which takes changes of shape.
+
+    Not where its matrices have one row each: together they are multiplied faster.
+    """
+    several = not side.batch and 1 < len(side.free) < STACK_RANK and side.x.dims[side.free[-1]] != 1
+    return several and (_is_ordered(side, side.free, side.inner) or not _is_ordered(side, side.inner, side.free))
+
+
+def _stack_by_matrix(b: Builder, left: _Side, right: _Side) -> Value:
+    """Every matrix of a stack times one matrix."""
+    inner = product(left.dims(left.inner))
+    adjoint = not _is_ordered(right, right.inner, right.free) and _is_ordered(right, right.free, right.inner)
+    x = transpose(b, left.x, [*left.free, *left.inner])
+    x = reshape(b, x, [*left.dims(left.free), inner], left.x)
+    y = _matrix(b, right, [], (right.inner, inner), (right.free, product(right.dims(right.free))), adjoint)
+    made: Value = b.batch_matmul(x, y, adj_x=False, adj_y=adjoint)
+    return made
+
+
+def _outer_product(b: Builder, left: _Side, right: _Side) -> Value:
+    """Element-wise products as [batch, rest of left, rest of right]."""
+    wide, narrow = left.dims(left.free), right.dims(right.free)
+    x, y = transpose(b, left.x, [*left.batch, *left.free]), transpose(b, right.x, [*right.batch, *right.free])
+    batch = left.dims(left.batch)
+    x = reshape(b, x, [*batch, *wide, *[1] * len(narrow)], x)
+    if batch:
+        y = reshape(b, y, [*batch, *[1] * len(wide), *narrow], y)
+    made: Value = b.mul(x, y)
     return made
 
 

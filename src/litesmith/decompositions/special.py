@@ -62,7 +62,7 @@ VANISHING = 128.0
 
 def log1p(b: Builder, x: Value) -> Value:
     """log(1 + x); near 0 as 2 artanh(x / (x + 2)), because the kernels' LOG is only absolutely accurate near 1."""
-    size = _size_of_exponent(x)
+    size = _size_of_exponent(b, x)
     if size is not None:
         return log1p_exp(b, size)
     ratio = b.div(x, b.add(x, number(b, 2, x)))
@@ -72,11 +72,25 @@ def log1p(b: Builder, x: Value) -> Value:
     return select(b, b.less(b.abs(x), number(b, 0.3, x)), near, far)
 
 
-def _size_of_exponent(x: Value) -> Value | None:
-    """``|z|`` where x is exp(-|z|)."""
-    negated = x.op["x"].op if x.op is not None and x.op.name == "EXP" else None
-    size = negated["x"] if negated is not None and negated.name == "NEG" else None
-    return size if size is not None and size.op is not None and size.op.name == "ABS" else None
+def _size_of_exponent(b: Builder, x: Value) -> Value | None:
+    """``|z|`` where x is exp(-|z|), also said as ``z >= 0 ? -z : z``."""
+    exponent = x.op["x"].op if x.op is not None and x.op.name == "EXP" else None
+    if exponent is None:
+        return None
+    if exponent.name == "NEG":
+        size = exponent["x"]
+        return size if size.op is not None and size.op.name == "ABS" else None
+    compared = exponent["condition"].op if exponent.name in ("SELECT", "SELECT_V2") else None
+    if compared is None or compared.name not in ("GREATER", "GREATER_EQUAL"):
+        return None
+    negated, z = exponent["x"].op, exponent["y"]
+    is_negated = negated is not None and negated.name == "NEG" and negated["x"] is z
+    return b.abs(z) if is_negated and compared.inputs[0] is z and _is_zero(compared.inputs[1]) else None
+
+
+def _is_zero(value: Value) -> bool:
+    value = value.op["value"] if value.op is not None and value.op.name == "FILL" else value
+    return value.is_small_const and not np.any(value.numpy())
 
 
 def log1p_exp(b: Builder, size: Value) -> Value:

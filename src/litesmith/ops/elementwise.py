@@ -416,7 +416,13 @@ SQUARED_DIFFERENCE = OpDef(
 
 
 def _same_shapes(op: Op) -> str | None:
-    return "the operands have different shapes" if needs_broadcast(op) else None
+    """The kernel does not broadcast; sizes that are not known are taken to be equal."""
+    shapes = {v.type.shape for v in op.inputs if v.type.shape is not None}
+    if len({len(s) for s in shapes}) > 1 or any(
+        len({d for d in sizes if isinstance(d, int)}) > 1 for sizes in zip(*shapes, strict=True)
+    ):
+        return "the operands have different shapes"
+    return None
 
 
 def _add_n(*xs: Array) -> Array:

@@ -15,6 +15,12 @@
 ⇒
     %2 = FULLY_CONNECTED(%x, w)
 
+    %1 = RESHAPE(%x, [-1, 8])                     %x: [n, t, 8], %y: [8, 4]
+    %2 = BATCH_MATMUL(%1, %y)
+    %3 = RESHAPE(%2, [n, t, 4])
+⇒
+    %3 = BATCH_MATMUL(%x, %y)
+
 Legal because FULLY_CONNECTED multiplies each row of features by the transposed weights, and takes
 its operand as rows of features whatever its rank. Weights with a batch dimension
 (of size 1) give the same; larger ones are declined. The transpose is folded into the constant, lazily.
@@ -63,6 +69,30 @@ def drop_reshapes(op: Op, b: Builder) -> Outcome:
     return rebuilt(b, target.op, with_operands(target.op, x=x), keep_num_dims=x.rank > 2)
 
 
+def stack_matrices(op: Op, b: Builder) -> Outcome:
+    """A RESHAPE of the rows of a product by one matrix back to what they were before another one."""
+    product = sole_producer(op["x"], "BATCH_MATMUL")
+    before = producer(product["x"], "RESHAPE") if product is not None else None
+    if product is None or before is None or product["y"].rank != 2 or product["y"].is_const or product.attrs["adj_x"]:
+        return None
+    x = before["x"]
+    if (
+        not is_float(x, product["y"])
+        or before.result.rank != 2
+        or x.type.shape is None
+        or not 2 < x.rank <= _STACK_RANK
+    ):
+        return None
+    if x.dims[-1] != before.result.dims[-1] or op.result.dims != (*x.dims[:-1], product.result.dims[-1]):
+        return Declined("the dimensions before the features change")
+    if x.dims[-2] == 1:
+        return Declined("matrices of one row each are multiplied faster together")
+    return rebuilt(b, product, with_operands(product, x=x))
+
+
+_STACK_RANK = 5  # in which BATCH_MATMUL broadcasts
+
+
 def drop_flattening(op: Op, b: Builder) -> Outcome:
     """A FULLY_CONNECTED whose operand is reshaped to its rows of features first."""
     reshape = producer(op["x"], "RESHAPE")
@@ -86,4 +116,5 @@ FULLY_CONNECTED_RESHAPES = Pass(
 FLATTENED_OPERAND = Pass(
     "flattened-operand", ("FULLY_CONNECTED",), drop_flattening, after=("fully-connected-reshapes", "flatten-transpose")
 )
-PASSES = (BATCH_MATMUL_TO_FULLY_CONNECTED, FULLY_CONNECTED_RESHAPES, FLATTENED_OPERAND)
+STACKED_MATRICES = Pass("stacked-matrices", ("RESHAPE",), stack_matrices, after=("batch-matmul-to-fully-connected",))
+PASSES = (BATCH_MATMUL_TO_FULLY_CONNECTED, FULLY_CONNECTED_RESHAPES, STACKED_MATRICES, FLATTENED_OPERAND)

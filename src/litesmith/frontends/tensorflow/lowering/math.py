@@ -301,10 +301,9 @@ def approximate_equal(b: Builder, x: Value, y: Value, *, tolerance: float = 1e-5
 
 @lowers("AddN", "AccumulateNV2")
 def add_n(b: Builder, inputs: list[Value]) -> Value:
-    """One ADD_N where the kernel takes the type and the shapes are known to be equal, else a chain of ADD."""
+    """One ADD_N where the kernel takes the type (shapes are equal, known or not), else a chain of ADD."""
     total = inputs[0]
-    equal = all(v.type.shape == total.type.shape for v in inputs)
-    if len(inputs) > 2 and equal and total.type.dtype in (DType.FLOAT32, DType.INT32):
+    if len(inputs) > 2 and total.type.dtype in (DType.FLOAT32, DType.INT32):
         return b.add_n(*inputs)
     for value in inputs[1:]:
         total = b.add(total, value)
@@ -320,6 +319,8 @@ def clip_by_value(b: Builder, t: Value, clip_value_min: Value, clip_value_max: V
 def select(b: Builder, condition: Value, t: Value, e: Value) -> Value:
     """Select picks whole rows when the condition is a vector and the operands are not."""
     if condition.rank == 1 and t.rank > 1:
+        if t.type.shape == e.type.shape and t.dims[0] == condition.dims[0]:
+            return b.select(condition, t, e)
         condition = reshape(b, condition, [condition.dims[0], *[1] * (t.rank - 1)])
     return select_v2(b, condition, t, e)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from litesmith.decompositions.shapes import cast, element_count, reshape, static_int
 from litesmith.frontends.tensorflow.lowering.layouts import channels_first, from_last, to_last
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, like
-from litesmith.frontends.tensorflow.registry import lowers
+from litesmith.frontends.tensorflow.registry import direct, lowers
 from litesmith.ir import Builder, DType, Value
 from litesmith.ir.dims import product
 
@@ -127,26 +125,12 @@ def lrn(
 
 # -- softmax ----------------------------------------------------------------------------------------------------------
 
-_SOFTMAX_RANK = 4
-
-
-def _over_rows(b: Builder, x: Value, function: Any) -> Value:
-    """A function over the last dimension; of more dimensions than the kernels take, as a matrix."""
-    if x.rank <= _SOFTMAX_RANK:
-        made: Value = function(x)
-        return made
-    flat = reshape(b, x, [product(x.dims[:-1]), x.dims[-1]])
-    return reshape(b, function(flat), x.dims, x)
+LOG_SOFTMAX = direct("LogSoftmax", "LOG_SOFTMAX")
 
 
 @lowers("Softmax")
 def softmax(b: Builder, logits: Value) -> Value:
-    return _over_rows(b, logits, lambda x: b.softmax(x, beta=1.0))
-
-
-@lowers("LogSoftmax")
-def log_softmax(b: Builder, logits: Value) -> Value:
-    return _over_rows(b, logits, b.log_softmax)
+    return b.softmax(logits, beta=1.0)
 
 
 @lowers("SoftmaxCrossEntropyWithLogits", outputs=("loss", "backprop"))
