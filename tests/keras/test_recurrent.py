@@ -329,8 +329,6 @@ def check_row(row: Row) -> None:
 
 def _marks(row: Row) -> list[Any]:
     """Every idea has quick rows with LSTM; those that repeat it with a kindred layer are slow."""
-    if row.name == "called_for_training" and BACKEND == "jax":
-        return [pytest.mark.xfail(reason="the runtime does not take the file: a tensor lacks data", strict=True)]
     return [pytest.mark.slow] if any(kind in row.name for kind in ("SimpleRNN", "GRU_before", "ConvLSTM2D-")) else []
 
 

@@ -24,8 +24,8 @@ def keep_state(program: Program, names: Sequence[str], initial: Sequence[Any]) -
     signature.inputs = {n: i for n, i in signature.inputs.items() if i < len(graph.inputs)}
     signature.outputs = {n: i for n, i in signature.outputs.items() if i < len(graph.outputs)}
     kept = [item for item in zip(names, initial, states, results, strict=True) if item[2] in needed]
-    _erase_dead(graph)
     if not kept:
+        _erase_dead(graph)
         return program
     before = Builder(graph, OPS, before=next(iter(graph.ops), None))
     before.call_once(init_subgraph=_initializer([k[0] for k in kept], [k[1] for k in kept]))
@@ -35,6 +35,7 @@ def keep_state(program: Program, names: Sequence[str], initial: Sequence[Any]) -
         read = before.read_variable(handle, result_types=[old.type])
         graph.replace_value(old, read)
         after.assign_variable(handle, read if new is old else new)
+    _erase_dead(graph)
     return program
 
 
