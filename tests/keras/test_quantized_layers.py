@@ -291,6 +291,49 @@ def test_large(case: Case) -> None:
     check(case)
 
 
+# -- kernels in other orders ------------------------------------------------------------------------------------------
+
+EQUATIONS: dict[str, tuple[str, Any, int]] = {
+    "outputs_first": ("abc,dc->abd", (None, 48), 48 * FEATURES),
+    "heads_first": ("abc,dce->abde", (None, 4, 16), FEATURES * FEATURES),
+    "two_inputs": ("abc,bcd->ad", (32,), 5 * FEATURES * 32),
+    "one_for_each_step": ("abc,bcd->abd", (5, 32), 5 * FEATURES * 32),
+}
+"""Equation, shape of the output, number of weights. Keras scales 4-bit kernels in another shape than it uses them in."""
+
+
+def _einsum(name: str, config: Callable[[Any], Any]) -> Any:
+    equation, shape, _ = EQUATIONS[name]
+    layer = L.EinsumDense(equation, shape)
+    return _quantized(lambda: keras.Sequential([keras.Input((5, FEATURES)), layer]), config)
+
+
+@rows(
+    [
+        Case(
+            f"{name}-{mode}",
+            lambda n=name, c=config: _einsum(n, c),
+            (5, FEATURES),
+            tol=TOLERANCE,
+            ops={"DEQUANTIZE": 1},
+            weights=False,
+            largest=FILE + EQUATIONS[name][2] * bits // 8 + EQUATIONS[name][2] // 16 * SCALE + activations,
+            stored=f"int{bits}",
+        )
+        for name in EQUATIONS
+        for mode, config, bits, activations in (
+            ("int8", INT8, 8, 3_000),
+            ("int8_weights", WEIGHTS_ONLY, 8, 500),
+            ("int4_blocks", lambda q: q.Int4QuantizationConfig(block_size=16), 4, 1_000),
+            ("int4_channels", CHANNELS, 4, 1_000),
+            ("int4_activations", ACTIVATIONS, 4, 3_000),
+        )
+    ]
+)
+def test_kernels_in_other_orders(case: Case) -> None:
+    check(case)
+
+
 # -- models that hold quantized layers --------------------------------------------------------------------------------
 
 

@@ -112,6 +112,20 @@ STORED = [
         lambda b, q: b.transpose(b.mul(b.transpose(b.reshape(floats(b, q), [OUT, IN]), [1, 0]), uneven(OUT)), [1, 0]),
     ),
     Stored("split_and_joined", heads, (OUT * 2, 32), 0, OUT * 2, IN_BLOCKS),
+    Stored(
+        "scaled_in_another_shape",
+        lambda b, q: b.reshape(b.mul(b.reshape(floats(b, q), [IN, OUT]), uneven(OUT)), [OUT, IN]),
+        (IN, OUT),
+        axis=1,
+        ops=IN_BLOCKS,
+    ),
+    Stored(
+        "blocks_in_another_shape_and_order",
+        lambda b, q: b.reshape(b.mul(b.reshape(floats(b, q), [IN, OUT]), np.repeat(uneven(2, OUT), 32, 0)), [OUT, IN]),
+        (OUT * 2, 32),
+        scales=OUT * 2,
+        ops="DEQUANTIZE RESHAPE TRANSPOSE RESHAPE FULLY_CONNECTED",
+    ),
     Stored("part", lambda b, q: b.slice(b.mul(floats(b, q), uneven(OUT, 1)), [8, 0], [16, IN]), (16, IN), 0, 16),
     Stored("int4", lambda b, q: b.mul(floats(b, q), uneven(OUT, 1)), q=integers(-8, 8), dtype=DType.INT4),
     Stored("uint8", lambda b, q: b.mul(floats(b, q), uneven(OUT, 1)), q=BYTES, zeros=True),
@@ -279,6 +293,10 @@ def _other_kernels() -> dict[str, tuple[Use, tuple[int, ...]]]:
         made: Value = b.batch_matmul(b.reshape(x, [2, 2, 1, 32]), weights)
         return made
 
+    def matmul_on_the_left(b: Builder, x: Value, weights: Value) -> Value:
+        made: Value = b.batch_matmul(weights, b.reshape(x, [2, 2, 32, 1]))
+        return made
+
     def convolution(b: Builder, x: Value, weights: Value) -> Value:
         image = b.reshape(x, [2, 4, 4, 4])
         made: Value = b.conv_2d(image, weights, None, padding="SAME", stride_h=1, stride_w=1)
@@ -293,6 +311,7 @@ def _other_kernels() -> dict[str, tuple[Use, tuple[int, ...]]]:
 
     return {
         "BATCH_MATMUL": (matmul, (2, 32, 32)),
+        "BATCH_MATMUL on the left": (matmul_on_the_left, (2, 32, 32)),
         "CONV_2D": (convolution, (32, 4, 4, 4)),
         "DEPTHWISE_CONV_2D": (depthwise, (1, 4, 8, 64)),
     }

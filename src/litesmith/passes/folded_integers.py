@@ -104,6 +104,11 @@ def _is_zero_point(values: Array) -> bool:
     return bool(np.all(values == np.clip(np.rint(values), -LARGEST_ZERO, LARGEST_ZERO)))
 
 
+def transposed(found: Affine) -> Affine:
+    """The transpose of a matrix."""
+    return Affine(found.integers.T, found.zeros.T, tuple(scale.T for scale in found.scales))
+
+
 def range_obstacle(scales: Sequence[Array]) -> str | None:
     """Why the product of the scales may differ from what multiplying the integers by one after the other gives."""
     low = high = 1.0

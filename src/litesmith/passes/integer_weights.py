@@ -20,6 +20,9 @@ the blocks) multiplies the operand:
     %5 = RESHAPE(%4, [32, 72])
     %6 = FULLY_CONNECTED(%3, %5)
 
+Where weights were scaled and then brought into another shape or order, and are by channel or by block only before that,
+they are stored as they were then, and the RESHAPE and TRANSPOSE follow.
+
 Legal because DEQUANTIZE multiplies in float32: its products differ from the weights by less than folding rounded each
 step. Integers and zero points are exact. The runtime widens constants once. A kernel that takes the integers themselves
 would not do: it rounds the operand to integers, too.
@@ -29,8 +32,9 @@ This is no simplification (folding made the weights floats), so it runs once, af
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,26 +44,27 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.types import Quantization
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.folded_integers import Affine, affine, product, range_obstacle, varying
+from litesmith.passes.folded_integers import Affine, affine, product, range_obstacle, transposed, varying
 from litesmith.passes.integer_layouts import BITS, Channels, Layout, channels_of, layouts, size_of
-from litesmith.passes.match import LINEAR, rebuilt, with_operands
+from litesmith.passes.match import LINEAR, rebuilt, reshaped, with_operands
 
-WEIGHTS = {"BATCH_MATMUL": "y", **{name: layout.operand for name, layout in LINEAR.items()}}
-"""The operand that holds the weights."""
+WEIGHTS = {"BATCH_MATMUL": ("x", "y"), **{name: (layout.operand,) for name, layout in LINEAR.items()}}
+"""The operands that may hold the weights."""
 
 LARGEST_SHARE = 0.5
 """Integers and their scales have to take less than this of the bytes the floats take."""
 
+FLOAT = 4
+"""Bytes of a float32."""
+
 
 def narrow_weights(op: Op, b: Builder) -> Outcome:
     """An operation whose constant weights are made of integers."""
-    name = WEIGHTS[op.name]
-    weights = op[name]
-    if weights.const is None or weights.const.made_by is None or weights.type.dtype is not DType.FLOAT32:
+    name = next((name for name in WEIGHTS[op.name] if _is_folded(op[name])), None)
+    weights = op[name] if name is not None else None
+    if name is None or weights is None or weights.const is None:
         return None
-    if weights.output_uses or not all(
-        _has_as_weights(user, weights) and user.name == op.name for user in weights.users
-    ):
+    if weights.output_uses or not all(_has_as_weights(user, op.name, weights) for user in weights.users):
         return Declined("the weights have another use")
     found = affine(weights.const)
     if found is None:
@@ -67,19 +72,39 @@ def narrow_weights(op: Op, b: Builder) -> Outcome:
     reason = range_obstacle(found.scales)
     if reason is not None:
         return Declined(reason)
-    return _narrowed(op, b, weights, found)
+    made = _narrowed(op, b, name, found)
+    return _moved_later(op, b, name) or made if isinstance(made, Declined) else made
 
 
-def _has_as_weights(op: Op, value: Value) -> bool:
-    return op.name in WEIGHTS and [v is value for v in op.operands].index(True) == op.defn.operand_index(
-        WEIGHTS[op.name]
-    )
+def _is_folded(value: Value) -> bool:
+    return value.const is not None and value.const.made_by is not None and value.type.dtype is DType.FLOAT32
 
 
-def _narrowed(op: Op, b: Builder, weights: Value, found: Affine) -> Outcome:
+def _has_as_weights(op: Op, name: str, value: Value) -> bool:
+    """Whether an operation of this name has the value as its weights, and nowhere else."""
+    used = sum(operand is value for operand in op.operands)
+    return op.name == name and used == 1 and any(op[weights] is value for weights in WEIGHTS[name])
+
+
+def _narrowed(op: Op, b: Builder, name: str, found: Affine) -> Outcome:
+    weights = op[name]
+    assert weights.const is not None
+    fitting = _fitting(_layouts(op, found))
+    if isinstance(fitting, Declined):
+        return fitting
+    channels, layout = fitting
+    operands = {"x": _operand(b, op["x"], layout)} if layout.changes_operand else {}
+    *rows, length = weights.type.static_shape
+    shape = (*rows, length + layout.padding)
+    operands[name] = _widened(b, _stored(weights, weights.const, channels, layout), shape)
+    return rebuilt(b, op, with_operands(op, **operands))
+
+
+def _fitting(ways: Iterable[tuple[Affine, Layout]]) -> tuple[Channels, Layout] | Declined:
+    """The first way that is worth it; why none is."""
     reason = "the scales are neither by channel nor by block"
-    limit = LARGEST_SHARE * 4 * found.integers.size
-    for part, layout in _layouts(op, found):
+    for part, layout in ways:
+        limit = LARGEST_SHARE * FLOAT * part.integers.size
         if size_of(part, layout, BITS[DType.INT4]) > limit:
             reason = reason if layout.block == 1 else "the blocks are small"
             continue
@@ -87,37 +112,34 @@ def _narrowed(op: Op, b: Builder, weights: Value, found: Affine) -> Outcome:
         if channels is None:
             reason = "the integers less their zero points do not fit a byte"
         elif size_of(part, layout, BITS[channels.dtype]) <= limit:
-            operands = {"x": _operand(b, op["x"], layout)} if layout.changes_operand else {}
-            operands[WEIGHTS[op.name]] = _widened(b, weights, channels, layout)
-            return rebuilt(b, op, with_operands(op, **operands))
+            return channels, layout
     return Declined(reason)
 
 
-def _widened(b: Builder, weights: Value, channels: Channels, layout: Layout) -> Value:
-    """The weights as floats again."""
-    assert weights.const is not None
-    stored = Value.constant(_stored(weights.const, channels, layout), weights.name)
-    stored.type = replace(stored.type, quant=Quantization(channels.scales, channels.zeros, channels.axis))
-    made: Value = b.dequantize(stored)
-    *rows, length = weights.type.static_shape
-    shape = (*rows, length + layout.padding)
-    if made.type.static_shape == shape:
-        return made
-    reshaped: Value = b.reshape(made, np.array(shape, np.int32))
-    return reshaped
+def _stored(weights: Value, const: Constant, channels: Channels, layout: Layout, turned: bool = False) -> Value:
+    """The integers, made again when they are written: all weights at once would not fit the memory.
 
-
-def _stored(const: Constant, channels: Channels, layout: Layout) -> Constant:
-    """The integers, made again when they are written: all weights at once would not fit the memory."""
+    const: what they are read off; turned: the transpose of it.
+    """
 
     def integers() -> Array:
         found = affine(const)
         assert found is not None
+        found = transposed(found) if turned else found
         made = channels_of(found if layout.factor is None else _by_features(found)[1], layout)
         assert made is not None
         return made.integers
 
-    return Constant.lazy(channels.dtype, channels.integers.shape, integers)
+    lazy = Constant.lazy(channels.dtype, channels.integers.shape, integers)
+    stored = Value.constant(lazy, weights.name)
+    stored.type = replace(stored.type, quant=Quantization(channels.scales, channels.zeros, channels.axis))
+    return stored
+
+
+def _widened(b: Builder, stored: Value, shape: tuple[int, ...]) -> Value:
+    """The weights as floats again."""
+    made: Value = b.dequantize(stored)
+    return made if made.type.static_shape == shape else reshaped(b, made, shape)
 
 
 def _operand(b: Builder, x: Value, layout: Layout) -> Value:
@@ -153,6 +175,67 @@ def _by_features(found: Affine) -> tuple[Array | None, Affine]:
     factors = [scale for scale, is_apart in zip(found.scales, apart, strict=True) if is_apart]
     rest = tuple(scale for scale, is_apart in zip(found.scales, apart, strict=True) if not is_apart)
     return product(factors, rank).reshape(-1) if factors else None, found._replace(scales=rest)
+
+
+# -- weights that were moved after they were scaled -------------------------------------------------------------------
+
+
+class Move(NamedTuple):
+    """A TRANSPOSE to an order of dimensions, or a RESHAPE to a shape (order is None)."""
+
+    shape: tuple[int, ...]
+    order: tuple[int, ...] | None = None
+
+
+TURN = Move((), (1, 0))
+"""The transpose of a matrix."""
+
+
+def _moved_later(op: Op, b: Builder, name: str) -> Value | None:
+    """The operation with weights that are stored as they were before they were moved; None where that does not do."""
+    weights = op[name]
+    assert weights.const is not None
+    const, moves = _before_moves(weights.const)
+    found = affine(const) if moves else None
+    if found is None:
+        return None
+    for turned in (False, True) if found.integers.ndim == 2 else (False,):
+        part = transposed(found) if turned else found
+        fitting = _fitting((part, layout) for layout in layouts(part, may_move=False))
+        if not isinstance(fitting, Declined):
+            made = _widened(b, _stored(weights, const, *fitting, turned), part.integers.shape)
+            for shape, order in _shortest([TURN, *moves] if turned else moves):
+                made = reshaped(b, made, shape) if order is None else b.transpose(made, np.array(order, np.int32))
+            return rebuilt(b, op, with_operands(op, **{name: made}))
+    return None
+
+
+def _before_moves(const: Constant) -> tuple[Constant, list[Move]]:
+    """What a constant was before RESHAPE and TRANSPOSE operations, and these."""
+    moves: list[Move] = []
+    while (op := const.made_by) is not None and op.name in ("RESHAPE", "TRANSPOSE"):
+        order = tuple(op["perm"].numpy().tolist()) if op.name == "TRANSPOSE" else None
+        moves.insert(0, Move(const.shape, order))
+        before = op.inputs[0].const
+        assert before is not None
+        const = before
+    return const, moves
+
+
+def _shortest(moves: Sequence[Move]) -> list[Move]:
+    """The same with one RESHAPE or TRANSPOSE for several in a row, and none that changes nothing."""
+    kept: list[Move] = []
+    for move in moves:
+        before = kept[-1] if kept else None
+        if before is None or (before.order is None) != (move.order is None):
+            kept.append(move)
+        elif before.order is None or move.order is None:
+            kept[-1] = move
+        else:
+            kept[-1] = Move(move.shape, tuple(before.order[axis] for axis in move.order))
+        if kept[-1].order == tuple(range(len(kept[-1].order or ()))):
+            kept.pop()
+    return kept
 
 
 INTEGER_WEIGHTS = Pass("integer-weights", tuple(WEIGHTS), narrow_weights)
