@@ -39,6 +39,11 @@ def scalar(value: Value | None) -> Any:
     return elements[0]
 
 
+def is_single_number(value: Value) -> bool:
+    """Whether a value is one constant number that broadcasts to any shape."""
+    return value.is_const and value.type.count == 1 and value.rank <= 1
+
+
 def is_number(value: Value | None, number: float, tolerance: float = 0.0) -> bool:
     """Whether every element of a small constant is ``number``, up to a relative ``tolerance``."""
     got = scalar(value)
@@ -253,6 +258,13 @@ def _is_move(op: Op, keep_order: bool) -> bool:
 
 KEEP_ORDER = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 """Operators that change the shape and leave the elements in order."""
+
+
+def before_changes(value: Value) -> Value:
+    """Walks up over changes of the shape, whoever else uses what they make."""
+    while (op := producer(value, *KEEP_ORDER)) is not None:
+        value = op.inputs[0]
+    return value
 
 
 def unit_places(before: Shape, after: Shape) -> list[int | None] | None:

@@ -23,7 +23,7 @@ from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.ops.shape import constant_target
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import KEEP_ORDER, rebuilt, sole_producer, unit_places
+from litesmith.passes.match import KEEP_ORDER, is_single_number, rebuilt, sole_producer, unit_places
 
 # -- element-wise operations ------------------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ def reshape_after(op: Op, b: Builder) -> Outcome:
     reshaped = [(s, v) for s, v in zip(sources, op.inputs, strict=True) if s is not v]
     if len({v for _, v in reshaped}) < 2 or not _are_alike(op, reshaped):
         return None
-    if any(s is v and not _is_single_number(v) for s, v in zip(sources, op.inputs, strict=True)):
+    if any(s is v and not is_single_number(v) for s, v in zip(sources, op.inputs, strict=True)):
         return None
     trial = Op(op.defn, sources, op.attrs)
     if op.defn.check is not None and op.defn.check(trial) is not None:
@@ -54,10 +54,6 @@ def _source(value: Value) -> Value:
 def _are_alike(op: Op, reshaped: Sequence[tuple[Value, Value]]) -> bool:
     before, after = {s.type.shape for s, _ in reshaped}, {v.type.shape for _, v in reshaped}
     return len(before) == len(after) == 1 and None not in before and after == {op.result.type.shape}
-
-
-def _is_single_number(value: Value) -> bool:
-    return value.is_const and value.type.count == 1 and value.rank <= 1
 
 
 # -- paddings ---------------------------------------------------------------------------------------------------------

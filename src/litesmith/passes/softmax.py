@@ -8,7 +8,8 @@
 ⇒
     %5 = SOFTMAX(%x) {beta=1}                     or LOG_SOFTMAX(%x)
 
-Legal because the kernels compute just that, over the last dimension; another axis is brought there and back. A softmax
+Legal because the kernels compute just that, over the last dimension; another axis is brought there and back. Dimensions
+of size 1 may come and go between the maximum and the difference. A softmax
 written without the subtraction is left alone: it overflows to NaN where the kernel does not.
 """
 
@@ -23,7 +24,7 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.ops.reduction import reduced_axes
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, is_float, producer
+from litesmith.passes.match import activation, before_changes, is_float, producer
 
 
 class Shifted(NamedTuple):
@@ -88,11 +89,31 @@ def _summed_axes(total: Value, terms: Value) -> tuple[int, ...] | None:
 
 def _shifted(value: Value) -> Shifted | None:
     difference = producer(value, "SUB")
-    greatest = producer(difference["y"], "REDUCE_MAX") if difference is not None else None
-    if difference is None or greatest is None or activation(difference) != "NONE":
+    if difference is None or activation(difference) != "NONE":
         return None
-    axes = _kept_axes(greatest)
-    return None if axes is None or greatest["x"] is not difference["x"] else Shifted(difference["x"], axes)
+    x, greatest = difference["x"], producer(before_changes(difference["y"]), "REDUCE_MAX")
+    axes = reduced_axes(greatest) if greatest is not None else None
+    if greatest is None or axes is None:
+        return None
+    if greatest["x"] is x and greatest.result is difference["y"]:
+        return Shifted(x, axes) if greatest.attrs["keep_dims"] else None
+    axis = _same_axis(greatest["x"], axes, x)
+    return Shifted(x, (axis,)) if axis is not None and _broadcasts_along(difference["y"], x, axis) else None
+
+
+def _same_axis(reduced: Value, axes: tuple[int, ...], x: Value) -> int | None:
+    """The axis of ``x`` that one reduced axis is, where the two differ by dimensions of size 1 only."""
+    if len(axes) != 1 or before_changes(reduced) is not before_changes(x) or reduced.dims[axes[0]] == 1:
+        return None
+    before, after = ([i for i, d in enumerate(v.dims) if d != 1] for v in (reduced, x))
+    same = [reduced.dims[i] for i in before] == [x.dims[i] for i in after]
+    return after[before.index(axes[0])] if same else None
+
+
+def _broadcasts_along(value: Value, x: Value, axis: int) -> bool:
+    """Whether a value has the dimensions of ``x`` but for this axis."""
+    expected = [1 if i == axis else d for i, d in enumerate(x.dims)]
+    return [1] * (x.rank - value.rank) + list(value.dims) == expected
 
 
 SOFTMAX = Pass("softmax", ("DIV",), name_softmax, after=("kept-dimensions",))

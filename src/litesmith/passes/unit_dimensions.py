@@ -6,9 +6,9 @@
 ⇒
     %3 = TRANSPOSE(%x, [0, 2, 1, 3])
 
-A change of shape after another is one change, or none, and what only moves dimensions of size 1 puts them elsewhere to
-begin with. Where at most one size is unknown the builder has done so with RESHAPE; this is for the others. Legal
-because elements keep their order.
+A change of shape after another is one change, or none, also with operations on each element between. What only moves
+dimensions of size 1 puts them elsewhere to begin with: where at most one size is unknown the builder has done so with
+RESHAPE, this is for the others. Legal because elements keep their order.
 """
 
 from __future__ import annotations
@@ -17,17 +17,26 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import Trait
 from litesmith.ir.types import Shape
 from litesmith.ops.shape import constant_target
-from litesmith.passes.driver import Outcome, Pass
+from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.layout_rules import permutation_of
-from litesmith.passes.match import KEEP_ORDER, producer, rebuilt, sole_producer, unit_places
+from litesmith.passes.match import (
+    KEEP_ORDER,
+    before_changes,
+    is_single_number,
+    producer,
+    rebuilt,
+    sole_producer,
+    unit_places,
+)
 
 
 def merge_changes(op: Op, b: Builder) -> Outcome:
     """A change of shape after others; a TRANSPOSE that moves dimensions of size 1 only is one."""
     target = op.result.type.shape
-    source = _before_changes(op.inputs[0])
+    source = before_changes(op.inputs[0])
     if target is None or source is op.inputs[0] or source.type.shape is None:
         return None
     if op.name == "TRANSPOSE":
@@ -42,12 +51,6 @@ def _keeps_order(op: Op) -> bool:
     perm = permutation_of(op)
     moved = [p for p in perm if op["x"].dims[p] != 1] if perm is not None else [1, 0]
     return moved == sorted(moved)
-
-
-def _before_changes(value: Value) -> Value:
-    while (op := producer(value, *KEEP_ORDER)) is not None:
-        value = op.inputs[0]
-    return value
 
 
 def _changed(b: Builder, source: Value, target: Shape) -> Value | None:
@@ -90,6 +93,45 @@ def transpose_without(op: Op, b: Builder) -> Outcome:
     return made
 
 
+def merge_around(op: Op, b: Builder) -> Outcome:
+    """A change of shape, operations on each element, and another change: the operations take what was before."""
+    steps: list[Op] = []
+    value = op.inputs[0]
+    while (step := value.op) is not None and value.use_count == 1 and _is_plain(step):
+        steps.append(step)
+        value = step.operands[_place(step)] or value
+    source = before_changes(value)
+    if not steps or source is value or source.type.shape is None or op.result.type.shape is None:
+        return None
+    if any(s.name in ROWS for s in steps) and source.dims[-1:] != value.dims[-1:]:
+        return Declined("the last dimension changes")
+    for step in reversed(steps):
+        source = rebuilt(b, step, [source if i == _place(step) else v for i, v in enumerate(step.operands)])
+    made = _changed(b, source, op.result.type.shape)
+    return rebuilt(b, op, [source, *op.operands[1:]]) if made is None and op.name == "RESHAPE" else made
+
+
+ROWS = ("SOFTMAX", "LOG_SOFTMAX")
+"""Operators that work on each row of the last dimension by itself."""
+
+
+def _place(op: Op) -> int:
+    """Which operand varies."""
+    return next((i for i, v in enumerate(op.operands) if v is not None and not v.is_const), 0)
+
+
+def _is_plain(op: Op) -> bool:
+    """Whether an operation works on each element of one operand, or each row, with single numbers besides."""
+    if op.name in ROWS:
+        return op.inputs[0].rank > 0
+    if not op.defn.traits & Trait.ELEMENTWISE or len(op.results) != 1 or len(op.inputs) != len(op.operands):
+        return False
+    place = _place(op)
+    others = [v for i, v in enumerate(op.inputs) if i != place]
+    return op.result.type.shape == op.inputs[place].type.shape and all(is_single_number(v) for v in others)
+
+
 UNIT_DIMENSIONS = Pass("unit-dimensions", (*sorted(KEEP_ORDER), "TRANSPOSE"), merge_changes)
 TRANSPOSED_UNITS = Pass("transposed-units", tuple(sorted(KEEP_ORDER)), transpose_without, after=("unit-dimensions",))
-PASSES = (UNIT_DIMENSIONS, TRANSPOSED_UNITS)
+MERGED_CHANGES = Pass("merged-changes", tuple(sorted(KEEP_ORDER)), merge_around, after=("unit-dimensions",))
+PASSES = (UNIT_DIMENSIONS, TRANSPOSED_UNITS, MERGED_CHANGES)
