@@ -238,6 +238,38 @@ SEGMENTS = [
 ]
 test_segments = parity_test(SEGMENTS)
 
+SCORED, LENGTHS = f32(6, 3, 4), np.int32([6, 2, 0])
+SAME = np.eye(4, dtype=np.float32)[[[0, 3, 3, 1, 1, 3], [2, 2, 2, 3, 2, 2]]].transpose(1, 0, 2)
+DYNAMIC_CTC = dict(spec=[(None, None, 4), (None,)], also=[[SAME, np.int32([6, 5])], [f32(3, 1, 4), np.int32([2])]])
+
+
+def greedy(merge, blank):
+    """The labels, dense and sparse, and the scores."""
+
+    def run(scores, lengths):
+        (labels,), score = tf.nn.ctc_greedy_decoder(scores, lengths, merge, blank)
+        return tf.sparse.to_dense(labels, -1), labels.indices, labels.values, labels.dense_shape, score
+
+    return run
+
+
+CTC = [
+    Case("ctc greedy", greedy(True, None), [SCORED, LENGTHS]),
+    Case("ctc greedy repeated", greedy(False, None), [SAME, np.int32([6, 6])]),
+    Case("ctc greedy merged", greedy(True, None), [SAME, np.int32([6, 6])]),
+    Case("ctc greedy blank", greedy(True, 1), [SAME, np.int32([5, 6])]),
+    Case("ctc greedy dynamic", greedy(True, None), [SCORED, LENGTHS], **DYNAMIC_CTC),
+    Case("ctc greedy of nothing", greedy(True, None), [SCORED, np.int32([0, 0, 0])]),
+    Case(
+        "ctc beams are refused",
+        lambda x, n: tf.nn.ctc_beam_search_decoder(x, n)[1],
+        [SCORED, LENGTHS],
+        raises="LS010",
+        says="ctc_greedy_decoder",
+    ),
+]
+test_ctc = parity_test(CTC)
+
 TIES = np.float32([[1, 3, 3, 2], [5, 5, 0, 5], [-1, -1, -1, -1]])
 SEARCHES = [
     *(
@@ -391,4 +423,4 @@ COUNTS = [
 ]
 test_counts = parity_test(COUNTS)
 
-CASES = [*GATHERS, *SCATTERS, *SEGMENTS, *SEARCHES, *COUNTS]
+CASES = [*GATHERS, *SCATTERS, *SEGMENTS, *CTC, *SEARCHES, *COUNTS]

@@ -36,7 +36,11 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
         "this special function has no kernel and no decomposition of float32 accuracy",
         _OUTSIDE,
     ),
-    ("CTCLoss CTCLossV2 CTCGreedyDecoder CTCBeamSearchDecoder", "CTC has no kernel", _OUTSIDE),
+    (
+        "CTCLoss CTCLossV2 CTCBeamSearchDecoder",
+        "this part of CTC has no kernel",
+        "use tf.nn.ctc_greedy_decoder, or compute it outside the model",
+    ),
     ("CombinedNonMaxSuppression", "suppression over classes has no kernel", "use tf.image.non_max_suppression_padded"),
     ("DrawBoundingBoxes DrawBoundingBoxesV2", "drawing has no kernel", "draw outside the model"),
     (
