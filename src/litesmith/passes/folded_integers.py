@@ -25,6 +25,9 @@ from litesmith.passes.match import activation
 SAFE = 2.0**100
 """Scales and all their products are within 1 / SAFE and SAFE, or the order they are multiplied in would matter."""
 
+SLAB = 1 << 18
+"""Elements of large tables that are looked at together."""
+
 LARGEST_ZERO = 1 << 12
 """Zero points are not larger than this; those of 8-bit weights are not larger than 255."""
 
@@ -92,7 +95,7 @@ def _combined(name: str, inner: Affine, other: Constant) -> Affine | None:
     values = table(wide if wide.dtype == np.float64 else wide.astype(np.float32, copy=False), inner.integers.ndim)
     if name in ("MUL", "DIV"):
         with np.errstate(divide="ignore"):
-            factor = values.astype(np.float64) if name == "MUL" else 1 / values.astype(np.float64)
+            factor = values if name == "MUL" else 1 / values.astype(np.float64)
         return inner._replace(scales=(*inner.scales, factor))
     if name in ("SUB", "ADD") and not inner.scales and _is_zero_point(values):
         shift = np.rint(values).astype(np.int32)
@@ -114,9 +117,10 @@ def range_obstacle(scales: Sequence[Array]) -> str | None:
     low = high = 1.0
     for scale in scales:
         sizes = np.abs(scale)
-        if not np.all(np.isfinite(sizes) & (sizes > 0)):
+        least, most = float(sizes.min()), float(sizes.max())
+        if not (least > 0 and most < np.inf):
             return "a scale is not a positive number"
-        low, high = low * float(sizes.min()), high * float(sizes.max())
+        low, high = low * least, high * most
         if not (low > 1 / SAFE and high < SAFE):
             return "the scales are beyond what can be multiplied in any order"
     return None
@@ -149,11 +153,25 @@ def varying(tables: Sequence[Array]) -> list[int]:
 
 
 def column_groups(tables: Sequence[Array], length: int) -> Array:
-    """A number for each place along the last dimension; the same number where all the tables are the same."""
-    seen: dict[bytes, int] = {}
-    long = [t for t in tables if t.shape[-1] > 1]
-    keys = (b"".join(t[..., i].tobytes() for t in long) for i in range(length))
-    return np.array([seen.setdefault(key, len(seen)) for key in keys])
+    """A number for each place along the last dimension; the same number where all the tables are the same.
+
+    Columns are told apart by sums of their bits with random factors, and compared then.
+    """
+    rows = [t.reshape(-1, length) for t in tables if t.shape[-1] > 1]
+    draw = np.random.default_rng(0)
+    sums = np.zeros(length, np.uint64)
+    for slab in (part for matrix in rows for part in _slabs(matrix)):
+        bits = np.ascontiguousarray(slab).view(f"u{slab.itemsize}").astype(np.uint64)
+        sums += (bits * draw.integers(1, 1 << 63, (len(slab), 1), np.uint64)).sum(axis=0, dtype=np.uint64)
+    _, first, groups = np.unique(sums, return_index=True, return_inverse=True)
+    alike = all(np.array_equal(slab, slab[:, first[groups]]) for matrix in rows for slab in _slabs(matrix))
+    return np.argsort(np.argsort(first))[groups] if alike else np.arange(length)
+
+
+def _slabs(matrix: Array) -> Iterator[Array]:
+    """Some rows at a time."""
+    step = max(1, SLAB // max(1, matrix.shape[1]))
+    yield from (matrix[start : start + step] for start in range(0, len(matrix), step))
 
 
 # -- moves ------------------------------------------------------------------------------------------------------------
