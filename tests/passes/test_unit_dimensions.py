@@ -76,6 +76,66 @@ test_unit_dimensions = rewrites(
     ),
 )
 
+test_changes = rewrites(
+    (*PASSES, DEAD_CODE),
+    Rewrite(
+        "around_operations_on_each_element",
+        """
+        graph main(%x: float32[b, t, 2, 8]) {
+          %0 = EXPAND_DIMS(%x, int32[](3)) : float32[b, t, 2, 1, 8]
+          %1 = MUL(%0, float32[](0.5)) : float32[b, t, 2, 1, 8]
+          %2 = SOFTMAX(%1) {beta=1.0} : float32[b, t, 2, 1, 8]
+          %3 = TRANSPOSE(%2, int32[5](3, 0, 1, 2, 4)) : float32[1, b, t, 2, 8]
+          return %3
+        }
+        """,
+        """
+        graph main(%x: float32[b, t, 2, 8]) {
+          %0 = MUL(%x, float32[](0.5)) : float32[b, t, 2, 8]
+          %1 = SOFTMAX(%0) {beta=1.0} : float32[b, t, 2, 8]
+          %3 = EXPAND_DIMS(%1, int32[](0)) : float32[1, b, t, 2, 8]
+          return %3
+        }
+        """,
+    ),
+    Rewrite(
+        "two_instead_of_three",
+        """
+        graph main(%x: float32[b, t, s]) {
+          %0 = EXPAND_DIMS(%x, int32[](1)) : float32[b, 1, t, s]
+          %1 = EXPAND_DIMS(%0, int32[](2)) : float32[b, 1, 1, t, s]
+          %2 = TRANSPOSE(%1, int32[5](2, 0, 1, 3, 4)) : float32[1, b, 1, t, s]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[b, t, s]) {
+          %0 = EXPAND_DIMS(%x, int32[](0)) : float32[1, b, t, s]
+          %2 = EXPAND_DIMS(%0, int32[](2)) : float32[1, b, 1, t, s]
+          return %2
+        }
+        """,
+    ),
+    Rewrite(
+        "a_transpose_before_a_reshape",
+        """
+        graph main(%x: float32[b, 2, 8, t]) {
+          %0 = EXPAND_DIMS(%x, int32[](3)) : float32[b, 2, 8, 1, t]
+          %1 = TRANSPOSE(%0, int32[5](0, 4, 1, 3, 2)) : float32[b, t, 2, 1, 8]
+          %2 = RESHAPE(%1, int32[2](-1, 16)) : float32[b*t, 16]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[b, 2, 8, t]) {
+          %0 = TRANSPOSE(%x, int32[4](0, 3, 1, 2)) : float32[b, t, 2, 8]
+          %2 = RESHAPE(%0, int32[2](-1, 16)) : float32[b*t, 16]
+          return %2
+        }
+        """,
+    ),
+)
+
 test_left_alone = unchanged(
     PASSES,
     Unchanged(
@@ -87,6 +147,18 @@ test_left_alone = unchanged(
           return %1
         }
         """,
+    ),
+    Unchanged(
+        "rows_of_another_length",
+        """
+        graph main(%x: float32[b, 2, t]) {
+          %0 = RESHAPE(%x, int32[2](-1, 2)) : float32[b*t, 2]
+          %1 = SOFTMAX(%0) {beta=1.0} : float32[b*t, 2]
+          %2 = RESHAPE(%1, int32[1](-1)) : float32[2*b*t]
+          return %2
+        }
+        """,
+        "the last dimension changes",
     ),
     Unchanged(
         "sizes_that_move",

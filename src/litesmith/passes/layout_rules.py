@@ -19,7 +19,7 @@ from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.ops import OPS
 from litesmith.ops.shape import constant_target
-from litesmith.passes.match import linear, reshaped
+from litesmith.passes.match import KEEP_ORDER, linear, reshaped
 
 Permutation: TypeAlias = tuple[int, ...]
 
@@ -53,6 +53,22 @@ def is_free(dims: Sequence[Dim], perm: Sequence[int]) -> bool:
     if moved != sorted(moved):
         return False
     return list(perm) == sorted(perm) or constant_target(tuple(dims[p] for p in perm)) is not None
+
+
+def is_change(op: Op) -> bool:
+    """Whether an operation changes the shape and leaves the elements in order, a TRANSPOSE of such dimensions too."""
+    perm = permutation_of(op)
+    if perm is None:
+        return op.name in KEEP_ORDER
+    moved = [p for p in perm if op["x"].dims[p] != 1]
+    return moved == sorted(moved)
+
+
+def before_changes(value: Value) -> Value:
+    """Walks up over changes of the shape, whoever else uses what they make."""
+    while value.op is not None and is_change(value.op):
+        value = value.op.inputs[0]
+    return value
 
 
 # -- rules ------------------------------------------------------------------------------------------------------------

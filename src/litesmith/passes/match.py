@@ -260,13 +260,6 @@ KEEP_ORDER = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
 """Operators that change the shape and leave the elements in order."""
 
 
-def before_changes(value: Value) -> Value:
-    """Walks up over changes of the shape, whoever else uses what they make."""
-    while (op := producer(value, *KEEP_ORDER)) is not None:
-        value = op.inputs[0]
-    return value
-
-
 def unit_places(before: Shape, after: Shape) -> list[int | None] | None:
     """Where each dimension was (None: nowhere, it has size 1), when the shapes differ by dimensions of size 1 only."""
     places: list[int | None] = []

@@ -24,7 +24,8 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.ops.reduction import reduced_axes
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, before_changes, is_float, producer
+from litesmith.passes.layout_rules import before_changes
+from litesmith.passes.match import activation, is_float, producer
 
 
 class Shifted(NamedTuple):

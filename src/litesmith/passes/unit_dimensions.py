@@ -21,10 +21,9 @@ from litesmith.ir.opdef import Trait
 from litesmith.ir.types import Shape
 from litesmith.ops.shape import constant_target
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.layout_rules import permutation_of
+from litesmith.passes.layout_rules import before_changes, is_change, permutation_of
 from litesmith.passes.match import (
     KEEP_ORDER,
-    before_changes,
     is_single_number,
     producer,
     rebuilt,
@@ -34,49 +33,70 @@ from litesmith.passes.match import (
 
 
 def merge_changes(op: Op, b: Builder) -> Outcome:
-    """A change of shape after others; a TRANSPOSE that moves dimensions of size 1 only is one."""
+    """A change of shape after others."""
+    chain = _chain(op)
     target = op.result.type.shape
-    source = before_changes(op.inputs[0])
-    if target is None or source is op.inputs[0] or source.type.shape is None:
+    if len(chain) < 2 or target is None:
         return None
-    if op.name == "TRANSPOSE":
-        return _changed(b, source, target) if _keeps_order(op) else None
-    made = _changed(b, source, target)
-    if made is None and op.name == "RESHAPE":
-        return rebuilt(b, op, [source, *op.operands[1:]])
-    return made
+    alone = 1 + next((i for i, c in enumerate(chain[1:]) if c.result.use_count != 1), len(chain) - 1)
+    for length in range(len(chain), 1, -1):
+        source = chain[length - 1].inputs[0]
+        most = min(alone, length - (not any(c.name == "TRANSPOSE" for c in chain[:length])))
+        if (made := _changed(b, source, target, most)) is not None:
+            return made
+    return rebuilt(b, op, [chain[1].inputs[0], *op.operands[1:]]) if op.name == "RESHAPE" else None
 
 
-def _keeps_order(op: Op) -> bool:
-    perm = permutation_of(op)
-    moved = [p for p in perm if op["x"].dims[p] != 1] if perm is not None else [1, 0]
-    return moved == sorted(moved)
+def _chain(op: Op) -> list[Op]:
+    """The changes of shape that end with this one, the last first; empty where it is none."""
+    chain = []
+    at: Op | None = op
+    while at is not None and is_change(at) and at.inputs[0].type.shape is not None:
+        chain.append(at)
+        at = at.inputs[0].op
+    return chain
 
 
-def _changed(b: Builder, source: Value, target: Shape) -> Value | None:
-    """The source in another shape by one operation at most, None where that takes more."""
-    before = source.dims
-    if before == target:
+def _changed(b: Builder, source: Value, target: Shape, most: int = 1) -> Value | None:
+    """The source in another shape by so many operations at most, None where that takes more."""
+    if source.dims == target:
         return source
-    made: Value
+    made: Value = source
     if (vector := constant_target(target)) is not None:
         made = b.reshape(source, np.array(vector, np.int32))
         return made
-    if len(target) == len(before) + 1:
-        axis = next((i for i, d in enumerate(target) if d == 1 and (*target[:i], *target[i + 1 :]) == before), None)
-        if axis is None:
-            return None
-        made = b.expand_dims(source, axis)
-        return made
-    places = unit_places(target, before) if len(target) < len(before) else None
-    if places is None or [p for p in places if p is not None] != list(range(len(target))):
+    steps = _unit_steps(source.dims, target)
+    if steps is None or bool(steps[0]) + len(steps[1]) > most:
         return None
-    made = b.squeeze(source, squeeze_dims=tuple(i for i, p in enumerate(places) if p is None))
+    dropped, added = steps
+    if dropped:
+        made = b.squeeze(made, squeeze_dims=tuple(dropped))
+    for axis in added:
+        made = b.expand_dims(made, axis)
     return made
 
 
+def _unit_steps(before: Shape, after: Shape) -> tuple[list[int], list[int]] | None:
+    """Dimensions of size 1 to drop from one shape, and then to add, in order, for another; None where more differs."""
+    if [d for d in before if d != 1] != [d for d in after if d != 1]:
+        return None
+    dropped: list[int] = []
+    added: list[int] = []
+    at = 0
+    for axis, size in enumerate(after):
+        if size != 1:
+            while before[at] == 1:
+                dropped.append(at)
+                at += 1
+        if at < len(before) and before[at] == size:
+            at += 1
+        else:
+            added.append(axis)
+    return [*dropped, *range(at, len(before))], added
+
+
 def transpose_without(op: Op, b: Builder) -> Outcome:
-    """A change that drops the dimensions of size 1 which were added before a TRANSPOSE."""
+    """A change that drops the dimensions of size 1 which were added before a TRANSPOSE, or a RESHAPE after it."""
     transpose = sole_producer(op.inputs[0], "TRANSPOSE")
     perm = permutation_of(transpose)
     added = producer(transpose["x"], *KEEP_ORDER) if transpose is not None else None
@@ -87,16 +107,20 @@ def transpose_without(op: Op, b: Builder) -> Outcome:
     if places is None:
         return None
     kept = [places[p] for p in perm if places[p] is not None]
-    if len(kept) != source.rank or tuple(source.dims[p] for p in kept if p is not None) != op.result.type.shape:
+    if len(kept) != source.rank:
         return None
     made: Value = b.transpose(source, np.array(kept, np.int32))
-    return made
+    if made.dims == op.result.type.shape:
+        return made
+    return rebuilt(b, op, [made, *op.operands[1:]]) if op.name == "RESHAPE" else None
 
 
 def merge_around(op: Op, b: Builder) -> Outcome:
     """A change of shape, operations on each element, and another change: the operations take what was before."""
     steps: list[Op] = []
     value = op.inputs[0]
+    if not is_change(op):
+        return None
     while (step := value.op) is not None and value.use_count == 1 and _is_plain(step):
         steps.append(step)
         value = step.operands[_place(step)] or value
@@ -131,7 +155,8 @@ def _is_plain(op: Op) -> bool:
     return op.result.type.shape == op.inputs[place].type.shape and all(is_single_number(v) for v in others)
 
 
-UNIT_DIMENSIONS = Pass("unit-dimensions", (*sorted(KEEP_ORDER), "TRANSPOSE"), merge_changes)
+ROOTS = (*sorted(KEEP_ORDER), "TRANSPOSE")
+UNIT_DIMENSIONS = Pass("unit-dimensions", ROOTS, merge_changes)
 TRANSPOSED_UNITS = Pass("transposed-units", tuple(sorted(KEEP_ORDER)), transpose_without, after=("unit-dimensions",))
-MERGED_CHANGES = Pass("merged-changes", tuple(sorted(KEEP_ORDER)), merge_around, after=("unit-dimensions",))
+MERGED_CHANGES = Pass("merged-changes", ROOTS, merge_around, after=("unit-dimensions",))
 PASSES = (UNIT_DIMENSIONS, TRANSPOSED_UNITS, MERGED_CHANGES)
