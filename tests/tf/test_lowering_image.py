@@ -184,6 +184,15 @@ test_patches = parity_test(PATCHES)
 
 MANY = np.sort(np.random.default_rng(3).random((20, 2, 2)).astype(np.float32), axis=1).reshape(20, 4)
 SCORES = np.random.default_rng(4).random(20).astype(np.float32)
+CROWDS = np.sort(np.random.default_rng(5).random((2, 20, 3, 2, 2)).astype(np.float32), axis=3).reshape(2, 20, 3, 4)
+RATINGS = np.random.default_rng(6).random((2, 20, 3)).astype(np.float32)
+
+
+def combined(each, total, **options):
+    """Suppression over classes."""
+    return lambda b, s: tuple(tf.image.combined_non_max_suppression(b, s, each, total, **options))
+
+
 SUPPRESSED = [
     Case("nms", lambda b, s: tf.image.non_max_suppression(b, s, 5, 0.3), [MANY, SCORES]),
     Case("nms score", lambda b, s: tf.image.non_max_suppression(b, s, 10, 0.5, 0.4), [MANY, SCORES]),
@@ -255,11 +264,22 @@ SUPPRESSED = [
         [MANY, SCORES],
     ),
     Case(
-        "nms of classes is refused",
-        lambda b, s: tf.image.combined_non_max_suppression(b[None, :, None], s[None, :, None], 5, 5),
-        [MANY, SCORES],
-        raises="LS010",
-        says="padded",
+        "nms of classes",
+        combined(6, 10),
+        [CROWDS, RATINGS],
+        spec=[(None, 20, 3, 4), (None, 20, 3)],
+        also=[[CROWDS[:1], RATINGS[:1]]],
+    ),
+    Case("nms of classes, one box each", combined(6, 10, clip_boxes=False), [CROWDS[:, :, :1] * 2.0, RATINGS]),
+    Case("nms of classes, few", combined(30, 50, score_threshold=0.7), [CROWDS, RATINGS]),
+    Case("nms of classes, padded", combined(2, 50, pad_per_class=True, iou_threshold=0.1), [CROWDS, RATINGS]),
+    Case("nms of classes, nothing", combined(3, 5, score_threshold=2.0), [CROWDS, RATINGS]),
+    Case(
+        "nms of classes, any number of boxes",
+        combined(6, 10),
+        [CROWDS, RATINGS],
+        spec=[(2, None, 3, 4), (2, None, 3)],
+        also=[[CROWDS[:, :4], RATINGS[:, :4]]],
     ),
 ]
 test_suppressed = parity_test(SUPPRESSED)

@@ -41,7 +41,6 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
         "this part of CTC has no kernel",
         "use tf.nn.ctc_greedy_decoder, or compute it outside the model",
     ),
-    ("CombinedNonMaxSuppression", "suppression over classes has no kernel", "use tf.image.non_max_suppression_padded"),
     ("DrawBoundingBoxes DrawBoundingBoxesV2", "drawing has no kernel", "draw outside the model"),
     (
         "StatelessRandomUniform StatelessRandomUniformV2 StatelessRandomUniformInt StatelessRandomUniformIntV2 "
