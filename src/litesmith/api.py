@@ -147,7 +147,8 @@ class Model:
 
     @property
     def notes(self) -> list[str]:
-        """What the source does and the converted model leaves out (assertions, prints), in sentences."""
+        """What the source does and the converted model leaves out (assertions, prints), or does not keep (integer weights
+        that are better written as floats), in sentences."""
         return self.program.notes
 
     @property

@@ -14,7 +14,7 @@ from keras import layers as L  # noqa: N812
 
 import litesmith
 from litesmith.errors import LitesmithError
-from tests.keras.parity import Case, call, check, check_answers, check_ops, f32, ints, rows, sample
+from tests.keras.parity import Case, call, check, check_answers, check_ops, f32, ints, rows, sample, stored_types
 
 pytestmark = pytest.mark.skipif(
     not hasattr(keras.quantizers, "AWQConfig"), reason="this Keras has no layers quantized by calibration"
@@ -451,6 +451,25 @@ def test_files(case: Case, tmp_path: Path) -> None:
     check_ops(replace(case, ops={}), converted.program)
     assert case.largest is None or len(converted.content) <= case.largest
     check_answers(converted.content, inputs, expected, case.tol)
+
+
+# -- what stays floats, and is told -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["gptq/8/4", "gptq/4/2"])
+def test_small_groups_stay_floats(policy: str) -> None:
+    model = _dense(f"{policy}_from_float32")
+    inputs = sample((FEATURES,))
+    converted = litesmith.convert(model)
+    assert stored_types(converted.program) == "float32"
+    (note,) = converted.notes
+    assert f"dense_{UNITS}" in note
+    assert "are floats in the file: the blocks are small" in note
+    check_answers(converted.content, inputs, call(model, inputs), TOLERANCE)
+
+
+def test_integers_are_not_told() -> None:
+    assert litesmith.convert(_dense("gptq/4/16_from_float32")).notes == []
 
 
 # -- what is refused --------------------------------------------------------------------------------------------------

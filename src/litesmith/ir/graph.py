@@ -387,7 +387,8 @@ class Program:
     """A whole model: its entry graphs (the first is the main one), signatures and metadata entries.
 
     Subgraphs called by operations are reached through their attributes; `all_graphs` lists everything once. notes: what
-    the source does and this program leaves out, in sentences for the user; they are not written to the file.
+    the source does and this program leaves out, or does otherwise, in sentences for the user; they are not written to
+    the file.
     """
 
     graphs: list[Graph] = field(default_factory=list)

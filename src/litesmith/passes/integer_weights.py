@@ -43,7 +43,7 @@ from litesmith.ir.constant import Array, Constant
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.types import Quantization
-from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.passes.driver import Declined, Outcome, Pass, PassResult
 from litesmith.passes.folded_integers import Affine, affine, product, range_obstacle, transposed, varying
 from litesmith.passes.integer_layouts import BITS, Channels, Layout, channels_of, layouts, size_of
 from litesmith.passes.match import LINEAR, rebuilt, reshaped, with_operands
@@ -56,6 +56,20 @@ LARGEST_SHARE = 0.5
 
 FLOAT = 4
 """Bytes of a float32."""
+
+NOT_BY_CHANNEL = "the scales are neither by channel nor by block"
+SMALL_BLOCKS = "the blocks are small"
+WIDE_INTEGERS = "the integers less their zero points do not fit a byte"
+
+
+def notes(result: PassResult) -> list[str]:
+    """Of which layers the weights became floats though they are integers and scales, in sentences for the user."""
+    reasons = (NOT_BY_CHANNEL, SMALL_BLOCKS, WIDE_INTEGERS)
+    return [
+        f"The integer weights of {op.origin.label or op.name!r} are floats in the file: {why}."
+        for op, why in result.declined
+        if why in reasons
+    ]
 
 
 def narrow_weights(op: Op, b: Builder) -> Outcome:
@@ -102,15 +116,15 @@ def _narrowed(op: Op, b: Builder, name: str, found: Affine) -> Outcome:
 
 def _fitting(ways: Iterable[tuple[Affine, Layout]]) -> tuple[Channels, Layout] | Declined:
     """The first way that is worth it; why none is."""
-    reason = "the scales are neither by channel nor by block"
+    reason = NOT_BY_CHANNEL
     for part, layout in ways:
         limit = LARGEST_SHARE * FLOAT * part.integers.size
         if size_of(part, layout, BITS[DType.INT4]) > limit:
-            reason = reason if layout.block == 1 else "the blocks are small"
+            reason = reason if layout.block == 1 else SMALL_BLOCKS
             continue
         channels = channels_of(part, layout)
         if channels is None:
-            reason = "the integers less their zero points do not fit a byte"
+            reason = WIDE_INTEGERS
         elif size_of(part, layout, BITS[channels.dtype]) <= limit:
             return channels, layout
     return Declined(reason)

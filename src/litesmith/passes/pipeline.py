@@ -35,12 +35,14 @@ from litesmith.passes import (
     means,
     negations,
     nested_choices,
+    packs,
     pad_fusion,
     partitions,
     powers,
     reshapes,
     scale_folding,
     shape_values,
+    shrunk_slices,
     simplify,
     softmax,
     squared_difference,
@@ -72,6 +74,8 @@ MODULES = (
     unit_dimensions,
     transpose_absorption,
     reshapes,
+    shrunk_slices,
+    packs,
     means,
     negations,
     clamps,
@@ -149,6 +153,8 @@ def _finish(program: Program, dump: Dump | None, check: bool) -> list[PassResult
     for result in results:
         if result.modified:
             _after(result, program, dump, check)
+        if result.name == integer_weights.INTEGER_WEIGHTS.name:
+            program.notes += [note for note in integer_weights.notes(result) if note not in program.notes]
     return results
 
 
