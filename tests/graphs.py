@@ -161,10 +161,10 @@ def unsupported_model(path: Path) -> Path:
     x = placeholder("x", 3, 3)
     nodes = [
         x,
-        node("layer/chol", "Cholesky", "x", T=FLOAT),
-        node("layer/relu", "Relu", "layer/chol", T=FLOAT),
+        node("layer/fresnel", "FresnelCos", "x", T=FLOAT),
+        node("layer/relu", "Relu", "layer/fresnel", T=FLOAT),
         node("other/frob", "Frobnicate", "x", T=FLOAT),
-        node("after/det", "MatrixDeterminant", "x", T=FLOAT),
+        node("after/spence", "Spence", "x", T=FLOAT),
     ]
-    outputs = {"a": "layer/relu:0", "b": "other/frob:0", "c": "after/det:0"}
+    outputs = {"a": "layer/relu:0", "b": "other/frob:0", "c": "after/spence:0"}
     return saved_model(path, nodes, {"serving_default": signature({"x": x}, outputs)})

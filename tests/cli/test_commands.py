@@ -193,8 +193,8 @@ def test_every_problem_is_reported_at_once(run, tmp_path):
     assert (code, out) == (1, "")
     lines = err.splitlines()
     heads, fixes = lines[0:-1:2], lines[1:-1:2]
-    for head, op, place in zip(heads, ("Cholesky", "Frobnicate", "MatrixDeterminant"),
-                               ("layer/chol", "other/frob", "after/det"), strict=True):  # fmt: skip
+    for head, op, place in zip(heads, ("FresnelCos", "Frobnicate", "Spence"),
+                               ("layer/fresnel", "other/frob", "after/spence"), strict=True):  # fmt: skip
         assert head.startswith(f'LS010 tf.{op} at "{place}": ')
         assert "kernel" in head or "no lowering" in head
     assert all(f.startswith("      Fix: ") and len(f) > 20 for f in fixes)
