@@ -275,3 +275,22 @@ def unit_places(before: Shape, after: Shape) -> list[int | None] | None:
         else:
             return None
     return places if all(d == 1 for d in before[at:]) else None
+
+
+def unit_steps(before: Shape, after: Shape) -> tuple[list[int], list[int]] | None:
+    """Dimensions of size 1 to drop from one shape, and then to add, in order, for another; None where more differs."""
+    if [d for d in before if d != 1] != [d for d in after if d != 1]:
+        return None
+    dropped: list[int] = []
+    added: list[int] = []
+    at = 0
+    for axis, size in enumerate(after):
+        if size != 1:
+            while before[at] == 1:
+                dropped.append(at)
+                at += 1
+        if at < len(before) and before[at] == size:
+            at += 1
+        else:
+            added.append(axis)
+    return [*dropped, *range(at, len(before))], added

@@ -27,6 +27,7 @@ from litesmith.passes import (
     identities,
     integer_tables,
     integer_weights,
+    integral_products,
     kernel_types,
     known_ranges,
     l2_normalization,
@@ -101,6 +102,7 @@ PASSES: tuple[AnyPass, ...] = tuple(p for module in MODULES for p in module.PASS
 """Every pass, in the order they run."""
 
 FINISHING: tuple[AnyPass, ...] = (
+    *integral_products.PASSES,
     *integer_weights.PASSES,
     *equal_weights.PASSES,
     *integer_tables.PASSES,

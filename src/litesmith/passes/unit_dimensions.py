@@ -29,6 +29,7 @@ from litesmith.passes.match import (
     rebuilt,
     sole_producer,
     unit_places,
+    unit_steps,
 )
 
 
@@ -65,7 +66,7 @@ def _changed(b: Builder, source: Value, target: Shape, most: int = 1) -> Value |
     if (vector := constant_target(target)) is not None:
         made = b.reshape(source, np.array(vector, np.int32))
         return made
-    steps = _unit_steps(source.dims, target)
+    steps = unit_steps(source.dims, target)
     if steps is None or bool(steps[0]) + len(steps[1]) > most:
         return None
     dropped, added = steps
@@ -74,25 +75,6 @@ def _changed(b: Builder, source: Value, target: Shape, most: int = 1) -> Value |
     for axis in added:
         made = b.expand_dims(made, axis)
     return made
-
-
-def _unit_steps(before: Shape, after: Shape) -> tuple[list[int], list[int]] | None:
-    """Dimensions of size 1 to drop from one shape, and then to add, in order, for another; None where more differs."""
-    if [d for d in before if d != 1] != [d for d in after if d != 1]:
-        return None
-    dropped: list[int] = []
-    added: list[int] = []
-    at = 0
-    for axis, size in enumerate(after):
-        if size != 1:
-            while before[at] == 1:
-                dropped.append(at)
-                at += 1
-        if at < len(before) and before[at] == size:
-            at += 1
-        else:
-            added.append(axis)
-    return [*dropped, *range(at, len(before))], added
 
 
 def transpose_without(op: Op, b: Builder) -> Outcome:
