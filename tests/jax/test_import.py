@@ -185,6 +185,23 @@ def test_named_sizes_of_tensor_types() -> None:
     assert program.main.outputs[0].dims == (b,)
 
 
+def test_bounds_of_sizes() -> None:
+    """What an operation asks of a size is taken for granted where the size is named here; else it is to be said."""
+    table, n = jnp.asarray(f32(6, 3)), Sym.named("n")
+
+    def function(x: Any) -> Any:
+        return x + jax.lax.dynamic_slice(table, (0, 0), x.shape)
+
+    runner = Runner(write_model(import_jax(function, (tensor(DType.FLOAT32, (n, 3)),))))
+    for size in (2, 6):
+        np.testing.assert_array_equal(runner.run([f32(size, 3)])["output_0"], f32(size, 3) + table[:size])
+    spec = jax.ShapeDtypeStruct(export.symbolic_shape("n, 3"), "float32")
+    with pytest.raises(TracingError, match=r'symbolic_shape\("…", constraints=\["n <= 6"\]\)'):
+        import_jax(function, (spec,))
+    bounded = export.symbolic_shape("n, 3", constraints=["n <= 6"])
+    assert import_jax(function, (jax.ShapeDtypeStruct(bounded, "float32"),)).main.inputs[0].dims == (n, 3)
+
+
 @pytest.mark.parametrize(
     "text", ["b", "b + 1", "2*b*c - 3", "floordiv(b, 2)", "mod(b + 1, 4)", "max(b, c)", "min(3, b)", "b^2"]
 )

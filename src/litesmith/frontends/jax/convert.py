@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from litesmith.errors import ConverterError, UsageError
+from litesmith.errors import ConverterError, LitesmithError, UsageError
 from litesmith.frontends.jax.importer import POISON, Context, Session, import_jaxpr
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS, LOWERINGS, REFUSED
 from litesmith.frontends.jax.naming import closed_over_names, unique
 from litesmith.frontends.jax.naming import output_names as paths_out
 from litesmith.frontends.jax.naming import parameter_names as paths_in
-from litesmith.frontends.jax.tracing import specified, trace
+from litesmith.frontends.jax.tracing import is_type, required_bound, specified, trace
 from litesmith.frontends.jax.types import border_type, delivered, received
 from litesmith.ir import Builder, DType, Graph, Origin, Program, Signature, TensorType, Value
 
@@ -109,8 +109,7 @@ def import_signatures(functions: Mapping[str, JaxFunction], **options: Any) -> P
 def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     import jax
 
-    args, kwargs = specified(entry.args, entry.kwargs)
-    traced = trace(entry.function, args, kwargs, entry.static_argnums, entry.static_argnames)
+    traced, args, kwargs = _traced(entry)
     closed = traced.jaxpr
     inputs = _checked(entry.input_names, paths_in(closed.jaxpr, args, kwargs), "input")
     tree = jax.tree_util.tree_unflatten(_out_tree(traced), [0] * len(closed.jaxpr.outvars))
@@ -123,6 +122,28 @@ def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
         if value.op is not None and value.name in ("", value.op.origin.node):
             value.name = name
     return Signature(key, graph, {n: i for i, n in enumerate(inputs)}, {n: i for i, n in enumerate(outputs)})
+
+
+def _traced(entry: JaxFunction) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """The traced function and its abstract arguments. Sizes named here are taken to be what operations ask of them."""
+    bounds: list[str] = []
+    while True:
+        args, kwargs = specified(entry.args, entry.kwargs, bounds)
+        try:
+            return trace(entry.function, args, kwargs, entry.static_argnums, entry.static_argnames), args, kwargs
+        except LitesmithError as error:
+            bound = required_bound(error)
+            if bound is None or bound in bounds or not _names_sizes(entry):
+                raise
+            bounds.append(bound)
+
+
+def _names_sizes(entry: JaxFunction) -> bool:
+    """Whether some sizes of the arguments are named by a `TensorType`."""
+    import jax
+
+    leaves = jax.tree_util.tree_leaves((tuple(entry.args), dict(entry.kwargs)), is_leaf=is_type)
+    return any(is_type(leaf) for leaf in leaves)
 
 
 def _out_tree(traced: Any) -> Any:

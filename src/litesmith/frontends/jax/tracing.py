@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import re
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,18 +16,20 @@ from litesmith.frontends.jax.modules import traceable
 from litesmith.ir import Sym, TensorType
 
 
-def specified(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments as abstract ones: what `jax.jit(f).trace` takes."""
+def specified(
+    args: Sequence[Any], kwargs: Mapping[str, Any], bounds: Sequence[str] = ()
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments as abstract ones: what `jax.jit(f).trace` takes. bounds: what holds of named sizes (``"n <= 8"``)."""
     import jax
     from jax import export  # older versions do not import it with jax
 
-    leaves = jax.tree_util.tree_leaves((tuple(args), dict(kwargs)), is_leaf=_is_type)
-    symbols = sorted({str(d) for t in leaves if _is_type(t) for d in t.dims if isinstance(d, Sym)})
-    scope = export.SymbolicScope() if symbols else None
+    leaves = jax.tree_util.tree_leaves((tuple(args), dict(kwargs)), is_leaf=is_type)
+    symbols = sorted({str(d) for t in leaves if is_type(t) for d in t.dims if isinstance(d, Sym)})
+    scope = export.SymbolicScope(bounds) if symbols else None
     sizes = dict(zip(symbols, export.symbolic_shape(",".join(symbols), scope=scope), strict=True)) if symbols else {}
 
     def abstract(leaf: Any) -> Any:
-        if _is_type(leaf):
+        if is_type(leaf):
             return jax.ShapeDtypeStruct([sizes.get(str(d), d) for d in leaf.dims], leaf.dtype.numpy)
         if isinstance(leaf, jax.ShapeDtypeStruct):
             return leaf
@@ -32,11 +37,12 @@ def specified(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any
             return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
         return leaf
 
-    made = jax.tree_util.tree_map(abstract, (tuple(args), dict(kwargs)), is_leaf=_is_type)
+    made = jax.tree_util.tree_map(abstract, (tuple(args), dict(kwargs)), is_leaf=is_type)
     return made[0], made[1]
 
 
-def _is_type(leaf: Any) -> bool:
+def is_type(leaf: Any) -> bool:
+    """Whether an argument is given by its tensor type."""
     return isinstance(leaf, TensorType)
 
 
@@ -55,23 +61,62 @@ def trace(
     import jax
 
     try:
-        jitted, bound = _jitted(function)
-        if jitted is not None and static_argnums is None and static_argnames is None:
-            return jitted.trace(*bound, *args, **kwargs)
-        call, args, kwargs = _without_objects(traceable(function), args, kwargs)
-        return jax.jit(call, static_argnums=static_argnums, static_argnames=static_argnames).trace(*args, **kwargs)
+        with _whole_tracebacks():
+            jitted, bound = _jitted(function)
+            if jitted is not None and static_argnums is None and static_argnames is None:
+                return jitted.trace(*bound, *args, **kwargs)
+            call, args, kwargs = _without_objects(traceable(function), args, kwargs)
+            return jax.jit(call, static_argnums=static_argnums, static_argnames=static_argnames).trace(*args, **kwargs)
     except LitesmithError:
         raise
     except Exception as error:  # whatever the user's function raises
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise TracingError(
-            f"JAX cannot trace the function: {type(error).__name__}: {reason}\n      Fix: {_way_out(function)}"
+            f"JAX cannot trace the function: {type(error).__name__}: {reason}\n      Fix: {_way_out(function, error)}"
         ) from error
 
 
-def _way_out(function: Callable[..., Any]) -> str:
+_INCONCLUSIVE = re.compile(r"Symbolic dimension comparison '([^']+)' ([<>]=) '([^']+)' is inconclusive")
+
+
+def required_bound(error: BaseException) -> str | None:
+    """What an operation asks of unknown sizes, where that is why a function cannot be traced, as ``n <= 8``.
+
+    A comparison of the user's own is none: both of its branches are meant.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        found = _INCONCLUSIVE.search(str(cause))
+        if found is not None and _in_shape_rule(cause):
+            return " ".join(found.groups())
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _in_shape_rule(error: BaseException) -> bool:
+    """Whether JAX's rule for the shape of a result raised it."""
+    frames = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(code.co_name.endswith("_shape_rule") and "jax" in code.co_filename for code in frames)
+
+
+@contextmanager
+def _whole_tracebacks() -> Iterator[None]:
+    """Has JAX leave its own frames in tracebacks."""
+    import jax
+
+    before = jax.config.jax_traceback_filtering
+    jax.config.update("jax_traceback_filtering", "off")
+    try:
+        yield
+    finally:
+        jax.config.update("jax_traceback_filtering", before)
+
+
+def _way_out(function: Callable[..., Any], error: Exception) -> str:
     if _is_unbound(function):
         return "a module of flax.linen has no variables of its own: give functools.partial(model.apply, variables)"
+    if bound := required_bound(error):
+        return f'say so where the sizes are named: jax.export.symbolic_shape("…", constraints=["{bound}"])'
     return (
         "call it under jax.jit with these arguments first; bind static ones with static_argnums, static_argnames or "
         "functools.partial, and branch by jax.lax.cond or jnp.where"

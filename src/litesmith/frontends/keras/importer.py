@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-from litesmith.errors import ConverterError, UsageError
+from litesmith.errors import ConverterError, LitesmithError, UsageError
 from litesmith.frontends.keras.calls import Calling, Shapes, calling
 from litesmith.frontends.keras.layers import Backend, Interception, LayerNames, all_layers, all_variables
 from litesmith.frontends.keras.naming import name_by_layers
 from litesmith.frontends.keras.quantized import quantization_problems
 from litesmith.frontends.keras.recurrent import lowerings
 from litesmith.frontends.keras.rewrites import rewrites
+from litesmith.frontends.keras.sizes import with_equal_sizes
 from litesmith.frontends.keras.state import keep_state
 from litesmith.ir import Program
 
@@ -127,7 +128,14 @@ def _through_jax(trace: _Trace, _allow_custom_ops: bool) -> Program:
     from litesmith.frontends.jax.naming import unique
 
     found = _JaxTrace(trace, ())
-    program = found.program()
+    try:
+        program = found.program()
+    except LitesmithError as error:
+        call = with_equal_sizes(trace.call, error)
+        if call is None:
+            raise
+        trace.interception.calls.clear()
+        return _through_jax(replace(trace, call=call), _allow_custom_ops)
     if not found.assigned:
         return program
     states = list(found.assigned.values())
