@@ -6,6 +6,7 @@
 
 - An operand the loop body passes on unchanged is the loop's result; a constant one moves into the body and the
   condition, where weights have to be constant to be folded and fused.
+- Two loop variables that start alike and both stay, or both count by the same step, are one.
 - A loop variable that decides neither the condition, nor a used result, nor an effect is dropped.
 - Results of IF that nobody uses, and operands no branch uses, are dropped; constant operands move into the branches.
 
@@ -14,7 +15,7 @@ Legal where the subgraphs belong to this one operation only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from litesmith.ir.graph import Graph, Op, Program, Value
 from litesmith.passes.driver import ProgramPass, has_effects, is_dead, replace_result
@@ -46,6 +47,7 @@ def _trim(op: Op, calls: dict[int, int]) -> int:
 def _trim_while(op: Op) -> int:
     cond, body = op.attrs["cond_subgraph"], op.attrs["body_subgraph"]
     changes = sum(_forward(op, index, cond, body) for index in range(len(op.results)))
+    changes += sum(_merge(op, index, cond, body) for index in range(1, len(op.results)))
     needed = _needed(op, cond, body)
     if not needed or len(needed) == len(op.results):
         return changes
@@ -75,6 +77,45 @@ def _forward(op: Op, index: int, cond: Graph, body: Graph) -> int:
         outputs[index] = body.inputs[index]
         body.outputs = outputs
     return changes
+
+
+def _merge(op: Op, index: int, cond: Graph, body: Graph) -> int:
+    """A variable that starts as an earlier one does, and changes as that one does, is that one."""
+    twin = next((i for i in range(index) if _are_twins(op, i, index, body)), None)
+    if twin is None:
+        return 0
+    assert op.graph is not None
+    changes = 0
+    for graph, values in ((cond, cond.inputs), (body, body.inputs), (op.graph, op.results)):
+        if values[index].users or values[index].output_uses:
+            graph.replace_value(values[index], values[twin])
+            changes += 1
+    return changes
+
+
+def _are_twins(op: Op, first: int, second: int, body: Graph) -> bool:
+    starts, (x, y) = [op.operands[i] for i in (first, second)], (body.outputs[i] for i in (first, second))
+    if op.results[first].type != op.results[second].type or not _equal(*starts):
+        return False
+    if x is body.inputs[first] and y is body.inputs[second]:
+        return True
+    steps = _step(x, body.inputs[first]), _step(y, body.inputs[second])
+    return steps[0] is not None and steps[0] == steps[1]
+
+
+def _equal(x: Value | None, y: Value | None) -> bool:
+    if x is None or y is None or x is y:
+        return x is y
+    return x.is_small_const and y.is_small_const and x.numpy().tobytes() == y.numpy().tobytes()
+
+
+def _step(after: Value, before: Value) -> Hashable:
+    """How one variable becomes the next by a constant, None where it does not."""
+    op = after.op
+    if op is None or op.name not in ("ADD", "SUB") or op.operands[0] is not before or not op.inputs[1].is_small_const:
+        return None
+    number = op.inputs[1].numpy()
+    return op.name, str(op.attrs), number.shape, number.tobytes()
 
 
 def _move_in(operand: Value, index: int, graph: Graph) -> int:
