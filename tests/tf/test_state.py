@@ -12,6 +12,43 @@ from litesmith.runtime import Runner  # noqa: E402
 from tests.tf.parity import Case, f32, ints, parity_test  # noqa: E402
 
 ROWS = np.array([2, 0], np.int32)
+PLACES = [[np.int32(p)] for p in (0, 3, 4, -1, -2)]
+
+
+def put(use):
+    """The variable, of shape [4, 3], after a part of it was assigned."""
+
+    def run(v, *args):
+        use(v, *args)
+        return v.read_value()
+
+    return run
+
+
+# name: (assigns a part, inputs, further inputs)
+PARTS = {
+    "row": (lambda v, x: v[1].assign(x[0]), [f32(4, 3)], ()),
+    "last row": (lambda v, x: v[-1].assign(x[0]), [f32(4, 3)], ()),
+    "element": (lambda v, x: v[1, 2].assign(x), [np.float32(3)], ()),
+    "rows": (lambda v, x: v[1:3].assign(x), [f32(2, 3)], ()),
+    "rows by one": (lambda v, x: v[1:3].assign(x), [f32(3)], ()),
+    "rows by a number": (lambda v, x: v[:3].assign(x), [np.float32(3)], ()),
+    "columns": (lambda v, x: v[..., 1:].assign(x), [f32(4, 2)], ()),
+    "all": (lambda v, x: v[:].assign(x), [f32(4, 3)], ()),
+    "nothing": (lambda v, x: v[3:1].assign(x), [f32(1, 3)], ()),
+    "new dimension": (lambda v, x: v[tf.newaxis, 1:2].assign(x), [f32(1, 1, 3)], ()),
+    "steps": (lambda v, x: v[::2, ::-1].assign(x), [f32(2, 3)], ()),
+    "steps by one": (lambda v, x: v[::2].assign(x), [f32(1, 3)], ()),
+    "row at a place": (lambda v, p: v[p : p + 1].assign(tf.ones([1, 3])), [np.int32(2)], PLACES),
+    "element at a place": (lambda v, p: v[p, 1].assign(5.0), [np.int32(2)], [PLACES[0], PLACES[-1]]),
+    "rows from a place": (lambda v, p, x: v[p:].assign(x), [np.int32(2), f32(2, 3)], [[np.int32(-2), f32(2, 3, seed=1)]]),
+    "rows up to a place": (lambda v, p, x: v[:p].assign(x), [np.int32(2), f32(2, 3)], [[np.int32(-2), f32(2, 3, seed=1)]]),
+    "block at places": (
+        lambda v, p, q, x: v[p : p + 2, q : q + 2].assign(x),
+        [np.int32(1), np.int32(0), f32(2, 2)],
+        [[np.int32(0), np.int32(1), f32(2, 2, seed=1)]],
+    ),
+}
 ACCESSES = {"READ_VARIABLE": 1, "ASSIGN_VARIABLE": 2, "VAR_HANDLE": 2, "CALL_ONCE": 1}
 """One read and one assignment of a variable, and its first value."""
 
@@ -174,6 +211,38 @@ test_variables = parity_test(
             [np.array([b"b"], object)],
             raises="LS001",
             says="variable of strings",
+        ),
+    ]
+)
+
+
+test_parts = parity_test(
+    [
+        *(Case(name, State(put(use), f32(4, 3, seed=9)), inputs, also=also) for name, (use, inputs, also) in PARTS.items()),
+        Case(
+            "steps from a place",
+            State(put(lambda v, p: v[p::2].assign(1.0))),
+            [np.int32(1)],
+            raises="LS001",
+            says="constant bounds",
+        ),
+        Case(
+            "of a tensor",
+            lambda x, y: tf.raw_ops.TensorStridedSliceUpdate(
+                input=x, begin=[0, 1], end=[0, 3], strides=[1, 1], value=y, begin_mask=1, end_mask=1
+            ),
+            [f32(4, 3), f32(4, 2)],
+            spec=[(None, 3), (None, 2)],
+            also=[[f32(2, 3), f32(2, 2)]],
+        ),
+        Case(
+            "row of a tensor of unknown size",
+            lambda x, y: tf.raw_ops.TensorStridedSliceUpdate(
+                input=x, begin=[-1], end=[0], strides=[1], value=y, shrink_axis_mask=1
+            ),
+            [f32(4, 3), f32(3)],
+            spec=[(None, 3)],
+            also=[[f32(2, 3), f32(3, seed=1)]],
         ),
     ]
 )

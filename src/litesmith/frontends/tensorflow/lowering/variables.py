@@ -16,7 +16,8 @@ from litesmith.frontends.tensorflow.resources import Variable
 from litesmith.ir import DType, Value
 
 
-def _variable(resource: Any) -> Variable:
+def variable_of(resource: Any) -> Variable:
+    """The variable a resource is. Raises UnsupportedError for another kind of resource."""
     if not isinstance(resource, Variable):
         raise UnsupportedError("the resource is no variable of the model", "capture the variable in the function")
     return resource
@@ -50,18 +51,18 @@ def reference_variable(
 
 @lowers("ReadVariableOp")
 def read_variable(context: Context, resource: Any, *, dtype: DType) -> Value:
-    return context.read(_variable(resource))
+    return context.read(variable_of(resource))
 
 
 @lowers("VariableShape")
 def variable_shape(context: Context, resource: Any, *, out_type: DType = DType.INT32) -> Value:
-    made: Value = context.b.shape(context.read(_variable(resource)), out_type=out_type)
+    made: Value = context.b.shape(context.read(variable_of(resource)), out_type=out_type)
     return made
 
 
 def assign(context: Context, resource: Any, value: Value) -> Variable:
     """Assigns a variable in program order."""
-    variable = _variable(resource)
+    variable = variable_of(resource)
     if context.session.is_initializing:
         variable.first = value
         return variable
@@ -97,7 +98,7 @@ def assign_variable(
 
 def _assign_with(builtin: str) -> Any:
     def function(context: Context, resource: Any, value: Value) -> Variable:
-        old = context.read(_variable(resource))
+        old = context.read(variable_of(resource))
         return assign(context, resource, getattr(context.b, builtin)(old, value))
 
     return function
@@ -134,13 +135,13 @@ def resource_gather(
     dtype: DType = DType.FLOAT32,
 ) -> Value:
     axis = int(batch_dims)
-    made: Value = context.b.gather(context.read(_variable(resource)), indices, axis=axis, batch_dims=axis)
+    made: Value = context.b.gather(context.read(variable_of(resource)), indices, axis=axis, batch_dims=axis)
     return made
 
 
 @lowers("ResourceGatherNd")
 def resource_gather_nd(context: Context, resource: Any, indices: Value, *, dtype: DType = DType.FLOAT32) -> Value:
-    made: Value = gather_nd(context.b, context.read(_variable(resource)), indices)
+    made: Value = gather_nd(context.b, context.read(variable_of(resource)), indices)
     return made
 
 
@@ -148,7 +149,7 @@ def _scatter(combine: str, by_row: bool) -> Any:
     """Rows of a variable set, or combined with updates; ``by_row``: indices are row numbers, else index vectors."""
 
     def function(context: Context, resource: Any, indices: Value, updates: Value) -> Variable:
-        b, old = context.b, context.read(_variable(resource))
+        b, old = context.b, context.read(variable_of(resource))
         vectors = expand_dims(b, indices, indices.rank) if by_row else indices
         rest = old.dims[1:] if by_row else old.dims[static_int(indices.dims[-1], "a scatter") :]
         rows = broadcast_to(b, updates, [*vectors.dims[:-1], *rest], updates, vectors, old)
