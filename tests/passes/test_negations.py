@@ -19,6 +19,7 @@ test_moved = rewrites(
             ("product_added", ("NEG(%y)", "MUL(%0, %z)", "ADD(%1, %x)"), ("MUL(%y, %z)", "SUB(%x, %0)")),
             ("product_subtracted", ("NEG(%y)", "MUL(%z, %0)", "SUB(%x, %1)"), ("MUL(%y, %z)", "ADD(%x, %0)")),
             ("two_factors", ("NEG(%y)", "NEG(%x)", "MUL(%0, %1)"), ("MUL(%y, %x)",)),
+            ("absolute_value", ("EXP(%y)", "ABS(%0)", "ADD(%1, %x)"), ("EXP(%y)", "ADD(%0, %x)")),
             ("constant_factor", ("NEG(%y)", "MUL(%0, float32[](3))"), ("MUL(%y, float32[](-3))",)),
         )
     ),
@@ -27,6 +28,7 @@ test_moved = rewrites(
 test_kept = unchanged(
     PASSES,
     Unchanged("minuend", elementwise("NEG(%y)", "SUB(%0, %x)", inputs=XYZ)),
+    Unchanged("absolute_value", elementwise("RELU(%y)", "ABS(%0)", "ADD(%1, %x)", inputs=XYZ)),
     Unchanged("one_factor", elementwise("NEG(%y)", "MUL(%0, %x)", inputs=XYZ)),
     Unchanged("shared_product", elementwise("NEG(%y)", "MUL(%0, %z)", "ADD(%x, %1)", "MUL(%1, %2)", inputs=XYZ)),
 )

@@ -22,6 +22,40 @@ test_unit_dimensions = rewrites(
         """,
     ),
     Rewrite(
+        "dropped_and_put_back",
+        """
+        graph main(%x: float32[b, 1, 7, t]) {
+          %0 = SQUEEZE(%x) {squeeze_dims=[1]} : float32[b, 7, t]
+          %1 = TRANSPOSE(%0, int32[3](0, 2, 1)) : float32[b, t, 7]
+          %2 = EXPAND_DIMS(%1, int32[](1)) : float32[b, 1, t, 7]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[b, 1, 7, t]) {
+          %2 = TRANSPOSE(%x, int32[4](0, 1, 3, 2)) : float32[b, 1, t, 7]
+          return %2
+        }
+        """,
+    ),
+    Rewrite(
+        "dropped_and_put_elsewhere",
+        """
+        graph main(%x: float32[b, 1, 7, 7]) {
+          %0 = RESHAPE(%x, int32[3](-1, 7, 7)) : float32[b, 7, 7]
+          %1 = TRANSPOSE(%0, int32[3](0, 2, 1)) : float32[b, 7, 7]
+          %2 = RESHAPE(%1, int32[4](-1, 7, 7, 1)) : float32[b, 7, 7, 1]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[b, 1, 7, 7]) {
+          %2 = TRANSPOSE(%x, int32[4](0, 3, 2, 1)) : float32[b, 7, 7, 1]
+          return %2
+        }
+        """,
+    ),
+    Rewrite(
         "added_at_another_place",
         """
         graph main(%x: float32[b, 1, t, s]) {

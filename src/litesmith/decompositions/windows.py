@@ -118,6 +118,8 @@ def _in_pool_layout(
     run: Callable[[Value, list[_Window]], Value],
 ) -> Value:
     """Calls ``run`` on ``x`` as [N, H, W, C] with the sliding dimensions as H and W, and restores the layout."""
+    if x.rank == 4 and set(active) <= {1, 2}:
+        return run(x, [windows[1], windows[2]])
     if len(active) == 1:
         spare = active[0] - 1 if active[0] else None
         dims = list(x.dims)

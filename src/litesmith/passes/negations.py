@@ -5,6 +5,7 @@
     ADD(%x, MUL(NEG(%a), %b))   ⇒  SUB(%x, MUL(%a, %b))
     MUL(NEG(%a), NEG(%b))       ⇒  MUL(%a, %b)
     MUL(NEG(%a), c)             ⇒  MUL(%a, -c)
+    ABS(SUM(EXP(%a)))           ⇒  SUM(EXP(%a))
 
 Legal to the last bit: rounding is symmetric, and integers wrap alike (but for the sign of a zero). The product in the
 third form must have no other user.
@@ -15,7 +16,7 @@ from __future__ import annotations
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Outcome, Pass
-from litesmith.passes.match import activation, constant_operand, producer, sole_producer
+from litesmith.passes.match import activation, constant_operand, is_float, producer, sole_producer
 
 
 def move_sign(op: Op, b: Builder) -> Outcome:
@@ -65,6 +66,19 @@ def drop_signs(op: Op, b: Builder) -> Outcome:
     return made
 
 
+def drop_abs(op: Op, b: Builder) -> Outcome:
+    """The absolute value of what has no sign."""
+    return op["x"] if _has_no_sign(op["x"]) else None
+
+
+def _has_no_sign(value: Value) -> bool:
+    op = value.op
+    while op is not None and op.name in ("SUM", "MEAN", "REDUCE_MAX"):
+        op = op["x"].op
+    return op is not None and op.name in ("EXP", "LOGISTIC", "SQUARE", "ABS") and is_float(value)
+
+
+ABSOLUTE_VALUES = Pass("absolute-values", ("ABS",), drop_abs)
 NEGATED_TERMS = Pass("negated-terms", ("ADD", "SUB"), move_sign)
 NEGATED_FACTORS = Pass("negated-factors", ("MUL",), drop_signs)
-PASSES = (NEGATED_FACTORS, NEGATED_TERMS)
+PASSES = (NEGATED_FACTORS, NEGATED_TERMS, ABSOLUTE_VALUES)

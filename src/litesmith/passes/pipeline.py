@@ -52,6 +52,7 @@ from litesmith.passes import (
     unary_functions,
     unfolding,
     unit_dimensions,
+    unpacks,
     variable_reads,
 )
 from litesmith.passes.driver import AnyPass, PassResult, UnsettledWarning, run_pass
@@ -77,6 +78,7 @@ MODULES = (
     reshapes,
     shrunk_slices,
     packs,
+    unpacks,
     means,
     negations,
     clamps,

@@ -97,6 +97,28 @@ def transpose_without(op: Op, b: Builder) -> Outcome:
     return rebuilt(b, op, [made, *op.operands[1:]]) if op.name == "RESHAPE" else None
 
 
+def transpose_with(op: Op, b: Builder) -> Outcome:
+    """A change that puts the dimensions of size 1 back which were dropped before a TRANSPOSE."""
+    transpose = sole_producer(op.inputs[0], "TRANSPOSE")
+    perm = permutation_of(transpose)
+    dropped = producer(transpose["x"], *KEEP_ORDER) if transpose is not None else None
+    if transpose is None or perm is None or dropped is None or dropped.inputs[0].type.shape is None:
+        return None
+    source = dropped.inputs[0]
+    before, after = unit_places(source.dims, dropped.result.dims), unit_places(transpose.result.dims, op.result.dims)
+    if before is None or after is None or None in before:
+        return None
+    kept = [None if place is None else before[perm[place]] for place in after]
+    spare = iter(a for a in range(source.rank) if a not in kept)
+    order = [next(spare, None) if axis is None else axis for axis in kept]
+    if sorted(a for a in order if a is not None) != list(range(source.rank)) or len(order) != source.rank:
+        return None
+    if tuple(source.dims[a] for a in order if a is not None) != op.result.dims:
+        return None
+    made: Value = b.transpose(source, np.array(order, np.int32))
+    return made
+
+
 def merge_around(op: Op, b: Builder) -> Outcome:
     """A change of shape, operations on each element, and another change: the operations take what was before."""
     steps: list[Op] = []
@@ -141,4 +163,5 @@ ROOTS = (*sorted(KEEP_ORDER), "TRANSPOSE")
 UNIT_DIMENSIONS = Pass("unit-dimensions", ROOTS, merge_changes)
 TRANSPOSED_UNITS = Pass("transposed-units", tuple(sorted(KEEP_ORDER)), transpose_without, after=("unit-dimensions",))
 MERGED_CHANGES = Pass("merged-changes", ROOTS, merge_around, after=("unit-dimensions",))
-PASSES = (UNIT_DIMENSIONS, TRANSPOSED_UNITS, MERGED_CHANGES)
+RESTORED_UNITS = Pass("restored-units", tuple(sorted(KEEP_ORDER)), transpose_with, after=("transposed-units",))
+PASSES = (UNIT_DIMENSIONS, TRANSPOSED_UNITS, RESTORED_UNITS, MERGED_CHANGES)
