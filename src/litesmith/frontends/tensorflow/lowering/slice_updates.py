@@ -10,7 +10,7 @@ import numpy as np
 
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.indexing import clamp, dynamic_update_slice
-from litesmith.decompositions.shapes import broadcast_to, iota, reshape, size_value
+from litesmith.decompositions.shapes import broadcast_to, iota, reshape, size_value, static_int
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.importer import Context
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_ints, like
@@ -173,10 +173,11 @@ def _along(b: Builder, x: Value, axis: int, part: _Part, update: Value) -> tuple
     """For each index of a dimension whether it is replaced, and by which element of the update."""
     size = x.dims[axis]
     if part.places is not None:
-        mask, order = np.zeros(size, np.bool_), np.zeros(size, np.int32)
-        mask[list(part.places)] = True
-        order[list(part.places)] = np.arange(len(part.places))
-        return b.constant(mask), b.constant(order)
+        count = static_int(size, "a slice with known bounds")
+        here, numbering = np.zeros(count, np.bool_), np.zeros(count, np.int32)
+        here[list(part.places)] = True
+        numbering[list(part.places)] = np.arange(len(part.places))
+        return b.constant(here), b.constant(numbering)
     numbers = iota(b, [size], 0, DType.INT32, x)
     if part.single:
         assert part.low is not None
