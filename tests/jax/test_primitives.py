@@ -439,6 +439,52 @@ for _strides in (1, 2):
     )
 
 
+def _of_parts(function: Any) -> Any:
+    return lambda x, y: function(lax.complex(x, y))
+
+
+for _name in (
+    "sqrt",
+    "rsqrt",
+    "sin",
+    "cos",
+    "sinh",
+    "cosh",
+    "tan",
+    "tanh",
+    "logistic",
+    "expm1",
+    "log1p",
+    "exp2",
+    "sign",
+):
+    row(_name, _of_parts(getattr(lax, _name)), f32(40), f32(40, seed="i"), name="complex")
+row("sqrt", jnp.sqrt, np.array([0, 4, -4, 3j, -3j, 1e-20 + 1e-20j, -1e18 + 1e15j], np.complex64), name="complex ends")
+row(
+    "pow",
+    lambda x, y: lax.pow(x, y),
+    *(np.array(v, np.complex64) for v in ([0, 0, 2j, -3], [2, 0, 1.5, 1j])),
+    name="complex",
+)
+row(
+    "div",
+    lax.div,
+    np.array([1, 1e20j, 3 + 4j], np.complex64),
+    np.array([2j, 1e25, 1e-20j], np.complex64),
+    name="complex",
+)
+row("integer_pow", _of_parts(lambda z: (z**-2, z**3)), f32(9, low=0.5), f32(9), name="complex")
+row("iota", lambda x: x * lax.iota(jnp.complex64, 5), f32(5), name="complex")
+row("pad", _of_parts(lambda z: jnp.pad(z, 1)), X, Y, name="complex")
+row("scatter", _of_parts(lambda z: z.at[1, :2].set(2j)), f32(3, 4), f32(3, 4, seed="i"), name="complex")
+row("scatter-mul", _of_parts(lambda z: z.at[..., 1:-1].multiply(2)), f32(3, 4), f32(3, 4, seed="i"), name="complex")
+row(
+    "conv_general_dilated",
+    lambda x, y: jnp.convolve(lax.complex(x, y), lax.complex(y[:3], x[:3])),
+    f32(9),
+    f32(9, seed="i"),
+    name="complex",
+)
 GAMMA = [np.tile(np.array([0.1, 0.5, 1, 2, 9, 30], np.float32), 8), np.repeat(grid(0.05, 40)[::13], 6)]
 row("igamma", lax.igamma, *GAMMA, tolerance=2e-5)
 row("igammac", lax.igammac, *GAMMA, tolerance=2e-5)

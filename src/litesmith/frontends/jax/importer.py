@@ -314,7 +314,7 @@ def _broadcasts_to(dims: Sequence[Dim], full: Sequence[Dim]) -> bool:
 _PARTWISE = frozenset(
     """add sub neg add_any broadcast_in_dim reshape squeeze transpose rev concatenate slice dynamic_slice
     dynamic_update_slice gather reduce_sum cumsum copy select_n split expand_dims device_put scatter-add stack unstack
-    optimization_barrier copy_p stop_gradient tile""".split()
+    optimization_barrier copy_p stop_gradient tile pad scatter scatter_add scatter-sub scatter_sub""".split()
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litesmith.frontends.jax.lowering import (
+    complex_functions,
     contraction,
     control,
     elementwise,
@@ -16,7 +17,19 @@ from litesmith.frontends.jax.lowering import (
 )
 from litesmith.frontends.jax.registry import collect
 
-FAMILIES = (contraction, control, elementwise, fourier, indexing, linalg, random, reduction, structure, types)
+FAMILIES = (
+    complex_functions,
+    contraction,
+    control,
+    elementwise,
+    fourier,
+    indexing,
+    linalg,
+    random,
+    reduction,
+    structure,
+    types,
+)
 """The modules that hold lowerings."""
 
 LOWERINGS, COMPLEX_LOWERINGS = collect(FAMILIES)

@@ -10,7 +10,7 @@ from litesmith.decompositions import fft as transforms
 from litesmith.decompositions import matmul
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import cast
-from litesmith.decompositions.special import number
+from litesmith.decompositions.special import is_finite, number
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.registry import Lowering, lowers
@@ -52,9 +52,11 @@ def square(b: Builder, x: Complex) -> Complex:
 
 @lowers("integer_pow", complex=True)
 def integer_pow(b: Builder, x: Complex, *, y: int) -> Complex:
-    if y < 1:
-        raise UnsupportedError("a complex number to a power below one", "divide instead")
-    made = x
+    """By repeated products; a negative power is the inverse of the positive one."""
+    one = Complex(number(b, 1, x.real), number(b, 0, x.imag))
+    if y < 0:
+        return div.function(b, one, integer_pow.function(b, x, y=-y))
+    made = x if y else one
     for _ in range(y - 1):
         made = mul.function(b, made, x)
     return made
@@ -62,6 +64,12 @@ def integer_pow(b: Builder, x: Complex, *, y: int) -> Complex:
 
 @lowers("div", complex=True, broadcasts=True)
 def div(b: Builder, x: Complex, y: Complex) -> Complex:
+    """Both divided by the larger part of the divisor, so that its square stays within the range."""
+    zero, one = number(b, 0, y.real), number(b, 1, y.real)
+    size = b.maximum(b.abs(y.real), b.abs(y.imag))
+    usable = b.logical_and(b.greater(size, zero), is_finite(b, size))
+    size = select(b, usable, size, one)
+    x, y = x.each(lambda part: b.div(part, size)), y.each(lambda part: b.div(part, size))
     scale = b.add(b.mul(y.real, y.real), b.mul(y.imag, y.imag))
     product = mul.function(b, x, Complex(y.real, b.neg(y.imag)))
     return Complex(b.div(product.real, scale), b.div(product.imag, scale))
