@@ -233,6 +233,20 @@ SEGMENTS = [
         spec=[(None, 2), (None,)],
         also=[[f32(1, 2), np.int32([4])], [f32(0, 2), np.int32([])]],
     ),
+    *(
+        Case(
+            f"sparse {name} {d}",
+            lambda x, i, fn=fn: (fn(x, i, IDS), fn(x, i, IDS, num_segments=7)),
+            [of(d, 4, 2), np.int32([3, 0, 0, 2, 1])],
+        )
+        for name, fn in {
+            "sum": tf.sparse.segment_sum,
+            "mean": tf.sparse.segment_mean,
+            "sqrt n": tf.sparse.segment_sqrt_n,
+        }.items()
+        for d in ("float32", "float16", "int32")
+        if (name, d) in (("sum", "int32"), (name, "float32"), (name, "float16"))
+    ),
     Case("sorted sum of constant numbers", lambda x: tf.math.segment_sum(x, [0, 0, 1, 1, 2]), [f32(5, 2)], ops=1),
     Case("sorted sum of constant holes", lambda x: tf.math.segment_sum(x, [0, 0, 1, 3, 3]), [f32(5, 2)]),
 ]
@@ -254,6 +268,13 @@ def greedy(merge, blank):
 
 
 CTC = [
+    Case("approximate top k", lambda x: tf.math.approx_max_k(x, 3), [f32(2, 9)]),
+    Case(
+        "approximate bottom k",
+        lambda x: tf.math.approx_min_k(x, 2, reduction_dimension=0),
+        [f32(9, 3)],
+        reference=lambda x: (tf.sort(x, 0)[:2], tf.argsort(x, 0)[:2]),
+    ),
     Case("ctc greedy", greedy(True, None), [SCORED, LENGTHS]),
     Case("ctc greedy repeated", greedy(False, None), [SAME, np.int32([6, 6])]),
     Case("ctc greedy merged", greedy(True, None), [SAME, np.int32([6, 6])]),

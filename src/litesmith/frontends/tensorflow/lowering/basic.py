@@ -40,6 +40,7 @@ def identity(context: Context, input: Any) -> Any:
     "CheckNumericsV2",
     "EnsureShape",
     "DebugIdentity",
+    "GuaranteeConst",
     "OptimizationBarrier",
 )
 def pass_through(b: Builder, input: Any) -> Any:

@@ -246,6 +246,28 @@ def segment_mean(b: Builder, data: Value, segment_ids: Value) -> Value:
 
 SEGMENTS = tuple(lowers(f"Segment{kind.title()}")(_segment(kind)) for kind in ("prod", "max", "min"))
 
+
+
+def _sparse_segment(kind: str) -> Any:
+    def function(b: Builder, data: Value, indices: Value, rest: list[Value]) -> Value:
+        """Rows of ``data`` gathered, and joined over sorted numbers: their sum, mean, or sum by the root of the count."""
+        segment_ids = rest[0]
+        number = as_int32(b, rest[1]) if len(rest) > 1 else _last_segment(b, segment_ids)
+        total = unsorted_segment(b, "sum", b.gather(data, indices, axis=0), segment_ids, number)
+        if kind == "sum":
+            return total
+        counts = b.maximum(_counts(b, segment_ids, number, DType.FLOAT32), np.float32(1))
+        counts = reshape(b, counts, [counts.dims[0], *[1] * (data.rank - 1)])
+        return b.div(total, cast(b, b.sqrt(counts) if kind == "sqrt" else counts, data.type.dtype))
+
+    return function
+
+
+SPARSE_SEGMENTS = tuple(
+    lowers(f"SparseSegment{name}", f"SparseSegment{name}WithNumSegments")(_sparse_segment(kind))
+    for name, kind in (("Sum", "sum"), ("Mean", "mean"), ("SqrtN", "sqrt"))
+)
+
 # -- searching --------------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +281,14 @@ def top_k(b: Builder, input: Value, k: Value, *, sorted: bool = True, index_type
 @lowers("TopK", outputs=("values", "indices"))
 def top_k_of_attribute(b: Builder, input: Value, *, k: int, sorted: bool = True) -> Any:
     return b.topk_v2(input, b.constant(np.array(k, np.int32)))
+
+
+@lowers("ApproxTopK", outputs=("values", "indices"))
+def approximate_top_k(
+    b: Builder, input: Value, *, k: int, reduction_dimension: int = -1, is_max_k: bool = True, **speed: Any
+) -> Any:
+    """The exact ones, whatever the recall that is asked for."""
+    return topk(b, input, k, reduction_dimension, is_max_k)
 
 
 @lowers("NthElement")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Value
 
@@ -74,3 +75,69 @@ def _by_arithmetic(b: Builder, x: Value, low: Array, high: Array, bits: int, nar
     steps = b.floor(b.add(b.mul(b.sub(clamped, least.astype(F)), inverse.astype(F)), F(0.5)))
     made: Value = b.add(b.mul(steps, scale.astype(F)), least.astype(F))
     return made
+
+
+# -- rounded to integers and back -------------------------------------------------------------------------------------
+
+
+@lowers("QuantizeAndDequantizeV2", "QuantizeAndDequantizeV4")
+def quantize_and_dequantize(
+    b: Builder,
+    input: Value,
+    input_min: Value,
+    input_max: Value,
+    *,
+    signed_input: bool = True,
+    num_bits: int = 8,
+    range_given: bool = False,
+    round_mode: str = "HALF_TO_EVEN",
+    narrow_range: bool = False,
+    axis: int = -1,
+) -> Value:
+    """round(clamped * scale) / scale, 0 staying 0; a range for each index of ``axis`` where it is not -1."""
+    if not range_given:
+        raise UnsupportedError("the range of a quantization is that of each input", "give it: range_given=True")
+    low, high = _range(input_min, input_max)
+    low, high, scale, inverse = _symmetric_grid(low.astype(F), high.astype(F), signed_input, num_bits, narrow_range)
+    if axis != -1:
+        shape = [-1 if a == axis % input.rank else 1 for a in range(input.rank)]
+        low, high, scale, inverse = (v.reshape(shape) for v in (low, high, scale, inverse))
+    scaled = b.mul(b.minimum(b.maximum(input, low), high), scale)
+    steps = b.floor(b.add(scaled, F(0.5))) if round_mode == "HALF_UP" else b.round(scaled)
+    made: Value = b.mul(steps, inverse)
+    return made
+
+
+@lowers("QuantizeAndDequantizeV3")
+def quantize_and_dequantize_v3(
+    b: Builder,
+    input: Value,
+    input_min: Value,
+    input_max: Value,
+    num_bits: Value,
+    *,
+    signed_input: bool = True,
+    range_given: bool = True,
+    narrow_range: bool = False,
+    axis: int = -1,
+) -> Value:
+    (bits,) = const_ints(num_bits, "the number of bits")
+    lowering: Any = quantize_and_dequantize
+    options = dict(range_given=range_given, narrow_range=narrow_range, axis=axis)
+    return lowering(b, input, input_min, input_max, signed_input=signed_input, num_bits=bits, **options)
+
+
+def _symmetric_grid(
+    low: Array, high: Array, signed: bool, bits: int, narrow: bool
+) -> tuple[Array, Array, Array, Array]:
+    """Least and greatest number, steps in 1 and their length, of the coarsest grid through 0 that the range needs."""
+    first = F(-(1 << (bits - 1)) + narrow) if signed else F(0)
+    last = F((1 << (bits - 1)) - 1) if signed else F((1 << bits) - 1)
+    largest = np.finfo(F).max
+    with np.errstate(all="ignore"):
+        by_low = np.where(first * low > 0, first / low, largest).astype(F)
+        by_high = np.where(last * high > 0, last / high, largest).astype(F)
+        inverse = np.where(by_low < by_high, low / first, high / last).astype(F)
+    lows = np.where(by_low < by_high, low, first * inverse).astype(F)
+    highs = np.where(by_low < by_high, last * inverse, high).astype(F)
+    return lows, highs, np.minimum(by_low, by_high), inverse
