@@ -330,6 +330,15 @@ BITS = [
     ),
     *(
         Case(
+            f"right by amounts out of range {dtype}",
+            tf.bitwise.right_shift,
+            [WORDS.astype(dtype), np.array([7, 8, 15, 16, 31, 32, 100, -1]).astype(dtype)],
+            ops=None if dtype == "int64" else 1,
+        )
+        for dtype in INTEGERS
+    ),
+    *(
+        Case(
             f"mask {mask} {dtype}",
             lambda x, mask=mask, d=dtype: tf.bitwise.bitwise_and(x, tf.constant(mask, d)),
             [WORDS.astype(dtype)],

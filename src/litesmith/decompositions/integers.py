@@ -190,16 +190,14 @@ def clamped(b: Builder, x: Value, low: int, high: int) -> Value:
 
 
 def shift_right(b: Builder, x: Value, y: Value) -> Value:
-    """Arithmetic shift of signed, logical of unsigned numbers; y brought into 0 … width - 1."""
+    """Arithmetic shift of signed, logical of unsigned numbers; y brought into 0 … width - 1, as RIGHT_SHIFT itself does."""
     width = x.type.dtype.bits
     if x.type.dtype is DType.INT64:
         place = cast(b, clamped(b, y, 0, width - 2), DType.INT32)
         powers = np.array([1 << n for n in range(width - 1)], np.int64)
         shifted = floor_div(b, x, b.gather(b.constant(powers), place, axis=0))
         return select(b, b.greater(y, integer(b, width - 2, y)), _sign(b, x), shifted)
-    unsigned = y.type.dtype.numpy.kind == "u"
-    place = b.minimum(y, integer(b, width - 1, y)) if unsigned else clamped(b, y, 0, width - 1)
-    made: Value = b.right_shift(x, place)
+    made: Value = b.right_shift(x, y)
     return made
 
 
