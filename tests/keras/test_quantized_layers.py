@@ -389,6 +389,15 @@ def _by_map() -> Any:
     return model
 
 
+def _language_model_of_hub(config: Callable[[Any], Any]) -> Any:
+    models = pytest.importorskip("keras_hub").models
+    sizes = dict(vocabulary_size=100, num_layers=2, num_heads=4, hidden_dim=64, intermediate_dim=128)
+    return _quantized(lambda: models.GPT2Backbone(**sizes, max_sequence_length=16), config)
+
+
+TOKENS = {"padding_mask": np.ones((2, 16), "int32"), "token_ids": ints(2, 16, high=100)}
+
+
 def _in_a_sequential_over_time() -> Any:
     model = keras.Sequential([keras.Input((FEATURES,)), L.Dense(32)])
     model.quantize("int8")
@@ -426,6 +435,14 @@ MODELS = [
     Case("by_map", _by_map, (FEATURES,), ops={"DEQUANTIZE": 2, "FULLY_CONNECTED": 3}, stored="float32 int4 int8",
          largest=FILE + SQUARE * 11 // 2 + 4_000),
     Case("in_a_sequential_over_time", _in_a_sequential_over_time, (5, FEATURES), ops={"DEQUANTIZE": 1}, stored="int8"),
+    *(
+        Case(f"hub-{name}", lambda c=config: _language_model_of_hub(c), TOKENS, slow=True, ops={"DEQUANTIZE": count},
+             stored=f"float32 int{bits}", largest=largest)
+        for name, config, bits, count, largest in (
+            ("int8", WEIGHTS_ONLY, 8, 12, 110_000),
+            ("int4", CHANNELS, 4, 13, 75_000),
+        )
+    ),
     Case("beside_convolutions", _beside_convolutions, (8, 8, 8), ops={"DEQUANTIZE": 1}, stored="float32 int8"),
 ]  # fmt: skip
 MODELS = [replace(case, weights=False, tol=TOLERANCE) for case in MODELS]
@@ -436,7 +453,7 @@ def test_models(case: Case) -> None:
     check(case)
 
 
-UNREADABLE = ("attention", "by_map", "in_a_sequential_over_time")
+UNREADABLE = ("hub", "attention", "by_map", "in_a_sequential_over_time")
 """Models Keras 3.15 writes files of that it cannot read, or cannot write at all."""
 
 
