@@ -474,6 +474,7 @@ row(
     name="complex",
 )
 row("integer_pow", _of_parts(lambda z: (z**-2, z**3)), f32(9, low=0.5), f32(9), name="complex")
+row("convert_element_type", lambda x: x.astype(jnp.complex64), ENDS, name="complex")
 row("iota", lambda x: x * lax.iota(jnp.complex64, 5), f32(5), name="complex")
 row("pad", _of_parts(lambda z: jnp.pad(z, 1)), X, Y, name="complex")
 row("scatter", _of_parts(lambda z: z.at[1, :2].set(2j)), f32(3, 4), f32(3, 4, seed="i"), name="complex")

@@ -127,7 +127,7 @@ def exp2(b: Builder, x: Complex) -> Complex:
 def pow_(ctx: Context, x: Any, y: Any) -> Complex:
     """exp(y log(x)); of 0 it is 0, or 1 where y is 0."""
     b = ctx.b
-    x, y = (v if isinstance(v, Complex) else Complex(v, b.mul(v, number(b, 0, v))) for v in (x, y))
+    x, y = (v if isinstance(v, Complex) else Complex(v, number(b, 0, v)) for v in (x, y))
     nothing = _is_zero(b, x)
     made = exp.function(b, mul.function(b, y, log.function(b, _chosen(b, nothing, _number(b, 1, x), x))))
     power = _chosen(b, _is_zero(b, y), _number(b, 1, x), _number(b, 0, x))
@@ -145,7 +145,7 @@ def sign(b: Builder, x: Complex) -> Complex:
 def iota(ctx: Context, dynamic_sizes: list[Value], *, dimension: int) -> Complex:
     dims = [d if a == dimension else 1 for a, d in enumerate(ctx.dims)]
     line = counted(ctx.b, dims, dimension, DType.FLOAT32)
-    return Complex(line, ctx.b.mul(line, number(ctx.b, 0, line)))
+    return Complex(line, number(ctx.b, 0, line))
 
 
 @lowers("conv_general_dilated", complex=True)

@@ -35,7 +35,7 @@ def imag(b: Builder, x: Complex) -> Value:
 
 @lowers("conj", complex=True)
 def conj(b: Builder, x: Any) -> Complex:
-    return Complex(x.real, b.neg(x.imag)) if isinstance(x, Complex) else Complex(x, b.mul(x, number(b, 0, x)))
+    return Complex(x.real, b.neg(x.imag)) if isinstance(x, Complex) else Complex(x, number(b, 0, x))
 
 
 @lowers("mul", complex=True, broadcasts=True)
@@ -114,7 +114,7 @@ def convert_element_type(b: Builder, x: Any, *, new_dtype: Any) -> Any:
     if isinstance(x, Complex):
         return x if np.dtype(new_dtype).kind == "c" else cast(b, x.real, DType.FLOAT32)
     wide = cast(b, x, DType.FLOAT32)
-    return Complex(wide, b.mul(wide, number(b, 0, wide)))
+    return Complex(wide, number(b, 0, wide))
 
 
 @lowers("dot_general", complex=True)
