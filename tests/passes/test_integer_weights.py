@@ -191,6 +191,11 @@ FLOATS = [
     ("shifted_twice", lambda b, q: b.sub(b.mul(floats(b, q), uneven(OUT, 1)), np.float32(1)), "in another way"),
     ("another_function", lambda b, q: b.tanh(floats(b, q)), "in another way"),
     ("scale_of_zero", lambda b, q: b.mul(floats(b, q), np.float32(0)), "not a positive number"),
+    (
+        "large_factors_of_features",
+        lambda b, q: b.mul(b.mul(floats(b, q), uneven(OUT, 1)), 2.0**40 * FACTORS),
+        "neither by channel nor by block",
+    ),
     ("infinite_scale", lambda b, q: b.mul(floats(b, q), np.float32(np.inf)), "not a positive number"),
     (
         "overflow_on_the_way",

@@ -57,6 +57,9 @@ LARGEST_SHARE = 0.5
 FLOAT = 4
 """Bytes of a float32."""
 
+MODERATE = 2.0**32
+"""Factors within 1 / MODERATE and MODERATE multiply the operand; larger ones could take it out of range."""
+
 NOT_BY_CHANNEL = "the scales are neither by channel nor by block"
 SMALL_BLOCKS = "the blocks are small"
 WIDE_INTEGERS = "the integers less their zero points do not fit a byte"
@@ -172,7 +175,7 @@ def _layouts(op: Op, found: Affine) -> Iterator[tuple[Affine, Layout]]:
     may_move = op.name == "FULLY_CONNECTED" and _takes_features(op)
     yield from ((found, layout) for layout in layouts(found, may_move))
     factor, rest = _by_features(found)
-    if factor is not None and may_move:
+    if factor is not None and may_move and np.abs(factor).min() >= 1 / MODERATE and np.abs(factor).max() <= MODERATE:
         yield from ((rest, layout._replace(factor=factor)) for layout in layouts(rest, may_move))
 
 
