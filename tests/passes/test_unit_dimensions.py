@@ -183,6 +183,18 @@ test_left_alone = unchanged(
         """,
     ),
     Unchanged(
+        "more_dimensions_than_the_kernel_broadcasts",
+        """
+        graph main(%x: float32[2, 3, 4, 5, 6]) {
+          %0 = RESHAPE(%x, int32[2](24, 30)) : float32[24, 30]
+          %1 = LESS(%0, float32[](0.5)) : bool[24, 30]
+          %2 = RESHAPE(%1, int32[5](2, 3, 4, 5, 6)) : bool[2, 3, 4, 5, 6]
+          return %2
+        }
+        """,
+        "the kernel does not take the shape before",
+    ),
+    Unchanged(
         "rows_of_another_length",
         """
         graph main(%x: float32[b, 2, t]) {

@@ -134,7 +134,10 @@ def merge_around(op: Op, b: Builder) -> Outcome:
     if any(s.name in ROWS for s in steps) and source.dims[-1:] != value.dims[-1:]:
         return Declined("the last dimension changes")
     for step in reversed(steps):
-        source = rebuilt(b, step, [source if i == _place(step) else v for i, v in enumerate(step.operands)])
+        trial = Op(step.defn, [source if i == _place(step) else v for i, v in enumerate(step.operands)], step.attrs)
+        if step.defn.check is not None and step.defn.check(trial) is not None:
+            return Declined("the kernel does not take the shape before")
+        source = rebuilt(b, step, trial.operands)
     made = _changed(b, source, op.result.type.shape)
     return rebuilt(b, op, [source, *op.operands[1:]]) if made is None and op.name == "RESHAPE" else made
 
