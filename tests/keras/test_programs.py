@@ -6,10 +6,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from keras import layers as L  # noqa: N812
 
 import litesmith
-from tests.keras.parity import Case, arrays, call, check, f32, ints, rows
+from tests.keras.parity import Case, arrays, call, check, check_answers, f32, ints, randomize, rows
 
 ops = keras.ops
 Model = keras.Model
@@ -409,3 +410,88 @@ def test_training_on_does_not_show() -> None:
     (got,) = converted(x).values()
     np.testing.assert_allclose(got, before, atol=1e-5)
     assert not np.allclose(arrays(model(x))[0], before)
+
+
+# -- sizes that are open ----------------------------------------------------------------------------------------------
+
+
+def u_network() -> Model:
+    """Halves its images twice and joins what it doubles again: only multiples of 4 can be called."""
+    image = Input((None, None, 3))
+    first = L.Conv2D(4, 3, padding="same", activation="relu")(image)
+    second = L.Conv2D(8, 3, padding="same", activation="relu")(L.MaxPooling2D()(first))
+    lowest = L.Conv2D(8, 3, padding="same")(L.MaxPooling2D()(second))
+    x = L.Concatenate()([L.UpSampling2D(interpolation="bilinear")(lowest), second])
+    x = L.Concatenate()([L.Conv2DTranspose(4, 3, 2, "same")(x), first])
+    return Model(image, L.Conv2D(1, 1, activation="sigmoid")(x))
+
+
+def channels_first_enlarged() -> Model:
+    image = Input((3, None, None))
+    up = [L.UpSampling2D((2, 3), "channels_first", how)(image) for how in ("bilinear", "nearest")]
+    return Model(image, up)
+
+
+def convolutions() -> Model:
+    image = Input((None, None, 3))
+    x = L.ReLU(6)(L.BatchNormalization()(L.Conv2D(6, 3, 2)(L.ZeroPadding2D(1)(image))))
+    x = L.AveragePooling2D(3, 2, "same")(L.DepthwiseConv2D(3, padding="same", dilation_rate=2)(x))
+    gate = L.Reshape((1, 1, 6))(L.GlobalAveragePooling2D()(x))
+    return Model(image, L.Dense(3)(L.Multiply()([gate, L.Conv2D(6, 1)(image)])))
+
+
+def gated_convolutions() -> Model:
+    x = sound = Input((None, 4))
+    for rate in (1, 2, 4):
+        parts = [L.Conv1D(4, 2, padding="causal", dilation_rate=rate, activation=a)(x) for a in ("tanh", "sigmoid")]
+        x = L.Add()([x, L.Multiply()(parts)])
+    ends = [L.MaxPooling1D(2), L.AveragePooling1D(3, 2, "same"), L.Conv1DTranspose(2, 3, 2), L.UpSampling1D(2)]
+    return Model(sound, [end(x) for end in ends])
+
+
+def series() -> Model:
+    steps = Input((None, 5))
+    both = L.Bidirectional(L.GRU(3, return_sequences=True), merge_mode="sum")(steps)
+    return Model(steps, [L.LSTM(3, return_sequences=True)(steps), both, L.SimpleRNN(4, go_backwards=True)(steps)])
+
+
+class AlongTime(L.Layer):
+    """Operations along a dimension of unknown size."""
+
+    def call(self, x: Any) -> Any:
+        products = ops.matmul(x, ops.transpose(x, (0, 2, 1)))
+        count = ops.cast(ops.arange(ops.shape(x)[1]), "float32")
+        return [
+            *(f(x, 1) for f in (ops.cumsum, ops.flip, ops.sort, ops.argmax, ops.mean, ops.std, ops.softmax, ops.prod)),
+            *(ops.concatenate([x, x[:, :1]], 1), x[:, 1:] - x[:, :-1], x[:, ::2], ops.stack([x, x], 1)),
+            *(ops.reshape(x, (-1, 2, 2)), ops.transpose(x, (1, 0, 2)), products, x * count[:, None]),
+            *(ops.tile(x, (1, 2, 1)), ops.repeat(x, 2, 1), ops.pad(x, ((0, 0), (1, 2), (0, 0))), ops.roll(x, 1, 1)),
+            *(ops.logsumexp(x, 1), ops.tril(products), ops.diagonal(products, axis1=1, axis2=2)),
+            *(ops.broadcast_to(ops.max(x, 1, keepdims=True), ops.shape(x)), ops.expand_dims(x, 1) - x[:, :, None]),
+            *(ops.linalg.norm(x, axis=1), ops.einsum("bnc,bmc->bnm", x, x), ops.count_nonzero(x > 0, axis=1)),
+        ]
+
+
+def along_time() -> Model:
+    x = Input((None, 4))
+    return Model(x, AlongTime()(x))
+
+
+OPEN: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "u_network": (u_network, (f32(1, 16, 24, 3), f32(2, 32, 16, 3))),
+    "channels_first_enlarged": (channels_first_enlarged, (f32(1, 3, 5, 4), f32(2, 3, 2, 7))),
+    "convolutions": (convolutions, (f32(1, 17, 23, 3), f32(2, 20, 15, 3))),
+    "gated_convolutions": (gated_convolutions, (f32(2, 20, 4), f32(3, 33, 4))),
+    "series": (series, (f32(2, 9, 5), f32(1, 4, 5))),
+    "along_time": (along_time, (f32(2, 6, 4), f32(3, 8, 4))),
+}
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_open_sizes(name: str) -> None:
+    make, calls = OPEN[name]
+    model = make()
+    randomize(model)
+    content = litesmith.convert(model).content
+    for data in calls:
+        check_answers(content, data, call(model, data), 1e-5)

@@ -179,6 +179,14 @@ M = f32(2, 3, 4)
 S = f32(3, 3)
 
 
+SQUARE = [(None, None, 4)]
+
+
+def square(x: Any) -> Any:
+    """Matrices with as many rows as columns."""
+    return tf.matmul(x, x, transpose_b=True)
+
+
 def diag_part(x: Any, k: Any, align: str = "RIGHT_LEFT", padding: float = 0.0) -> Any:
     return tf.linalg.diag_part(x, k=k, align=align, padding_value=padding)
 
@@ -226,6 +234,16 @@ DIAGONALS = [
         "diag v2", lambda x: raw.MatrixDiagV2(diagonal=x, k=0, num_rows=-1, num_cols=-1, padding_value=0.0), [f32(2, 3)]
     ),
     Case("diag part", tf.linalg.diag_part, [M]),
+    *(
+        Case(
+            f"diag part of unknown size {k}",
+            lambda x, k=k: diag_part(square(x), k),
+            [M],
+            spec=SQUARE,
+            also=[[f32(2, 6, 4)]],
+        )
+        for k in (0, 1, -2)
+    ),
     Case("diag part dynamic", tf.linalg.diag_part, [M], spec=[(None, 3, 4)], also=[[f32(5, 3, 4)]]),
     *(Case(f"diag part {k}", lambda x, k=k: diag_part(x, k), [M]) for k in (1, -1, 2, 3, -2)),
     *(

@@ -10,17 +10,22 @@ from types import ModuleType
 from typing import Any
 
 from litesmith.errors import ConverterError, LitesmithError, UsageError
+from litesmith.frontends.keras import recurrent, resizing
 from litesmith.frontends.keras.calls import Calling, Shapes, calling
-from litesmith.frontends.keras.layers import Backend, Interception, LayerNames, all_layers, all_variables
+from litesmith.frontends.keras.layers import Backend, Interception, LayerNames, Lower, all_layers, all_variables
 from litesmith.frontends.keras.naming import name_by_layers
 from litesmith.frontends.keras.quantized import quantization_problems
-from litesmith.frontends.keras.recurrent import lowerings
 from litesmith.frontends.keras.rewrites import rewrites
-from litesmith.frontends.keras.sizes import with_equal_sizes
+from litesmith.frontends.keras.sizes import with_equal_sizes, with_multiples
 from litesmith.frontends.keras.state import keep_state
 from litesmith.ir import Program
 
 SIGNATURE = "serving_default"
+
+
+def lowerings(keras: ModuleType) -> dict[type, Lower]:
+    """The layers that are lowered whole, by class."""
+    return {**recurrent.lowerings(keras), **resizing.lowerings(keras)}
 
 
 def import_keras(
@@ -131,7 +136,7 @@ def _through_jax(trace: _Trace, _allow_custom_ops: bool) -> Program:
     try:
         program = found.program()
     except LitesmithError as error:
-        call = with_equal_sizes(trace.call, error)
+        call = with_equal_sizes(trace.call, error) or with_multiples(trace.call, error)
         if call is None:
             raise
         trace.interception.calls.clear()

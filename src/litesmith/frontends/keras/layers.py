@@ -155,11 +155,11 @@ class Interception:
 
     def _instead(self, layer: Any, original: Callable[..., Any], backend: Backend, tree: Any) -> Callable[..., Any]:
         """The layer's ``call``: through a function that is named in `calls`, or another way, or as it is."""
+        signature = inspect.signature(original)
         if type(layer) in self.rewrites:
-            return self.rewrites[type(layer)](layer, original)
+            original = self.rewrites[type(layer)](layer, original)
         if type(layer) not in self.lowerings or getattr(layer, "stateful", False):
             return original
-        signature = inspect.signature(original)
         first = next(iter(signature.parameters))
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -175,7 +175,8 @@ class Interception:
 
             def inner(sequences: Any, *rest: Any) -> list[Any]:
                 state = tree.pack_sequence_as(initial_state, list(rest)) if rest else None
-                outputs = original(sequences, initial_state=state, training=False)
+                options = {"initial_state": state, "training": False}
+                outputs = original(sequences, **{k: v for k, v in options.items() if k in signature.parameters})
                 structure.append(outputs)
                 return list(tree.flatten(outputs))
 

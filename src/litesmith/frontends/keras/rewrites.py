@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.keras.resizing import up_sampling
 
 Call = Callable[..., Any]
 
@@ -69,4 +70,7 @@ def rewrites(keras: Any) -> Mapping[type, Callable[[Any, Call], Call]]:
     """Another way to call a layer, by class: a function of the layer and its own ``call``."""
     if not hasattr(keras, "ops"):  # legacy Keras
         return {}
-    return {keras.layers.TimeDistributed: lambda layer, call: _time_distributed(layer, call, keras)}
+    return {
+        keras.layers.TimeDistributed: lambda layer, call: _time_distributed(layer, call, keras),
+        keras.layers.UpSampling2D: lambda layer, call: up_sampling(layer, call, keras),
+    }

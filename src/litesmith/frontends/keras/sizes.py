@@ -1,4 +1,4 @@
-"""Unknown sizes of a model's inputs that have to be equal."""
+"""Unknown sizes of a model's inputs that have to be equal, or multiples of a number."""
 
 from __future__ import annotations
 
@@ -27,6 +27,41 @@ def with_equal_sizes(call: Calling, error: BaseException) -> Calling | None:
                 return replace(call, specs=[replace(s, dims=_renamed(s.dims, renamed, kept)) for s in call.specs])
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+MOST = 256
+"""Multiples of more than this are not tried."""
+
+_UNEVEN = ("Cannot divide evenly", "Cannot concatenate arrays", "ncompatible shapes", "is inconclusive")
+_DIVIDED = re.compile(r"(?:floordiv|mod)\(([^,]*),")
+
+
+def with_multiples(call: Calling, error: BaseException) -> Calling | None:
+    """The call with unknown sizes doubled, where an operation fails because they may not divide evenly.
+
+    So a network that halves its images, doubles them again and joins the two takes sizes of which nothing is lost; of
+    others it could not be called. None where the error says nothing of the kind.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        text = str(cause)
+        divided = " ".join(_DIVIDED.findall(text)) if any(reason in text for reason in _UNEVEN) else ""
+        names = set(re.findall(r"[A-Za-z_]\w*", divided))
+        doubled = [replace(s, dims=tuple(_doubled(d, names) for d in s.dims)) for s in call.specs]
+        if any(a.dims != b.dims for a, b in zip(doubled, call.specs, strict=True)):
+            return replace(call, specs=doubled)
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _doubled(dim: Dim, names: set[str]) -> Dim:
+    """A named size, or its multiple, times two."""
+    atoms = {str(a) for a in dim.atoms} if isinstance(dim, Sym) else set()
+    if len(atoms) != 1 or not atoms <= names:
+        return dim
+    (name,) = atoms
+    factor = next((2**i for i in range(MOST.bit_length()) if dim == Sym.named(name) * 2**i), MOST)
+    return dim if factor >= MOST else Sym.named(name) * (2 * factor)
 
 
 def _renamed(dims: Sequence[Dim], old: str, new: str) -> tuple[Dim, ...]:

@@ -10,11 +10,11 @@ from litesmith.decompositions.byte_matmul import narrow
 from litesmith.decompositions.einsum import einsum
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.matmul import dot_general
-from litesmith.decompositions.shapes import cast, iota, reshape, static_int
+from litesmith.decompositions.shapes import cast, equal_dims, iota, reshape, size_value, static_int
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import direct, lowers
-from litesmith.ir import Builder, Dim, DType, Value
+from litesmith.ir import Builder, Dim, DType, Sym, Value
 from litesmith.ir.dims import product
 
 Array = np.ndarray[Any, Any]
@@ -204,8 +204,10 @@ def matrix_diag_part_v2(b: Builder, input: Value, k: Value, padding_value: Value
 
 def _diag_part(b: Builder, input: Value, k: Value, padding_value: Value, align: str) -> Value:
     """One diagonal or a band of them (the highest first), by one GATHER from the flattened matrix."""
-    rows, columns = _sizes(input, "taking diagonals")
     band = _band(k)
+    if band[0] == band[1] and isinstance(input.dims[-1], Sym) and equal_dims(*input.dims[-2:]):
+        return _diagonal_of_square(b, input, band[0])
+    rows, columns = _sizes(input, "taking diagonals")
     places = np.stack(_places(rows, columns, band, align))
     flat = _flat(b, input, 2)
     if (places < 0).any():
@@ -213,6 +215,17 @@ def _diag_part(b: Builder, input: Value, k: Value, padding_value: Value, align: 
         places = np.where(places < 0, rows * columns, places)
     indices = places[0] if band[0] == band[1] else places
     made: Value = b.gather(flat, indices.astype(np.int32), axis=flat.rank - 1)
+    return made
+
+
+def _diagonal_of_square(b: Builder, input: Value, k: int) -> Value:
+    """A diagonal, within the matrix, of square ones of unknown size n: each element n + 1 after the one before."""
+    size = input.dims[-1]
+    step = b.add(size_value(b, size, input), 1)
+    first = k if k >= 0 else -k * size
+    places = b.add(b.mul(iota(b, [size - abs(k)], 0, DType.INT32, input), step), size_value(b, first, input))
+    flat = _flat(b, input, 2)
+    made: Value = b.gather(flat, places, axis=flat.rank - 1)
     return made
 
 
