@@ -119,6 +119,19 @@ CASES = [
     ),
     *(
         Case(
+            f"dense-{policy}-61_by_93{'' if in_order else '-out_of_order'}",
+            lambda p=policy, o=in_order: _dense(f"{p}_from_float32", in_order=o, units=93, features=61),
+            (61,),
+            tol=TOLERANCE,
+            ops={"PAD": 1, "GATHER": int(not in_order), "MUL": int(policy.startswith("awq")), **BY_BLOCK},
+            weights=False,
+            largest=FILE + 93 * (32 + 4 * SCALE + 4) + 400,
+            stored="int4",
+        )
+        for policy, in_order in (("gptq/4/16", True), ("gptq/4/16", False), ("awq/4/16", True))
+    ),
+    *(
+        Case(
             f"heads-{policy}",
             lambda p=policy: _heads(f"{p}_from_float32"),
             (5, FEATURES),
