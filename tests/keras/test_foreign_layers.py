@@ -30,6 +30,32 @@ def _flax_module() -> Any:
     return L.FlaxLayer(nn.Dense(3))
 
 
+def _jax_function_with_state() -> Any:
+    pytest.importorskip("tensorflow", reason="Keras imports it for this layer")
+    jax = pytest.importorskip("jax")
+
+    def init(rng: Any, inputs: Any, training: bool) -> Any:
+        return {"w": jax.random.normal(rng, (inputs.shape[-1], 3))}, {"calls": jax.numpy.zeros(())}
+
+    def call(params: Any, state: Any, rng: Any, inputs: Any, training: bool) -> Any:
+        return inputs @ params["w"], {"calls": state["calls"] + 1 if training else state["calls"]}
+
+    return L.JaxLayer(call, init)
+
+
+def _flax_normalization() -> Any:
+    pytest.importorskip("tensorflow", reason="Keras imports it for this layer")
+    nn = pytest.importorskip("flax.linen")
+
+    class Normalized(nn.Module):  # type: ignore[misc]
+        @nn.compact
+        def __call__(self, x: Any, training: bool = False) -> Any:
+            x = nn.BatchNorm(use_running_average=not training)(nn.Dense(4)(x))
+            return nn.relu(nn.Dropout(0.5, deterministic=not training)(x))
+
+    return L.FlaxLayer(Normalized())
+
+
 def _saved_model(path: str) -> Any:
     tf = pytest.importorskip("tensorflow")
     source = keras.Sequential([keras.Input((4,)), L.Dense(3, activation="tanh")])
@@ -53,6 +79,8 @@ def _Served(tf: Any, source: Any) -> Any:  # noqa: N802
 TABLE = [
     Case("JaxLayer", lambda: functional(_jax_function(), (4,)), backends=JAX, ops={"FULLY_CONNECTED": 1}),
     Case("FlaxLayer", lambda: functional(_flax_module(), (4,)), backends=JAX, ops={"FULLY_CONNECTED": 1}, at_most=1),
+    Case("JaxLayer-state", lambda: functional(_jax_function_with_state(), (4,)), backends=JAX, at_most=1),
+    Case("FlaxLayer-normalization", lambda: functional(_flax_normalization(), (4,)), backends=JAX, at_most=1),
     Case("TFSMLayer", lambda: None, backends=TF),
 ]
 

@@ -403,6 +403,7 @@ BLOCKS = [
         [f32(4, 3, 5, 2)],
     ),
     Case("dim map", lambda x: raw.DataFormatDimMap(x=x), [np.int32([0, 1, 2, 3, -1, -2])]),
+    Case("guaranteed constant", lambda x: raw.GuaranteeConst(input=x) + 1.0, [X], ops=1),
     Case("vec permute", lambda x: raw.DataFormatVecPermute(x=x), [np.int32([1, 2, 3, 4])]),
     Case(
         "vec permute of unknown size",
