@@ -406,6 +406,7 @@ RUNNING = {
 for _name, _function in RUNNING.items():
     row(_name, lambda x, f=_function: f(x, 1), X)
     row(_name, lambda x, f=_function: f(x, 2, reverse=True), X, name="from the end")
+    row(_name, lambda x, f=_function: f(x, 1), X, name="unknown size", shapes=["a, n, 5"])
 row("cumsum", lambda x: jnp.cumsum(x, 0), X, name="symbolic", shapes=["a, 4, 5"])
 row("reduce_window_max", lambda x: _window(x, -jnp.inf, lax.max), X)
 row(

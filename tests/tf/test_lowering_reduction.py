@@ -134,7 +134,18 @@ RUNNING = [
     *(Case(f"cumprod {d}", tf.math.cumprod, [ints(5, dtype=d, low=1, high=3)]) for d in ("int8", "int32", "int64")),
     Case("cumsum double is refused", tf.cumsum, [f32(5).astype("float64")], raises="LS012", says="float64"),
     Case("cumsum dynamic axis", tf.cumsum, [X], **DYNAMIC),
-    Case("cumprod dynamic axis is refused", tf.math.cumprod, [X], **DYNAMIC, raises="LS001", says="fixed"),
+    *(
+        Case(
+            f"{name} of unknown size, exclusive {exclusive}, reverse {reverse}",
+            lambda x, f=f, e=exclusive, r=reverse: f(x, 1, exclusive=e, reverse=r),
+            [f32(2, 7, 3)],
+            spec=[(None, None, 3)],
+            also=[[f32(3, 1, 3)], [f32(1, 16, 3)]],
+        )
+        for name, f in (("cumprod", tf.math.cumprod), ("cumulative logsumexp", tf.math.cumulative_logsumexp))
+        for exclusive in (False, True)
+        for reverse in (False, True)
+    ),
     Case("cumsum none", tf.cumsum, [f32(0)]),
 ]
 test_running = parity_test(RUNNING)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 from litesmith.decompositions.padding import pad
-from litesmith.decompositions.shapes import cast, static_int
+from litesmith.decompositions.rnn import loop
+from litesmith.decompositions.shapes import cast, size_value, static_int, with_dims
 from litesmith.decompositions.special import logaddexp
 from litesmith.decompositions.windows import identity_of
 from litesmith.errors import UnsupportedError
-from litesmith.ir import Builder, DType, Value
+from litesmith.ir import Builder, DType, Sym, Value
 
 CUMULATIVE = ("sum", "prod", "max", "min", "logsumexp")
 _WIDENED = frozenset({DType.BOOL, DType.INT8, DType.UINT8, DType.INT16, DType.UINT16, DType.UINT32})
@@ -22,7 +23,7 @@ def cumulative(b: Builder, x: Value, kind: str, axis: int = 0, exclusive: bool =
     """Running ``kind`` (sum, prod, max, min, logsumexp) along ``axis``, from its end where ``reverse``.
 
     exclusive: element i joins those before i only. Sums are CUMSUM; the others double the reach of each element
-    log2(size) times, which needs a fixed size. Raises UnsupportedError for an unknown one.
+    log2(size) times, in a loop where the size is unknown.
     """
     if kind not in CUMULATIVE:
         raise UnsupportedError(f"a cumulative {kind!r}", f"use one of {', '.join(CUMULATIVE)}")
@@ -32,7 +33,9 @@ def cumulative(b: Builder, x: Value, kind: str, axis: int = 0, exclusive: bool =
         summed: Value = b.cumsum(wide, np.array(axis, np.int32), exclusive=exclusive, reverse=reverse)
         return cast(b, summed, x.type.dtype)
     neutral = -np.inf if kind == "logsumexp" else identity_of(kind.replace("prod", "mul"), x.type.dtype)
-    size = static_int(x.dims[axis], f"a cumulative {kind}")
+    size = x.dims[axis]
+    if isinstance(size, Sym):
+        return _in_a_loop(b, x, kind, axis, exclusive, reverse, neutral)
     if exclusive:
         x = _shifted(b, x, axis, 1, reverse, neutral)
     step = 1
@@ -50,6 +53,26 @@ def _shifted(b: Builder, x: Value, axis: int, step: int, reverse: bool, neutral:
     if step >= size:
         pads[axis] = (-size, size) if reverse else (size, -size)
     return pad(b, x, pads, neutral)
+
+
+def _in_a_loop(b: Builder, x: Value, kind: str, axis: int, exclusive: bool, reverse: bool, neutral: float) -> Value:
+    """The same along a dimension of unknown size, one pass of the loop for each doubling."""
+
+    def moved(b: Builder, y: Value, step: Value) -> Value:
+        rows = np.zeros((x.rank, 2), np.int32)
+        rows[axis, int(reverse)] = 1
+        padded = b.padv2(y, b.mul(step, rows), b.constant(np.array(neutral, x.type.dtype.numpy)))
+        begin = b.mul(step, rows[:, 1]) if reverse else np.zeros(x.rank, np.int32)
+        return with_dims(b.slice(padded, begin, b.shape(y, out_type=DType.INT32)), x.dims)
+
+    def joined(b: Builder, state: list[Value]) -> list[Value]:
+        step, count, y = state
+        return [b.mul(step, 2), count, _JOIN[kind](b, y, moved(b, y, step))]
+
+    one = b.constant(np.array(1, np.int32))
+    start = moved(b, x, one) if exclusive else x
+    init = [one, size_value(b, x.dims[axis], x), start]
+    return loop(b, lambda b, state: b.less(state[0], state[1]), joined, init, "cumulative")[2]
 
 
 def _maximum(b: Builder, x: Value, y: Value) -> Value:
