@@ -385,7 +385,7 @@ for _name, _function in {
 row("reduce_max", lambda x: jnp.max(x, 0), np.stack([UNSIGNED, UNSIGNED[::-1]]), name="uint32")
 for _name in ("psum", "pmax", "pmin"):
     _collective = getattr(lax, _name)
-    row(_name, lambda x, f=_collective: jax.vmap(lambda v: v - f(v, "i"), axis_name="i")(x), X, shapes=["a, b, 5"])
+    row(_name, lambda x, f=_collective: jax.vmap(lambda v: v - f(v, "i"), axis_name="i")(x), X, shapes=["3, b, 5"])
     row(_name, lambda x, f=_collective: jax.vmap(lambda v: f((v, v[0]), "i"), 1, axis_name="i")(x), INTS, name="of two")
 row("psum", lambda x: jax.vmap(lambda v: lax.pmean(jnp.abs(v + 1j * v), "i"), axis_name="i")(x), X, name="mean")
 row("reduce_sum", lambda x: jnp.sum(x, 0, dtype=jnp.int8), (INTS * 30).astype(np.int8), name="int8 wraps")

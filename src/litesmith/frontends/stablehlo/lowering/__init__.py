@@ -38,7 +38,7 @@ REFUSED: dict[str, tuple[str, str]] = _table(
         "@LuDecomposition @lapack_sgetrf_ffi @lapack_spotrf_ffi @lapack_sgeqrf_ffi @lapack_sorgqr_ffi "
         "@lapack_ssyevd_ffi @lapack_sgesdd_ffi @lapack_sgeev_ffi @lapack_strsm_ffi @lapack_sgees_ffi "
         "@lapack_sgehrd_ffi @lapack_ssytrd_ffi @lapack_sgtsv_ffi @blas_strsm",
-        LINEAR_ALGEBRA,
+        (LINEAR_ALGEBRA[0], "convert the JAX function itself, whose factorizations become loops of built-in operators"),
     ),
     ("chlo.polygamma chlo.zeta", SERIES),
     ("stablehlo.rng stablehlo.rng_bit_generator @stablehlo.dynamic_rng_bit_generator @cu_threefry2x32_ffi", _GENERATOR),
