@@ -90,7 +90,7 @@ MORE: dict[str, str] = {
     "gather_nd whole": "GATHER_ND takes no empty index: the official file stops",
     "nms padded": "the function leaves out boxes without a positive coordinate, the kernel does not",
     "nms": "the result has the boxes that are left; the official file's is padded",
-    **dict.fromkeys(("rfft", "stft odd"), "RFFT2D takes powers of two: the official file does not load"),
+    **dict.fromkeys(("rfft", "stft odd"), "RFFT2D takes powers of two: the official file of other sizes does not load"),
     "matmul int8 to int32": "as an exact float product; the kernel for integers is not used",
     "logsumexp rank 6": "changes of shape around a broadcast of six dimensions",
     "strided ellipsis fed": "the bounds of the dimensions that the ellipsis stands for are joined to those given",
