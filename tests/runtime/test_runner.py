@@ -295,6 +295,11 @@ def test_random_inputs_fill_unknown_sizes() -> None:
     assert random_inputs(signature, kind="above one")["x"].min() >= 1.0
 
 
+def test_random_square_matrices_can_be_positive_definite() -> None:
+    signature = Runner(model(identity([2, 5, 5], TYPES.FLOAT32))).signature()
+    assert np.linalg.eigvalsh(random_inputs(signature, kind="definite")["x"]).min() >= 1.0
+
+
 def test_real_models_run_on_two_batch_sizes(real_model: Path) -> None:
     runner = Runner(real_model)
     for batch in (1, 3):

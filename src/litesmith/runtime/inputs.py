@@ -116,8 +116,13 @@ def fits(shape: tuple[int, ...], expected: tuple[int, ...] | None) -> bool:
     return len(shape) == len(expected) and all(e in (-1, s) for s, e in zip(shape, expected, strict=True))
 
 
-RANGES: dict[str, tuple[float, float]] = {"any": (-1.0, 1.0), "positive": (0.1, 1.0), "above one": (1.0, 4.0)}
-"""Kinds of made-up inputs: the interval floats are drawn from."""
+RANGES: dict[str, tuple[float, float]] = {
+    "any": (-1.0, 1.0),
+    "positive": (0.1, 1.0),
+    "above one": (1.0, 4.0),
+    "definite": (-1.0, 1.0),
+}
+"""Kinds of made-up inputs: the interval floats are drawn from. Square matrices of the last are positive definite."""
 
 
 def random_inputs(
@@ -155,4 +160,6 @@ def _random(rng: np.random.Generator, tensor: TensorInfo, shape: tuple[int, ...]
         return rng.integers(lowest, above, shape, dtype) if tensor.scale else rng.integers(smallest, 2, shape, dtype)
     low, high = RANGES[kind]
     values = rng.uniform(low, high, shape)
+    if kind == "definite" and len(shape) > 1 and shape[-1] == shape[-2]:
+        values = values @ values.swapaxes(-1, -2) + shape[-1] * np.eye(shape[-1])
     return np.asarray(values + 1j * rng.uniform(low, high, shape) if dtype.kind == "c" else values, dtype)
