@@ -51,6 +51,14 @@ test_kept = unchanged(
         "would be smaller",
     ),
     Unchanged(
+        "a_kernel_that_does_not_broadcast",
+        graph(
+            "%x: float32[n, 4], %y: float32[1, 4], %s: int32[2]",
+            "BROADCAST_TO(%y, %s) : float32[n, 4]",
+            "ADD_N(%x, %0, %x) : float32[n, 4]",
+        ),
+    ),
+    Unchanged(
         "real_tile",
         graph("%x: float32[6], %y: float32[3]", "TILE(%y, int32[1](2)) : float32[6]", "ADD(%x, %0) : float32[6]"),
     ),

@@ -287,14 +287,4 @@ DIAGONALS = [
 ]
 test_diagonals = parity_test(DIAGONALS)
 
-REFUSED = [
-    Case("inverse", tf.linalg.inv, [f32(3, 3)], raises="LS010", says="outside the model"),
-    Case("determinant", tf.linalg.det, [f32(3, 3)], raises="LS010", says="determinant"),
-    Case("cholesky", tf.linalg.cholesky, [np.eye(3, dtype=np.float32)], raises="LS010", says="outside the model"),
-    Case("solve", tf.linalg.solve, [f32(3, 3), f32(3, 1)], raises="LS010", says="linear equations"),
-    Case("qr", tf.linalg.qr, [f32(3, 3)], raises="LS010", says="decomposition"),
-    Case("svd", tf.linalg.svd, [f32(3, 3)], raises="LS010", says="decomposition"),
-]
-test_refused = parity_test(REFUSED)
-
-CASES = [*PRODUCTS, *EINSUMS, *DIAGONALS, *REFUSED]
+CASES = [*PRODUCTS, *EINSUMS, *DIAGONALS]

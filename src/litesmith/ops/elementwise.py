@@ -415,7 +415,7 @@ SQUARED_DIFFERENCE = OpDef(
 )
 
 
-def _same_shapes(op: Op) -> str | None:
+def same_shapes(op: Op) -> str | None:
     """The kernel does not broadcast; sizes that are not known are taken to be equal."""
     shapes = {v.type.shape for v in op.inputs if v.type.shape is not None}
     if len({len(s) for s in shapes}) > 1 or any(
@@ -442,7 +442,7 @@ ADD_N = OpDef(
     evaluate=_add_n,
     symbolic=symbolically,
     simplify=lambda b, op: op.inputs[0] if len(op.inputs) == 1 else None,
-    check=_same_shapes,
+    check=same_shapes,
     runtimes={1: "1.14.0"},
     cost=lambda op: op.results[0].type.count * (len(op.inputs) - 1),
     gpu=True,
@@ -457,7 +457,7 @@ ATAN2 = OpDef(
     traits=Trait.ELEMENTWISE,
     infer=broadcasting(),
     evaluate=np.arctan2,
-    check=_same_shapes,
+    check=same_shapes,
     runtimes={1: "2.10.0"},
 )
 

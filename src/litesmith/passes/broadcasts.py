@@ -14,13 +14,14 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.ir.types import Shape
+from litesmith.ops.elementwise import same_shapes
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import rebuilt
 
 
 def drop_broadcasts(op: Op, b: Builder) -> Outcome:
     """An element-wise operation with an operand that was broadcast."""
-    if len(op.inputs) < 2 or op.name == "PRELU" or len(op.results) != 1:
+    if len(op.inputs) < 2 or op.name == "PRELU" or len(op.results) != 1 or op.defn.check is same_shapes:
         return None
     operands = [None if v is None else _narrow(v) for v in op.operands]
     if all(new is old for new, old in zip(operands, op.operands, strict=True)):
