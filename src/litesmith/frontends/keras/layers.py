@@ -42,11 +42,12 @@ def all_layers(model: Any, base: type) -> list[Any]:
 
 def all_variables(model: Any, layer: type, variable: type) -> list[Any]:
     """Every variable of the model, each once, those no layer tracks (the states of a recurrent one) included."""
-    found = {id(v): v for v in [*model.variables, *_parts(model, layer, variable)]}
+    kinds = (variable, *{type(v) for v in model.variables})  # those of Keras 3.5 are of another class than it exports
+    found = {id(v): v for v in [*model.variables, *_parts(model, layer, kinds)]}
     return list(found.values())
 
 
-def _parts(model: Any, layer: type, wanted: type) -> Iterator[Any]:
+def _parts(model: Any, layer: type, wanted: type | tuple[type, ...]) -> Iterator[Any]:
     """What a model holds of a kind, in its layers and the lists and dicts among their attributes."""
     seen: set[int] = set()
     queue = [model]
