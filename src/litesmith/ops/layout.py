@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from litesmith.errors import UnsupportedError
 from litesmith.ir.builder import Builder, dims_of
 from litesmith.ir.constant import Array
-from litesmith.ir.dims import Sym
+from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import Shape, TensorType, shape_text
@@ -63,6 +64,12 @@ def _infer_transpose(op: Op) -> list[TensorType]:
     return [TensorType(x.dtype, tuple(x.dims[p] for p in perm))]
 
 
+def keeps_order(dims: Sequence[Dim], perm: Sequence[int]) -> bool:
+    """Whether transposing a tensor of this shape leaves the elements in order: only dimensions of size 1 move."""
+    moved = [p for p in perm if dims[p] != 1]
+    return moved == sorted(moved)
+
+
 def _simplify_transpose(b: Builder, op: Op) -> Value | None:
     """Drops the identity, joins two, and makes one that only moves dimensions of size 1 a RESHAPE."""
     x = op["x"]
@@ -75,9 +82,8 @@ def _simplify_transpose(b: Builder, op: Op) -> Value | None:
         below = _permutation(x.op)
         if below is not None:
             return _value(b.transpose(x.op["x"], np.array([below[p] for p in perm], np.int32)))
-    moved = [p for p in perm if x.dims[p] != 1]
     target = constant_target(tuple(x.dims[p] for p in perm))
-    if moved == sorted(moved) and target is not None and not x.is_const:
+    if keeps_order(x.dims, perm) and target is not None and not x.is_const:
         return _value(b.reshape(x, np.array(target, np.int32)))
     return None
 

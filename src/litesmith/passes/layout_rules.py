@@ -18,6 +18,7 @@ from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.ops import OPS
+from litesmith.ops.layout import keeps_order
 from litesmith.ops.shape import constant_target
 from litesmith.passes.match import KEEP_ORDER, linear, reshaped
 
@@ -49,8 +50,7 @@ def is_free(dims: Sequence[Dim], perm: Sequence[int]) -> bool:
 
     Either nothing moves, or only dimensions of size 1 do and a RESHAPE to known sizes (but for one) says so.
     """
-    moved = [p for p in perm if dims[p] != 1]
-    if moved != sorted(moved):
+    if not keeps_order(dims, perm):
         return False
     return list(perm) == sorted(perm) or constant_target(tuple(dims[p] for p in perm)) is not None
 
@@ -58,10 +58,7 @@ def is_free(dims: Sequence[Dim], perm: Sequence[int]) -> bool:
 def is_change(op: Op) -> bool:
     """Whether an operation changes the shape and leaves the elements in order, a TRANSPOSE of such dimensions too."""
     perm = permutation_of(op)
-    if perm is None:
-        return op.name in KEEP_ORDER
-    moved = [p for p in perm if op["x"].dims[p] != 1]
-    return moved == sorted(moved)
+    return op.name in KEEP_ORDER if perm is None else keeps_order(op["x"].dims, perm)
 
 
 def before_changes(value: Value) -> Value:

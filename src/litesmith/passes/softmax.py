@@ -9,8 +9,8 @@
     %5 = SOFTMAX(%x) {beta=1}                     or LOG_SOFTMAX(%x)
 
 Legal because the kernels compute just that, over the last dimension; another axis is brought there and back. Dimensions
-of size 1 may come and go between the maximum and the difference. A softmax
-written without the subtraction is left alone: it overflows to NaN where the kernel does not.
+of size 1 may come and go between the maximum and the difference. A softmax written without the subtraction is left
+alone: it overflows to NaN where the kernel does not.
 """
 
 from __future__ import annotations
