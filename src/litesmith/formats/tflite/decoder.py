@@ -83,6 +83,11 @@ class Table:
             raise FormatError(f"the {name} table at byte {at} has a field outside of itself")
 
     @property
+    def at(self) -> int:
+        """Where the table lies."""
+        return self._at
+
+    @property
     def slots(self) -> Iterator[int]:
         """The slots of the fields that are there."""
         return (slot for slot, entry in enumerate(self._entries) if entry)
@@ -134,6 +139,17 @@ class Table:
     def text(self, slot: int) -> str:
         """A string; empty when it is absent. Bytes that are no UTF-8 survive being written again."""
         return self.octets(slot).decode("utf-8", "surrogateescape")
+
+    def texts(self, slot: int) -> list[str]:
+        """A vector of strings; empty when it is absent. Bytes that are no UTF-8 survive being written again."""
+        start, count = self._vector(slot, 4)
+        self.buffer.charge(4 * count)
+        return [self._text_at(self.buffer.follow(start + 4 * i)) for i in range(count)]
+
+    def _text_at(self, at: int) -> str:
+        start, count = self.buffer.vector(at, 1)
+        self.buffer.charge(count)
+        return self.buffer.data[start : start + count].tobytes().decode("utf-8", "surrogateescape")
 
     def _vector(self, slot: int, itemsize: int) -> tuple[int, int]:
         at = self.place(slot)

@@ -48,9 +48,10 @@ class Encoder:
     first; `finish` turns them into file offsets.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, behind: int = 0) -> None:
+        """``behind``: bytes that lie behind what is written, a multiple of its alignment; references may go there."""
         self._chunks: list[bytes] = []
-        self.size = 0
+        self.size = behind
         self._shared: dict[tuple[bytes, int], int] = {}
         self._layouts: dict[tuple[tuple[int, str], ...], _Layout] = {}
 

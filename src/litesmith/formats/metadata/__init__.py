@@ -1,0 +1,16 @@
+"""TFLite Metadata (schema 1.5.0): what a model says of itself, and the files that travel behind it."""
+
+from litesmith.formats.metadata.codec import TFLITE_METADATA, decode, encode
+from litesmith.formats.metadata.described import Described, read_described
+from litesmith.formats.metadata.documents import from_document, json_schema, to_document
+
+__all__ = [
+    "TFLITE_METADATA",
+    "Described",
+    "decode",
+    "encode",
+    "from_document",
+    "json_schema",
+    "read_described",
+    "to_document",
+]

@@ -1,0 +1,159 @@
+"""A model file together with what it says of itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from litesmith._util.mapping import map_file
+from litesmith.errors import FormatError, MissingFileError, UsageError
+from litesmith.formats.metadata.archive import check_name, read_archive, write_archive
+from litesmith.formats.metadata.codec import TFLITE_METADATA, decode, encode, unknown_fields
+from litesmith.formats.metadata.grafting import chunks, find_entry, graft
+from litesmith.formats.metadata.schema import AssociatedFile, ModelMetadata, Table
+from litesmith.formats.metadata.versions import SCHEMA_VERSION, min_parser_version, parse_version, tables_in
+from litesmith.formats.tflite.decoder import FlatBuffer
+from litesmith.formats.tflite.decoder import Table as StoredTable
+from litesmith.formats.tflite.writer import FILE_IDENTIFIER
+
+UPGRADE = "upgrade litesmith"
+
+
+@dataclass(frozen=True)
+class Described:
+    """A model with its metadata and associated files.
+
+    model: the bytes of the file up to the archive; files: contents by name; unknown: fields of a newer schema than
+    this package knows, as paths. Written unchanged, all bytes of the metadata stay.
+    """
+
+    model: np.ndarray[Any, Any] = field(repr=False)
+    metadata: ModelMetadata | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    unknown: Sequence[str] = ()
+
+    def tensor_counts(self) -> tuple[int, int]:
+        """Numbers of inputs and outputs of the first subgraph, which is the one that metadata describes."""
+        graph = self._first_graph()
+        return len(graph.array(1, "<i4")), len(graph.array(2, "<i4"))
+
+    def tensor_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the inputs and of the outputs of the first subgraph."""
+        graph = self._first_graph()
+        tensors = graph.tables(0, "Tensor")
+        inputs, outputs = (graph.array(slot, "<i4").tolist() for slot in (1, 2))
+        if any(not 0 <= number < len(tensors) for number in [*inputs, *outputs]):
+            raise FormatError("the first subgraph has an input or output that is no tensor of it")
+        return tuple(tensors[i].text(3) for i in inputs), tuple(tensors[i].text(3) for i in outputs)
+
+    def _first_graph(self) -> StoredTable:
+        graphs = FlatBuffer(self.model).root(FILE_IDENTIFIER).tables(2, "SubGraph")
+        if not graphs:
+            raise FormatError("the file has no subgraph")
+        return graphs[0]
+
+    def with_metadata(self, metadata: ModelMetadata | None, files: Mapping[str, bytes] | None = None) -> Described:
+        """The same model with other metadata (None: with none) and files (None: those it has).
+
+        ``min_parser_version`` is filled in. Raises UsageError for metadata that do not fit the model, with every
+        reason; FormatError where the model's own metadata have fields of a newer schema, which would be lost.
+        """
+        if self.unknown and metadata != self.metadata:
+            reason = f"its metadata have fields of a newer schema, which would be lost: {', '.join(self.unknown[:5])}"
+            raise FormatError(reason, fix=UPGRADE)
+        files = self.files if files is None else files
+        if metadata is None:
+            return replace(self, metadata=None, files={})
+        metadata = replace(metadata, min_parser_version=min_parser_version(metadata))
+        problems = [*fit_problems(metadata, self.tensor_counts()), *file_problems(metadata, files)]
+        if problems:
+            raise UsageError("the metadata do not fit the model:\n" + "\n".join(f"  {p}" for p in problems))
+        return replace(self, metadata=metadata, files=dict(files))
+
+    def write(self, out: BinaryIO) -> None:
+        """Writes the whole file, the archive behind the model. Same content, same bytes."""
+        for piece in self._pieces():
+            out.write(piece)
+        write_archive(out, self.files)
+
+    def _pieces(self) -> Iterator[bytes]:
+        stored = find_entry(self.model, TFLITE_METADATA)
+        if (decode(stored) if stored is not None else None) == self.metadata:
+            return chunks(self.model)  # also what this package does not know of it
+        return graft(self.model, TFLITE_METADATA, None if self.metadata is None else encode(self.metadata))
+
+
+def read_described(source: bytes | str | os.PathLike[str]) -> Described:
+    """A `.tflite` file, given as its bytes or path, with its metadata and associated files.
+
+    Raises FormatError for a file that is missing or damaged, or whose metadata need a newer reader.
+    """
+    if isinstance(source, bytes):
+        return _read(np.frombuffer(source, np.uint8))
+    path = os.fspath(source)
+    try:
+        return _read(map_file(path))
+    except FileNotFoundError as error:
+        raise MissingFileError("there is no such file", path=path) from error
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
+    except FormatError as error:
+        raise FormatError(error.message, path=path, fix=error.fix) from None
+
+
+def _read(data: np.ndarray[Any, Any]) -> Described:
+    archive = read_archive(data.data)
+    model = data[: archive.start]
+    stored = find_entry(model, TFLITE_METADATA)
+    if stored is None:
+        return Described(model, None, archive.files)
+    metadata: ModelMetadata = decode(stored)
+    needed = metadata.min_parser_version
+    version, known = parse_version(needed or SCHEMA_VERSION), parse_version(SCHEMA_VERSION)
+    assert known is not None
+    if version is None or version > known:
+        raise FormatError(f"its metadata need a parser of version {needed!r}, this is {SCHEMA_VERSION}", fix=UPGRADE)
+    return Described(model, metadata, archive.files, tuple(unknown_fields(stored)))
+
+
+def recorded_files(table: Table) -> Iterator[AssociatedFile]:
+    """Every associated file that a table and the tables in it name."""
+    if isinstance(table, AssociatedFile):
+        yield table
+    for child in tables_in(table):
+        yield from recorded_files(child)
+
+
+def fit_problems(metadata: ModelMetadata, counts: tuple[int, int]) -> Iterator[str]:
+    """Why metadata do not fit a model with these numbers of inputs and outputs."""
+    if len(metadata.subgraph_metadata) != 1:
+        yield f"subgraph_metadata: expected one entry, got {len(metadata.subgraph_metadata)}"
+        return
+    graph = metadata.subgraph_metadata[0]
+    for what, tensors, count in zip(
+        ("input", "output"), (graph.input_tensor_metadata, graph.output_tensor_metadata), counts, strict=True
+    ):
+        if len(tensors) != count:
+            yield f"{what}_tensor_metadata: the model has {count} {what}s, the metadata describe {len(tensors)}"
+        names = [t.name for t in tensors if t.name]
+        yield from (f"{what}_tensor_metadata: two tensors are called {n!r}" for n in sorted(_repeated(names)))
+
+
+def _repeated(names: Sequence[str]) -> set[str]:
+    return {name for name in names if names.count(name) > 1}
+
+
+def file_problems(metadata: ModelMetadata, files: Mapping[str, bytes]) -> Iterator[str]:
+    """Why associated files do not fit the metadata that name them."""
+    for recorded in dict.fromkeys(f.name for f in recorded_files(metadata)):
+        try:
+            check_name(recorded, UsageError)
+        except UsageError as error:
+            yield str(error)
+            continue
+        if recorded not in files:
+            yield f"there is no file {recorded!r}; there are {', '.join(sorted(files)) or 'none'}"

@@ -1,0 +1,191 @@
+"""Metadata as plain data for JSON and YAML, and back; and the JSON Schema of that form.
+
+The form is that of the schema's own tools: fields by their names in the schema, enums by name, a union as two keys,
+``options_type`` and ``options``. Absent fields have their default.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from litesmith.errors import UsageError
+from litesmith.formats.metadata.fields import SlotField, slot_fields
+from litesmith.formats.metadata.schema import ModelMetadata, Table
+
+
+def to_document(table: Table) -> dict[str, Any]:
+    """A table as dictionaries, lists, texts and numbers; bytes as base64. Fields at their default are left out."""
+    document: dict[str, Any] = {}
+    for field in slot_fields(type(table)):
+        value = getattr(table, field.name)
+        if value is None or value == field.default:
+            continue
+        if field.kind == "union":
+            document[f"{field.key}_type"] = type(value).__name__
+        document[field.key] = _plain(value)
+    return document
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Table):
+        return to_document(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return getattr(value, "name", value)
+
+
+def from_document(document: Any, kind: type[Table] = ModelMetadata) -> Any:
+    """The table that a document describes. Raises UsageError with every mistake in it, each with its place."""
+    mistakes: list[str] = []
+    table = _read_table(document, kind, "", mistakes)
+    if mistakes:
+        raise UsageError("the metadata cannot be read:\n" + "\n".join(f"  {m}" for m in mistakes))
+    return table
+
+
+def _read_table(document: Any, kind: type[Any], path: str, mistakes: list[str]) -> Any:
+    if not isinstance(document, Mapping):
+        mistakes.append(f"{path or 'the document'}: expected a mapping, got {_sort(document)}")
+        return kind()
+    fields = slot_fields(kind)
+    known = [key for f in fields for key in ([f"{f.key}_type", f.key] if f.kind == "union" else [f.key])]
+    mistakes += [
+        f"{_join(path, key)}: is not a field of {kind.__name__}{_nearest(str(key), known)}"
+        for key in document
+        if key not in known
+    ]
+    values = {}
+    for field in fields:
+        if document.get(field.key) is not None or field.kind == "union":
+            values[field.name] = _read_field(document, field, path, mistakes)
+    return kind(**values)
+
+
+def _read_field(document: Mapping[str, Any], field: SlotField, path: str, mistakes: list[str]) -> Any:
+    value, place = document.get(field.key), _join(path, field.key)
+    if field.kind == "union":
+        return _read_union(document, field, path, mistakes)
+    if field.kind == "table":
+        return _read_table(value, field.members[0], place, mistakes)
+    if field.kind in ("tables", "texts", "scalars"):
+        if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+            mistakes.append(f"{place}: expected a list, got {_sort(value)}")
+            return ()
+        return tuple(_read_item(item, field, f"{place}[{i}]", mistakes) for i, item in enumerate(value))
+    return _read_item(value, field, place, mistakes)
+
+
+def _read_item(value: Any, field: SlotField, place: str, mistakes: list[str]) -> Any:
+    if field.kind == "tables":
+        return _read_table(value, field.members[0], place, mistakes)
+    if field.kind in ("text", "texts"):
+        return _expect(isinstance(value, str), value, "a text", place, mistakes, "")
+    if field.kind == "enum":
+        names = list(field.members[0].__members__)
+        if value in names:
+            return field.members[0][value]
+        mistakes.append(f"{place}: {value!r} is none of {', '.join(names)}{_nearest(str(value), names)}")
+        return field.default
+    if field.kind == "octets":
+        return _read_octets(value, place, mistakes)
+    whole = field.code != "f"
+    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if field.code == "I" and number:
+        number = 0 <= value < 2**32
+    elif whole and number:
+        number = -(2**31) <= value < 2**31
+    return _expect(number, value, "a whole number of 32 bits" if whole else "a number", place, mistakes, 0)
+
+
+def _read_octets(value: Any, place: str, mistakes: list[str]) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        mistakes.append(f"{place}: expected bytes as base64, got {_sort(value)}")
+        return b""
+
+
+def _read_union(document: Mapping[str, Any], field: SlotField, path: str, mistakes: list[str]) -> Any:
+    name, value = document.get(f"{field.key}_type"), document.get(field.key)
+    place = _join(path, field.key)
+    if name is None:
+        if value is not None:
+            mistakes.append(f"{place}: says nothing without {field.key}_type")
+        return None
+    names = [m.__name__ for m in field.members]
+    if name not in names:
+        mistakes.append(f"{place}_type: {name!r} is none of {', '.join(names)}{_nearest(str(name), names)}")
+        return None
+    return _read_table(value or {}, field.members[names.index(name)], place, mistakes)
+
+
+def _expect(fits: bool, value: Any, what: str, place: str, mistakes: list[str], instead: Any) -> Any:
+    if fits:
+        return value
+    mistakes.append(f"{place}: expected {what}, got {_sort(value)}")
+    return instead
+
+
+def _join(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)
+
+
+def _sort(value: Any) -> str:
+    return f"{value!r:.60}" if isinstance(value, (int, float, str)) else type(value).__name__
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name, known, 1, 0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the documents that `from_document` reads."""
+    tables: dict[str, Any] = {}
+    _describe(ModelMetadata, tables)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "TFLite model metadata",
+        "$ref": "#/$defs/ModelMetadata",
+        "$defs": dict(sorted(tables.items())),
+    }
+
+
+def _describe(kind: type[Table], tables: dict[str, Any]) -> dict[str, str]:
+    if kind.__name__ not in tables:
+        tables[kind.__name__] = {}
+        properties: dict[str, Any] = {}
+        for field in slot_fields(kind):
+            if field.kind == "union":
+                properties[f"{field.key}_type"] = {"enum": [m.__name__ for m in field.members]}
+                properties[field.key] = {"anyOf": [_describe(m, tables) for m in field.members]}
+            else:
+                properties[field.key] = _describe_field(field, tables)
+        tables[kind.__name__] = {
+            "type": "object",
+            "description": " ".join((kind.__doc__ or "").split()),
+            "properties": properties,
+            "additionalProperties": False,
+        }
+    return {"$ref": f"#/$defs/{kind.__name__}"}
+
+
+def _describe_field(field: SlotField, tables: dict[str, Any]) -> dict[str, Any]:
+    if field.kind == "enum":
+        return {"enum": list(field.members[0].__members__)}
+    if field.kind == "octets":
+        return {"type": "string", "contentEncoding": "base64"}
+    item: dict[str, Any]
+    if field.kind in ("table", "tables"):
+        item = _describe(field.members[0], tables)
+    elif field.kind in ("text", "texts"):
+        item = {"type": "string"}
+    else:
+        item = {"type": "number" if field.code == "f" else "integer", **({"minimum": 0} if field.code == "I" else {})}
+    return {"type": "array", "items": item} if field.kind in ("tables", "texts", "scalars") else item

@@ -1,0 +1,143 @@
+"""Puts metadata into a model file without reading the model: every other byte of it stays.
+
+A FlatBuffer's references go forward, so a new root in front of the old file can point into it::
+
+    before   root ─► tables, buffers, metadata
+    after    new root, new list of buffers, new metadata ─► tables, buffers (where they were, further back)
+
+Whatever operators the model has, also unknown ones, is none of this module's business.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from litesmith.errors import FormatError
+from litesmith.formats.tflite.decoder import FlatBuffer, Table
+from litesmith.formats.tflite.encoder import REF, Encoder, Field
+from litesmith.formats.tflite.writer import FILE_IDENTIFIER, LARGEST_FLATBUFFER
+
+_ALIGN = 16
+_CHUNK = 1 << 24
+
+_ROOT_FIELDS = 10
+_BUFFERS, _METADATA = 4, 6
+
+
+def find_entry(data: np.ndarray[Any, Any], name: str) -> bytes | None:
+    """The bytes of a metadata entry, None where the file has none of this name. Raises FormatError."""
+    root = FlatBuffer(data).root(FILE_IDENTIFIER)
+    number = _entries(root).get(name)
+    return None if number is None else _content(root.tables(_BUFFERS, "Buffer")[number], data)
+
+
+def _entries(root: Table) -> dict[str, int]:
+    """Buffer of each metadata entry, by name."""
+    count = len(root.tables(_BUFFERS, "Buffer"))
+    entries = {entry.text(0): entry.scalar(1, "I") for entry in root.tables(_METADATA, "Metadata")}
+    if any(number >= count for number in entries.values()):
+        raise FormatError("a metadata entry has no buffer")
+    return entries
+
+
+def _content(buffer: Table, data: np.ndarray[Any, Any]) -> bytes:
+    offset, size = buffer.scalar(1, "Q"), buffer.scalar(2, "Q")
+    if offset <= 1:
+        return buffer.octets(0)
+    if offset + size > len(data):
+        raise FormatError("a metadata entry lies behind the end of the file")
+    return data[offset : offset + size].tobytes()
+
+
+def graft(data: np.ndarray[Any, Any], name: str, content: bytes | None) -> Iterator[bytes]:
+    """The model ``data`` (without what follows it) with the metadata entry set, or removed for None, piece by piece.
+
+    Raises FormatError for a file that is damaged or has fields of a newer schema.
+    """
+    buffer = FlatBuffer(data)
+    root = buffer.root(FILE_IDENTIFIER)
+    root.require_known(_ROOT_FIELDS)
+    number = _entries(root).get(name)
+    head = _head(root, name, number, content)
+    if len(head) + _flatbuffer_size(root, len(data)) > LARGEST_FLATBUFFER:
+        raise FormatError("the model leaves no room for metadata: a FlatBuffer ends at 2 GB")
+    patches = dict(_moved_offsets(root, len(head)))
+    if number is not None:
+        patches |= _erased(root, number)
+    yield bytes(head)
+    yield from _patched(data, patches)
+
+
+def _flatbuffer_size(root: Table, size: int) -> int:
+    """Bytes of the FlatBuffer itself; weights may lie behind it."""
+    outside = [t.scalar(1, "Q") for t in root.tables(_BUFFERS, "Buffer")]
+    return min([size, *(offset for offset in outside if offset > 1)])
+
+
+def _head(root: Table, name: str, number: int | None, content: bytes | None) -> bytearray:
+    size = root.buffer.size
+    behind = size + -size % _ALIGN
+    encoder = Encoder(behind)
+
+    def old(at: int) -> int:
+        return behind - at
+
+    buffers = [old(t.at) for t in root.tables(_BUFFERS, "Buffer")]
+    entries = [(old(t.at), t.text(0)) for t in root.tables(_METADATA, "Metadata")]
+    table = encoder.table([] if content is None else [(0, REF, encoder.octets(content, _ALIGN))])
+    if number is None:
+        buffers.append(table)
+        number = len(buffers) - 1
+    else:
+        buffers[number] = table
+    kept = [position for position, entry in entries if entry != name]
+    if content is not None:
+        kept.append(encoder.table([(0, REF, encoder.string(name)), (1, "I", number)]))
+    fields: list[Field] = [(0, "I", root.scalar(0, "I"))]
+    for slot in range(1, _ROOT_FIELDS):
+        at = root.place(slot)
+        if slot == _BUFFERS:
+            fields.append((slot, REF, encoder.references(buffers)))
+        elif slot == _METADATA:
+            fields.append((slot, REF, encoder.references(kept)))
+        elif at is not None:
+            fields.append((slot, REF, old(root.buffer.follow(at))))
+    return encoder.finish(encoder.table(fields), FILE_IDENTIFIER)
+
+
+def _moved_offsets(root: Table, by: int) -> Iterator[tuple[int, bytes]]:
+    """What counts from the beginning of the file, moved: weights and custom options behind the FlatBuffer."""
+    operators = (op for graph in root.tables(2, "SubGraph") for op in graph.tables(3, "Operator"))
+    for slot, tables in ((1, iter(root.tables(_BUFFERS, "Buffer"))), (9, operators)):
+        for table in tables:
+            at, offset = table.place(slot), table.scalar(slot, "Q")
+            if at is not None and offset > 1:
+                yield at, struct.pack("<Q", offset + by)
+
+
+def _erased(root: Table, number: int) -> dict[int, bytes]:
+    """Zeros over the entry's old content, so that what was removed is gone; nothing where others share it."""
+    tables = root.tables(_BUFFERS, "Buffer")
+    spans = [table.span(0) for table in tables]
+    start, size = spans[number]
+    shared = any(index != number and spans[index][0] == start for index in range(len(spans)))
+    return {} if shared or not size else {start: bytes(size)}
+
+
+def _patched(data: np.ndarray[Any, Any], patches: dict[int, bytes]) -> Iterator[bytes]:
+    done = 0
+    for at, patch in sorted(patches.items()):
+        yield from chunks(data[done:at])
+        yield patch
+        done = at + len(patch)
+    yield from chunks(data[done:])
+
+
+def chunks(data: np.ndarray[Any, Any]) -> Iterator[bytes]:
+    """The bytes of an array, a bounded number at a time."""
+    for start in range(0, len(data), _CHUNK):
+        yield data[start : start + _CHUNK].tobytes()
