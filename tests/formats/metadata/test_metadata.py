@@ -314,7 +314,7 @@ def test_damaged_files_end_in_our_errors(part: str) -> None:
                 unknown_fields(damaged)
             else:
                 back = read_described(damaged)
-                back.tensor_names()
+                back.inputs()
                 back.write(io.BytesIO())
             ends["read"] += 1
         except LitesmithError:

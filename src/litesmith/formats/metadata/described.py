@@ -15,10 +15,8 @@ from litesmith.formats.metadata.archive import check_name, read_archive, write_a
 from litesmith.formats.metadata.codec import TFLITE_METADATA, decode, encode, unknown_fields
 from litesmith.formats.metadata.grafting import chunks, find_entry, graft
 from litesmith.formats.metadata.schema import AssociatedFile, ModelMetadata, Table
+from litesmith.formats.metadata.stored_tensors import StoredTensor, stored_tensors
 from litesmith.formats.metadata.versions import SCHEMA_VERSION, min_parser_version, parse_version, tables_in
-from litesmith.formats.tflite.decoder import FlatBuffer
-from litesmith.formats.tflite.decoder import Table as StoredTable
-from litesmith.formats.tflite.writer import FILE_IDENTIFIER
 
 UPGRADE = "upgrade litesmith"
 
@@ -36,25 +34,13 @@ class Described:
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     unknown: Sequence[str] = ()
 
-    def tensor_counts(self) -> tuple[int, int]:
-        """Numbers of inputs and outputs of the first subgraph, which is the one that metadata describes."""
-        graph = self._first_graph()
-        return len(graph.array(1, "<i4")), len(graph.array(2, "<i4"))
+    def inputs(self) -> tuple[StoredTensor, ...]:
+        """Inputs of the first subgraph, which is the one that metadata describe."""
+        return stored_tensors(self.model)[0]
 
-    def tensor_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Names of the inputs and of the outputs of the first subgraph."""
-        graph = self._first_graph()
-        tensors = graph.tables(0, "Tensor")
-        inputs, outputs = (graph.array(slot, "<i4").tolist() for slot in (1, 2))
-        if any(not 0 <= number < len(tensors) for number in [*inputs, *outputs]):
-            raise FormatError("the first subgraph has an input or output that is no tensor of it")
-        return tuple(tensors[i].text(3) for i in inputs), tuple(tensors[i].text(3) for i in outputs)
-
-    def _first_graph(self) -> StoredTable:
-        graphs = FlatBuffer(self.model).root(FILE_IDENTIFIER).tables(2, "SubGraph")
-        if not graphs:
-            raise FormatError("the file has no subgraph")
-        return graphs[0]
+    def outputs(self) -> tuple[StoredTensor, ...]:
+        """Outputs of the first subgraph."""
+        return stored_tensors(self.model)[1]
 
     def with_metadata(self, metadata: ModelMetadata | None, files: Mapping[str, bytes] | None = None) -> Described:
         """The same model with other metadata (None: with none) and files (None: those it has).
@@ -69,7 +55,7 @@ class Described:
         if metadata is None:
             return replace(self, metadata=None, files={})
         metadata = replace(metadata, min_parser_version=min_parser_version(metadata))
-        problems = [*fit_problems(metadata, self.tensor_counts()), *file_problems(metadata, files)]
+        problems = [*fit_problems(metadata, (len(self.inputs()), len(self.outputs()))), *file_problems(metadata, files)]
         if problems:
             raise UsageError("the metadata do not fit the model:\n" + "\n".join(f"  {p}" for p in problems))
         return replace(self, metadata=metadata, files=dict(files))
