@@ -14,6 +14,7 @@ from litesmith.errors import LitesmithError
 COMMANDS = {
     "convert": "Convert a model to a .tflite file.",
     "demo": "Convert, verify and judge the example model.",
+    "metadata": "Show, add, extract, remove or check what a .tflite file says of itself.",
     "show": "Show what is in a SavedModel or a .tflite file.",
     "verify": "Run a .tflite file and compare it with reference data.",
 }

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from litesmith._util.mapping import map_file
+from litesmith._util.replacing import replacing
 from litesmith.errors import FormatError, MissingFileError, UsageError
 from litesmith.formats.metadata.archive import check_name, read_archive, write_archive
 from litesmith.formats.metadata.codec import TFLITE_METADATA, decode, encode, unknown_fields
@@ -65,6 +66,11 @@ class Described:
         for piece in self._pieces():
             out.write(piece)
         write_archive(out, self.files)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the file; an older one stays until the new one is whole. Raises OSError where it cannot be written."""
+        with replacing(path) as (out, _):
+            self.write(out)
 
     def _pieces(self) -> Iterator[bytes]:
         stored = find_entry(self.model, TFLITE_METADATA)

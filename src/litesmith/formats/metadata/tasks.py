@@ -83,7 +83,7 @@ def _channels(value: Numbers) -> tuple[float, ...]:
     return (float(value),) if isinstance(value, (int, float)) else tuple(float(v) for v in value)
 
 
-def _check_labels(labels: Labels | None, tensor: Tensor) -> None:
+def check_labels(labels: Labels | None, tensor: Tensor) -> None:
     """Raises UsageError where there are not as many labels as the output has classes."""
     classes = tensor.shape[-1] if tensor.shape else -1
     for locale, names in _by_locale(labels).items():
@@ -133,7 +133,7 @@ def _scores(
     calibration: Calibration | None = None,
     what: str = "Probabilities",
 ) -> s.TensorMetadata:
-    _check_labels(labels, tensor)
+    check_labels(labels, tensor)
     associated = list(files.labels(labels, s.AssociatedFileType.TENSOR_AXIS_LABELS))
     units: tuple[s.ProcessUnit, ...] = ()
     if calibration is not None:
@@ -247,7 +247,7 @@ def image_segmenter(
     files = _Files()
     image = _image(_one(model.inputs(), "input"), mean, std, "Input image to be segmented.")
     output = _one(model.outputs(), "output")
-    _check_labels(labels, output)
+    check_labels(labels, output)
     masks = s.TensorMetadata(
         "segmentation_masks",
         "Masks over the target objects with high accuracy.",

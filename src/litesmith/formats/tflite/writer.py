@@ -11,12 +11,11 @@ from __future__ import annotations
 import io
 import os
 import struct
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from litesmith._util.replacing import replacing
 from litesmith.formats.tflite.buffers import BufferPool
 from litesmith.formats.tflite.encoder import PLACEHOLDER, REF, Encoder, Field
 from litesmith.formats.tflite.options import CUSTOM, CUSTOM_CODE, CUSTOM_OPTIONS, write_options
@@ -56,28 +55,11 @@ def write_file(
     The file appears whole or not at all; an older one stays until then. ``check`` is called with the whole new file
     before it takes its place, and keeps it from doing so by raising. Raises OSError where it cannot be written.
     """
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w+b") as out:
-            _write(program, out, external_over)
+    with replacing(path) as (out, temporary):
+        _write(program, out, external_over)
         if check is not None:
-            check(Path(temporary))
-        os.chmod(temporary, _mode_of(target))
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _mode_of(target: Path) -> int:
-    """Permissions for the new file: those of the old one, else what the process gives to new files."""
-    if target.exists():
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+            out.flush()
+            check(temporary)
 
 
 def _write(program: Program, out: BinaryIO, external_over: int) -> None:
