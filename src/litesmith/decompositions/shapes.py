@@ -7,6 +7,7 @@ known elements) the size may be read from. The graph's inputs and, at last, ever
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -154,7 +155,7 @@ def _only_atom(dim: Sym) -> Atom | None:
 def _atom(b: Builder, atom: Atom | None, sources: Sequence[Value]) -> Value:
     assert atom is not None
     symbol = Sym({((atom, 1),): 1})
-    found = _exact(b, symbol, sources)
+    found = _exact(b, symbol, sources, everywhere=symbol.weight > _HEAVY)
     if found is None and not atom.args:
         found = _solved(b, atom, sources)
     if found is None and atom.args:
@@ -183,17 +184,21 @@ def _solved(b: Builder, atom: Atom, sources: Sequence[Value]) -> Value | None:
     return None
 
 
+_HEAVY = 16
+"""Names and calls of an expression that is rather looked for in the whole graph than computed."""
+
 _OPERATORS = {"floordiv": "floor_div", "mod": "floor_mod", "max": "maximum", "min": "minimum"}
 
 
 def _called(b: Builder, atom: Atom, sources: Sequence[Value]) -> Value:
-    left, right = (size_value(b, arg, *sources) for arg in atom.args)
-    if atom.name == "bcast":
-        one: Value = b.equal(left, 1)
-        chosen: Value = b.select_v2(one, right, left)
-        return chosen
-    made: Value = getattr(b, _OPERATORS[atom.name])(left, right)
-    return made
+    def call(left: Value, right: Value) -> Value:
+        if atom.name == "bcast":
+            result: Value = b.select_v2(b.equal(left, 1), right, left)
+        else:
+            result = getattr(b, _OPERATORS[atom.name])(left, right)
+        return result
+
+    return reduce(call, [size_value(b, arg, *sources) for arg in atom.args])
 
 
 # -- element types ----------------------------------------------------------------------------------------------------

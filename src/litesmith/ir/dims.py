@@ -9,27 +9,57 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias, Union
+from functools import reduce
+from hashlib import blake2b
+from typing import Any, ClassVar, TypeAlias, Union
+from weakref import WeakValueDictionary
 
 Dim: TypeAlias = Union[int, "Sym"]
 Monomial: TypeAlias = tuple[tuple["Atom", int], ...]
 
+_LONGEST_KEY = 160
+"""Characters of an atom's key; longer expressions are told apart by a hash."""
+
+_HEAVIEST_TEXT = 400
+"""Names and calls of the largest expression that is printed whole."""
+
 
 class Atom:
-    """A named size, or a call of one of `FUNCTIONS` on dimensions."""
+    """A named size, or a call of one of `FUNCTIONS` on dimensions.
 
-    __slots__ = ("_hash", "args", "name")
+    Equal atoms are one object, so that comparing expressions costs nothing however deep they are nested. A call of
+    an associative function (`max`, `min`, `bcast`) holds all its arguments in order, each once.
+    """
 
-    def __init__(self, name: str, args: tuple[Dim, ...] = ()) -> None:
-        self.name = name
-        self.args = args
-        self._hash = hash((name, args))
+    __slots__ = ("__weakref__", "_hash", "args", "key", "name", "non_negative")
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Atom) and self.name == other.name and self.args == other.args
+    _known: ClassVar[WeakValueDictionary[tuple[str, tuple[Dim, ...]], Atom]] = WeakValueDictionary()
+
+    name: str
+    args: tuple[Dim, ...]
+    _hash: int
+    key: str
+    """A text of bounded length that tells atoms apart: the expression itself where it is short."""
+    non_negative: bool
+    """Whether it is certainly at least 0, taking every named size to be at least 0."""
+
+    def __new__(cls, name: str, args: tuple[Dim, ...] = ()) -> Atom:
+        found = cls._known.get((name, args))
+        if found is None:
+            found = super().__new__(cls)
+            found.name, found.args, found._hash = name, args, hash((name, args))
+            text = f"{name}({', '.join(map(dim_key, args))})" if args else name
+            found.key = text if len(text) <= _LONGEST_KEY else f"{name}_{blake2b(text.encode()).hexdigest()[:24]}"
+            signs = [non_negative(arg) for arg in args]
+            found.non_negative = any(signs) if name == "max" else all(signs)
+            found = cls._known.setdefault((name, args), found)
+        return found
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __reduce__(self) -> tuple[type[Atom], tuple[str, tuple[Dim, ...]]]:
+        return Atom, (self.name, self.args)
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(map(str, self.args))})" if self.args else self.name
@@ -38,11 +68,17 @@ class Atom:
 class Sym:
     """A symbolic dimension: a polynomial with integer coefficients. Immutable; never a plain constant."""
 
-    __slots__ = ("_hash", "_terms")
+    __slots__ = ("_hash", "_key", "_terms", "weight")
 
     def __init__(self, terms: dict[Monomial, int]) -> None:
         self._terms = terms
         self._hash = hash(frozenset(terms.items()))
+        self._key: str | None = None
+        self.weight: int = sum(1 + sum(map(dim_weight, atom.args)) for m in terms for atom, _ in m)
+        """How many names and calls its text has, which is exponential in the depth where parts are used twice."""
+
+    def __reduce__(self) -> tuple[type[Sym], tuple[dict[Monomial, int]]]:
+        return Sym, (self._terms,)
 
     @staticmethod
     def named(name: str) -> Sym:
@@ -104,9 +140,20 @@ class Sym:
         return modulo(other, self) if _is_dim(other) else NotImplemented
 
     def __str__(self) -> str:
+        """The expression; of one that is nested so deep that its text would be very long, its key."""
+        return self._text(str) if self.weight <= _HEAVIEST_TEXT else self.key
+
+    @property
+    def key(self) -> str:
+        """A text of bounded length for each part that tells expressions apart."""
+        if self._key is None:
+            self._key = self._text(lambda atom: atom.key)
+        return self._key
+
+    def _text(self, text_of: Callable[[Atom], str]) -> str:
         text = ""
         for monomial, coefficient in sorted(self._terms.items(), key=lambda t: _order(t[0])):
-            factors = [str(atom) for atom, power in monomial for _ in range(power)]
+            factors = [text_of(atom) for atom, power in monomial for _ in range(power)]
             if abs(coefficient) != 1 or not factors:
                 factors.insert(0, str(abs(coefficient)))
             sign = "-" if coefficient < 0 else "+" if text else ""
@@ -125,14 +172,14 @@ def _terms(dim: Dim) -> dict[Monomial, int]:
 
 
 def _order(monomial: Monomial) -> tuple[int, str]:
-    return (-sum(power for _, power in monomial), " ".join(str(atom) for atom, _ in monomial))
+    return (-sum(power for _, power in monomial), " ".join(atom.key for atom, _ in monomial))
 
 
 def _monomial_product(left: Monomial, right: Monomial) -> Monomial:
     powers = dict(left)
     for atom, power in right:
         powers[atom] = powers.get(atom, 0) + power
-    return tuple(sorted(powers.items(), key=lambda item: str(item[0])))
+    return tuple(sorted(powers.items(), key=lambda item: item[0].key))
 
 
 def _combine(left: Dim, right: Any, sign: int) -> Any:
@@ -228,15 +275,29 @@ def minimum(left: Dim, right: Dim) -> Dim:
 
 
 def _extremum(name: str, left: Dim, right: Dim, pick: Callable[[int, int], int]) -> Dim:
-    difference = left - right
-    if isinstance(difference, int):
-        larger, smaller = (left, right) if difference >= 0 else (right, left)
-        return larger if pick(0, 1) else smaller
-    if non_negative(difference) or non_negative(-difference):
-        larger, smaller = (left, right) if non_negative(difference) else (right, left)
-        return larger if pick(0, 1) else smaller
-    first, second = sorted((_canonical(left), _canonical(right)), key=str)
-    return _call(name, first, second)
+    """The extremum of what both hold, without what another certainly exceeds."""
+    kept: list[Dim] = []
+    for dim in (*_members(name, left), *_members(name, right)):
+        if not any(_exceeds(name, other, dim) for other in kept):
+            kept = [other for other in kept if not _exceeds(name, dim, other)]
+            kept.append(dim)
+    return kept[0] if len(kept) == 1 else _call(name, *sorted(kept, key=dim_key))
+
+
+def _exceeds(name: str, left: Dim, right: Dim) -> bool:
+    """Whether the left one makes the right one needless in a ``max`` or ``min``."""
+    difference: Dim = left - right if name == "max" else right - left
+    return non_negative(difference)
+
+
+def _members(name: str, dim: Dim) -> tuple[Dim, ...]:
+    """The arguments of a call of this function, else the dimension itself."""
+    dim = _canonical(dim)
+    if isinstance(dim, Sym) and len(dim.terms) == 1:
+        ((monomial, coefficient),) = dim.terms.items()
+        if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1 and monomial[0][0].name == name:
+            return monomial[0][0].args or (dim,)
+    return (dim,)
 
 
 def broadcast(left: Dim, right: Dim) -> Dim:
@@ -249,20 +310,25 @@ def broadcast(left: Dim, right: Dim) -> Dim:
         raise ValueError(f"sizes {left} and {right} do not broadcast")
     if isinstance(left, int) or isinstance(right, int):
         return left if isinstance(left, int) else right
-    first, second = sorted((left, right), key=str)
-    return _call("bcast", first, second)
+    members = {*_members("bcast", left), *_members("bcast", right)}
+    return _call("bcast", *sorted(members, key=dim_key))
 
 
 def non_negative(dim: Dim) -> bool:
     """Whether the dimension is certainly at least 0, taking every named size to be at least 0."""
     if isinstance(dim, int):
         return dim >= 0
-    return all(c >= 0 for c in dim.terms.values()) and all(map(_atom_non_negative, dim.atoms))
+    return all(c >= 0 for c in dim.terms.values()) and all(atom.non_negative for atom in dim.atoms)
 
 
-def _atom_non_negative(atom: Atom) -> bool:
-    signs = [non_negative(arg) for arg in atom.args]
-    return any(signs) if atom.name == "max" else all(signs)
+def dim_key(dim: Dim) -> str:
+    """A text of bounded length that tells dimensions apart, to sort them by."""
+    return dim.key if isinstance(dim, Sym) else str(dim)
+
+
+def dim_weight(dim: Dim) -> int:
+    """How many names and calls the text of a dimension has."""
+    return dim.weight if isinstance(dim, Sym) else 0
 
 
 def _canonical(dim: Any) -> Dim:
@@ -282,6 +348,10 @@ FUNCTIONS: dict[str, Callable[[Dim, Dim], Dim]] = {
 }
 
 
+ASSOCIATIVE = frozenset({"max", "min", "bcast"})
+"""Functions that take any number of arguments in any order, each of them once."""
+
+
 def product(dims: Sequence[Dim]) -> Dim:
     """The product of all dimensions; 1 for none."""
     total: Dim = 1
@@ -291,36 +361,47 @@ def product(dims: Sequence[Dim]) -> Dim:
 
 
 def symbol_names(dim: Dim) -> Iterator[str]:
-    """Names of all the unknown sizes an expression depends on, nested ones included."""
-    if isinstance(dim, int):
-        return
-    for atom in dim.atoms:
-        if not atom.args:
-            yield atom.name
-        for arg in atom.args:
-            yield from symbol_names(arg)
+    """Names of all the unknown sizes an expression depends on, nested ones included; each once."""
+    return (atom.name for atom in _arguments_first(dim) if not atom.args)
 
 
 def substitute(dim: Dim, sizes: dict[str, Dim]) -> Dim:
     """The dimension with named sizes replaced."""
+    done: dict[Atom, Dim] = {}
+    for atom in _arguments_first(dim):
+        if atom.args:
+            done[atom] = reduce(FUNCTIONS[atom.name], (_replace_atoms(arg, done) for arg in atom.args))
+        else:
+            done[atom] = sizes.get(atom.name, Sym({((atom, 1),): 1}))
+    return _replace_atoms(dim, done)
+
+
+def _arguments_first(dim: Dim) -> Iterator[Atom]:
+    """The atoms of a dimension, each once and behind those in its arguments."""
+    pending = [(atom, False) for atom in _atoms(dim)]
+    left: set[Atom] = set()
+    while pending:
+        atom, entered = pending.pop()
+        if entered:
+            left.add(atom)
+            yield atom
+        elif atom not in left:
+            pending.append((atom, True))
+            pending += [(inner, False) for arg in atom.args for inner in _atoms(arg) if inner not in left]
+
+
+def _atoms(dim: Dim) -> set[Atom]:
+    return dim.atoms if isinstance(dim, Sym) else set()
+
+
+def _replace_atoms(dim: Dim, by: dict[Atom, Dim]) -> Dim:
     if isinstance(dim, int):
         return dim
     total: Dim = 0
     for monomial, coefficient in dim.terms.items():
-        term: Dim = coefficient
-        for atom, power in monomial:
-            value = _substitute_atom(atom, sizes)
-            for _ in range(power):
-                term = term * value
-        total = total + term
+        factors = (by[atom] for atom, power in monomial for _ in range(power))
+        total = total + reduce(lambda product, factor: product * factor, factors, coefficient)
     return total
-
-
-def _substitute_atom(atom: Atom, sizes: dict[str, Dim]) -> Dim:
-    if not atom.args:
-        return sizes.get(atom.name, Sym({((atom, 1),): 1}))
-    left, right = (substitute(arg, sizes) for arg in atom.args)
-    return FUNCTIONS[atom.name](left, right)
 
 
 def parse_dim(text: str) -> Dim:
@@ -341,8 +422,8 @@ def _evaluate(node: ast.expr) -> Dim:
             return 0 - _evaluate(operand)
         case ast.BinOp(left=left, op=op, right=right):
             return _BINARY[type(op)](_evaluate(left), _evaluate(right))
-        case ast.Call(func=ast.Name(id=name), args=[left, right]):
-            return FUNCTIONS[name](_evaluate(left), _evaluate(right))
+        case ast.Call(func=ast.Name(id=name), args=args) if len(args) == 2 or (name in ASSOCIATIVE and args):
+            return reduce(FUNCTIONS[name], map(_evaluate, args))
     raise ValueError(f"unexpected {type(node).__name__}")
 
 

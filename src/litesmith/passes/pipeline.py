@@ -23,6 +23,7 @@ from litesmith.passes import (
     dilated_convolution,
     empty_variables,
     equal_weights,
+    full_slices,
     fully_connected,
     identities,
     integer_tables,
@@ -110,6 +111,7 @@ FINISHING: tuple[AnyPass, ...] = (
     *integer_tables.PASSES,
     *unfolding.PASSES,
     *boundary_copies.PASSES,
+    *full_slices.PASSES,
 )
 """What runs once, when nothing changes any more: no simplifications, which the passes would undo."""
 
