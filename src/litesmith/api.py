@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ class Options:
     dump: called with a name and the program after the import and after each pass that changed something.
     composites: lowerings of functions that are taken whole instead of inlined, by the function's name, or by the one
     that ``tf.function(experimental_implements=…)`` or ``jax.lax.composite`` gives it. A lowering takes the builder and
-    the call's tensors and gives its results (see docs/add-an-op.md).
+    the call's tensors, and in keyword parameters the attributes of that name, and gives its results (see
+    docs/add-an-op.md).
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
     """
@@ -61,15 +63,27 @@ class Options:
         return {"external_over": 0} if self.external_weights else {}
 
     @property
-    def composite(self) -> Callable[[Any, str, Sequence[Any]], list[Any] | None] | None:
+    def composite(self) -> Callable[[Any, str, Sequence[Any], Mapping[str, Any]], list[Any] | None] | None:
         """What an import asks at each call of a function; None where every function is inlined."""
         return self._lower_composite if self.composites else None
 
-    def _lower_composite(self, b: Any, name: str, tensors: Sequence[Any]) -> list[Any] | None:
+    def _lower_composite(
+        self, b: Any, name: str, tensors: Sequence[Any], attrs: Mapping[str, Any]
+    ) -> list[Any] | None:
         if name not in self.composites:
             return None
-        made = self.composites[name](b, *tensors)
+        lowering = self.composites[name]
+        made = lowering(b, *tensors, **_accepted(lowering, attrs))
         return list(made) if isinstance(made, (tuple, list)) else [made]
+
+
+def _accepted(lowering: CompositeLowering, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes that a lowering has keyword parameters for: all, where it takes ``**attrs``."""
+    parameters = signature(lowering).parameters.values()
+    if any(p.kind is Parameter.VAR_KEYWORD for p in parameters):
+        return dict(attrs)
+    wanted = {p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY}
+    return {name: value for name, value in attrs.items() if name in wanted}
 
 
 class Model:

@@ -45,7 +45,7 @@ class Session:
     kept: list[Any] = field(default_factory=list)
     problems: dict[Problem, None] = field(default_factory=dict)
     graph_names: dict[str, int] = field(default_factory=dict)
-    composite: Callable[[Builder, str, Sequence[Any]], Sequence[Any] | None] | None = None
+    composite: Callable[[Builder, str, Sequence[Any], Mapping[str, Any]], Sequence[Any] | None] | None = None
     """Lowers a call of a named function (builder, its name, its arguments) whole; None where it is to be inlined."""
     layer_of: Callable[[str], str] = lambda scope: scope
     """The layer path of a name scope."""

@@ -124,7 +124,9 @@ class Interception:
     rewrites: Mapping[type, Callable[[Any, Callable[..., Any]], Callable[..., Any]]] = field(default_factory=dict)
     calls: dict[str, LayerCall] = field(default_factory=dict)
 
-    def lower(self, b: Builder, name: str, args: Sequence[Any]) -> list[Value] | None:
+    def lower(
+        self, b: Builder, name: str, args: Sequence[Any], attrs: Mapping[str, Any] | None = None
+    ) -> list[Value] | None:
         """Results of an intercepted call; None where the function is none, or is better inlined."""
         call = self.calls.get(name)
         if call is None:

@@ -17,7 +17,8 @@ import numpy as np
 from litesmith.decompositions.complex_parts import joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
 from litesmith.frontends.registry import EXPORT_AGAIN
-from litesmith.frontends.tensorflow.attributes import FunctionName, decode
+from litesmith.frontends.tensorflow.attributes import decode
+from litesmith.frontends.tensorflow.composites import implemented, lower_implemented
 from litesmith.frontends.tensorflow.control_v1 import (
     EXIT,
     GROUPED,
@@ -91,8 +92,9 @@ class Session:
 
     model: Model
     lowerings: Mapping[str, Lowering]
-    composite: Callable[[Builder, str, Sequence[Any]], Sequence[Any] | None] | None = None
-    """Lowers a call of a function (builder, its name, its arguments) whole; None where it is to be inlined."""
+    composite: Callable[[Builder, str, Sequence[Any], Mapping[str, Any]], Sequence[Any] | None] | None = None
+    """Lowers a call of a function (builder, its name, its arguments, the attributes of what it implements) whole; None
+    where it is to be inlined."""
     layer_of: Callable[[str], str] = lambda node: ""
     """The layer path of a node, where the source knows layers."""
     opset: OpSet = field(default_factory=lambda: OPS)
@@ -289,15 +291,32 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
 
 def _as_composite(context: Context, definition: Any, args: Sequence[Any]) -> list[Any] | None:
     """Results of a function that somebody lowers whole, told by what it implements or by its own name; else None."""
-    if context.session.composite is None:
+    what = implemented(definition)
+    if context.session.composite is not None:
+        api = decode(definition.attr["api_implements"]) if "api_implements" in definition.attr else None
+        names = [what.name if what else None, api, python_name(definition.signature.name)]
+        for name in (str(n) for n in names if n is not None):
+            results = context.session.composite(context.b, name, args, what.attrs if what else {})
+            if results is not None:
+                return list(results)
+    if what is None:
         return None
-    declared = [decode(definition.attr[k]) for k in ("_implements", "api_implements") if k in definition.attr]
-    names = [v.name if isinstance(v, FunctionName) else str(v) for v in declared]
-    for name in [*names, python_name(definition.signature.name)]:
-        results = context.session.composite(context.b, name, args)
-        if results is not None:
-            return list(results)
-    return None
+    return lower_implemented(context.b, what, definition, args, lambda: _result_types(context, definition, args))
+
+
+def _result_types(context: Context, definition: Any, args: Sequence[Any]) -> list[TensorType]:
+    """The types of a function's results, told by its body, which is imported where nobody sees it."""
+    session = context.session
+    graph = Graph(definition.signature.name)
+    inner = Session(session.model, session.lowerings, opset=session.opset, on_unknown=session.on_unknown)
+    scope = Scope(Context(Builder(graph, session.opset), inner, depth=context.depth + 1), definition.node_def)
+    for declared, value in zip(definition.signature.input_arg, args, strict=True):
+        inside = graph.add_input(value.type) if isinstance(value, Value) and not value.is_const else value
+        scope.feed(declared.name, [inside])
+    wanted = [definition.ret[out.name] for out in definition.signature.output_arg]
+    scope.run(wanted)
+    results = [scope.result(reference) for reference in wanted]
+    return [r.type if isinstance(r, Value) else TensorType(DType.FLOAT32, None) for r in results]
 
 
 def python_name(function: str) -> str:
@@ -324,7 +343,7 @@ class Scope:
         prefix: str = "",
     ) -> None:
         self.context = context
-        self.nodes = {node.name: node for node in nodes}
+        self.nodes = nodes_by_name(nodes)
         self.results: dict[str, Any] = {}
         self.fed: dict[str, Any] = {}
         self.call_attrs = call_attrs or {}
@@ -488,6 +507,16 @@ class Scope:
         name = f"{self.prefix}{node.name}"
         layer = "/".join(filter(None, [self.context.layer, self.context.session.layer_of(name)]))
         return Origin(f"tf.{node.op}", name, layer, line)
+
+
+def nodes_by_name(nodes: Iterable[Any]) -> dict[str, Any]:
+    """The nodes of a graph. Raises UnsupportedError where two have one name: which is meant cannot be told."""
+    named: dict[str, Any] = {}
+    for node in nodes:
+        if node.name in named:
+            raise UnsupportedError(f"two nodes are called {node.name!r}", EXPORT_AGAIN, code="LS014", node=node.name)
+        named[node.name] = node
+    return named
 
 
 def _control_flow(nodes: Mapping[str, Any]) -> ControlFlow | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
         raise UnsupportedError("a call whose function JAX does not show", "use a supported version of JAX")
     if ctx.session.composite is not None:
         full = [ctx.expanded(v, a) for v, a in zip(args, ctx.avals_in, strict=True)]
-        taken = ctx.session.composite(ctx.b, str(params.get("name", "")), full)
+        taken = ctx.session.composite(ctx.b, str(params.get("name", "")), full, _attributes(params))
         if taken is not None:
             return list(taken)
     if params.get("name") in resize.NAMES:
@@ -60,6 +60,11 @@ def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
         if places is not None:
             return [places]
     return ctx.call(jaxpr, args)
+
+
+def _attributes(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a ``jax.lax.composite``."""
+    return dict(params.get("attributes") or ())
 
 
 @lowers("custom_lin")

@@ -1,0 +1,201 @@
+"""Functions that stand for an operation: ``tf.function(experimental_implements=…)``.
+
+Such a function has a name, or a name and attributes, in its ``_implements`` attribute. Exporters often give it a body
+that computes nothing (zeros): it stands there for a kernel that TensorFlow does not have. So a name that is known
+becomes the operator it means (`BUILT_IN`), one marked ``tfl_fusable_op`` the custom operator of that name, and any
+other is inlined only where its body computes from its arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from litesmith.errors import UnsupportedError
+from litesmith.formats.tflite.flexbuffer import write_map
+from litesmith.frontends.tensorflow.attributes import FunctionName, decode
+from litesmith.ir import Builder, DType, TensorType, Value
+from litesmith.ops.common import unknown_dim
+
+IMPLEMENTS = "_implements"
+FUSABLE = "tfl_fusable_op"
+
+_SHAPES_ONLY = frozenset("Shape ShapeN Size Rank ZerosLike OnesLike Const NoOp".split())
+"""Operators whose result does not depend on the elements of their operands."""
+
+
+@dataclass(frozen=True)
+class Implemented:
+    """What a function says it implements."""
+
+    name: str
+    attrs: Mapping[str, Any]
+
+
+def implemented(definition: Any) -> Implemented | None:
+    """What a FunctionDef says it implements, None where it says nothing."""
+    if IMPLEMENTS not in definition.attr:
+        return None
+    value = decode(definition.attr[IMPLEMENTS])
+    if isinstance(value, FunctionName):
+        return Implemented(value.name, value.attrs)
+    return Implemented(str(value), {})
+
+
+ResultTypes = Callable[[], Sequence[TensorType]]
+"""The types of the results that the function's body has."""
+
+
+def lower_implemented(
+    b: Builder, what: Implemented, definition: Any, args: Sequence[Any], result_types: ResultTypes
+) -> list[Value] | None:
+    """The results of a call of a function that implements something; None where its body is to be inlined.
+
+    Raises UnsupportedError where it stands for an operation nobody knows.
+    """
+    lowering = BUILT_IN.get(what.name)
+    if lowering is not None and all(isinstance(a, Value) for a in args):
+        results = lowering(b, what, args)
+        if results is not None:
+            return results
+    if what.attrs.get(FUSABLE):
+        options = _options({k: v for k, v in what.attrs.items() if k != FUSABLE}, what.name)
+        return _custom(b, what.name, args, result_types(), options)
+    if _computes(definition):
+        return None
+    raise UnsupportedError(
+        f"the function stands for the operation {what.name!r}, which is not known, and its body computes nothing from "
+        "its arguments",
+        f"give its lowering: litesmith.convert(..., composites={{{what.name!r}: lambda b, *tensors: …}}), or mark it as a "
+        f"custom operator with the attribute {FUSABLE}",
+        code="LS013",
+    )
+
+
+def _computes(definition: Any) -> bool:
+    """Whether some result of a function depends on the elements of its arguments, or it has no arguments."""
+    arguments = {arg.name for arg in definition.signature.input_arg}
+    nodes = {node.name: node for node in definition.node_def}
+    pending = [reference.partition(":")[0] for reference in definition.ret.values()]
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in arguments:
+            return True
+        if name in seen or name not in nodes or nodes[name].op in _SHAPES_ONLY:
+            continue
+        seen.add(name)
+        pending += [r.partition(":")[0] for r in nodes[name].input if not r.startswith("^")]
+    return not arguments
+
+
+def _custom(b: Builder, name: str, args: Sequence[Any], types: Sequence[TensorType], options: bytes) -> list[Value]:
+    if any(t.shape is None for t in types):
+        raise UnsupportedError(
+            f"becomes the custom operator {name!r}, but the rank of a result is not known",
+            "give the results a shape in the source (set_shape)",
+        )
+    results: list[Value] = list(b.custom(*args, custom_code=name, custom_options=options, result_types=list(types)))
+    return results
+
+
+def _options(attrs: Mapping[str, Any], name: str) -> bytes:
+    """The attributes as a FlexBuffer map. Raises UnsupportedError for kinds that no kernel can be told."""
+    wrong = sorted(k for k, v in attrs.items() if not isinstance(v, (bool, int, float, str)))
+    if wrong:
+        raise UnsupportedError(
+            f"attribute {wrong[0]!r} of the custom operator {name!r} is no number, truth value or text",
+            "give it another form in experimental_implements",
+        )
+    return write_map(attrs)
+
+
+# --- the table -----------------------------------------------------------------------------------------------------
+
+
+def _are(args: Sequence[Value], dtype: DType, rank: int) -> bool:
+    return all(a.type.dtype is dtype and a.type.shape is not None and a.rank == rank for a in args)
+
+
+def _embedding_matmul(b: Builder, what: Implemented, args: Sequence[Value]) -> list[Value] | None:
+    return [b.embedding_lookup(args[1], args[0])] if len(args) == 2 else None
+
+
+def _suppression(b: Builder, what: Implemented, args: Sequence[Value]) -> list[Value] | None:
+    """Boxes [n, 4], scores [n], limit, overlap, least score, …; batches of boxes keep the body."""
+    if len(args) < 5 or args[0].type.shape is None or args[0].rank != 2:
+        return None
+    return list(b.non_max_suppression_v4(*args[:5]))
+
+
+def _dense_image_warp(b: Builder, what: Implemented, args: Sequence[Value]) -> list[Value] | None:
+    if len(args) != 2 or not _are(args, DType.FLOAT32, 4):
+        return None
+    return _custom(b, "DenseImageWarp", args, [args[0].type], b"")
+
+
+_DETECTION_NUMBERS = (
+    "max_detections max_classes_per_detection num_classes nms_score_threshold nms_iou_threshold y_scale x_scale h_scale "
+    "w_scale"
+).split()
+
+
+def _detection_post_process(b: Builder, what: Implemented, args: Sequence[Value]) -> list[Value]:
+    """Box encodings [1, n, >= 4], class predictions [1, n, classes], anchors [n, 4] (y, x, height, width), float32.
+
+    Results, all float32: boxes [1, m, 4], classes [1, m], scores [1, m], count [1], with m = max_detections *
+    max_classes_per_detection. The body's types do not count: exporters have scalars there.
+    """
+    missing = [name for name in _DETECTION_NUMBERS if name not in what.attrs]
+    if missing or len(args) != 3:
+        lack = f"lacks the attributes {', '.join(missing)}" if missing else f"takes 3 operands, got {len(args)}"
+        raise UnsupportedError(f"{what.name} {lack}", "give all of its attributes in experimental_implements")
+    places = int(what.attrs["max_detections"]) * int(what.attrs["max_classes_per_detection"])
+    attrs = {k: float(v) if k.endswith(("threshold", "_scale")) else v for k, v in what.attrs.items()}
+    shapes: list[tuple[int, ...]] = [(1, places, 4), (1, places), (1, places), (1,)]
+    types = [TensorType(DType.FLOAT32, shape) for shape in shapes]
+    return _custom(b, what.name, args, types, _options({**attrs, "use_regular_nms": _flag(attrs)}, what.name))
+
+
+def _flag(attrs: Mapping[str, Any]) -> int:
+    return int(bool(attrs.get("use_regular_nms", False)))
+
+
+def _tokens(b: Builder, what: Implemented, args: Sequence[Value]) -> list[Value] | None:
+    """Texts of rank 0 to 2; results: the words of all texts and, by rank, row splits."""
+    if len(args) != 1 or args[0].type.dtype is not DType.STRING or args[0].type.shape is None or args[0].rank > 2:
+        return None
+    words = TensorType(DType.STRING, (unknown_dim(),))
+    splits = [TensorType(DType.INT64, (unknown_dim(),)) for _ in range(args[0].rank)]
+    return _custom(b, what.name, args, [words, *splits], b"")
+
+
+def _ngrams(b: Builder, what: Implemented, args: Sequence[Value]) -> list[Value] | None:
+    """Texts, or words with row splits; the results have the same form."""
+    if not args or args[0].type.dtype is not DType.STRING or args[0].type.shape is None:
+        return None
+    words = TensorType(DType.STRING, (*args[0].dims[:-1], unknown_dim()))
+    return _custom(b, what.name, args, [words, *(a.type for a in args[1:])], _options(what.attrs, what.name))
+
+
+def _projection(b: Builder, what: Implemented, args: Sequence[Value]) -> list[Value] | None:
+    """Words and row splits [n + 1]; result: features [n, number of seeds] float32."""
+    seeds = what.attrs.get("hash_seed")
+    if len(args) != 2 or not isinstance(seeds, list) or "buckets" not in what.attrs:
+        return None
+    rows = args[1].dims[0] - 1
+    options = write_map({"hash_seed": seeds, "buckets": int(what.attrs["buckets"])})
+    return _custom(b, what.name, args, [TensorType(DType.FLOAT32, (rows, len(seeds)))], options)
+
+
+BUILT_IN: Mapping[str, Callable[[Builder, Implemented, Sequence[Value]], list[Value] | None]] = {
+    "embedding_matmul": _embedding_matmul,
+    "non_max_suppression_padded_v2": _suppression,
+    "addons:DenseImageWarp": _dense_image_warp,
+    "TFLite_Detection_PostProcess": _detection_post_process,
+    "tftext:WhitespaceTokenizer": _tokens,
+    "tftext:Ngrams": _ngrams,
+    "tftext:custom:SgnnProjection": _projection,
+}
+"""What functions of these names become; None as the result means that the body is inlined."""
