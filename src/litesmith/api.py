@@ -190,7 +190,10 @@ def convert(source: Any, *args: Any, **options: Any) -> Model:
     except TypeError as error:
         known = ", ".join(f.name for f in fields(Options))
         raise UsageError(f"{error}; the options are {known}") from error
-    return Model(optimize(import_source(source, args, chosen), chosen), chosen)
+    from litesmith.ops.common import own_unknown_dims
+
+    with own_unknown_dims():
+        return Model(optimize(import_source(source, args, chosen), chosen), chosen)
 
 
 def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Any) -> Path:

@@ -302,6 +302,57 @@ def test_modules_are_not_imported(tmp_path: Path) -> None:
     assert "antigravity" not in sys.modules
 
 
+def function(module: str | None, name: Any) -> dict[str, Any]:
+    return {"module": module, "class_name": "function", "config": name, "registered_name": "function"}
+
+
+def described(module: str | None, cls: str, /, **config: Any) -> dict[str, Any]:
+    return {"module": module, "class_name": cls, "config": config, "registered_name": None}
+
+
+DENSE = {"name": "d", "units": 2}
+NAMED = {
+    "a builtin as activation": described("keras.layers", "Dense", **DENSE, activation=function("builtins", "eval")),
+    "a builtin as initializer": described("keras.layers", "Dense", **DENSE, kernel_initializer=function("builtins", "exec")),
+    "a builtin as class": described("builtins", "eval"),
+    "another module's function": described("keras.layers", "Dense", **DENSE, activation=function("os", "system")),
+    "a function of Keras' own code": described(
+        "keras.layers", "Dense", **DENSE, activation=function("keras.src.utils.file_utils", "get_file")
+    ),
+    "a public function that is no part of models": described("keras.utils", "get_file"),
+    "loading as a function": described("keras.saving", "load_model"),
+    "a module that Keras has imported": described("keras.src.saving.serialization_lib", "importlib"),
+    "a class that is no part of models": described("keras.src.saving.saving_lib", "H5IOStore"),
+    "a class of Python": described("pathlib", "Path"),
+    "inside a wrapper": described(
+        "keras.layers", "TimeDistributed", name="t", layer=described("subprocess", "Popen", args=["true"])
+    ),
+    "code by its place in Keras": described("keras.src.layers.core.lambda_layer", "Lambda", name="l"),
+    "a type of another module": {"module": "os", "class_name": "__typespec__", "spec_name": "system", "config": []},
+    "no name": described("keras.layers", "Dense", **DENSE, activation=function("builtins", {"a": 1})),
+    "a dunder": described("keras.layers", "Dense", **DENSE, activation=function("keras.activations", "__loader__")),
+}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("layer", NAMED.values(), ids=NAMED)
+def test_what_a_file_may_name_is_a_closed_list(layer: dict[str, Any], suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"model{suffix}"
+    if suffix == ".h5":
+        write_h5(file, layer, version=keras.__version__)
+    else:
+        keras.Sequential([keras.Input((4,)), L.Dense(2, name="d")]).save(file)
+        with zipfile.ZipFile(file) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        config = json.loads(parts["config.json"])
+        config["config"]["layers"][1] = layer
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, data in parts.items():
+                archive.writestr(name, json.dumps(config) if name == "config.json" else data)
+    with pytest.raises(FormatError, match=r"not registered with Keras|holds code"):
+        litesmith.convert(file)
+
+
 def test_missing(tmp_path: Path) -> None:
     for suffix in SUFFIXES:
         with pytest.raises(LitesmithError):

@@ -23,6 +23,7 @@ from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
 from litesmith.lite.requests import allows_select_ops, check_result, refusals
 from litesmith.lite.sources import Loading, Shapes, Source
+from litesmith.ops.common import own_unknown_dims
 
 
 class ConverterBase:
@@ -61,7 +62,9 @@ class ConverterBase:
             raise ConverterError(problems)
         options = self._options(verify, reference)
         try:
-            program = api.optimize(self._source.load(Loading(bool(self._get("allow_custom_ops")), verify)), options)
+            with own_unknown_dims():
+                source = self._source.load(Loading(bool(self._get("allow_custom_ops")), verify))
+                program = api.optimize(source, options)
         except ConverterError as error:
             raise explained(error, allows_select_ops(self)) from error
         check_result(self, program)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -286,7 +288,17 @@ def const_ints(op: Op, name: str) -> tuple[int, ...] | None:
 
 def unknown_dim(what: str = "d") -> Dim:
     """A fresh symbol for a size only the running model knows."""
-    return Sym.named(f"_{what}{next(_fresh)}")
+    return Sym.named(f"_{what}{next(_numbers.get())}")
+
+
+@contextmanager
+def own_unknown_dims() -> Iterator[None]:
+    """Numbers the symbols of `unknown_dim` from 0: what is converted inside does not depend on what was before."""
+    token = _numbers.set(itertools.count())
+    try:
+        yield
+    finally:
+        _numbers.reset(token)
 
 
 def unknown_dims(op: Op, rank: int) -> Shape:
@@ -299,7 +311,11 @@ def unknown_dims(op: Op, rank: int) -> Shape:
 HIGHEST_RANK = 32
 """Dimensions an array can have everywhere; kernels take eight at most."""
 
-_fresh = itertools.count()
+_ELSEWHERE = 1 << 32
+"""First number outside of conversions, so that what works on a converted program later takes none of its symbols."""
+
+_outside = itertools.count(_ELSEWHERE)
+_numbers: ContextVar[Iterator[int]] = ContextVar("unknown_dims", default=_outside)
 
 # -- evaluation -------------------------------------------------------------------------------------------------------
 

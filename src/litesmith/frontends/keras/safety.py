@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from litesmith.errors import FormatError
@@ -22,7 +26,25 @@ SMALL = 16 << 20
 _CODE = frozenset({"Lambda", "__lambda__", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"})
 """Classes that run code, or load a program, out of the file."""
 
-_PACKAGES = ("keras", "keras_hub", "keras_nlp", "keras_cv", "tf_keras", "builtins")
+_LIBRARIES = ("keras_hub", "keras_nlp", "keras_cv")
+"""Packages of layers that register them with Keras when they are imported."""
+
+_VALUES = frozenset(
+    "__tensor__ __keras_tensor__ __numpy__ __bytes__ __tuple__ __ellipsis__ __slice__ __dict__ TensorShape".split()
+)
+"""Names under which a configuration holds plain values."""
+
+_OLD = frozenset(
+    "Functional TFOpLambda SlicingOpLambda TensorFlowOpLayer ClassMethod InstanceMethod InstanceProperty".split()
+)
+"""Classes of Keras 2 that are read as something else (see `legacy`)."""
+
+_TYPE = "__typespec__"
+
+_FUNCTION_MODULES = (None, "builtins", "keras.activations", "keras.losses", "keras.metrics", "keras.ops")
+_FUNCTION_SPACES = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
+_CLASS_SPACES = ("layers", "models", "initializers", "regularizers", "constraints", "optimizers", "losses", "metrics")
+"""Where Keras keeps what a file names without its place, or by a place that Keras 2 had."""
 
 
 def read_config(file: Path) -> tuple[dict[str, Any], str]:
@@ -96,29 +118,99 @@ def _check_h5(group: Any, file_size: int, seen: set[int] | None = None) -> None:
 
 
 def refuse_code(config: Any, keras: Any, file: Path, known: Container[Any] = ()) -> None:
-    """Raises FormatError for a configuration that names code: Lambda layers, classes and functions nobody registered.
+    """Raises FormatError for a configuration that names what is not on the list of things a model file may name.
 
-    known: names of classes and functions the user gave.
+    That are: Keras' own layers, operations, initializers and the like; its own activations and losses; what is
+    registered with Keras; and ``known``, the names of classes and functions the user gave. Keras itself imports any
+    module a file names, and takes any object out of it.
     """
     for part in _objects(config):
-        name, module = str(part.get("class_name")), str(part.get("module") or "keras")
+        name, module = str(part.get("class_name")), part.get("module")
         if name in _CODE:
             raise FormatError(
                 f"it holds code (a {name.strip('_')} layer)",
                 path=str(file),
                 fix="if you trust the file, load it with safe_mode=False (--unsafe on the command line)",
             )
-        if module.split(".", maxsplit=1)[0] in _PACKAGES:
+        if _is_registered(part, keras, known) or _is_own(part, keras):
             continue
-        registered = part.get("registered_name", name)  # what Keras looks up before it imports the module
-        found = isinstance(registered, str) and keras.saving.get_registered_object(registered) is not None
-        if not found and not (isinstance(registered, str) and registered in known):
-            raise FormatError(
-                f"it needs {module}.{name}, which is not registered with Keras",
-                path=str(file),
-                fix="convert in Python: import what registers it (keras.saving.register_keras_serializable), or convert "
-                "the model that keras.saving.load_model(..., custom_objects=...) gives",
-            )
+        what = part.get("config") if name == "function" else name
+        raise FormatError(
+            f"it needs {module or 'keras'}.{what}, which is not registered with Keras",
+            path=str(file),
+            fix="convert in Python: import what registers it (keras.saving.register_keras_serializable), give it as "
+            "custom_objects=, or convert the model that keras.saving.load_model(..., custom_objects=...) gives",
+        )
+
+
+def _is_registered(part: Mapping[str, Any], keras: Any, known: Container[Any]) -> bool:
+    """Whether Keras finds it, by the name it looks up first, among what was registered or given."""
+    name = part.get("class_name")
+    key = part.get("config") if name == "function" else part.get("registered_name", name)
+    if not isinstance(key, str):
+        return False
+    root = str(part.get("module") or "").partition(".")[0]
+    if root in _LIBRARIES and find_spec(root) is not None:
+        import_module(root)  # registers its classes
+    return key in known or keras.saving.get_registered_object(key) is not None
+
+
+def _is_own(part: Mapping[str, Any], keras: Any) -> bool:
+    """Whether it is a class or function of Keras that a model is made of."""
+    name, module = str(part.get("class_name")), part.get("module")
+    if name == _TYPE:
+        return str(module).startswith("tensorflow.python.framework.") and str(part.get("spec_name")).endswith("Spec")
+    if name in _VALUES:
+        return True
+    if name == "function":
+        return module in _FUNCTION_MODULES and _is_own_function(part.get("config"), keras)
+    if not module or (_is_of_keras_2(str(module)) and name in _OLD):
+        return True  # looked up among Keras' own names and what is registered; nothing is imported
+    found = _own_class(str(module), name, keras)
+    return isinstance(found, type) and found.__name__ not in _CODE and issubclass(found, _kinds(keras))
+
+
+def _is_of_keras_2(module: str) -> bool:
+    """Whether a module is a place in Keras 2, which Keras 3 does not have."""
+    root = module.partition(".")[0]
+    return root == "tf_keras" or (root == "keras" and module not in sys.modules)
+
+
+def _is_own_function(name: Any, keras: Any) -> bool:
+    spaces = (getattr(keras, space) for space in _FUNCTION_SPACES)
+    return isinstance(name, str) and name.isidentifier() and any(callable(getattr(s, name, None)) for s in spaces)
+
+
+def _own_class(module: str, name: str, keras: Any) -> Any:
+    """What Keras has under this name, without importing anything; None for nothing.
+
+    Modules that Keras 2 had are looked up by the name alone, as they are when the file is read.
+    """
+    if module.partition(".")[0] not in ("keras", "tf_keras"):
+        return None
+    if module.startswith("keras.src.") and module in sys.modules:
+        return vars(sys.modules[module]).get(name)
+    space = keras
+    for step in module.split(".")[1:]:
+        space = getattr(space, step, None)
+    found = getattr(space, name, None) if isinstance(space, ModuleType) else None
+    spaces = (getattr(keras, s, None) for s in _CLASS_SPACES)
+    return found or next((c for s in spaces if (c := getattr(s, name, None)) is not None), None)
+
+
+def _kinds(keras: Any) -> tuple[type, ...]:
+    """The base classes of what a model is made of."""
+    kinds = [keras.Layer, keras.Model, keras.Operation, keras.DTypePolicy, keras.random.SeedGenerator]
+    kinds += [keras.initializers.Initializer, keras.regularizers.Regularizer, keras.constraints.Constraint]
+    kinds += [keras.quantizers.Quantizer, keras.optimizers.Optimizer, keras.losses.Loss, keras.metrics.Metric]
+    return (*kinds, keras.optimizers.schedules.LearningRateSchedule, *_configurations(keras))
+
+
+def _configurations(keras: Any) -> list[type]:
+    """What newer Keras describes quantization with."""
+    spaces = (keras.quantizers, keras.dtype_policies)
+    names = ("QuantizationConfig", "DTypePolicyMap", "QuantizedDTypePolicy")
+    return [c for s in spaces for n in names if isinstance(c := getattr(s, n, None), type)]
 
 
 def _objects(config: Any) -> Iterator[dict[str, Any]]:
