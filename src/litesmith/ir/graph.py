@@ -388,7 +388,7 @@ class Program:
 
     Subgraphs called by operations are reached through their attributes; `all_graphs` lists everything once. notes: what
     the source does and this program leaves out, or does otherwise, in sentences for the user; they are not written to
-    the file.
+    the file. files: those that travel behind the model (labels, vocabularies), by name.
     """
 
     graphs: list[Graph] = field(default_factory=list)
@@ -396,6 +396,7 @@ class Program:
     metadata: dict[str, bytes] = field(default_factory=dict)
     description: str = "litesmith"
     notes: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def main(self) -> Graph:

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import litesmith
 from litesmith.errors import FormatError, LitesmithError, MissingFileError, UsageError
 from litesmith.formats.metadata import decode, encode, from_document, json_schema, read_described, to_document
 from litesmith.formats.metadata import schema as s
 from litesmith.formats.metadata.codec import unknown_fields
 from litesmith.formats.metadata.fields import SlotField, slot_fields
 from litesmith.formats.metadata.versions import min_parser_version
-from litesmith.formats.tflite import write_model
+from litesmith.formats.tflite import read_model, write_model
 from litesmith.formats.tflite.encoder import REF, Encoder
 from litesmith.ir import Builder, DType, Graph, Program, Signature, tensor
 from litesmith.ops import OPS
@@ -221,6 +222,17 @@ def test_weights_behind_the_flatbuffer_stay_where_they_are_found() -> None:
     y = Runner(made).run({"x": np.zeros((1, 64), np.float32)})["y0"]
     assert np.array_equal(y, np.arange(64, dtype=np.float32)[None])
     assert read_described(made).files == FILES
+
+
+def test_converting_keeps_metadata_and_files(tmp_path: Any) -> None:
+    source, target = tmp_path / "a.tflite", tmp_path / "b.tflite"
+    source.write_bytes(described())
+    litesmith.convert(source).save(target)
+    back = read_described(target)
+    assert back.metadata == read_described(source).metadata
+    assert back.files == FILES
+    assert zipfile.ZipFile(target).read("labels.txt") == FILES["labels.txt"]
+    assert read_described(write_model(read_model(source), external_over=0)).files == FILES
 
 
 REFUSED = [

@@ -12,12 +12,12 @@ import numpy as np
 from litesmith._util.mapping import map_file
 from litesmith._util.replacing import replacing
 from litesmith.errors import FormatError, MissingFileError, UsageError
-from litesmith.formats.metadata.archive import check_name, read_archive, write_archive
 from litesmith.formats.metadata.codec import TFLITE_METADATA, decode, encode, unknown_fields
 from litesmith.formats.metadata.grafting import chunks, find_entry, graft
 from litesmith.formats.metadata.schema import AssociatedFile, ModelMetadata, Table
 from litesmith.formats.metadata.stored_tensors import StoredTensor, stored_tensors
 from litesmith.formats.metadata.versions import SCHEMA_VERSION, min_parser_version, parse_version, tables_in
+from litesmith.formats.tflite.archive import check_name, read_archive, write_archive
 
 UPGRADE = "upgrade litesmith"
 

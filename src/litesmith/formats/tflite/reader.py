@@ -15,6 +15,7 @@ import numpy as np
 
 from litesmith._util.mapping import map_file
 from litesmith.errors import FormatError
+from litesmith.formats.tflite.archive import read_archive
 from litesmith.formats.tflite.decoder import FlatBuffer, Table
 from litesmith.formats.tflite.infer import Inference
 from litesmith.formats.tflite.options import CUSTOM, CUSTOM_CODE, CUSTOM_OPTIONS, CUSTOM_VERSION, read_options
@@ -80,7 +81,9 @@ class _Model:
         metadata = self._metadata()
         if self.root.tables(8, "ExternalBufferGroup") or self.root.tables(9, "ExternalBuffer"):
             raise FormatError("the weights lie in other files, which is not supported")
-        return Program(self._entries(operators, signatures), signatures, metadata, self.root.text(3))
+        entries = self._entries(operators, signatures)
+        files = dict(read_archive(self.buffer.view).files)
+        return Program(entries, signatures, metadata, self.root.text(3), files=files)
 
     def _operators(self, subgraph: Table) -> list[_Operator]:
         subgraph.require_known(6)

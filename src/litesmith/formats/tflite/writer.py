@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from litesmith._util.replacing import replacing
+from litesmith.formats.tflite.archive import write_archive
 from litesmith.formats.tflite.buffers import BufferPool
 from litesmith.formats.tflite.encoder import PLACEHOLDER, REF, Encoder, Field
 from litesmith.formats.tflite.options import CUSTOM, CUSTOM_CODE, CUSTOM_OPTIONS, write_options
@@ -69,6 +70,8 @@ def _write(program: Program, out: BinaryIO, external_over: int) -> None:
         tables.locate(number, place.start, place.size)
     out.seek(0)
     out.write(tables.data)
+    out.seek(0, os.SEEK_END)
+    write_archive(out, program.files)
 
 
 class _Tables:
