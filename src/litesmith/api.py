@@ -9,6 +9,7 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
+from litesmith._util.replacing import NO_FILE
 from litesmith.errors import ConverterError, Problem, UsageError
 from litesmith.ir.graph import Graph, Program
 
@@ -209,9 +210,11 @@ def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Any
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raises UsageError where no file can be written to the path: said before a long conversion, not after."""
     target = Path(path)
-    folder = target.parent
+    folder = Path(os.path.realpath(path)).parent if target.is_symlink() else target.parent
     if target.is_dir():
         raise UsageError(f"cannot write {target}: it is a directory")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"cannot write {target}: {NO_FILE}; -o - writes to standard output")
     if not folder.is_dir():
         raise UsageError(f"cannot write {target}: there is no directory {folder}")
     if not os.access(folder, os.W_OK):

@@ -445,3 +445,21 @@ def test_progress_is_shown_on_a_terminal(model, tmp_path):
     assert "Converting" in seen
     assert "\x1b[" in seen
     assert b"Converting" not in done.stdout
+
+
+def test_standard_output_takes_the_file(model, tmp_path):
+    source = Path(__file__).parents[2] / "src"
+    environment = {**os.environ, "PYTHONPATH": str(source)}
+    command = [sys.executable, "-m", "litesmith", "convert", str(model), "-o", "-"]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment, check=True)
+    assert done.stdout[4:8] == b"TFL3"
+    assert Runner(done.stdout).signatures
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_no_pipe_is_replaced(run, model, tmp_path):
+    os.mkfifo(tmp_path / "pipe.tflite")
+    code, _, err = run("convert", model, "-o", "pipe.tflite")
+    assert code != 0
+    assert "device, pipe or socket" in err
+    assert (tmp_path / "pipe.tflite").is_fifo()

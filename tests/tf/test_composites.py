@@ -106,6 +106,8 @@ PLACEHOLDERS = {
     "zeros_like": tf.zeros_like,
     "fill": lambda x: tf.fill(tf.shape(x), 2.0),
     "constant": lambda x: tf.constant(1.0),
+    "inside a call": lambda x: tf.function(tf.function(lambda y: tf.zeros([2, 4])))(x),
+    "inside a branch": lambda x: tf.cond(tf.constant(True), lambda: tf.zeros_like(x), lambda: tf.zeros_like(x)),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ def _names(text: str | None) -> list[str] | None:
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.argument("source", required=False),
-    click.option("-o", "--output", "--output_file", "output", help="The .tflite file to write."),
+    click.option("-o", "--output", "--output_file", "output",
+                 help="The .tflite file to write; - is standard output."),
     click.option("--saved_model_dir", "saved_model", help="SavedModel directory (as in tflite_convert)."),
     click.option("--keras_model_file", "keras_file", help="Keras file (as in tflite_convert)."),
     click.option("--graph_def_file", "graph_file", help="Frozen GraphDef (as in tflite_convert)."),
@@ -78,11 +79,20 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
 
     path = _the_one_source(source, given)
     target = Path(output or f"{Path(path).stem or 'model'}.tflite")
-    check_target(target)
+    if output != "-":
+        check_target(target)
+    elif given["as_json"]:
+        raise click.UsageError("-o - and --json both want standard output")
     shapes = parse_shapes(_with_names(given["shapes"], given["inputs"]))
     with progress(f"Converting {path}"):
         model = _convert(path, given, shapes) if source else _convert_as_tflite_convert(given, shapes)
-        model.save(target)
+        if output == "-":
+            click.get_binary_stream("stdout").write(model.content)
+        else:
+            model.save(target)
+    if output == "-":
+        _tell_notes(model, model.notes)
+        return
     _report(model, target, given["as_json"])
 
 
@@ -161,7 +171,12 @@ def _report(model: Any, target: Path, as_json: bool) -> None:
         console().print(f"[green]✓[/] [bold]{target}[/]  {human_bytes(size)}, {count} operators{checked}")
     else:
         click_echo(f"{target}: {size} bytes, {count} operators")
-    for note in model.notes if not as_json else ():
+    _tell_notes(model, () if as_json else model.notes)
+
+
+def _tell_notes(model: Any, notes: Iterable[str]) -> None:
+    """What the user should know of the result, on standard error."""
+    for note in notes:
         click.echo(f"note: {note}", err=True)
-    if skipped:
-        click.echo(f"not verified: {skipped}", err=True)
+    if model.report is not None and model.report.skipped:
+        click.echo(f"not verified: {model.report.skipped}", err=True)

@@ -21,7 +21,7 @@ from litesmith.ops.common import unknown_dim
 IMPLEMENTS = "_implements"
 FUSABLE = "tfl_fusable_op"
 
-_SHAPES_ONLY = frozenset("Shape ShapeN Size Rank ZerosLike OnesLike Const NoOp".split())
+_SHAPES_ONLY = frozenset({"SHAPE", "RANK", "ZEROS_LIKE"})
 """Operators whose result does not depend on the elements of their operands."""
 
 
@@ -43,12 +43,21 @@ def implemented(definition: Any) -> Implemented | None:
     return Implemented(str(value), {})
 
 
-ResultTypes = Callable[[], Sequence[TensorType]]
-"""The types of the results that the function's body has."""
+@dataclass(frozen=True)
+class Body:
+    """A function's body, imported where nobody sees it: its arguments that are no constants, and its results."""
+
+    arguments: Sequence[Value]
+    results: Sequence[Any]
+
+    @property
+    def types(self) -> list[TensorType]:
+        """The types of the results, of unknown rank where they cannot be made."""
+        return [r.type if isinstance(r, Value) else TensorType(DType.FLOAT32, None) for r in self.results]
 
 
 def lower_implemented(
-    b: Builder, what: Implemented, definition: Any, args: Sequence[Any], result_types: ResultTypes
+    b: Builder, what: Implemented, args: Sequence[Any], import_body: Callable[[], Body]
 ) -> list[Value] | None:
     """The results of a call of a function that implements something; None where its body is to be inlined.
 
@@ -61,8 +70,8 @@ def lower_implemented(
             return results
     if what.attrs.get(FUSABLE):
         options = _options({k: v for k, v in what.attrs.items() if k != FUSABLE}, what.name)
-        return _custom(b, what.name, args, result_types(), options)
-    if _computes(definition):
+        return _custom(b, what.name, args, import_body().types, options)
+    if _computes(import_body()):
         return None
     raise UnsupportedError(
         f"the function stands for the operation {what.name!r}, which is not known, and its body computes nothing from "
@@ -73,21 +82,21 @@ def lower_implemented(
     )
 
 
-def _computes(definition: Any) -> bool:
-    """Whether some result of a function depends on the elements of its arguments, or it has no arguments."""
-    arguments = {arg.name for arg in definition.signature.input_arg}
-    nodes = {node.name: node for node in definition.node_def}
-    pending = [reference.partition(":")[0] for reference in definition.ret.values()]
-    seen: set[str] = set()
+def _computes(body: Body) -> bool:
+    """Whether some result of the body depends on the elements of its arguments, or it has no arguments."""
+    inputs = {id(v) for v in body.arguments}
+    pending = [r for r in body.results if isinstance(r, Value)]
+    if not inputs or len(pending) < len(body.results):
+        return True  # what cannot be lowered is reported where it is inlined
+    seen: set[int] = set()
     while pending:
-        name = pending.pop()
-        if name in arguments:
+        value = pending.pop()
+        if id(value) in inputs:
             return True
-        if name in seen or name not in nodes or nodes[name].op in _SHAPES_ONLY:
-            continue
-        seen.add(name)
-        pending += [r.partition(":")[0] for r in nodes[name].input if not r.startswith("^")]
-    return not arguments
+        if id(value) not in seen and value.op is not None and value.op.name not in _SHAPES_ONLY:
+            pending += value.op.inputs
+        seen.add(id(value))
+    return False
 
 
 def _custom(b: Builder, name: str, args: Sequence[Any], types: Sequence[TensorType], options: bytes) -> list[Value]:

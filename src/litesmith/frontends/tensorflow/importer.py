@@ -18,7 +18,7 @@ from litesmith.decompositions.complex_parts import joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import decode
-from litesmith.frontends.tensorflow.composites import implemented, lower_implemented
+from litesmith.frontends.tensorflow.composites import Body, implemented, lower_implemented
 from litesmith.frontends.tensorflow.control_v1 import (
     EXIT,
     GROUPED,
@@ -301,11 +301,11 @@ def _as_composite(context: Context, definition: Any, args: Sequence[Any]) -> lis
                 return list(results)
     if what is None:
         return None
-    return lower_implemented(context.b, what, definition, args, lambda: _result_types(context, definition, args))
+    return lower_implemented(context.b, what, args, lambda: _import_body(context, definition, args))
 
 
-def _result_types(context: Context, definition: Any, args: Sequence[Any]) -> list[TensorType]:
-    """The types of a function's results, told by its body, which is imported where nobody sees it."""
+def _import_body(context: Context, definition: Any, args: Sequence[Any]) -> Body:
+    """A function's body in a graph nobody sees; what stands in its way is of no interest there."""
     session = context.session
     graph = Graph(definition.signature.name)
     inner = Session(session.model, session.lowerings, opset=session.opset, on_unknown=session.on_unknown)
@@ -314,9 +314,12 @@ def _result_types(context: Context, definition: Any, args: Sequence[Any]) -> lis
         inside = graph.add_input(value.type) if isinstance(value, Value) and not value.is_const else value
         scope.feed(declared.name, [inside])
     wanted = [definition.ret[out.name] for out in definition.signature.output_arg]
-    scope.run(wanted)
-    results = [scope.result(reference) for reference in wanted]
-    return [r.type if isinstance(r, Value) else TensorType(DType.FLOAT32, None) for r in results]
+    try:
+        scope.run(wanted)
+        results = [scope.result(reference) for reference in wanted]
+    except ConverterError:
+        results = [POISON for _ in wanted]
+    return Body(graph.inputs, results)
 
 
 def python_name(function: str) -> str:
