@@ -33,6 +33,7 @@ class Options:
     kwargs: keyword arguments of a JAX function; of several functions, by the key of the signature.
     static_argnums, static_argnames: arguments of a JAX function that are no inputs of the model, as of ``jax.jit``.
     safe_mode: whether a Keras file may not run code it carries (Lambda layers).
+    custom_objects: classes and functions that a Keras file refers to by name.
     dump: called with a name and the program after the import and after each pass that changed something.
     composites: lowerings of functions that are taken whole instead of inlined, by the function's name, or by the one
     that ``tf.function(experimental_implements=…)`` or ``jax.lax.composite`` gives it. A lowering takes the builder and
@@ -53,6 +54,7 @@ class Options:
     static_argnums: int | Sequence[int] | None = None
     static_argnames: str | Sequence[str] | None = None
     safe_mode: bool = True
+    custom_objects: Mapping[str, Any] = field(default_factory=dict)
     dump: Dump | None = None
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
@@ -319,7 +321,7 @@ def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> P
 def _import_keras_file(path: Path, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.keras import load_model
 
-    return _import_keras(load_model(path, safe_mode=options.safe_mode), args, options)
+    return _import_keras(load_model(path, safe_mode=options.safe_mode, custom_objects=options.custom_objects), args, options)
 
 
 def _import_stablehlo_file(path: Path, args: Sequence[Any], options: Options) -> Program:

@@ -292,6 +292,14 @@ def test_hostile(make: Callable[[Path], None], tmp_path: Path) -> None:
         litesmith.convert(file)
 
 
+def test_custom_objects_of_convert(tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((4,)), Doubled()]).save(tmp_path / "model.keras")
+    with pytest.raises(FormatError, match="custom_objects="):
+        litesmith.convert(tmp_path / "model.keras")
+    model = litesmith.convert(tmp_path / "model.keras", custom_objects={"Doubled": Doubled})
+    assert np.array_equal(next(iter(model(np.ones((1, 4), np.float32)).values())), np.full((1, 4), 2))
+
+
 def test_modules_are_not_imported(tmp_path: Path) -> None:
     """A class that is given has the name Keras looks up; another module under a known name is refused."""
     for registered in (None, "evil", []):
@@ -300,6 +308,13 @@ def test_modules_are_not_imported(tmp_path: Path) -> None:
         with pytest.raises(FormatError, match="not registered"):
             load_model(tmp_path / "model.h5", custom_objects={"Scaled": Scaled})
     assert "antigravity" not in sys.modules
+
+
+class Doubled(L.Layer):
+    """Registered nowhere."""
+
+    def call(self, x: Any) -> Any:
+        return x * 2.0
 
 
 def function(module: str | None, name: Any) -> dict[str, Any]:
@@ -330,6 +345,12 @@ NAMED = {
     "code by its place in Keras": described("keras.src.layers.core.lambda_layer", "Lambda", name="l"),
     "a type of another module": {"module": "os", "class_name": "__typespec__", "spec_name": "system", "config": []},
     "no name": described("keras.layers", "Dense", **DENSE, activation=function("builtins", {"a": 1})),
+    "a name every module has": described(
+        "keras.layers", "Dense", **DENSE, activation={**function("builtins", "__class__"), "registered_name": "eval"}
+    ),
+    "another registered name": {**described("keras.saving", "Dense", **DENSE), "registered_name": "load_model"},
+    "a function of Keras by its name alone": {"class_name": "get_source_inputs", "config": {}},
+    "a lookup by name": described("keras.layers", "Dense", **DENSE, activation=function("builtins", "deserialize")),
     "a dunder": described("keras.layers", "Dense", **DENSE, activation=function("keras.activations", "__loader__")),
 }
 

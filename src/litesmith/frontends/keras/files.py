@@ -43,7 +43,10 @@ def load_model(
         refuse_code(config, keras, file, custom_objects or ())
     try:
         with keras.saving.custom_object_scope(dict(custom_objects or {})):
-            return _load(file, config, version, keras, safe_mode)
+            repaired = modern(with_old_functions(config) if version.startswith(("1.", "2.")) else config)
+            if safe_mode:
+                refuse_code(repaired, keras, file, {*(custom_objects or ()), *_custom(keras)})
+            return _load(file, config, repaired, keras, safe_mode)
     except FormatError as error:
         raise FormatError(error.message, path=str(file), fix=error.fix) from error
     except _DAMAGE as error:
@@ -52,8 +55,7 @@ def load_model(
         ) from error
 
 
-def _load(file: Path, config: dict[str, Any], version: str, keras: Any, safe_mode: bool) -> Any:
-    repaired = modern(with_old_functions(config) if version.startswith(("1.", "2.")) else config)
+def _load(file: Path, config: dict[str, Any], repaired: dict[str, Any], keras: Any, safe_mode: bool) -> Any:
     with tempfile.TemporaryDirectory(prefix="litesmith-") as directory:
         # Keras tells the formats apart by the suffix; the content decides here.
         source = Path(directory) / ("model.keras" if zipfile.is_zipfile(file) else "model.h5")

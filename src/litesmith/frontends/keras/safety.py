@@ -40,6 +40,7 @@ _OLD = frozenset(
 """Classes of Keras 2 that are read as something else (see `legacy`)."""
 
 _TYPE = "__typespec__"
+_SPECS = ("TensorSpec", "RaggedTensorSpec", "SparseTensorSpec")
 
 _FUNCTION_MODULES = (None, "builtins", "keras.activations", "keras.losses", "keras.metrics", "keras.ops")
 _FUNCTION_SPACES = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
@@ -158,15 +159,17 @@ def _is_registered(part: Mapping[str, Any], keras: Any, known: Container[Any]) -
 def _is_own(part: Mapping[str, Any], keras: Any) -> bool:
     """Whether it is a class or function of Keras that a model is made of."""
     name, module = str(part.get("class_name")), part.get("module")
+    if part.get("registered_name") not in (None, name, "function", part.get("config"), part.get("spec_name")):
+        return False  # what Keras looks for where it does not find the name
     if name == _TYPE:
-        return str(module).startswith("tensorflow.python.framework.") and str(part.get("spec_name")).endswith("Spec")
+        return part.get("spec_name") in _SPECS and str(module).startswith("tensorflow.python.framework.")
     if name in _VALUES:
         return True
     if name == "function":
         return module in _FUNCTION_MODULES and _is_own_function(part.get("config"), keras)
-    if not module or (_is_of_keras_2(str(module)) and name in _OLD):
-        return True  # looked up among Keras' own names and what is registered; nothing is imported
-    found = _own_class(str(module), name, keras)
+    if name in _OLD and (not module or _is_of_keras_2(str(module))):
+        return True
+    found = _own_class(str(module or "keras"), name, keras)
     return isinstance(found, type) and found.__name__ not in _CODE and issubclass(found, _kinds(keras))
 
 
@@ -177,8 +180,9 @@ def _is_of_keras_2(module: str) -> bool:
 
 
 def _is_own_function(name: Any, keras: Any) -> bool:
-    spaces = (getattr(keras, space) for space in _FUNCTION_SPACES)
-    return isinstance(name, str) and name.isidentifier() and any(callable(getattr(s, name, None)) for s in spaces)
+    if not isinstance(name, str) or name.startswith("_") or name in ("get", "serialize", "deserialize"):
+        return False
+    return any(callable(vars(getattr(keras, space)).get(name)) for space in _FUNCTION_SPACES)
 
 
 def _own_class(module: str, name: str, keras: Any) -> Any:
