@@ -247,3 +247,16 @@ def test_session_and_saved_model_between_arrays(tmp_path: Path) -> None:
     interpreter = litesmith.Interpreter(model_content=between.convert())
     assert interpreter.get_input_details()[0]["shape_signature"].tolist() == [3, 4]
     np.testing.assert_allclose(interpreter.get_signature_runner()(x=X)["y"], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_shapes_of_what_is_no_input_are_an_error():
+    """Also where a graph is converted between named tensors, as by the converter of TensorFlow 1."""
+    from litesmith.frontends.tensorflow.graph_def import frozen_entry
+
+    graph = tf.function(lambda x: x + 1.0).get_concrete_function(tf.TensorSpec((None, 2), tf.float32, name="x")).graph
+    definition = graph.as_graph_def()
+    assert frozen_entry(definition, ["x"], shapes={"x": [1, 2]}).signature.inputs
+    with pytest.raises(litesmith.errors.UsageError, match="input_shapes names 'y'; the model's inputs are x"):
+        frozen_entry(definition, ["x"], shapes={"y": [1, 2]})
+    with pytest.raises(litesmith.errors.UsageError, match="no node 'nope'; its placeholders are x"):
+        frozen_entry(definition, ["nope"])

@@ -72,13 +72,16 @@ def frozen_entry(
     Defaults: every placeholder is an input, every node nobody uses an output. Raises UsageError for an unknown name.
     """
     nodes = {node.name: node for node in graph_def.node}
-    ins = list(inputs or [n.name for n in nodes.values() if n.op in _PLACEHOLDERS])
+    placeholders = [n.name for n in nodes.values() if n.op in _PLACEHOLDERS]
+    ins = list(inputs or placeholders)
     outs = list(outputs or _unused(nodes.values()))
     for name in [*ins, *outs]:
         if name.partition(":")[0] not in nodes:
-            raise UsageError(f"the graph has no node {name!r}; its placeholders are {', '.join(ins) or 'none'}")
+            known = ", ".join(placeholders) or "none"
+            raise UsageError(f"the graph has no node {name!r}; its placeholders are {known}")
     if not outs:
         raise UsageError("the graph has no outputs: name them")
+    check_shape_names(shapes or {}, map(_plain, ins))
     return Entry(
         SourceSignature(
             key,
@@ -88,6 +91,14 @@ def frozen_entry(
         list(graph_def.node),
         {f.signature.name: f for f in graph_def.library.function},
     )
+
+
+def check_shape_names(shapes: Shapes, inputs: Iterable[str]) -> None:
+    """Raises UsageError where a shape is given for what is no input."""
+    known = sorted(inputs)
+    wrong = next((name for name in shapes if name not in known), None)
+    if wrong is not None:
+        raise UsageError(f"input_shapes names {wrong!r}; the model's inputs are {', '.join(known) or 'none'}")
 
 
 def _plain(name: str) -> str:

@@ -11,7 +11,7 @@ from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import Variable as SourceVariable
 from litesmith.frontends.tensorflow.attributes import tf_dtype
 from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
-from litesmith.frontends.tensorflow.graph_def import frozen_entry
+from litesmith.frontends.tensorflow.graph_def import check_shape_names, frozen_entry
 from litesmith.frontends.tensorflow.importer import Model, Session
 from litesmith.frontends.tensorflow.resources import Variable
 from litesmith.ir import Constant, DType, Graph, Program
@@ -33,7 +33,7 @@ def import_saved_model(
     `Session`. Raises UsageError for a key or input the model does not have, ConverterError with every problem found.
     """
     chosen = _chosen(model, signature_keys)
-    _check_inputs(chosen, input_shapes or {})
+    check_shape_names(input_shapes or {}, {name for s in chosen for name in s.inputs})
     source = source_model(model)
 
     def build(session: Session) -> Program:
@@ -84,13 +84,6 @@ def _chosen(model: SavedModel, keys: Sequence[str] | None) -> list[SourceSignatu
         return [model.signature(key) for key in keys]
     found = sorted(model.signatures, key=lambda key: (key != DEFAULT_SIGNATURE, key))
     return [model.signatures[key] for key in found]
-
-
-def _check_inputs(signatures: Sequence[SourceSignature], shapes: Shapes) -> None:
-    known = sorted({name for s in signatures for name in s.inputs})
-    for name in shapes:
-        if name not in known:
-            raise UsageError(f"input_shapes names {name!r}; the model's inputs are {', '.join(known) or 'none'}")
 
 
 def source_model(model: SavedModel) -> Model:
