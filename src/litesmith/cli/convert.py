@@ -87,7 +87,8 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     with progress(f"Converting {path}"):
         model = _convert(path, given, shapes) if source else _convert_as_tflite_convert(given, shapes)
         if output == "-":
-            click.get_binary_stream("stdout").write(model.content)
+            sys.stdout.buffer.write(model.content)
+            sys.stdout.buffer.flush()
         else:
             model.save(target)
     if output == "-":
