@@ -575,7 +575,7 @@ row(
 row(
     "custom_linear_solve",
     jnp.linalg.solve,
-    _regular(3, 8, 8),
+    f32(3, 8, 8, seed="regular") + 16 * np.eye(8, dtype=np.float32),  # or JAX itself is 2e-5 off on some machines
     f32(3, 8, 1),
     name="stack",
     shapes=["a, 8, 8", "a, 8, 1"],
