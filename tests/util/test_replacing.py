@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, pipes an
 WRITER = """
 import sys, time
 from litesmith._util.replacing import replacing
-with replacing(sys.argv[1]) as (out, temporary):
+with replacing(sys.argv[1]) as out:
     out.write(b"new" * 100)
     out.flush()
     print("writing", flush=True)
@@ -26,7 +26,7 @@ with replacing(sys.argv[1]) as (out, temporary):
 
 
 def write(path: Path, content: bytes = b"new") -> None:
-    with replacing(path) as (out, _):
+    with replacing(path) as out:
         out.write(content)
 
 
@@ -100,12 +100,28 @@ def test_a_file_that_is_being_written_stays(tmp_path: Path) -> None:
     assert names(tmp_path) == ["m.tflite"]
 
 
+def test_a_check_sees_the_whole_file_and_may_refuse_it(tmp_path: Path) -> None:
+    target, seen = tmp_path / "m.tflite", []
+
+    def refuse(file: Path) -> None:
+        seen.append(file.read_bytes())
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "a check in native code can be ended"
+        raise ValueError("no")
+
+    target.write_bytes(b"old")
+    with pytest.raises(ValueError, match="no"), replacing(target, refuse) as out:
+        out.write(b"new")
+    assert seen == [b"new"]
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == ["m.tflite"]
+
+
 def test_handlers_of_others_stay(tmp_path: Path) -> None:
     def handler(number: int, frame: object) -> None: ...
 
     before = signal.signal(signal.SIGTERM, handler)
     try:
-        with replacing(tmp_path / "m.tflite") as (out, _):
+        with replacing(tmp_path / "m.tflite") as out:
             assert signal.getsignal(signal.SIGTERM) is handler
             out.write(b"new")
         assert signal.getsignal(signal.SIGTERM) is handler

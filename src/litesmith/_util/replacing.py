@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,13 +30,17 @@ class _Ended(BaseException):
         super().__init__(number)
 
 
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, Path]]:
-    """A new file to write and read, and its path, which takes the place of ``path`` when the block ends.
+Check = Callable[[Path], None]
+"""Looks at a whole new file, and keeps it from taking its place by raising."""
 
-    A link stays: the file it leads to is replaced. The new one lies beside it until then; where the block raises or a
-    signal ends the process, it is removed and an older file stays. What a killed process has left is removed first.
-    Raises OSError.
+
+@contextmanager
+def replacing(path: str | os.PathLike[str], check: Check | None = None) -> Iterator[BinaryIO]:
+    """A new file to write and read, which takes the place of ``path`` when the block has ended and ``check`` passed.
+
+    A link stays: the file it leads to is replaced. The new one lies beside it until then; where the block or the check
+    raises, or a signal ends the process in the block, it is removed and an older file stays. What a killed process has
+    left is removed first. Signals are not kept from ending a check, which may be in native code. Raises OSError.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file() and not target.is_dir():
@@ -46,7 +50,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, Path]]:
     temporary = Path(name)
     try:
         with _ending_raises(), os.fdopen(handle, "w+b") as out:
-            yield out, temporary
+            yield out
+        if check is not None:
+            check(temporary)
         os.chmod(temporary, _mode_of(target))
         os.replace(temporary, target)
     except BaseException as error:

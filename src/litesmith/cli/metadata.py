@@ -16,7 +16,7 @@ from litesmith.formats.metadata import Described, from_document, json_schema, re
 from litesmith.formats.metadata import schema as s
 from litesmith.formats.metadata.described import recorded_files
 from litesmith.formats.metadata.readers import READERS, validate
-from litesmith.formats.metadata.tasks import check_labels, read_labels
+from litesmith.formats.metadata.tasks import LABELS_TEXT, check_labels, read_labels
 
 
 @click.group("metadata")
@@ -134,8 +134,7 @@ def _with_labels(model: Described, metadata: s.ModelMetadata, name: str, content
         raise UsageError("--label takes a model of one output; for others name the files in the document (--from)")
     check_labels(read_labels(content, name), model.outputs()[0])
     output = graphs[0].output_tensor_metadata[0]
-    text = "Labels for categories that the model can recognize."
-    record = s.AssociatedFile(name, text, s.AssociatedFileType.TENSOR_AXIS_LABELS)
+    record = s.AssociatedFile(name, LABELS_TEXT, s.AssociatedFileType.TENSOR_AXIS_LABELS)
     files = (*(f for f in output.associated_files if f.name != name), record)
     graph = replace(graphs[0], output_tensor_metadata=(replace(output, associated_files=files),))
     return replace(metadata, subgraph_metadata=(graph,))

@@ -266,15 +266,15 @@ def modulo(left: Dim, right: Dim) -> Dim:
 
 def maximum(left: Dim, right: Dim) -> Dim:
     """The larger of two dimensions; symbols are known to be at least 0."""
-    return _extremum("max", left, right, max)
+    return _extremum("max", left, right)
 
 
 def minimum(left: Dim, right: Dim) -> Dim:
     """The smaller of two dimensions; symbols are known to be at least 0."""
-    return _extremum("min", left, right, min)
+    return _extremum("min", left, right)
 
 
-def _extremum(name: str, left: Dim, right: Dim, pick: Callable[[int, int], int]) -> Dim:
+def _extremum(name: str, left: Dim, right: Dim) -> Dim:
     """The extremum of what both hold, without what another certainly exceeds."""
     kept: list[Dim] = []
     for dim in (*_members(name, left), *_members(name, right)):

@@ -69,7 +69,7 @@ class Described:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the file; an older one stays until the new one is whole. Raises OSError where it cannot be written."""
-        with replacing(path) as (out, _):
+        with replacing(path) as out:
             self.write(out)
 
     def _pieces(self) -> Iterator[bytes]:

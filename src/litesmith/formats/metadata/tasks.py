@@ -22,7 +22,8 @@ Numbers = float | Sequence[float]
 
 Result = tuple[s.ModelMetadata, dict[str, bytes]]
 
-_LABELS_TEXT = "Labels for categories that the model can recognize."
+LABELS_TEXT = "Labels for categories that the model can recognize."
+"""Description of a file of labels."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class _Files:
     def labels(self, labels: Labels | None, kind: s.AssociatedFileType) -> tuple[s.AssociatedFile, ...]:
         """A file for each locale, one label a line."""
         return tuple(
-            self.add(f"labels_{locale}.txt" if locale else "labels.txt", lines(names), kind, _LABELS_TEXT, locale)
+            self.add(f"labels_{locale}.txt" if locale else "labels.txt", lines(names), kind, LABELS_TEXT, locale)
             for locale, names in _by_locale(labels).items()
         )
 

@@ -56,11 +56,8 @@ def write_file(
     The file appears whole or not at all; an older one stays until then. ``check`` is called with the whole new file
     before it takes its place, and keeps it from doing so by raising. Raises OSError where it cannot be written.
     """
-    with replacing(path) as (out, temporary):
+    with replacing(path, check) as out:
         _write(program, out, external_over)
-        if check is not None:
-            out.flush()
-            check(temporary)
 
 
 def _write(program: Program, out: BinaryIO, external_over: int) -> None:

@@ -44,7 +44,7 @@ def load_model(
     try:
         with keras.saving.custom_object_scope(dict(custom_objects or {})):
             repaired = modern(with_old_functions(config) if version.startswith(("1.", "2.")) else config)
-            if safe_mode:
+            if safe_mode and repaired != config:
                 refuse_code(repaired, keras, file, {*(custom_objects or ()), *_custom(keras)})
             return _load(file, config, repaired, keras, safe_mode)
     except FormatError as error:
