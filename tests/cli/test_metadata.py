@@ -91,6 +91,8 @@ WRONG = [
     (("add", "m.tflite", "--from", "unknown.yaml"), "did you mean author?"),
     (("add", "m.tflite", "--from", "broken.yaml"), "is neither YAML nor JSON"),
     (("add", "m.tflite", "--from", "lost.yaml"), "there is no file 'lost.txt'"),
+    (("add", "m.tflite", "-o", "no/d.tflite", "--label", "labels.txt"), "cannot write no/d.tflite"),
+    (("remove", "m.tflite", "-o", "/dev/null"), "device, pipe or socket"),
     (("extract", "m.tflite", "out"), "has neither metadata nor associated files"),
     (("show", "none.tflite"), "there is no such file"),
     (("show", "labels.txt"), "labels.txt"),

@@ -68,9 +68,12 @@ class Described:
         write_archive(out, self.files)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the file; an older one stays until the new one is whole. Raises OSError where it cannot be written."""
-        with replacing(path) as out:
-            self.write(out)
+        """Writes the file; an older one stays until the new one is whole. Raises UsageError where it cannot be written."""
+        try:
+            with replacing(path) as out:
+                self.write(out)
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
 
     def _pieces(self) -> Iterator[bytes]:
         stored = find_entry(self.model, TFLITE_METADATA)
