@@ -87,5 +87,9 @@ class TracingError(UsageError, TypeError):
     """The framework cannot trace the function the caller gave. A TypeError, too: most often the arguments are wrong."""
 
 
+class QuantizationError(ConverterError):
+    """The model cannot be quantized as asked, or the result lost its meaning."""
+
+
 class VerificationError(ConverterError):
     """The converted model does not load, does not run or does not agree with its reference."""

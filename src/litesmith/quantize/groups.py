@@ -1,0 +1,198 @@
+"""Which tensors share scale and zero point, and what these are.
+
+Kernels that only move data copy stored numbers, so what goes in and what comes out have the same parameters: tensors that
+are tied to each other in this way form a group, whose range holds all of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from litesmith.ir import DType, Op, Program, Value
+from litesmith.quantize.plan import STATIC, Keys, Plan, TensorPlan
+from litesmith.quantize.ranges import Range, parameters, representable
+from litesmith.quantize.recipe import Recipe, mode_named
+from litesmith.quantize.roles import clamp_of, float_operands
+
+HEADROOM_16 = 2.0
+"""Ranges of 16-bit tensors are widened by this: a bit that costs nothing measurable, and data that goes beyond what
+calibration saw is not clipped."""
+
+CLIPPED_CONSTANT = 16.0
+"""A constant tied to tensors it is so many times as large as is a bound that is never met; it is clipped."""
+
+Node = tuple[int, DType]
+
+
+@dataclass
+class _Group:
+    seen: Range = field(default_factory=Range)
+    constants: Range = field(default_factory=Range)
+    bound: Range = field(default_factory=Range)
+    symmetric: bool = False
+    fixed: list[tuple[Value, float, int]] = field(default_factory=list)
+    members: list[Value] = field(default_factory=list)
+
+
+class Groups:
+    """The groups of a program under a plan whose operations are settled; `fill` settles its tensors."""
+
+    def __init__(
+        self, program: Program, keys: Keys, recipe: Recipe, range_of: Callable[[Value], Range]
+    ) -> None:
+        self.program, self.keys, self.recipe, self.range_of = program, keys, recipe, range_of
+        self._parents: dict[Node, Node] = {}
+        self._values: dict[int, Value] = {}
+        self._symmetric: set[Node] = set()
+        self._fixed: dict[Node, tuple[float, int]] = {}
+
+    def fill(self, plan: Plan) -> None:
+        """Adds the parameters of every tensor that an integer operation takes or gives."""
+        for key, op in self.keys.all:
+            if plan.ops[key].form == STATIC:
+                self._tie(op, plan.ops[key].activations)
+        if self.recipe.integer_only:
+            self._tie_calls(plan)
+        self._tie_entries(plan)
+        for root, group in self._gathered().items():
+            self._settle(plan, root[1], group)
+
+
+    # -- ties ---------------------------------------------------------------------------------------------------------
+
+    def _tie(self, op: Op, dtype: DType) -> None:
+        rule = op.defn.quant
+        assert rule is not None
+        operands = float_operands(op)
+        results = [r for r in op.results if r.type.dtype is DType.FLOAT32]
+        for value in (*operands, *results):
+            self._find(value, dtype)
+        if rule.same_scale:
+            tied = [op.get(n) for n in rule.ties] if any(rule.ties) else operands[:1]
+            named = [v for v in tied if v is not None and v.type.dtype is DType.FLOAT32]
+            variadic = operands if op.defn.is_variadic else named
+            self._unite([*variadic, *results], dtype)
+        if dtype in rule.fixed:
+            for result in results:
+                self._fixed[(id(result), dtype)] = rule.fixed[dtype]
+        for name in rule.symmetric:
+            if op[name].type.dtype is DType.FLOAT32 and not op[name].is_const:
+                self._symmetric.add((id(op[name]), dtype))
+
+    def _tie_calls(self, plan: Plan) -> None:
+        """Integers only: what loops carry and branches take and give is integers, too."""
+        for _, op in self.keys.all:
+            for values in call_ties(op):
+                if values[0].type.dtype is DType.FLOAT32:
+                    self._unite(values, self._activations)
+
+    def _tie_entries(self, plan: Plan) -> None:
+        """Inputs and outputs that are to be integers."""
+        types = (self.recipe.input_type, self.recipe.output_type)
+        for graph in self.program.graphs:
+            for values, dtype in zip((graph.inputs, graph.outputs), types, strict=True):
+                for value in values:
+                    if dtype is not DType.FLOAT32 and value.type.dtype is DType.FLOAT32 and not value.is_const:
+                        self._find(value, dtype)
+
+    @property
+    def _activations(self) -> DType:
+        return mode_named(self.recipe.mode).activations
+
+    def _find(self, value: Value, dtype: DType) -> Node:
+        self._values[id(value)] = value
+        node = (id(value), dtype)
+        root = node
+        while self._parents.setdefault(root, root) != root:
+            root = self._parents[root]
+        while node != root:
+            self._parents[node], node = root, self._parents[node]
+        return root
+
+    def _unite(self, values: list[Value], dtype: DType) -> None:
+        roots = [self._find(v, dtype) for v in values]
+        for root in roots[1:]:
+            self._parents[self._find_root(root)] = self._find_root(roots[0])
+
+    def _find_root(self, node: Node) -> Node:
+        return self._find(self._values[node[0]], node[1])
+
+    # -- parameters ---------------------------------------------------------------------------------------------------
+
+    def _gathered(self) -> dict[Node, _Group]:
+        groups: dict[Node, _Group] = {}
+        for node in list(self._parents):
+            value = self._values[node[0]]
+            group = groups.setdefault(self._find_root(node), _Group())
+            group.members.append(value)
+            group.symmetric |= node in self._symmetric
+            if node in self._fixed:
+                group.fixed.append((value, *self._fixed[node]))
+            elif value.is_const:
+                group.constants = group.constants.union(self.range_of(value))
+            else:
+                self._see(group, value)
+        return groups
+
+    def _see(self, group: _Group, value: Value) -> None:
+        seen = self.range_of(value)
+        if seen.is_empty:
+            return
+        bound = clamp_of(value.op) if value.op is not None else None
+        group.bound = group.bound.union(bound if bound is not None else Range(-np.inf, np.inf))
+        group.seen = group.seen.union(seen)
+
+    def _settle(self, plan: Plan, dtype: DType, group: _Group) -> None:
+        scale, zero, why = self._parameters(dtype, group)
+        for value in group.members:
+            if not value.is_const:
+                plan.tensors[(self.keys.tensors[id(value)], dtype)] = TensorPlan(dtype, scale, zero, why)
+        for value, fixed_scale, fixed_zero in group.fixed:
+            if (fixed_scale, fixed_zero) != (scale, zero):
+                made = TensorPlan(dtype, fixed_scale, fixed_zero, "what the kernel gives")
+                plan.fixed[(self.keys.tensors[id(value)], dtype)] = made
+
+    def _parameters(self, dtype: DType, group: _Group) -> tuple[float, int, str]:
+        wide = group.seen.union(_clipped(group.constants, group.seen))
+        for _, scale, zero in group.fixed:
+            if wide.is_empty or wide.within(representable(scale * 1.01, zero, dtype)):
+                if not group.symmetric or zero == 0:
+                    return scale, zero, "what the kernel gives"
+            else:
+                wide = wide.union(representable(scale, zero, dtype))
+        headroom = HEADROOM_16 if dtype is DType.INT16 else self.recipe.headroom
+        widened = wide.widened(headroom)
+        if not group.bound.is_empty:
+            widened = Range(max(widened.low, min(group.bound.low, wide.low)), min(widened.high, max(group.bound.high, wide.high)))
+        scale, zero = parameters(widened, dtype, group.symmetric)
+        tied = f", of {len(group.members)} tensors that share it" if len(group.members) > 1 else ""
+        return scale, zero, f"range [{wide.low:.4g}, {wide.high:.4g}]{tied}"
+
+
+def _clipped(constants: Range, seen: Range) -> Range:
+    """The range of constants as far as it matters beside that of the tensors they are tied to."""
+    if seen.is_empty or constants.is_empty:
+        return constants
+    limit = CLIPPED_CONSTANT * max(seen.magnitude, 1e-30)
+    return Range(max(constants.low, -limit), min(constants.high, limit)) if constants.magnitude > limit else constants
+
+
+def call_ties(op: Op) -> Iterator[list[Value]]:
+    """The tensors that are one and the same across the boundary of a loop or a branch."""
+    if op.name == "WHILE":
+        cond, body = op.attrs["cond"], op.attrs["body"]
+        yield from _rows(op.inputs, cond.inputs, body.inputs, body.outputs, op.results)
+    elif op.name == "IF":
+        graphs = op.subgraphs
+        yield from _rows(op.inputs[1:], *(g.inputs for g in graphs))
+        yield from _rows(*(g.outputs for g in graphs), op.results)
+
+
+def _rows(*columns: Any) -> Iterator[list[Value]]:
+    yield from ([*row] for row in zip(*columns, strict=True))
+
+
