@@ -41,6 +41,13 @@ class Options:
     docs/add-an-op.md).
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
+    quantize: how to quantize: the name of a mode (``dynamic``, ``float16``, ``int8``, ``int16x8``, ``int8-best``, …), a
+    `litesmith.Recipe`, its mapping, or the path of one in JSON or YAML (docs/quantize.md).
+    calibrate: samples of the inputs, for modes whose activations become integers: a generator function, an iterable,
+    arrays, a path (`.npz`, `.npy`, a directory of images), or a `litesmith.quantize.Calibration` or the path of a saved one
+    (`.json`).
+    exclude: patterns of layers that stay floats.
+    plan: a `litesmith.quantize.Plan`, or the path of one, to be carried out as it is.
     """
 
     signature_keys: Sequence[str] | None = None
@@ -59,6 +66,10 @@ class Options:
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
     external_weights: bool = False
+    quantize: Any = None
+    calibrate: Any = None
+    exclude: Sequence[str] = ()
+    plan: Any = None
 
     @property
     def layout(self) -> dict[str, int]:
@@ -99,6 +110,7 @@ class Model:
         self.program = program
         self.options = options or Options()
         self.report: Any = None
+        self.quantized: Any = None
         self._content: bytes | None = None
         self._runner: Any = None
 
@@ -141,7 +153,8 @@ class Model:
     def _verify(self, model: bytes | Path) -> None:
         from litesmith.runtime import verify
 
-        self.report = verify(model, self.options.reference)
+        reference = None if self.quantized is not None else self.options.reference
+        self.report = verify(model, reference)
         self.report.raise_if_failed()
 
     def __call__(self, *inputs: Any, signature: str | None = None, **named: Any) -> dict[str, Any]:
@@ -196,7 +209,19 @@ def convert(source: Any, *args: Any, **options: Any) -> Model:
     from litesmith.ops.common import own_unknown_dims
 
     with own_unknown_dims():
-        return Model(optimize(import_source(source, args, chosen), chosen), chosen)
+        return finished(optimize(import_source(source, args, chosen), chosen), chosen)
+
+
+def finished(program: Program, options: Options) -> Model:
+    """The model of an optimized program, quantized where that is asked for."""
+    if options.quantize is None and options.plan is None:
+        return Model(program, options)
+    from litesmith.quantize.asked import quantize_as_asked
+
+    quantized = quantize_as_asked(program, options)
+    model = Model(quantized.program, options)
+    model.quantized = quantized
+    return model
 
 
 def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Any) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from litesmith.errors import ConverterError, Problem, QuantizationError
@@ -19,6 +20,9 @@ from litesmith.quantize.planner import make_plan
 from litesmith.quantize.prepare import prepare
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.rewrite import Improvements, rewrite
+
+KEPT, KEPT_BYTES = 64, 1 << 26
+"""Samples that are kept in memory after calibration, to compare the result with the float model: so many, so many bytes."""
 
 ATTEMPTS = 4
 """Plans tried before kernels that refuse their operands are given up on."""
@@ -60,12 +64,14 @@ def quantize(
     """
     original = clone(program).program
     prepare(original, recipe)
-    samples = list(calls) if calls is not None else []
-    if recipe.is_static and calibration is None:
-        if not samples and plan is None:
-            raise _needs_data(recipe)
-        if samples:
-            calibration = calibrate(original, samples, threads, progress)
+    samples: list[Call] = []
+    if recipe.is_static and calibration is None and calls is None and plan is None:
+        raise _needs_data(recipe)
+    if calls is not None:
+        if recipe.is_static and calibration is None:
+            calibration = calibrate(original, _keeping(calls, samples), threads, progress)
+        else:
+            samples = list(islice(calls, KEPT))
     result = _planned(original, recipe, calibration, plan)
     if recipe.rounding == "gptq" and samples:
         from litesmith.quantize.gptq import round_weights
@@ -75,6 +81,16 @@ def quantize(
     if check and samples:
         result.fidelity = _checked(original, result, samples)
     return result
+
+
+def _keeping(calls: Iterable[Call], kept: list[Call]) -> Iterator[Call]:
+    """The calls; the first ones are kept."""
+    size = 0
+    for call in calls:
+        size += sum(a.nbytes for a in call[1].values())
+        if not kept or (len(kept) < KEPT and size <= KEPT_BYTES):
+            kept.append(call)
+        yield call
 
 
 def _needs_data(recipe: Recipe) -> QuantizationError:
