@@ -23,6 +23,7 @@ from litesmith.ir.clone import Clone, clone
 from litesmith.ir.constant import Array
 from litesmith.ops import OPS
 from litesmith.quantize.ranges import Range
+from litesmith.quantize.trained import Trained
 
 LOWS, HIGHS, MEANS = "litesmith/lows", "litesmith/highs", "litesmith/means"
 """Names of the outputs that observers add to each signature."""
@@ -31,6 +32,7 @@ LOWS, HIGHS, MEANS = "litesmith/lows", "litesmith/highs", "litesmith/means"
 @dataclass
 class Calibration:
     """What samples showed. ranges: of tensors, by key; means: of the channels of layers' inputs, by key; samples: how many.
+    trained: grids that training settled, which hold whatever samples show.
 
     Calibrations of parts of the samples merge into that of all: exactly for ranges, in any order.
     """
@@ -38,6 +40,7 @@ class Calibration:
     ranges: dict[str, Range] = field(default_factory=dict)
     means: dict[str, Array] = field(default_factory=dict)
     samples: int = 0
+    trained: dict[str, Trained] = field(default_factory=dict)
 
     def merge(self, other: Calibration) -> Calibration:
         """What both have seen."""
@@ -49,7 +52,7 @@ class Calibration:
         for key, mean in other.means.items():
             mine = means.get(key)
             means[key] = mean if mine is None else (mine * self.samples + mean * other.samples) / total
-        return Calibration(ranges, means, self.samples + other.samples)
+        return Calibration(ranges, means, self.samples + other.samples, {**self.trained, **other.trained})
 
     def to_json(self) -> dict[str, Any]:
         """As JSON holds it."""

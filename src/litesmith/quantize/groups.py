@@ -6,7 +6,7 @@ are tied to each other in this way form a group, whose range holds all of theirs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from litesmith.ir import DType, Op, Program, Value
 from litesmith.quantize.plan import STATIC, Keys, Plan, TensorPlan
 from litesmith.quantize.ranges import Range, parameters, representable
 from litesmith.quantize.recipe import Recipe, mode_named
+from litesmith.quantize.trained import Trained
 from litesmith.quantize.roles import clamp_of, float_operands
 
 HEADROOM_16 = 2.0
@@ -42,9 +43,14 @@ class Groups:
     """The groups of a program under a plan whose operations are settled; `fill` settles its tensors."""
 
     def __init__(
-        self, program: Program, keys: Keys, recipe: Recipe, range_of: Callable[[Value], Range]
+        self,
+        program: Program,
+        keys: Keys,
+        recipe: Recipe,
+        range_of: Callable[[Value], Range],
+        trained: Mapping[str, Trained],
     ) -> None:
-        self.program, self.keys, self.recipe, self.range_of = program, keys, recipe, range_of
+        self.program, self.keys, self.recipe, self.range_of, self.trained = program, keys, recipe, range_of, trained
         self._parents: dict[Node, Node] = {}
         self._values: dict[int, Value] = {}
         self._symmetric: set[Node] = set()
@@ -104,8 +110,13 @@ class Groups:
         return mode_named(self.recipe.mode).activations
 
     def _find(self, value: Value, dtype: DType) -> Node:
-        self._values[id(value)] = value
         node = (id(value), dtype)
+        if id(value) not in self._values:
+            self._values[id(value)] = value
+        if node not in self._parents and (trained := self.trained.get(self.keys.tensors.get(id(value), ""))):
+            settled = trained.parameters(dtype)
+            if settled is not None:
+                self._fixed[node] = settled
         root = node
         while self._parents.setdefault(root, root) != root:
             root = self._parents[root]
@@ -131,7 +142,8 @@ class Groups:
             group.members.append(value)
             group.symmetric |= node in self._symmetric
             if node in self._fixed:
-                group.fixed.append((value, *self._fixed[node]))
+                is_trained = self.keys.tensors.get(id(value), "") in self.trained
+                group.fixed.insert(0 if is_trained else len(group.fixed), (value, *self._fixed[node]))
             elif value.is_const:
                 group.constants = group.constants.union(self.range_of(value))
             else:

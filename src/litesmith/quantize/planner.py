@@ -50,7 +50,7 @@ class _Planner:
             plan.ops[key] = self._op_plan(op, self.recipe.mode_of(op), sides.get(op), op in static)
         if self.recipe.integer_only:
             self._require_integers(plan)
-        Groups(self.program, self.keys, self.recipe, self.range_of).fill(plan)
+        Groups(self.program, self.keys, self.recipe, self.range_of, self.seen.trained).fill(plan)
         return plan
 
     def _modes(self) -> Iterator[tuple[Op, Mode]]:

@@ -17,7 +17,7 @@ from litesmith.quantize.calibrate import Calibration, calibrate
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.plan import STATIC, Plan
 from litesmith.quantize.planner import make_plan
-from litesmith.quantize.prepare import prepare
+from litesmith.quantize.prepare import prepare, with_trained_ranges
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.rewrite import Improvements, rewrite
 
@@ -63,15 +63,17 @@ def quantize(
     Raises QuantizationError where it cannot be done as asked, or the result lost the model's meaning.
     """
     original = clone(program).program
-    prepare(original, recipe)
+    trained = prepare(original, recipe)
     samples: list[Call] = []
-    if recipe.is_static and calibration is None and calls is None and plan is None:
+    if recipe.is_static and calibration is None and calls is None and plan is None and not trained:
         raise _needs_data(recipe)
     if calls is not None:
         if recipe.is_static and calibration is None:
             calibration = calibrate(original, _keeping(calls, samples), threads, progress)
         else:
             samples = list(islice(calls, KEPT))
+    if trained:
+        calibration = with_trained_ranges(original, calibration or Calibration(), trained)
     result = _planned(original, recipe, calibration, plan)
     if recipe.rounding == "gptq" and samples:
         from litesmith.quantize.gptq import round_weights
@@ -130,6 +132,7 @@ def _rewritten(
     improved = improved or Improvements()
     if calibration is not None and recipe.bias_correction:
         improved.means = calibration.means
+    improved.on_grid = calibration is not None and bool(calibration.trained)
     keys = rewrite(copy, plan, recipe, improved)
     copy.notes += plan.notes
     return Quantized(copy, original, plan, calibration, recipe, keys=keys)

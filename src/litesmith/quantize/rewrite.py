@@ -17,6 +17,7 @@ from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan,
 from litesmith.quantize.ranges import parameters, quantization, range_of, stored
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.roles import float_operands, weight_operands
+from litesmith.quantize.trained import grid_scales
 from litesmith.quantize.weights import Form, halved, quantized, weight_quantization
 from litesmith.ir.constant import Constant
 
@@ -26,11 +27,12 @@ class Improvements:
     """What is known of layers beyond their plan, by the key of the operation.
 
     rounded: integer weights found in a better way than by rounding each. means: of the channels of the input, for the
-    correction of the bias.
+    correction of the bias. on_grid: whether weights may lie on grids that training settled.
     """
 
     rounded: Mapping[str, Array] = field(default_factory=dict)
     means: Mapping[str, Array] = field(default_factory=dict)
+    on_grid: bool = False
 
 
 def rewrite(program: Program, plan: Plan, recipe: Recipe, improved: Improvements | None = None) -> dict[int, str]:
@@ -101,7 +103,9 @@ class _Rewriter:
         for index, value in enumerate(outputs):
             wanted = self.outputs.get((id(graph), index), DType.FLOAT32)
             if value.type.dtype is DType.FLOAT32 or id(value) in self.home:
-                outputs[index] = self._as(Builder(graph, OPS), value, wanted)
+                outputs[index] = made = self._as(Builder(graph, OPS), value, wanted)
+                if made is not value and value not in graph.inputs and not value.is_const and value.name:
+                    made.name, value.name = value.name, f"{value.name}/{value.type.dtype}"
         graph.outputs = outputs
 
     # -- operations ---------------------------------------------------------------------------------------------------
@@ -246,7 +250,12 @@ class _Rewriter:
 
     def _weight_scales(self, op: Op, value: Value, form: Form) -> Quantization:
         assert value.const is not None
-        return weight_quantization(value.const.array(), form)
+        array = value.const.array()
+        if self.improved.on_grid and form.dtype is DType.INT8:
+            scales = grid_scales(array, form.axis)
+            if scales is not None:
+                return quantization(scales, 0, form.axis or 0)
+        return weight_quantization(array, form)
 
     def _set_bias(self, op: Op, plan: OpPlan, exact: Constant | None, means: Array | None) -> None:
         rule = op.defn.quant
