@@ -48,6 +48,7 @@ class Options:
     (`.json`).
     exclude: patterns of layers that stay floats.
     plan: a `litesmith.quantize.Plan`, or the path of one, to be carried out as it is.
+    requantize: whether a quantized `.tflite` file may be quantized again, by way of floats.
     """
 
     signature_keys: Sequence[str] | None = None
@@ -70,6 +71,7 @@ class Options:
     calibrate: Any = None
     exclude: Sequence[str] = ()
     plan: Any = None
+    requantize: bool = False
 
     @property
     def layout(self) -> dict[str, int]:
@@ -149,6 +151,22 @@ class Model:
         from litesmith.runtime import verify
 
         return verify(self.content, reference, **options)
+
+    def debug(self, data: Any = None, alone: bool = True) -> Any:
+        """The errors of a quantized model's layers, the worst first: a `litesmith.quantize.debugger.DebugReport`.
+
+        data: samples, as for ``calibrate``; None: those it was calibrated with. alone: whether it is measured what each
+        layer alone costs the output. Raises UsageError for a float model.
+        """
+        if self.quantized is None:
+            raise UsageError("the model is not quantized; convert it with quantize=")
+        from litesmith.quantize.debugger import debug
+        from litesmith.quantize.samples import calls_of
+
+        given = data if data is not None else self.options.calibrate
+        if given is None:
+            raise UsageError("give samples: model.debug(data)")
+        return debug(self.quantized, calls_of(self.quantized.float_program, given), alone)
 
     def _verify(self, model: bytes | Path) -> None:
         from litesmith.runtime import verify

@@ -13,8 +13,10 @@ from litesmith.errors import LitesmithError
 
 COMMANDS = {
     "convert": "Convert a model to a .tflite file.",
-    "demo": "Convert, verify and judge the example model.",
+    "demo": "Convert, quantize, verify and judge the example model.",
+    "dequantize": "Turn a quantized .tflite file into a float one.",
     "metadata": "Show, add, extract, remove or check what a .tflite file says of itself.",
+    "quantize": "Quantize a model, and say which layers it costs.",
     "show": "Show what is in a SavedModel or a .tflite file.",
     "verify": "Run a .tflite file and compare it with reference data.",
 }

@@ -52,6 +52,11 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--verify/--no-verify", default=True, show_default=True, help="Load and run the result first."),
     click.option("--reference", type=click.Path(), help="Data the result must agree with (.npz or directory)."),
     click.option("--unsafe", is_flag=True, help="Let a Keras file run code it carries (Lambda layers)."),
+    click.option("--quantize", "quantize", metavar="MODE|FILE",
+                 help="Quantize: dynamic, float16, int8, int16x8, int8-best, weight-only, …, or a recipe (.json, .yaml)."),
+    click.option("--calibrate", "calibrate", metavar="PATH",
+                 help="Samples: .npz, .npy, a directory of images, or a saved calibration (.json)."),
+    click.option("--exclude", "exclude", multiple=True, metavar="PATTERN", help="Layers that stay float."),
     click.option("--dump-ir", "dump_ir", metavar="DIR", help="Write the IR after each pass to this directory."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
 )  # fmt: skip
@@ -115,12 +120,16 @@ def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None
         safe_mode=not given["unsafe"],
         dump=_dump(given["dump_ir"]) if given["dump_ir"] else None,
         allow_custom_ops=bool(given["allow_custom_ops"]),
+        quantize=given["quantize"],
+        calibrate=given["calibrate"],
+        exclude=given["exclude"],
     )
 
 
 def _convert_as_tflite_convert(given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Any:
     made = converter(given, shapes)
     made.ir_dump_dir = given["dump_ir"] or made.ir_dump_dir
+    made.representative_dataset = given["calibrate"]
     return made.to_model(verify=given["verify"], reference=given["reference"])
 
 

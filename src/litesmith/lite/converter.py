@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import litesmith
@@ -21,6 +22,7 @@ from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
+from litesmith.lite.quantization import calibrated_only, recipe_of
 from litesmith.lite.requests import allows_select_ops, check_result, refusals
 from litesmith.lite.sources import Loading, Shapes, Source
 from litesmith.ops.common import own_unknown_dims
@@ -70,7 +72,14 @@ class ConverterBase:
         check_result(self, program)
         if not self._get("exclude_conversion_metadata"):
             program.metadata[CONVERSION_METADATA] = self._metadata(program)
-        return api.Model(program, options)
+        if self._get("_experimental_calibrate_only"):
+            return calibrated_only(self, program, options)
+        recipe = recipe_of(self, program)
+        if recipe is None:
+            return api.Model(program, options)
+        data = self._get("representative_dataset")
+        asked = replace(options, quantize=recipe, calibrate=data if recipe.is_static else None)
+        return api.finished(program, asked)
 
     def _get(self, name: str) -> Any:
         return getattr(self, name)

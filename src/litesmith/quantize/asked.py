@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +27,16 @@ def quantize_as_asked(program: Program, options: Options, progress: Any = None) 
     plan = options.plan if options.plan is None or isinstance(options.plan, Plan) else Plan.load(options.plan)
     calibration, data = _calibration(options.calibrate)
     calls = calls_of(program, data) if data is not None else None
-    if plan is not None:
-        recipe = replace(recipe, mode=recipe.mode)
     return quantize(
-        program, recipe, calls, calibration=calibration, plan=plan, threads=threads(), progress=progress, check=options.verify
+        program,
+        recipe,
+        calls,
+        calibration=calibration,
+        plan=plan,
+        threads=threads(),
+        progress=progress,
+        check=options.verify,
+        requantize=options.requantize,
     )
 
 

@@ -22,7 +22,8 @@ def quantized_bias(
     weights adds on average.
     """
     rule = op.defn.quant
-    assert rule is not None and rule.bias is not None
+    assert rule is not None
+    assert rule.bias is not None
     old = op[rule.bias]
     assert old.const is not None
     x = op["x"].type.quant

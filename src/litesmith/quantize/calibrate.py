@@ -8,8 +8,8 @@ one that ran has seen. So the runtime does the work, at its own speed, and nothi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from litesmith.errors import Problem, QuantizationError, UsageError
 from litesmith.formats.tflite import write_model
 from litesmith.formats.tflite.names import tensor_names
-from litesmith.ir import Builder, DType, Graph, Op, Program, TensorType, Value
+from litesmith.ir import Builder, DType, Graph, Op, Program, Quantization, TensorType, Value
 from litesmith.ir.clone import Clone, clone
 from litesmith.ir.constant import Array
 from litesmith.ops import OPS
@@ -280,6 +280,18 @@ def calibrate(
         raise QuantizationError([Problem("LS041", "the calibration data has no sample", "give at least one sample")])
     _require_numbers(found)
     return found
+
+
+def record_ranges(program: Program, seen: Calibration) -> None:
+    """Writes ranges into the types of a float program's tensors, as the schema has them for statistics."""
+    keys = tensor_keys(program)
+    nothing = np.zeros(0)
+    for graph in program.all_graphs():
+        for value in (*graph.inputs, *(r for op in graph.ops for r in op.results)):
+            found = seen.ranges.get(keys[id(value)], Range())
+            if not found.is_empty:
+                stats = Quantization(nothing, nothing.astype(np.int64), 0, (found.low,), (found.high,))
+                value.type = replace(value.type, quant=stats)
 
 
 def _seen_in(observed: Observed, key: str, answer: Mapping[str, Array]) -> Calibration:

@@ -20,10 +20,14 @@ class RealRunner:
 
     def run(self, inputs: Mapping[str, Array], signature: str | None = None) -> dict[str, Array]:
         """Outputs by name, quantized ones as the real numbers they stand for."""
+        return {name: real for name, (real, _) in self.run_stored(inputs, signature).items()}
+
+    def run_stored(self, inputs: Mapping[str, Array], signature: str | None = None) -> dict[str, tuple[Array, Array]]:
+        """Outputs by name: the real numbers, and as the file stores them."""
         info = self.runner.signature(signature)
         given = {t.name: self._stored(np.asarray(inputs[t.name]), t) for t in info.inputs}
         answer = self.runner.run(given, signature)
-        return {t.name: self._real(answer[t.name], t) for t in info.outputs}
+        return {t.name: (self._real(answer[t.name], t), answer[t.name]) for t in info.outputs}
 
     def _stored(self, array: Array, tensor: Any) -> Array:
         scale, zero = self._scales.get(tensor.index, (0.0, 0))

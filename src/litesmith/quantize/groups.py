@@ -16,8 +16,8 @@ from litesmith.ir import DType, Op, Program, Value
 from litesmith.quantize.plan import STATIC, Keys, Plan, TensorPlan
 from litesmith.quantize.ranges import Range, parameters, representable
 from litesmith.quantize.recipe import Recipe, mode_named
-from litesmith.quantize.trained import Trained
 from litesmith.quantize.roles import clamp_of, float_operands
+from litesmith.quantize.trained import Trained
 
 HEADROOM_16 = 2.0
 """Ranges of 16-bit tensors are widened by this: a bit that costs nothing measurable, and data that goes beyond what
@@ -179,7 +179,8 @@ class Groups:
         headroom = HEADROOM_16 if dtype is DType.INT16 else self.recipe.headroom
         widened = wide.widened(headroom)
         if not group.bound.is_empty:
-            widened = Range(max(widened.low, min(group.bound.low, wide.low)), min(widened.high, max(group.bound.high, wide.high)))
+            low = max(widened.low, min(group.bound.low, wide.low))
+            widened = Range(low, min(widened.high, max(group.bound.high, wide.high)))
         scale, zero = parameters(widened, dtype, group.symmetric)
         tied = f", of {len(group.members)} tensors that share it" if len(group.members) > 1 else ""
         return scale, zero, f"range [{wide.low:.4g}, {wide.high:.4g}]{tied}"

@@ -158,8 +158,8 @@ class _Planner:
                 continue
             reason = self.reasons.get(op) or "its recipe leaves it float"
             fix = "allow float operators beside the integer ones (leave out integer_only / add TFLITE_BUILTINS)"
-            label = plan.ops[key].layer
-            problems.append(Problem("LS043", f"integers only were asked for, and {reason}", fix, op.name, label, op.origin.line))
+            where = (op.name, plan.ops[key].layer, op.origin.line)
+            problems.append(Problem("LS043", f"integers only were asked for, and {reason}", fix, *where))
         if problems:
             raise QuantizationError(problems)
 

@@ -55,14 +55,18 @@ def quantize(
     threads: int = 1,
     progress: Any = None,
     check: bool = True,
+    requantize: bool = False,
 ) -> Quantized:
     """Quantizes a float program, which is left as it is.
 
     calls: samples, as pairs of a signature's key and its inputs by name; needed where activations become integers and there
     is neither a saved calibration nor a plan. check: whether the outputs are compared with the float ones.
+    requantize: whether a quantized program may be quantized again, by way of floats.
     Raises QuantizationError where it cannot be done as asked, or the result lost the model's meaning.
     """
-    original = clone(program).program
+    if not requantize:
+        _require_floats(program)
+    original = clone(program if not requantize else _as_floats(program)).program
     trained = prepare(original, recipe)
     samples: list[Call] = []
     if recipe.is_static and calibration is None and calls is None and plan is None and not trained:
@@ -93,6 +97,21 @@ def _keeping(calls: Iterable[Call], kept: list[Call]) -> Iterator[Call]:
         if not kept or (len(kept) < KEPT and size <= KEPT_BYTES):
             kept.append(call)
         yield call
+
+
+def _require_floats(program: Program) -> None:
+    from litesmith.quantize.dequantize import is_quantized
+
+    if is_quantized(program):
+        reason = "the model is quantized already; quantizing it again adds the errors of both"
+        fix = "quantize the float model it was made of, or allow it with requantize=True (--requantize)"
+        raise QuantizationError([Problem("LS046", reason, fix)])
+
+
+def _as_floats(program: Program) -> Program:
+    from litesmith.quantize.dequantize import dequantized, is_quantized
+
+    return dequantized(program) if is_quantized(program) else program
 
 
 def _needs_data(recipe: Recipe) -> QuantizationError:

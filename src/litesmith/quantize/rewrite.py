@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from litesmith.ir import Builder, DType, Graph, Op, Program, Quantization, TensorType, Value
-from litesmith.ir.constant import Array
+from litesmith.ir.constant import Array, Constant
 from litesmith.ops import OPS
 from litesmith.quantize import biases
 from litesmith.quantize.costs import CLAMPS
@@ -19,7 +19,6 @@ from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.roles import float_operands, weight_operands
 from litesmith.quantize.trained import grid_scales
 from litesmith.quantize.weights import Form, halved, quantized, weight_quantization
-from litesmith.ir.constant import Constant
 
 
 @dataclass
@@ -157,7 +156,8 @@ class _Rewriter:
         rule = op.defn.quant
         assert rule is not None
         for name in weights:
-            self._set_weights(op, name, key, Form(plan.weights or DType.INT8, rule.weights[name] if plan.per_channel else None))
+            axis = rule.weights[name] if plan.per_channel else None
+            self._set_weights(op, name, key, Form(plan.weights or DType.INT8, axis))
         if rule.bias is not None and op.get(rule.bias) is not None:
             self._set_bias(op, plan, exact[0] if exact else None, means)
         if "pot_scale_int16" in op.attrs:
@@ -259,7 +259,8 @@ class _Rewriter:
 
     def _set_bias(self, op: Op, plan: OpPlan, exact: Constant | None, means: Array | None) -> None:
         rule = op.defn.quant
-        assert rule is not None and rule.bias is not None
+        assert rule is not None
+        assert rule.bias is not None
         bias, kind = biases.quantized_bias(op, plan, self.recipe, exact, means)
         op.set_operand(op.defn.operand_index(rule.bias), bias)
         if plan.activations is DType.INT16 and "quantized_bias_type" in op.attrs:
@@ -267,7 +268,8 @@ class _Rewriter:
 
     def _narrow_weights(self, b: Builder, op: Op, key: str, plan: OpPlan) -> None:
         rule = op.defn.quant
-        assert rule is not None and plan.weights is not None
+        assert rule is not None
+        assert plan.weights is not None
         for name in weight_operands(op):
             if plan.weights is DType.FLOAT16:
                 narrow = self._halved(op[name])
