@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from litesmith.ir import Constant, DType, Op, Quantization, TensorType, Value
+from litesmith.ir import Constant, DType, Op, TensorType, Value
 from litesmith.ir.constant import Array
 from litesmith.quantize.plan import OpPlan
-from litesmith.quantize.ranges import quantization, real
+from litesmith.quantize.ranges import quantization
 from litesmith.quantize.recipe import Recipe
 
 LARGEST_SUM = 2**31 - 1
 
 
-def quantized_bias(
-    op: Op, plan: OpPlan, recipe: Recipe, exact: Constant | None = None, means: Array | None = None
-) -> tuple[Value, DType]:
+def quantized_bias(op: Op, plan: OpPlan, recipe: Recipe, shift: Array | None = None) -> tuple[Value, DType]:
     """The bias of a layer whose operands are integers already, and its element type.
 
-    exact: the weights before; means: of the channels of the input. With both the bias makes up for what rounding the
-    weights adds on average.
+    shift: what is added to it first, by channel.
     """
     rule = op.defn.quant
     assert rule is not None
@@ -33,8 +30,8 @@ def quantized_bias(
     w = weights.type.quant
     scale = (x.scale.astype(np.float64) * (w.scale if w is not None else np.ones(1))).astype(np.float32)
     bias = old.const.array().astype(np.float64).reshape(-1)
-    if exact is not None and means is not None and w is not None and weights.const is not None:
-        bias = corrected(bias, exact.array(), weights.const.array(), w, rule.weights[name] or 0, means)
+    if shift is not None:
+        bias = bias + shift
     units = bias.size
     steps = np.rint(bias / np.broadcast_to(scale.astype(np.float64), (units,)))
     kind = _bias_type(op, plan, recipe, steps, weights)
@@ -66,26 +63,3 @@ def _fits(op: Op, steps: Array, weights: Value) -> bool:
     others = tuple(a for a in range(array.ndim) if a != (axis or 0))
     sums = array.sum(axis=others) * 32768 + np.abs(steps).astype(np.float64)
     return bool(np.all(sums < LARGEST_SUM))
-
-
-def corrected(bias: Array, exact: Array, narrow: Array, quant: Quantization, axis: int, means: Array) -> Array:
-    """A bias that makes up for the mean error of a layer's rounded weights.
-
-    exact: the weights; narrow: as stored integers; axis: of their output channels; means: of the input channels, which are
-    the last axis of the weights (for depthwise layers, the channels of input and output are the same axis).
-    """
-    error = exact.astype(np.float64) - real(narrow, quant)
-    if axis == exact.ndim - 1:
-        repeats = exact.shape[-1] // max(means.size, 1)
-        taps = error.reshape(-1, exact.shape[-1]).sum(axis=0)
-        return np.asarray(bias + taps * np.repeat(means, repeats))
-    summed = error.reshape(error.shape[0], -1, error.shape[-1]).sum(axis=1)
-    inputs = summed.shape[1]
-    if means.size == inputs:
-        return np.asarray(bias + summed @ means)
-    if means.size % inputs or exact.ndim == 2:
-        return bias
-    groups = means.size // inputs
-    per_group = means.reshape(groups, inputs)
-    each = summed.reshape(groups, -1, inputs)
-    return np.asarray(bias + np.einsum("gui,gi->gu", each, per_group).reshape(-1))

@@ -1,7 +1,6 @@
 """Calibration: what the tensors of the float model hold when it runs on samples.
 
-The float program gets observers of its own operators: for each tensor its smallest and largest element, for the input
-of each layer with weights the mean of each channel. Loops carry what they saw from step to step, branches give what the
+The float program gets observers of its own operators: for each tensor its smallest and largest element. Loops carry what they saw from step to step, branches give what the
 one that ran has seen. So the runtime does the work, at its own speed, and nothing large is copied out.
 """
 
@@ -25,20 +24,19 @@ from litesmith.ops import OPS
 from litesmith.quantize.ranges import Range
 from litesmith.quantize.trained import Trained
 
-LOWS, HIGHS, MEANS = "litesmith/lows", "litesmith/highs", "litesmith/means"
+LOWS, HIGHS = "litesmith/lows", "litesmith/highs"
 """Names of the outputs that observers add to each signature."""
 
 
 @dataclass
 class Calibration:
-    """What samples showed. ranges: of tensors, by key; means: of the channels of layers' inputs, by key; samples: how many.
+    """What samples showed. ranges: of tensors, by key; samples: how many.
     trained: grids that training settled, which hold whatever samples show.
 
     Calibrations of parts of the samples merge into that of all: exactly for ranges, in any order.
     """
 
     ranges: dict[str, Range] = field(default_factory=dict)
-    means: dict[str, Array] = field(default_factory=dict)
     samples: int = 0
     trained: dict[str, Trained] = field(default_factory=dict)
 
@@ -47,26 +45,19 @@ class Calibration:
         ranges = dict(self.ranges)
         for key, seen in other.ranges.items():
             ranges[key] = ranges.get(key, Range()).union(seen)
-        total = max(self.samples + other.samples, 1)
-        means = dict(self.means)
-        for key, mean in other.means.items():
-            mine = means.get(key)
-            means[key] = mean if mine is None else (mine * self.samples + mean * other.samples) / total
-        return Calibration(ranges, means, self.samples + other.samples, {**self.trained, **other.trained})
+        return Calibration(ranges, self.samples + other.samples, {**self.trained, **other.trained})
 
     def to_json(self) -> dict[str, Any]:
         """As JSON holds it."""
         ranges = {k: [r.low, r.high] for k, r in self.ranges.items() if not r.is_empty}
-        means = {k: np.asarray(m, np.float64).tolist() for k, m in self.means.items()}
-        return {"litesmith": "calibration", "samples": self.samples, "ranges": ranges, "means": means}
+        return {"litesmith": "calibration", "samples": self.samples, "ranges": ranges}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Calibration:
         """From what `to_json` gave. Raises UsageError for anything else."""
         try:
             ranges = {str(k): Range(float(low), float(high)) for k, (low, high) in data["ranges"].items()}
-            means = {str(k): np.array(m, np.float32) for k, m in data.get("means", {}).items()}
-            return Calibration(ranges, means, int(data["samples"]))
+            return Calibration(ranges, int(data["samples"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"this is no saved calibration: {error}; make one with --calibration-out") from error
 
@@ -99,16 +90,6 @@ def is_observed(value: Value) -> bool:
     return value.type.dtype is DType.FLOAT32 and not value.is_const and not value.is_variable
 
 
-def layer_input(op: Op) -> Value | None:
-    """The operand that the constant weights of a layer are multiplied with; None for other operations."""
-    rule = op.defn.quant
-    if rule is None or not rule.bias or not all(op[name].is_const for name in rule.weights):
-        return None
-    x = op["x"]
-    known = is_observed(x) and x.type.shape is not None and isinstance(x.dims[-1], int)
-    return x if known else None
-
-
 class Observed:
     """A program with observers. keys: of the observed tensors of each signature, in the order of its vectors."""
 
@@ -118,26 +99,13 @@ class Observed:
         self._keys = {id(self.copy.values[i]): key for i, key in names.items() if i in self.copy.values}
         self._seen: dict[int, list[str]] = {}
         self.keys: dict[str, list[str]] = {}
-        self.channels: dict[str, list[tuple[str, int]]] = {}
         for signature in self.copy.program.signatures:
             self._observe_entry(signature.key, signature.graph)
             count = len(signature.graph.outputs)
-            names_out = (LOWS, HIGHS, MEANS)[: 3 if self.channels[signature.key] else 2]
-            first = count - len(names_out)
-            signature.outputs.update({name: first + i for i, name in enumerate(names_out)})
+            signature.outputs.update({LOWS: count - 2, HIGHS: count - 1})
 
     def _observe_entry(self, key: str, graph: Graph) -> None:
-        b = Builder(graph, OPS)
-        b.folds = False
-        layers = list(dict.fromkeys(x for op in graph.ops if (x := layer_input(op)) is not None))
-        lows, highs, keys = self._observers(b, graph)
-        self.keys[key] = keys
-        self.channels[key] = [(self._keys[id(x)], int(x.dims[-1])) for x in layers]  # type: ignore[call-overload]
-        outputs = [*graph.outputs, lows, highs]
-        if layers:
-            means = [b.mean(x, np.arange(x.rank - 1, dtype=np.int32)) if x.rank > 1 else x for x in layers]
-            outputs.append(b.concatenation(*means, axis=0) if len(means) > 1 else means[0])
-        graph.outputs = outputs
+        self.keys[key] = self._inside(graph)
 
     def _observers(self, b: Builder, graph: Graph) -> tuple[Value, Value, list[str]]:
         """Vectors of the smallest and largest elements of all tensors of a graph and of those it calls, and their keys."""
@@ -179,7 +147,7 @@ class Observed:
             b.folds = False
             lows, highs, keys = self._observers(b, graph)
             self._seen[id(graph)] = keys
-            if keys:
+            if keys or any(graph is g for g in self.copy.program.graphs):
                 graph.outputs = [*graph.outputs, lows, highs]
         return self._seen[id(graph)]
 
@@ -296,13 +264,7 @@ def record_ranges(program: Program, seen: Calibration) -> None:
 
 def _seen_in(observed: Observed, key: str, answer: Mapping[str, Array]) -> Calibration:
     pairs = zip(observed.keys[key], answer[LOWS], answer[HIGHS], strict=False)
-    ranges = {name: Range(float(low), float(high)) for name, low, high in pairs}
-    means: dict[str, Array] = {}
-    start = 0
-    for name, count in observed.channels[key]:
-        means[name] = answer[MEANS][start : start + count]
-        start += count
-    return Calibration(ranges, means, 1)
+    return Calibration({name: Range(float(low), float(high)) for name, low, high in pairs}, 1)
 
 
 def _require_numbers(found: Calibration) -> None:

@@ -38,7 +38,7 @@ def with_trained_ranges(program: Program, seen: Calibration, trained: dict[int, 
                 ranges.setdefault(keys[id(value)], known[0])
     for op in ops:
         _add_fixed(op, keys, ranges)
-    return Calibration(ranges, seen.means, seen.samples, settled)
+    return Calibration(ranges, seen.samples, settled)
 
 
 def _sharing(op: Op) -> list[Value]:

@@ -79,11 +79,11 @@ def quantize(
     if trained:
         calibration = with_trained_ranges(original, calibration or Calibration(), trained)
     result = _planned(original, recipe, calibration, plan)
-    if recipe.rounding == "gptq" and samples:
-        from litesmith.quantize.gptq import round_weights
+    if samples and recipe.is_static and (recipe.bias_correction or recipe.rounding == "gptq"):
+        from litesmith.quantize.improve import improvements
 
-        improved = round_weights(original, result.plan, recipe, samples, threads)
-        result = _rewritten(original, recipe, calibration, result.plan, improved)
+        better = improvements(result, samples)
+        result = _rewritten(original, recipe, calibration, result.plan, better)
     if check and samples:
         result.fidelity = _checked(original, result, samples)
     return result
@@ -148,10 +148,7 @@ def _rewritten(
     original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan, improved: Improvements | None
 ) -> Quantized:
     copy = clone(original).program
-    improved = improved or Improvements()
-    if calibration is not None and recipe.bias_correction:
-        improved.means = calibration.means
-    improved.on_grid = calibration is not None and bool(calibration.trained)
+    improved = improved or Improvements(on_grid=calibration is not None and bool(calibration.trained))
     keys = rewrite(copy, plan, recipe, improved)
     copy.notes += plan.notes
     return Quantized(copy, original, plan, calibration, recipe, keys=keys)

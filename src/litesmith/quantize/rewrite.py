@@ -25,12 +25,12 @@ from litesmith.quantize.weights import Form, halved, quantized, weight_quantizat
 class Improvements:
     """What is known of layers beyond their plan, by the key of the operation.
 
-    rounded: integer weights found in a better way than by rounding each. means: of the channels of the input, for the
-    correction of the bias. on_grid: whether weights may lie on grids that training settled.
+    rounded: integer weights found in a better way than by rounding each. shifts: what is added to biases, by channel.
+    on_grid: whether weights may lie on grids that training settled.
     """
 
     rounded: Mapping[str, Array] = field(default_factory=dict)
-    means: Mapping[str, Array] = field(default_factory=dict)
+    shifts: Mapping[str, Array] = field(default_factory=dict)
     on_grid: bool = False
 
 
@@ -141,8 +141,6 @@ class _Rewriter:
     def _integers(self, b: Builder, op: Op, key: str, plan: OpPlan) -> None:
         dtype = plan.activations
         weights = weight_operands(op)
-        exact = [op[name].const for name in weights]
-        means = self.improved.means.get(self.keys.tensors.get(id(op.inputs[0]), "")) if weights else None
         activations = self.activations[id(op)]
         tied = self._tied_constants(op, dtype)
         for index, value in enumerate(op.operands):
@@ -159,7 +157,7 @@ class _Rewriter:
             axis = rule.weights[name] if plan.per_channel else None
             self._set_weights(op, name, key, Form(plan.weights or DType.INT8, axis))
         if rule.bias is not None and op.get(rule.bias) is not None:
-            self._set_bias(op, plan, exact[0] if exact else None, means)
+            self._set_bias(op, key, plan)
         if "pot_scale_int16" in op.attrs:
             op.attrs["pot_scale_int16"] = False
         if op.name in CLAMPS and dtype in (DType.INT8, DType.UINT8):
@@ -257,11 +255,11 @@ class _Rewriter:
                 return quantization(scales, 0, form.axis or 0)
         return weight_quantization(array, form)
 
-    def _set_bias(self, op: Op, plan: OpPlan, exact: Constant | None, means: Array | None) -> None:
+    def _set_bias(self, op: Op, key: str, plan: OpPlan) -> None:
         rule = op.defn.quant
         assert rule is not None
         assert rule.bias is not None
-        bias, kind = biases.quantized_bias(op, plan, self.recipe, exact, means)
+        bias, kind = biases.quantized_bias(op, plan, self.recipe, self.improved.shifts.get(key))
         op.set_operand(op.defn.operand_index(rule.bias), bias)
         if plan.activations is DType.INT16 and "quantized_bias_type" in op.attrs:
             op.attrs["quantized_bias_type"] = kind
