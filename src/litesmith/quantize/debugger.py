@@ -33,8 +33,8 @@ class LayerError:
     """The error of one layer's result, over samples, against the float model's.
 
     rmse_per_scale: root of the mean squared error in steps of the stored integers (about 0.29 is rounding alone). sqnr: in
-    dB. saturated: share of elements at an end of the stored range. alone: SQNR of the model's output when this layer alone is
-    quantized, NaN where it was not measured.
+    dB. saturated: share of elements at an end of the stored range. alone: SQNR of the model's output when this layer alone
+    is quantized, NaN where it was not measured.
     """
 
     key: str

@@ -54,9 +54,8 @@ def _make_float(value: Value) -> None:
 def _rewrite(graph: Graph, op: Op, constants: dict[int, Value], problems: list[Problem]) -> None:
     quantized = any(_is_quantized(v) for v in (*op.inputs, *op.results))
     for index, value in enumerate(op.operands):
-        if value is not None and value.is_const and (_is_quantized(value) or value.type.dtype is DType.FLOAT16):
-            if _is_quantized(value) or op.name == "DEQUANTIZE":
-                op.set_operand(index, _float_constant(value, constants))
+        if value is not None and value.is_const and (_is_quantized(value) or _is_widened(op, value)):
+            op.set_operand(index, _float_constant(value, constants))
     for result in op.results:
         _make_float(result)
     if op.name in ("QUANTIZE", "DEQUANTIZE") and op["x"].type.dtype is DType.FLOAT32:
@@ -68,6 +67,10 @@ def _rewrite(graph: Graph, op: Op, constants: dict[int, Value], problems: list[P
     for name, value in (("quantized_bias_type", DType.FLOAT32), ("asymmetric_quantize_inputs", False)):
         if name in op.attrs:
             op.attrs[name] = value
+
+
+def _is_widened(op: Op, value: Value) -> bool:
+    return op.name == "DEQUANTIZE" and value.type.dtype is DType.FLOAT16
 
 
 def _drop(graph: Graph, op: Op) -> None:

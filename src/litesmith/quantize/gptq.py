@@ -2,8 +2,8 @@
 rounding each to the nearest makes (the method of GPTQ, layer by layer).
 
 The noise that a rounding error of one weight adds depends on what the weight is multiplied with. So the products of each
-layer's inputs with each other are summed over samples, as the quantized model sees them, and the weights of a row are rounded
-in the order of how much they matter; what is left of each is handed on to the rest of the row.
+layer's inputs with each other are summed over samples, as the quantized model sees them, and the weights of a row are
+rounded in the order of how much they matter; what is left of each is handed on to the rest of the row.
 """
 
 from __future__ import annotations

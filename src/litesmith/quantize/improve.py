@@ -6,7 +6,7 @@ Both look at the inputs of each layer as the quantized model has them on samples
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,24 +58,60 @@ class Layer:
         return const.array()
 
     @property
+    def mean(self) -> Array | None:
+        """Of the input; images keep their place."""
+        return None if self.total is None else np.asarray(self.total / self.calls)
+
+    @property
     def is_depthwise(self) -> bool:
         """Whether each channel has weights of its own."""
         return self.op.name == "DEPTHWISE_CONV_2D"
 
 
-def improvements(quantized: Quantized, samples: Sequence[Call]) -> Improvements:
+def improvements(
+    quantized: Quantized, samples: Sequence[Call], again: Callable[[Improvements], Quantized]
+) -> Improvements:
     """What the recipe wants made better, measured on samples.
 
-    quantized: what rounding to the nearest gives.
+    quantized: what rounding to the nearest gives; again: quantizes with what was found so far.
     """
-    layers = list(_layers(quantized))
-    gptq = quantized.recipe.rounding == "gptq"
-    _look_at_inputs(quantized, layers, samples, gptq)
     found = Improvements(on_grid=quantized.calibration is not None and bool(quantized.calibration.trained))
-    found.rounded = {y.key: _rounded(y) for y in layers if y.products is not None} if gptq else {}
+    if quantized.recipe.rounding == "gptq":
+        layers = list(_layers(quantized))
+        _look_at_inputs(quantized.program, layers, [y.narrow for y in layers], samples, gptq=True)
+        found.rounded = {y.key: _rounded(y) for y in layers if y.products is not None}
     if quantized.recipe.bias_correction:
-        found.shifts = {y.key: s for y in layers if (s := _shift(y, found.rounded.get(y.key))) is not None}
+        found.shifts = _shifts(quantized, samples[:CORRECTING], again, found)
     return found
+
+
+ROUNDS = 4
+"""In how many groups, from the input to the output, the biases are corrected: each sees those before it corrected."""
+
+CORRECTING = 32
+"""Samples that biases are corrected on."""
+
+
+def _shifts(
+    quantized: Quantized, samples: Sequence[Call], again: Callable[[Improvements], Quantized], found: Improvements
+) -> dict[str, Array]:
+    """What makes up for the mean errors of the layers, by key of the layer."""
+    shifts: dict[str, Array] = {}
+    layers = list(_layers(quantized))
+    _look_at_inputs(quantized.float_program, layers, [y.op for y in layers], samples)
+    exact = {y.key: y.mean for y in layers}
+    count = min(ROUNDS, len(layers))
+    for group in np.array_split(np.arange(len(layers)), count) if count else ():
+        found.shifts = dict(shifts)
+        current = again(found) if (shifts or found.rounded) else quantized
+        now = list(_layers(current))
+        _look_at_inputs(current.program, now, [y.narrow for y in now], samples)
+        for place, index in enumerate(group):
+            layer = now[index]
+            wanted = exact[layer.key] if place == 0 else layer.mean
+            if layer.mean is not None and wanted is not None and wanted.shape == layer.mean.shape:
+                shifts[layer.key] = _result(layer, layer.exact, wanted) - _result(layer, _narrow(layer), layer.mean)
+    return shifts
 
 
 def _layers(quantized: Quantized) -> Iterator[Layer]:
@@ -99,11 +135,16 @@ def _row_length(layer: Layer) -> int:
 # -- inputs over samples ----------------------------------------------------------------------------------------------
 
 
-def _look_at_inputs(quantized: Quantized, layers: Sequence[Layer], samples: Sequence[Call], gptq: bool) -> None:
+def _look_at_inputs(
+    program: Program, layers: Sequence[Layer], ops: Sequence[Op], samples: Sequence[Call], gptq: bool = False
+) -> None:
+    """Sums over samples. ops: the layers' operations in the program that is run."""
     from litesmith.quantize.exchange import RealRunner
 
-    runner = RealRunner(_with_inputs(quantized.program, [y.narrow["x"] for y in layers]))
+    runner = RealRunner(_with_inputs(program, [op["x"] for op in ops]))
     share = max(1, ROWS // max(len(samples), 1))
+    for layer in layers:
+        layer.total, layer.calls = None, 0
     for key, given in samples:
         answer = runner.run(given, key)
         for index, layer in enumerate(layers):
@@ -136,10 +177,7 @@ def _add(layer: Layer, x: Array, share: int, gptq: bool) -> None:
 
 
 def _add_products(layer: Layer, rows: Array, share: int, length: int) -> None:
-    if layer.op.name == "FULLY_CONNECTED":
-        taps = rows[:, None, :]
-    else:
-        taps = windows(layer.op, rows)
+    taps = rows[:, None, :] if layer.op.name == "FULLY_CONNECTED" else windows(layer.op, rows)
     taps = taps[:: max(1, len(taps) // share)].astype(np.float64)
     if layer.is_depthwise:
         channels = layer.exact.shape[3]
@@ -195,24 +233,24 @@ def _rounded(layer: Layer) -> Array:
     return round_rows(rows, layer.products, each, most).reshape(array.shape)
 
 
-def _shift(layer: Layer, rounded: Array | None) -> Array | None:
-    """What the rounding of the weights takes from the mean of each output channel."""
-    if layer.total is None or not layer.calls:
-        return None
+def _narrow(layer: Layer) -> Array:
+    """The weights the quantized layer has, as real numbers."""
     const = layer.narrow[LAYERS[layer.op.name]].const
     assert const is not None
-    stored = const.array() if rounded is None else rounded
-    error = layer.exact.astype(np.float64) - real(stored.astype(np.float32), _scales(layer))
-    mean = layer.total / layer.calls
+    return real(const.array().astype(np.float32), _scales(layer))
+
+
+def _result(layer: Layer, weights: Array, mean: Array) -> Array:
+    """The mean of each output channel, before bias and activation, for inputs of this mean."""
+    wide = weights.astype(np.float64)
     if layer.op.name == "FULLY_CONNECTED":
-        return np.asarray(error @ mean[0])
+        return np.asarray(wide @ mean[0])
     taps = windows(layer.op, mean).mean(axis=0)  # [taps, channels]
     if layer.is_depthwise:
-        channels = error.shape[3]
+        channels = wide.shape[3]
         each = np.repeat(taps, channels // taps.shape[1], axis=1)
-        return np.asarray((error.reshape(-1, channels) * each).sum(axis=0))
-    units, depth = error.shape[0], error.shape[3]
+        return np.asarray((wide.reshape(-1, channels) * each).sum(axis=0))
+    units, depth = wide.shape[0], wide.shape[3]
     groups = taps.shape[1] // depth
-    parts = error.reshape(groups, units // groups, -1, depth)
+    parts = wide.reshape(groups, units // groups, -1, depth)
     return np.asarray(np.einsum("gutc,tgc->gu", parts, taps.reshape(-1, groups, depth)).reshape(units))
-

@@ -82,8 +82,12 @@ def quantize(
     if samples and recipe.is_static and (recipe.bias_correction or recipe.rounding == "gptq"):
         from litesmith.quantize.improve import improvements
 
-        better = improvements(result, samples)
-        result = _rewritten(original, recipe, calibration, result.plan, better)
+        chosen = result.plan
+
+        def again(better: Improvements) -> Quantized:
+            return _rewritten(original, recipe, calibration, chosen, better)
+
+        result = again(improvements(result, samples, again))
     if check and samples:
         result.fidelity = _checked(original, result, samples)
     return result
