@@ -26,6 +26,7 @@ def quantize_as_asked(program: Program, options: Options, progress: Any = None) 
         recipe = recipe.excluding(list(options.exclude))
     plan = options.plan if options.plan is None or isinstance(options.plan, Plan) else Plan.load(options.plan)
     calibration, data = _calibration(options.calibrate)
+    add_signature(program)
     calls = calls_of(program, data) if data is not None else None
     return quantize(
         program,

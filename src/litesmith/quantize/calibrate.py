@@ -1,7 +1,8 @@
 """Calibration: what the tensors of the float model hold when it runs on samples.
 
 The float program gets observers of its own operators: for each tensor its smallest and largest element. Loops carry what
-they saw from step to step, branches give what the one that ran has seen. So the runtime does the work, at its own speed, and nothing large is copied out.
+they saw from step to step, branches give what the one that ran has seen. So the runtime does the work, at its own speed,
+and nothing large is copied out.
 """
 
 from __future__ import annotations

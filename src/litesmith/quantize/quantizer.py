@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -79,18 +79,59 @@ def quantize(
     if trained:
         calibration = with_trained_ranges(original, calibration or Calibration(), trained)
     result = _planned(original, recipe, calibration, plan)
-    if samples and recipe.is_static and (recipe.bias_correction or recipe.rounding == "gptq"):
-        from litesmith.quantize.improve import improvements
-
-        chosen = result.plan
-
-        def again(better: Improvements) -> Quantized:
-            return _rewritten(original, recipe, calibration, chosen, better)
-
-        result = again(improvements(result, samples, again))
+    if samples and recipe.is_static and plan is None:
+        result = _improved(result, samples)
     if check and samples:
-        result.fidelity = _checked(original, result, samples)
+        result.fidelity = _checked(result, samples)
     return result
+
+
+def _improved(result: Quantized, samples: list[Call]) -> Quantized:
+    """The same plan with better weights and biases, where they make the outputs better; and by the best headroom."""
+    from litesmith.quantize.improve import improvements
+
+    recipe = result.recipe
+    if recipe.search:
+        recipe = replace(recipe, search=False, headroom=_best_headroom(result, samples))
+        result = _planned(result.float_program, recipe, result.calibration, None)
+    if not recipe.bias_correction and recipe.rounding == "nearest":
+        return result
+    plain = result
+
+    def again(better: Improvements) -> Quantized:
+        return _rewritten(plain.float_program, recipe, plain.calibration, plain.plan, better)
+
+    better = again(improvements(plain, samples, again))
+    before, after = _fidelity(plain, samples), _fidelity(better, samples)
+    return better if after.mean >= before.mean else plain
+
+
+HEADROOMS = (1.0, 1.05, 1.1, 1.2)
+"""How far ranges are widened, as far as a search tries."""
+
+
+def _best_headroom(result: Quantized, samples: list[Call]) -> float:
+    """The one that keeps most on samples whose ranges were not looked at."""
+    apart = samples[::4]
+    seen = [call for i, call in enumerate(samples) if i % 4]
+    if not seen or result.calibration is None:
+        return result.recipe.headroom
+    part = replace_ranges(result.calibration, calibrate(result.float_program, seen))
+    found = {}
+    for headroom in HEADROOMS:
+        recipe = replace(result.recipe, headroom=headroom, search=False)
+        found[headroom] = _fidelity(_planned(result.float_program, recipe, part, None), apart).mean
+    return max(found, key=lambda h: found[h])
+
+
+def replace_ranges(whole: Calibration, part: Calibration) -> Calibration:
+    """The ranges of a part of the samples; those it did not touch are the whole's."""
+    touched = {k: r for k, r in part.ranges.items() if not r.is_empty}
+    return Calibration({**whole.ranges, **touched}, part.samples, whole.trained)
+
+
+def _fidelity(result: Quantized, samples: list[Call]) -> Fidelity:
+    return compare(write_model(result.float_program), write_model(result.program), samples)
 
 
 def _keeping(calls: Iterable[Call], kept: list[Call]) -> Iterator[Call]:
@@ -158,8 +199,8 @@ def _rewritten(
     return Quantized(copy, original, plan, calibration, recipe, keys=keys)
 
 
-def _checked(original: Program, result: Quantized, samples: list[Call]) -> Fidelity:
-    found = compare(write_model(original), write_model(result.program), samples)
+def _checked(result: Quantized, samples: list[Call]) -> Fidelity:
+    found = _fidelity(result, samples)
     if found.worst < result.recipe.least_sqnr:
         reason = (
             f"the quantized model lost its meaning: its outputs are {found.worst:.1f} dB from the float ones on the "

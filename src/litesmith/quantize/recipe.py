@@ -117,6 +117,8 @@ class Recipe:
     bias_type: int32 or int64, forced for 16-bit activations; None: int32 wherever the sums provably fit.
     block_size: of blockwise 4-bit weights of dense layers, 0 for a scale for each channel.
     islands: whether operators that are slow as integers stay floats between integer ones.
+    search: whether the headroom is chosen by what keeps most on samples held back.
+    least_sqnr: dB; a result whose outputs are further from the float ones on the samples is an error.
     """
 
     mode: str = "int8"
@@ -134,6 +136,7 @@ class Recipe:
     bias_type: DType | None = None
     block_size: int = 0
     islands: bool = True
+    search: bool = False
     least_sqnr: float = 3.0
 
     def __post_init__(self) -> None:
@@ -204,7 +207,7 @@ def as_recipe(given: Any) -> Recipe:
     if Path(text).suffix.lower() in (".json", ".yaml", ".yml"):
         return Recipe.from_json(_read(Path(text)))
     if text.lower() == "int8-best":
-        return Recipe("int8", rounding="gptq")
+        return Recipe("int8", rounding="gptq", search=True)
     mode_named(text)
     return Recipe(text)
 

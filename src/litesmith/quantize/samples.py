@@ -17,6 +17,15 @@ from litesmith.ir.types import shape_text
 Call = tuple[str, Mapping[str, Array]]
 
 
+def add_signature(program: Program) -> None:
+    """Gives a program that has none a signature with the names of its tensors, so that samples can be told apart."""
+    if not program.signatures and program.graphs:
+        graph = program.main
+        inputs = {v.name or f"input_{i}": i for i, v in enumerate(graph.inputs)}
+        outputs = {v.name or f"output_{i}": i for i, v in enumerate(graph.outputs)}
+        program.signatures = [Signature("serving_default", graph, inputs, outputs)]
+
+
 def calls_of(program: Program, data: Any) -> Iterator[Call]:
     """Calls of a program from samples.
 
