@@ -36,7 +36,7 @@ SELECT                   int8 0.4   uint8 0.4  int16 0.6   same=x y
 SELECT_V2                int8 0.4   uint8 0.4  int16 0.6   same=x y
 LOG                      int8 2.0              int16 8
 SQRT                     int8 30               int16 30
-RSQRT                    int8 9800
+RSQRT                    int8 9800             int16 25
 ABS                      int8 110              int16 110
 NEG                      int8 1.0              int16 1     same
 EXP                      int8 2.0              int16 8
@@ -79,7 +79,7 @@ GATHER                   int8 0.8   uint8 0.8  int16 0.9   same
 GATHER_ND                int8 0.8   uint8 0.8  int16 0.9   same
 TILE                     int8 0.5   uint8 0.5  int16 0.7   same
 BROADCAST_TO             int8 0.5   uint8 0.5  int16 0.7   same
-RESIZE_BILINEAR          int8 1.2   uint8 1.2              same
+RESIZE_BILINEAR          int8 1.2   uint8 1.2  int16 10    same
 RESIZE_NEAREST_NEIGHBOR  int8 1.0   uint8 1.0  int16 1     same
 DEPTH_TO_SPACE           int8 0.5   uint8 0.5              same
 SPACE_TO_DEPTH           int8 0.5   uint8 0.5              same
@@ -91,6 +91,7 @@ ARG_MAX                  int8 1     uint8 1
 ARG_MIN                  int8 1     uint8 1
 TOPK_V2                  int8 1     uint8 1    int16 1     same
 DYNAMIC_UPDATE_SLICE     int8 0.5   uint8 0.5  int16 0.7   same=x update
+FILL                     int8 0.5   uint8 0.5  int16 0.7   same=value
 MATRIX_SET_DIAG          int8 1     uint8 1    int16 1     same=x diagonal
 """
 

@@ -11,7 +11,7 @@ from litesmith.quantize.calibrate import Calibration
 from litesmith.quantize.plan import Plan
 from litesmith.quantize.quantizer import Quantized, quantize
 from litesmith.quantize.recipe import as_recipe
-from litesmith.quantize.samples import calls_of
+from litesmith.quantize.samples import add_signature, calls_of
 
 if TYPE_CHECKING:
     from litesmith.api import Options

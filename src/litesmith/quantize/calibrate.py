@@ -133,7 +133,7 @@ class Observed:
         return _joined(b, lows), _joined(b, highs), keys
 
     def _observe_call(self, b: Builder, op: Op) -> tuple[Value, Value, list[str]] | None:
-        graphs = [op.attrs["body"]] if op.name == "WHILE" else op.subgraphs
+        graphs = [op.attrs["body_subgraph"]] if op.name == "WHILE" else op.subgraphs
         keys = [self._inside(graph) for graph in graphs]
         if not any(keys):
             return None
@@ -155,7 +155,7 @@ class Observed:
     def _carry(self, b: Builder, op: Op, count: int) -> tuple[Value, Value]:
         """A loop takes along what it has seen: two more carried tensors."""
         kind = TensorType(DType.FLOAT32, (count,))
-        body, cond = op.attrs["body"], op.attrs["cond"]
+        body, cond = op.attrs["body_subgraph"], op.attrs["cond_subgraph"]
         if len(body.inputs) == len(op.operands):
             inner = Builder(body, OPS)
             inner.folds = False

@@ -10,7 +10,7 @@ MULTIPLY_ADD = 0.09
 """Of a matrix product or a convolution, whose loops are the best the runtime has."""
 
 DEPTHWISE_MULTIPLY_ADD = 0.27
-CALL = 300.0
+CALL = 2000.0
 """Of making any operation at all."""
 
 QUANTIZE, DEQUANTIZE = 0.9, 0.7

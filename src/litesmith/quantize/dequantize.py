@@ -69,6 +69,23 @@ def _rewrite(graph: Graph, op: Op, constants: dict[int, Value], problems: list[P
             op.attrs[name] = value
 
 
+def widen_weights(program: Program) -> None:
+    """Constants that are narrow beside float activations become floats, in place: they are to be stored anew."""
+    constants: dict[int, Value] = {}
+    for graph in program.all_graphs():
+        for op in list(graph.ops):
+            floats = [v for v in (*op.inputs, *op.results) if v.type.dtype is DType.FLOAT32]
+            if op.name == "DEQUANTIZE" and op["x"].is_const:
+                graph.replace_value(op.results[0], _float_constant(op["x"], constants))
+                graph.erase(op)
+                continue
+            for index, value in enumerate(op.operands if floats else ()):
+                if value is not None and value.is_const and _is_quantized(value):
+                    op.set_operand(index, _float_constant(value, constants))
+            if "asymmetric_quantize_inputs" in op.attrs and floats:
+                op.attrs["asymmetric_quantize_inputs"] = False
+
+
 def _is_widened(op: Op, value: Value) -> bool:
     return op.name == "DEQUANTIZE" and value.type.dtype is DType.FLOAT16
 

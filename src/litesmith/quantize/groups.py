@@ -16,12 +16,15 @@ from litesmith.ir import DType, Op, Program, Value
 from litesmith.quantize.plan import STATIC, Keys, Plan, TensorPlan
 from litesmith.quantize.ranges import Range, parameters, representable
 from litesmith.quantize.recipe import Recipe, mode_named
-from litesmith.quantize.roles import clamp_of, float_operands
+from litesmith.quantize.roles import MASK, clamp_of, float_operands, is_mask
 from litesmith.quantize.trained import Trained
 
 HEADROOM_16 = 2.0
 """Ranges of 16-bit tensors are widened by this: a bit that costs nothing measurable, and data that goes beyond what
 calibration saw is not clipped."""
+
+BELOW = 12.0
+"""What stands for minus infinity is stored as the least number and so much: its exponential is next to nothing."""
 
 CLIPPED_CONSTANT = 16.0
 """A constant tied to tensors it is so many times as large as is a bound that is never met; it is clipped."""
@@ -35,6 +38,7 @@ class _Group:
     constants: Range = field(default_factory=Range)
     bound: Range = field(default_factory=Range)
     symmetric: bool = False
+    masked: bool = False
     fixed: list[tuple[Value, float, int]] = field(default_factory=list)
     members: list[Value] = field(default_factory=list)
 
@@ -145,7 +149,7 @@ class Groups:
                 is_trained = self.keys.tensors.get(id(value), "") in self.trained
                 group.fixed.insert(0 if is_trained else len(group.fixed), (value, *self._fixed[node]))
             elif value.is_const:
-                group.constants = group.constants.union(self.range_of(value))
+                group.constants = group.constants.union(self._without_mask(group, self.range_of(value)))
             else:
                 self._see(group, value)
         return groups
@@ -154,9 +158,18 @@ class Groups:
         seen = self.range_of(value)
         if seen.is_empty:
             return
+        seen = self._without_mask(group, seen)
         bound = clamp_of(value.op) if value.op is not None else None
         group.bound = group.bound.union(bound if bound is not None else Range(-np.inf, np.inf))
         group.seen = group.seen.union(seen)
+
+    @staticmethod
+    def _without_mask(group: _Group, seen: Range) -> Range:
+        """The range but for what stands for minus infinity (integers only; else a mask stays float)."""
+        if not is_mask(seen):
+            return seen
+        group.masked = True
+        return Range() if seen.high < -MASK else Range(min(seen.high, 0.0), seen.high)
 
     def _settle(self, plan: Plan, dtype: DType, group: _Group) -> None:
         scale, zero, why = self._parameters(dtype, group)
@@ -170,6 +183,8 @@ class Groups:
 
     def _parameters(self, dtype: DType, group: _Group) -> tuple[float, int, str]:
         wide = group.seen.union(_clipped(group.constants, group.seen))
+        if group.masked and not wide.is_empty:
+            wide = Range(wide.low - BELOW, wide.high)
         for _, scale, zero in group.fixed:
             if wide.is_empty or wide.within(representable(scale * 1.01, zero, dtype)):
                 if not group.symmetric or zero == 0:
@@ -197,7 +212,7 @@ def _clipped(constants: Range, seen: Range) -> Range:
 def call_ties(op: Op) -> Iterator[list[Value]]:
     """The tensors that are one and the same across the boundary of a loop or a branch."""
     if op.name == "WHILE":
-        cond, body = op.attrs["cond"], op.attrs["body"]
+        cond, body = op.attrs["cond_subgraph"], op.attrs["body_subgraph"]
         yield from _rows(op.inputs, cond.inputs, body.inputs, body.outputs, op.results)
     elif op.name == "IF":
         graphs = op.subgraphs

@@ -12,6 +12,7 @@ from typing import Any
 
 from litesmith.ir import DType, Op, Value
 from litesmith.quantize.costs import conversion_cost, float_cost, integer_cost
+from litesmith.quantize.roles import ANY_TYPE
 
 ROUNDS = 12
 FAR_SLOWER = 4.0
@@ -65,7 +66,7 @@ def _conversions(op: Op, side: DType | None, sides: Sides) -> float:
 
 
 def _conversions_of(value: Value, home: DType | None, side_of: Any) -> float:
-    wanted = {side_of(user) for user in value.users}
+    wanted = {side_of(user) for user in value.users if user.name not in ANY_TYPE}
     if value.output_uses:
         wanted.add(None)
     return sum(conversion_cost(value, to_integers=w is not None) for w in wanted if w is not home)

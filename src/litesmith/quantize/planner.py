@@ -13,10 +13,7 @@ from litesmith.quantize.islands import choose_islands
 from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan
 from litesmith.quantize.ranges import Range, range_of
 from litesmith.quantize.recipe import Mode, Recipe
-from litesmith.quantize.roles import float_operands, weight_operands, weight_type
-
-MASK = 1000.0
-"""Numbers below minus this, and 100 times as far from 0 as the largest, stand for minus infinity in a mask."""
+from litesmith.quantize.roles import ANY_TYPE, float_operands, is_mask, weight_operands, weight_type
 
 SLOW_HYBRID = 1.5
 """A kernel that takes integer weights beside floats and is slower than this is worse than floats made of the weights."""
@@ -99,7 +96,7 @@ class _Planner:
                 return "it did not run on the calibration data"
             if not seen.is_finite and not seen.is_empty:
                 return "it holds infinite numbers"
-            if not self.recipe.integer_only and seen.low < -max(MASK, 100 * seen.high):
+            if not self.recipe.integer_only and is_mask(seen):
                 return "it holds a mask: numbers that stand for minus infinity"
         return ""
 
@@ -170,8 +167,8 @@ ONLY_HYBRID = (
 )  # fmt: skip
 """Operators whose integer weights are worth nothing as floats again: they are read once, or in many operands."""
 
-PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CALL_ONCE")
-"""Operators that only hand tensors on."""
+PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CALL_ONCE", *ANY_TYPE)
+"""Operators that only hand tensors on, or do not read their elements."""
 
 
 def _channels_of_hybrid(op: Op) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from litesmith.ir import DType, Op, Program, Value
-from litesmith.passes.driver import Pass, run_pass
+from litesmith.ir import Builder, DType, Op, Program, Value
+from litesmith.passes.driver import Outcome, Pass, run_pass
 from litesmith.quantize.calibrate import Calibration, tensor_keys
+from litesmith.quantize.dequantize import widen_weights
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.trained import Trained, take_trained_ranges
 
@@ -14,6 +15,8 @@ def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
 
     Returns the trained ranges by the ``id`` of their tensor.
     """
+    if recipe.is_static:
+        widen_weights(program)
     trained = take_trained_ranges(program) if recipe.is_static else {}
     for one in _forms(recipe):
         run_pass(one, program)
@@ -21,7 +24,22 @@ def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
 
 
 def _forms(recipe: Recipe) -> list[Pass]:
-    return []
+    return [PRODUCTS, SQUARES] if recipe.integer_only else []
+
+
+def _square_of_difference(op: Op, b: Builder) -> Outcome:
+    """SQUARED_DIFFERENCE has no kernel for 16 bits, and a slow one for 8: a SUB times itself."""
+    difference = b.sub(op["x"], op["y"])
+    return b.mul(difference, difference)  # type: ignore[no-any-return]
+
+
+def _square(op: Op, b: Builder) -> Outcome:
+    """SQUARE has no integer kernel."""
+    return b.mul(op["x"], op["x"])  # type: ignore[no-any-return]
+
+
+SQUARES = Pass("squares", ("SQUARE",), _square)
+PRODUCTS = Pass("squares-of-differences", ("SQUARED_DIFFERENCE",), _square_of_difference)
 
 
 def with_trained_ranges(program: Program, seen: Calibration, trained: dict[int, Trained]) -> Calibration:

@@ -16,7 +16,7 @@ from litesmith.quantize.groups import call_ties
 from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan, TensorPlan
 from litesmith.quantize.ranges import parameters, quantization, range_of, stored
 from litesmith.quantize.recipe import Recipe
-from litesmith.quantize.roles import float_operands, weight_operands
+from litesmith.quantize.roles import ANY_TYPE, float_operands, weight_operands
 from litesmith.quantize.trained import grid_scales
 from litesmith.quantize.weights import Form, halved, quantized, weight_quantization
 
@@ -116,6 +116,8 @@ class _Rewriter:
         if plan is not None and plan.form == STATIC:
             self._integers(b, op, key, plan)
             return
+        if op.name in ANY_TYPE:
+            return
         calls = self._call_rows(op) if self.recipe.integer_only else {}
         for index, value in enumerate(op.operands):
             if value is not None and (id(value) in self.home or index in calls):
@@ -179,6 +181,9 @@ class _Rewriter:
         self.home[id(made)] = self.home[id(result)]
         self.keys.tensors[id(made)] = self.keys.tensors[id(result)]
         op.graph.replace_value(result, made)
+        for user in made.users:
+            if id(result) in self.activations.get(id(user), ()):
+                self.activations[id(user)].add(id(made))
         op.graph.erase(op)
 
     def _tied_constants(self, op: Op, dtype: DType) -> TensorPlan | None:

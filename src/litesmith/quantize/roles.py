@@ -10,6 +10,18 @@ from litesmith.quantize.costs import CLAMPS
 from litesmith.quantize.ranges import Range
 from litesmith.quantize.recipe import Mode
 
+MASK = 1000.0
+"""Numbers below minus this, and 100 times as far from 0 as the largest, stand for minus infinity in a mask."""
+
+
+def is_mask(seen: Range) -> bool:
+    """Whether a range is that of numbers beside minus infinities."""
+    return seen.low < -max(MASK, 100 * seen.high)
+
+
+ANY_TYPE = ("SHAPE", "RANK")
+"""Operators that ask for a shape: they take a tensor as it is stored."""
+
 
 def weight_operands(op: Op) -> list[str]:
     """The operands of an operation that are its constant float weights."""
