@@ -7,14 +7,14 @@ are tied to each other in this way form a group, whose range holds all of theirs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from litesmith.ir import DType, Op, Program, Value
 from litesmith.quantize.plan import STATIC, Keys, Plan, TensorPlan
-from litesmith.quantize.ranges import Range, parameters, representable
+from litesmith.quantize.ranges import LIMITS, Range, parameters, representable
 from litesmith.quantize.recipe import Recipe, mode_named
 from litesmith.quantize.roles import MASK, clamp_of, float_operands, is_mask
 from litesmith.quantize.trained import Trained
@@ -22,6 +22,12 @@ from litesmith.quantize.trained import Trained
 HEADROOM_16 = 2.0
 """Ranges of 16-bit tensors are widened by this: a bit that costs nothing measurable, and data that goes beyond what
 calibration saw is not clipped."""
+
+LARGEST_MULTIPLIER = 200.0
+"""Of a layer's sums, on their way to its result: XNNPACK takes less than 256."""
+
+SMALLEST_CLAMPED = 6 * 2.0**-30
+"""Scale of a clamped result: the clamp has to be a 32-bit number of steps."""
 
 BELOW = 12.0
 """What stands for minus infinity is stored as the least number and so much: its exponential is next to nothing."""
@@ -68,8 +74,10 @@ class Groups:
         if self.recipe.integer_only:
             self._tie_calls(plan)
         self._tie_entries(plan)
-        for root, group in self._gathered().items():
+        groups = self._gathered()
+        for root, group in groups.items():
             self._settle(plan, root[1], group)
+        self._respect_multipliers(plan, groups)
 
 
     # -- ties ---------------------------------------------------------------------------------------------------------
@@ -163,6 +171,27 @@ class Groups:
         group.bound = group.bound.union(bound if bound is not None else Range(-np.inf, np.inf))
         group.seen = group.seen.union(seen)
 
+    def _respect_multipliers(self, plan: Plan, groups: dict[Node, _Group]) -> None:
+        """Scales of results large enough for what XNNPACK multiplies sums by: beyond it refuses the whole file."""
+        for key, op in self.keys.all:
+            made = plan.ops[key]
+            if made.form != STATIC or made.weights is None or op.defn.quant is None or op.defn.quant.bias is None:
+                continue
+            x, (result,) = plan.tensors.get((self.keys.tensors.get(id(op["x"]), ""), made.activations)), op.results
+            at = (self.keys.tensors[id(result)], made.activations)
+            (name,) = op.defn.quant.weights
+            if x is None or at not in plan.tensors:
+                continue
+            least = x.scale * self.range_of(op[name]).magnitude / LIMITS[made.weights][1] / LARGEST_MULTIPLIER
+            if plan.tensors[at].scale < least:
+                self._raise_scale(plan, groups[self._find(result, made.activations)], made.activations, least)
+
+    def _raise_scale(self, plan: Plan, group: _Group, dtype: DType, scale: float) -> None:
+        for value in group.members:
+            key = (self.keys.tensors.get(id(value), ""), dtype)
+            if key in plan.tensors and not group.fixed:
+                plan.tensors[key] = replace(plan.tensors[key], scale=scale, why="the least the kernel takes")
+
     @staticmethod
     def _without_mask(group: _Group, seen: Range) -> Range:
         """The range but for what stands for minus infinity (integers only; else a mask stays float)."""
@@ -197,6 +226,8 @@ class Groups:
             low = max(widened.low, min(group.bound.low, wide.low))
             widened = Range(low, min(widened.high, max(group.bound.high, wide.high)))
         scale, zero = parameters(widened, dtype, group.symmetric)
+        if any(v.op is not None and clamp_of(v.op) is not None for v in group.members):
+            scale = max(scale, SMALLEST_CLAMPED)
         tied = f", of {len(group.members)} tensors that share it" if len(group.members) > 1 else ""
         return scale, zero, f"range [{wide.low:.4g}, {wide.high:.4g}]{tied}"
 

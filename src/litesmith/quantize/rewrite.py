@@ -75,14 +75,15 @@ class _Rewriter:
             self._set_call_boundaries()
 
     def _set_call_boundaries(self) -> None:
-        for _, op in self.keys.all:
-            for graph in op.subgraphs:
-                for value in graph.inputs:
-                    self._give_home(value, self._planned_type(value))
-                for index, value in enumerate(graph.outputs):
-                    dtype = self._planned_type(value)
-                    if dtype is not DType.FLOAT32:
-                        self.outputs[(id(graph), index)] = dtype
+        called = [graph for _, op in self.keys.all for graph in op.subgraphs]
+        for graph in called:  # before any type changes: what a body hands on is an input of it
+            for index, value in enumerate(graph.outputs):
+                dtype = self._planned_type(value)
+                if dtype is not DType.FLOAT32:
+                    self.outputs[(id(graph), index)] = dtype
+        for graph in called:
+            for value in graph.inputs:
+                self._give_home(value, self._planned_type(value))
 
     def _planned_type(self, value: Value) -> DType:
         key = self.keys.tensors.get(id(value), "")
