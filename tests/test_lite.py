@@ -139,12 +139,9 @@ def test_unknown_attributes_are_told(converter: lite.TFLiteConverter) -> None:
 
 
 TARGETS = {
-    "int8 alone": (dict(supported_ops=[lite.OpsSet.TFLITE_BUILTINS_INT8]), "quantization"),
-    "int16 alone": (dict(supported_ops=[list(lite.OpsSet)[3]]), "quantization"),
     "StableHLO": (dict(supported_ops=[lite.OpsSet.EXPERIMENTAL_STABLEHLO_OPS]), "StableHLO"),
     "TensorFlow alone": (dict(supported_ops=[lite.OpsSet.SELECT_TF_OPS]), "TensorFlow operators alone"),
     "nothing": (dict(supported_ops=[]), "without any operators"),
-    "float16": (dict(supported_types=[np.float16]), "quantization"),
     "delegates": (dict(experimental_supported_backends=["GPU"]), "delegates"),
 }
 
@@ -333,14 +330,13 @@ def test_analyzer(capsys: pytest.CaptureFixture[str], converter: lite.TFLiteConv
         lite.experimental.Analyzer.analyze()
 
 
-def test_quantization_debugger_cannot_run() -> None:
+def test_metrics_of_the_debugger_have_names_of_their_own() -> None:
     options = lite.experimental.QuantizationDebugOptions(layer_debug_metrics={"max": max}, denylisted_ops=["ADD"])
-    debugger = lite.experimental.QuantizationDebugger(debug_options=options)
-    assert debugger.options.denylisted_ops == ["ADD"]
-    with pytest.raises(ConverterError, match="this version does not make"):
-        debugger.run()
+    assert options.denylisted_ops == ["ADD"]
     with pytest.raises(ValueError, match="duplicate keys"):
         lite.experimental.QuantizationDebugOptions({"a": max}, {"a": max})
+    with pytest.raises(ValueError, match="give a converter"):
+        lite.experimental.QuantizationDebugger()
 
 
 # -- command line -----------------------------------------------------------------------------------------------------

@@ -54,10 +54,11 @@ class ConverterBase:
         """
         return self.to_model().content
 
-    def to_model(self, verify: bool = True, reference: Any = None) -> api.Model:
+    def to_model(self, verify: bool = True, reference: Any = None, edit_recipe: Any = None) -> api.Model:
         """What `convert` makes, as a `litesmith.Model`, whose weights are not in memory yet.
 
-        verify, reference: see `litesmith.api.Options`.
+        verify, reference: see `litesmith.api.Options`. edit_recipe: a function from the quantization recipe that the
+        attributes ask for to the one that is used.
         """
         problems = refusals(self, self.attributes)
         if problems:
@@ -77,6 +78,7 @@ class ConverterBase:
         recipe = recipe_of(self, program)
         if recipe is None:
             return api.Model(program, options)
+        recipe = recipe if edit_recipe is None else edit_recipe(recipe)
         data = self._get("representative_dataset")
         asked = replace(options, quantize=recipe, calibrate=data if recipe.is_static else None)
         return api.finished(program, asked)

@@ -206,10 +206,10 @@ def _extreme(b: Builder, value: Value, reduction: str) -> Value:
     if value.type.shape is None or value.rank > 4:
         value = b.reshape(value, np.array([-1], np.int32))
     if value.rank == 0:
-        return b.reshape(value, np.array([1], np.int32))  # type: ignore[no-any-return]
+        return b.reshape(value, np.array([1], np.int32))
     axes = np.arange(value.rank, dtype=np.int32)
     made: Value = getattr(b, reduction)(value, axes, keep_dims=False)
-    return b.reshape(made, np.array([1], np.int32))  # type: ignore[no-any-return]
+    return b.reshape(made, np.array([1], np.int32))
 
 
 WIDEST = 100

@@ -127,7 +127,8 @@ class _Planner:
         return replace(self._beside_floats(op, mode, made), why=why) if self._is_worth_it(op) else made
 
     def _is_worth_it(self, op: Op) -> bool:
-        return sum(op[name].const.size for name in weight_operands(op)) >= self.recipe.smallest_weights  # type: ignore[union-attr]
+        sizes = [const.size for name in weight_operands(op) if (const := op[name].const) is not None]
+        return sum(sizes) >= self.recipe.smallest_weights
 
     def _beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
         """Integer weights beside float activations."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from litesmith.ir import Builder, DType, Op, Program, Value
 from litesmith.passes.driver import Outcome, Pass, run_pass
 from litesmith.quantize.calibrate import Calibration, tensor_keys
 from litesmith.quantize.dequantize import widen_weights
+from litesmith.quantize.ranges import Range, representable
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.trained import Trained, take_trained_ranges
 
@@ -24,21 +27,29 @@ def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
 
 
 def _forms(recipe: Recipe) -> list[Pass]:
-    return [PRODUCTS, SQUARES] if recipe.integer_only else []
+    return [PRODUCTS, SQUARES, NEGATIVES] if recipe.integer_only else []
 
 
 def _square_of_difference(op: Op, b: Builder) -> Outcome:
     """SQUARED_DIFFERENCE has no kernel for 16 bits, and a slow one for 8: a SUB times itself."""
     difference = b.sub(op["x"], op["y"])
-    return b.mul(difference, difference)  # type: ignore[no-any-return]
+    return b.mul(difference, difference)
 
 
 def _square(op: Op, b: Builder) -> Outcome:
     """SQUARE has no integer kernel."""
-    return b.mul(op["x"], op["x"])  # type: ignore[no-any-return]
+    return b.mul(op["x"], op["x"])
 
 
 SQUARES = Pass("squares", ("SQUARE",), _square)
+def _negative(op: Op, b: Builder) -> Outcome:
+    """NEG has no integer kernel that is right for the least integer."""
+    if op["x"].type.dtype is not DType.FLOAT32:
+        return None
+    return b.mul(op["x"], np.float32(-1))
+
+
+NEGATIVES = Pass("negatives", ("NEG",), _negative)
 PRODUCTS = Pass("squares-of-differences", ("SQUARED_DIFFERENCE",), _square_of_difference)
 
 
@@ -67,10 +78,8 @@ def _sharing(op: Op) -> list[Value]:
     return [v for v in (*op.inputs, *op.results) if v.type.dtype is DType.FLOAT32 and not v.is_const]
 
 
-def _add_fixed(op: Op, keys: dict[int, str], ranges: dict[str, object]) -> None:
+def _add_fixed(op: Op, keys: dict[int, str], ranges: dict[str, Range]) -> None:
     """Results whose range the operator itself says."""
-    from litesmith.quantize.ranges import representable
-
     rule = op.defn.quant
     if rule is not None and DType.INT8 in rule.fixed:
         for result in op.results:
