@@ -42,7 +42,7 @@ def load_model(
     if safe_mode:
         refuse_code(config, keras, file, custom_objects or ())
     try:
-        with keras.saving.custom_object_scope(dict(custom_objects or {})):
+        with keras.saving.custom_object_scope({**_custom(keras), **(custom_objects or {})}):
             repaired = modern(with_old_functions(config) if version.startswith(("1.", "2.")) else config)
             if safe_mode and repaired != config:
                 refuse_code(repaired, keras, file, {*(custom_objects or ()), *_custom(keras)})
@@ -63,7 +63,7 @@ def _load(file: Path, config: dict[str, Any], repaired: dict[str, Any], keras: A
             source = file
         else:
             _with_config(file, source, repaired)
-        return keras.saving.load_model(source, custom_objects=_custom(keras), compile=False, safe_mode=safe_mode)
+        return keras.saving.load_model(source, compile=False, safe_mode=safe_mode)
 
 
 def _custom(keras: Any) -> dict[str, Any]:
