@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -23,6 +24,17 @@ class TFLiteConverter(ConverterBase):
 
     attributes = V1
     api_version = 1
+
+    inference_type: Any
+    output_format: Any
+    quantized_input_stats: Any
+    default_ranges_stats: Any
+    drop_control_dependency: bool
+    reorder_across_fake_quant: bool
+    change_concat_input_ranges: bool
+    dump_graphviz_dir: str | os.PathLike[str] | None
+    dump_graphviz_video: bool
+    conversion_summary_dir: str | os.PathLike[str] | None
 
     def __init__(
         self,

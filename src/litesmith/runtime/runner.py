@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from litesmith.errors import FormatError, Problem, UsageError, VerificationError
+from litesmith.errors import MissingFileError, Problem, UsageError, VerificationError
 from litesmith.runtime.inputs import Array, Inputs, check_inputs
 from litesmith.runtime.model_file import ModelFacts, SignatureInfo, read_facts
 
@@ -178,5 +178,5 @@ def _source(model: ModelSource) -> bytes | Path:
         return bytes(model)
     path = Path(model)
     if not path.is_file():
-        raise FormatError("no such file", path=str(path))
+        raise MissingFileError("no such file", path=str(path))
     return path

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from litesmith._util.mapping import map_file
-from litesmith.errors import FormatError
+from litesmith._util.naming import path_suggestion
+from litesmith.errors import FormatError, MissingFileError
 from litesmith.formats.tflite.archive import read_archive
 from litesmith.formats.tflite.decoder import FlatBuffer, Table
 from litesmith.formats.tflite.infer import Inference
@@ -36,6 +38,8 @@ def read_model(source: bytes | bytearray | memoryview | str | os.PathLike[str], 
     path = os.fspath(source)
     try:
         return _Model(map_file(path), opset).program()
+    except FileNotFoundError as error:
+        raise MissingFileError(f"no such file{path_suggestion(Path(path))}", path=path) from error
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
     except FormatError as error:

@@ -137,7 +137,7 @@ class Context:
     def problem(self, error: ConverterError, origin: Origin) -> None:
         """Notes what stands in the way."""
         for problem in error.problems:
-            located = problem.located(op=origin.op, node=origin.label, line=origin.line)
+            located = problem.located(op=origin.op, node=origin.label, line=origin.line, layer=origin.layer)
             self.session.problems[located] = None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from litesmith._util.naming import input_shapes
 from litesmith.errors import UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
@@ -81,24 +82,16 @@ def frozen_entry(
             raise UsageError(f"the graph has no node {name!r}; its placeholders are {known}")
     if not outs:
         raise UsageError("the graph has no outputs: name them")
-    check_shape_names(shapes or {}, map(_plain, ins))
+    shapes = input_shapes(shapes or {}, map(_plain, ins))
     return Entry(
         SourceSignature(
             key,
-            {_plain(n): _frozen_input(nodes, n, _plain(n) in (shapes or {})) for n in ins},
+            {_plain(n): _frozen_input(nodes, n, _plain(n) in shapes) for n in ins},
             {_plain(n): SignatureTensor(_plain(n), _reference(n), dtype_of(1), None) for n in outs},
         ),
         list(graph_def.node),
         {f.signature.name: f for f in graph_def.library.function},
     )
-
-
-def check_shape_names(shapes: Shapes, inputs: Iterable[str]) -> None:
-    """Raises UsageError where a shape is given for what is no input."""
-    known = sorted(inputs)
-    wrong = next((name for name in shapes if name not in known), None)
-    if wrong is not None:
-        raise UsageError(f"input_shapes names {wrong!r}; the model's inputs are {', '.join(known) or 'none'}")
 
 
 def _plain(name: str) -> str:
