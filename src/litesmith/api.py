@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from litesmith._util.naming import Shapes, shapes_by_name
 from litesmith._util.progress import tell
-from litesmith._util.replacing import NO_FILE
+from litesmith._util.replacing import check_target as check_target
 from litesmith._util.text import human_bytes
 from litesmith.describe import (
     Signature,
@@ -333,20 +333,6 @@ def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Unp
     """
     check_target(path)
     return convert(source, *args, **options).save(path)
-
-
-def check_target(path: str | os.PathLike[str]) -> None:
-    """Raises UsageError where no file can be written to the path: said before a long conversion, not after."""
-    target = Path(path)
-    folder = Path(os.path.realpath(path)).parent if target.is_symlink() else target.parent
-    if target.is_dir():
-        raise UsageError(f"cannot write {target}: it is a directory")
-    if target.exists() and not target.is_file():
-        raise UsageError(f"cannot write {target}: {NO_FILE}; -o - writes to standard output")
-    if not folder.is_dir():
-        raise UsageError(f"cannot write {target}: there is no directory {folder}")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"cannot write {target}: no permission to write to {folder}")
 
 
 def import_source(source: Any, args: Sequence[Any], options: Options) -> Program:

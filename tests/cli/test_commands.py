@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -272,6 +273,13 @@ def test_show_reads_what_convert_reads(run, tmp_path):
     (tmp_path / "g.pb").write_bytes(graph.graph_def.SerializeToString())
     code, out, _ = run("show", "g.pb")
     assert (code, "NEG" in out, "x: float32[2]" in out) == (0, True, True)
+
+
+def test_without_the_runtime_models_convert(run, model, monkeypatch):
+    monkeypatch.setattr(import_module("litesmith.runtime.verify"), "has_runtime", lambda: False)
+    code, out, err = run("convert", model, "-o", "m.tflite", "--json")
+    assert (code, json.loads(out)["verified"]) == (0, False)
+    assert "not verified: the LiteRT runtime is not installed" in err
 
 
 # -- what cannot be done ----------------------------------------------------------------------------------------------
