@@ -182,8 +182,12 @@ def test_the_keywords_of_convert_are_the_options():
 # fmt: off
 REFUSED = {
     "unknown option": (lambda source: litesmith.convert(source, **{"frobnicate": True}), UsageError, "the options are"),
-    "near option": (lambda source: litesmith.convert(source, **{"input_shape": [1, 4]}), UsageError, "did you mean 'input_shapes'"),
-    "attribute": (lambda source: litesmith.convert(source, **{"optimizations": []}), UsageError, "attribute of TFLiteConverter"),
+    "near option": (
+        lambda source: litesmith.convert(source, **{"input_shape": [1, 4]}), UsageError, "did you mean 'input_shapes'",
+    ),
+    "attribute": (
+        lambda source: litesmith.convert(source, **{"optimizations": []}), UsageError, "attribute of TFLiteConverter",
+    ),
     "near signature": (lambda s: litesmith.convert(s, signature_keys="score"), UsageError, "did you mean 'scores'"),
     "near input": (lambda source: litesmith.convert(source, input_shapes={"X": [1, 4]}), UsageError, "did you mean 'x'"),
     "no shape": (lambda source: litesmith.convert(source, input_shapes={"x": 4}), UsageError, "is no shape"),
@@ -234,6 +238,35 @@ def test_every_problem_comes_with_origin_reason_and_fix(tmp_path):
     ]
     assert all(p.code == "LS010" and p.reason and p.fix for p in problems)
     assert all(str(p) in str(raised.value) for p in problems)
+
+
+def behind_a_refused_operator(path):
+    """A refused operator whose result goes on: to one in order, another refused one, a call, and a conditional."""
+    x = placeholder("x", 3)
+    nodes = [x, node("first", "StringLower", "x"), node("fine", "Neg", "first", T=FLOAT)]
+    nodes += [node("second", "Spence", "fine", T=FLOAT), node("call", "PartitionedCall", "fine", "x")]
+    nodes += [node("if", "StatelessIf", "first", "x")]
+    outputs = {"a": "second:0", "b": "call:0", "c": "call:1", "d": "if:0"}
+    meta = meta_graph(nodes, {"s": signature({"x": x}, outputs)})
+    by_name = {n.name: n for n in meta.graph_def.node}
+    by_name["call"].attr["f"].func.name = "f"
+    by_name["if"].attr["then_branch"].func.name = by_name["if"].attr["else_branch"].func.name = "g"
+    for name, ops in (("f", ("Frobnicate", "FresnelCos")), ("g", ("Dawsn",))):
+        function = meta.graph_def.library.function.add()
+        function.signature.name = name
+        for index, op in enumerate(ops):
+            function.signature.input_arg.add(name=f"x{index}", type="DT_FLOAT")
+            function.signature.output_arg.add(name=f"y{index}", type="DT_FLOAT")
+            function.node_def.append(node(f"n{index}", op, f"x{index}", T=FLOAT))
+            function.ret[f"y{index}"] = f"n{index}:y:0"
+    return write_model(path, meta)
+
+
+def test_what_stands_behind_a_refused_operator_is_examined(tmp_path):
+    with pytest.raises(ConverterError) as raised:
+        litesmith.convert(behind_a_refused_operator(tmp_path))
+    ops = {"StringLower", "Spence", "Frobnicate", "FresnelCos", "Dawsn"}
+    assert {p.op for p in raised.value.problems} == {f"tf.{op}" for op in ops}
 
 
 def test_a_lowering_that_fails_is_a_problem_with_its_cause(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from litesmith._util.naming import Shapes, shapes_by_name
 from litesmith._util.progress import tell
-from litesmith._util.replacing import check_target as check_target
+from litesmith._util.replacing import check_target
 from litesmith._util.text import human_bytes
 from litesmith.describe import (
     Signature,

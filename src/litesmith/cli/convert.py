@@ -83,7 +83,7 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     Every flag of tflite_convert is taken too (docs/drop-in.md); with one of them, inputs and outputs are ordered and
     named as tflite_convert does.
     """
-    from litesmith.api import check_target
+    from litesmith._util.replacing import check_target
 
     path = _the_one_source(source, given)
     target = Path(output or f"{Path(path).stem or 'model'}.tflite")

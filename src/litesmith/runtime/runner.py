@@ -185,7 +185,7 @@ def has_runtime() -> bool:
 def _problem(code: str, what: str, message: str) -> Problem:
     message = " ".join(message.split())
     if "unresolved custom op" in message or "Select TensorFlow op" in message:
-        fix = "run it where these operators are registered, or convert without custom and Select TF operators"
+        fix = "run it where these operators are registered"
         return Problem("LS903", f"the model needs operators this runtime does not have: {message}", fix)
     return Problem(code, f"the model {what} in the LiteRT runtime: {message}")
 
