@@ -327,6 +327,8 @@ def test_analyzer(capsys: pytest.CaptureFixture[str], converter: lite.TFLiteConv
     assert "Signature 'serving_default'" in text
     assert "GPU COMPATIBILITY" in text
     assert f"{len(content)} bytes" in text
+    for detail in lite.Interpreter(model_content=content).get_tensor_details():
+        assert f"  T#{detail['index']}({detail['name']}) " in text
     lite.experimental.Analyzer.analyze(model_path=str(tmp_path / "m.tflite"))
     assert "GPU" not in capsys.readouterr().out
     with pytest.raises(ValueError, match="neither `model_path` nor `model_content`"):

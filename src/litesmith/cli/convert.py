@@ -86,7 +86,8 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     from litesmith._util.replacing import check_target
 
     path = _the_one_source(source, given)
-    target = Path(output or f"{Path(path).stem or 'model'}.tflite")
+    suffix = "dot" if given["output_format"] == "GRAPHVIZ_DOT" else "tflite"
+    target = Path(output or f"{Path(path).stem or 'model'}.{suffix}")
     if output != "-":
         check_target(target)
     elif given["as_json"]:
@@ -97,6 +98,9 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     shapes = parse_shapes(_with_names(given["shapes"], given["inputs"]))
     with progress(f"Converting {path}"):
         model = _convert_as_tflite_convert(given, shapes) if as_original else _convert(path, given, shapes)
+        if given["output_format"] == "GRAPHVIZ_DOT":
+            _write_graph(model, None if output == "-" else target)
+            return
         if output == "-":
             sys.stdout.buffer.write(model.content)
             sys.stdout.buffer.flush()
@@ -106,6 +110,15 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
         _tell_notes(model, model.notes)
         return
     _report(model, target, given["as_json"])
+
+
+def _write_graph(model: Any, target: Path | None) -> None:
+    from litesmith.lite.graphviz import as_dot
+
+    if target is None:
+        click_echo(as_dot(model.program))
+    else:
+        target.write_text(as_dot(model.program))
 
 
 def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Any:

@@ -8,7 +8,21 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from litesmith._util.text import human_bytes
+from litesmith.cli.progress import progress
 from litesmith.errors import ConverterError, LitesmithError, Problem
+
+__all__ = [
+    "click_echo",
+    "console",
+    "fold",
+    "human_bytes",
+    "print_error",
+    "print_failure",
+    "print_json",
+    "print_table",
+    "progress",
+]
 
 
 def console(stderr: bool = False) -> Any:
