@@ -135,7 +135,7 @@ def test_attributes_without_effect_change_nothing(kind: str) -> None:
 
 def test_unknown_attributes_are_told(converter: lite.TFLiteConverter) -> None:
     with pytest.warns(UserWarning, match="no attribute 'optimisations'"):
-        converter.optimisations = [lite.Optimize.DEFAULT]
+        converter.optimisations = [lite.Optimize.DEFAULT]  # type: ignore[attr-defined]
 
 
 TARGETS = {
@@ -176,7 +176,7 @@ def test_no_such_operator_set(converter: lite.TFLiteConverter) -> None:
 
 def test_weights_behind_the_flatbuffer(converter: lite.TFLiteConverter) -> None:
     plain = converter.convert()
-    converter._experimental_use_buffer_offset = True
+    converter._experimental_use_buffer_offset = True  # type: ignore[attr-defined]
     moved = converter.convert()
     assert moved != plain
     image = np.zeros(litesmith.Interpreter(model_content=plain).get_input_details()[0]["shape"], np.float32)
@@ -324,6 +324,8 @@ def test_analyzer(capsys: pytest.CaptureFixture[str], converter: lite.TFLiteConv
     assert "Signature 'serving_default'" in text
     assert "GPU COMPATIBILITY" in text
     assert f"{len(content)} bytes" in text
+    for detail in lite.Interpreter(model_content=content).get_tensor_details():
+        assert f"  T#{detail['index']}({detail['name']}) " in text
     lite.experimental.Analyzer.analyze(model_path=str(tmp_path / "m.tflite"))
     assert "GPU" not in capsys.readouterr().out
     with pytest.raises(ValueError, match="neither `model_path` nor `model_content`"):
@@ -426,3 +428,10 @@ def test_the_document_has_every_name() -> None:
 
 
 _ROWS_OF_ITS_OWN = {"attributes", "api_version"}
+
+
+@pytest.mark.parametrize("cls", [litesmith.TFLiteConverter, litesmith.compat.v1.TFLiteConverter])
+def test_every_public_attribute_is_typed(cls):
+    typed = {name for c in cls.__mro__ for name in getattr(c, "__annotations__", {})} | set(dir(cls))
+    public = {a.name for a in cls.attributes if not a.name.startswith("_")}
+    assert public <= typed

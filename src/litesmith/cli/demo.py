@@ -9,7 +9,9 @@ from typing import Any
 import click
 import numpy as np
 
-from litesmith.cli.output import console, human_bytes, print_table, progress
+from litesmith._util.text import human_bytes
+from litesmith.cli.output import console, print_table
+from litesmith.cli.progress import progress
 from litesmith.errors import FormatError
 
 

@@ -60,8 +60,8 @@ FLAGS: tuple[Flag, ...] = (
     Flag("--inference_input_type", SAME, "", _TYPE, "inference_input_type"),
     Flag(
         "--output_format",
-        REFUSED,
-        "TFLITE works; there is no GRAPHVIZ_DOT",
+        BETTER,
+        "GRAPHVIZ_DOT writes the converted graph in the DOT language",
         {"type": click.Choice(["TFLITE", "GRAPHVIZ_DOT"])},
         "output_format",
     ),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import litesmith
 from litesmith import api
+from litesmith._util.naming import suggestion
 from litesmith.errors import ConverterError
 from litesmith.formats.tflite.conversion_metadata import (
     CONVERSION_METADATA,
@@ -18,6 +20,7 @@ from litesmith.formats.tflite.conversion_metadata import (
     write_conversion_metadata,
 )
 from litesmith.ir import Program
+from litesmith.keywords import Dump
 from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
@@ -34,17 +37,48 @@ class ConverterBase:
     attributes: ClassVar[Sequence[Attribute]] = ()
     api_version: ClassVar[int] = 2
 
+    optimizations: Iterable[Any]
+    representative_dataset: Any
+    target_spec: TargetSpec
+    allow_custom_ops: bool
+    exclude_conversion_metadata: bool
+    experimental_new_converter: bool
+    experimental_new_quantizer: bool
+    experimental_new_dynamic_range_quantizer: bool
+    experimental_enable_resource_variables: bool
+    unfold_batchmatmul: bool
+    legalize_custom_tensor_list_ops: bool
+    model_origin_framework: Any
+    canonicalizing_inf_as_min_max_float: bool
+    ir_dump_dir: str | os.PathLike[str] | None
+    ir_dump_pass_regex: str | None
+    ir_dump_func_regex: str | None
+    enable_timing: bool | None
+    print_ir_before: str | None
+    print_ir_after: str | None
+    print_ir_module_scope: bool | None
+    elide_elementsattrs_if_larger: int | None
+    experimental_use_stablehlo_quantizer: bool
+    experimental_stablehlo_quantizer_config: Any
+    serialize_debug_metadata: bool
+    inference_input_type: Any
+    inference_output_type: Any
+
     def _set_up(self, source: Source) -> None:
         self._source = source
         for attribute in self.attributes:
             if attribute.name not in ALIASES:
                 object.__setattr__(self, attribute.name, copy.copy(attribute.default))
-        self.target_spec: Any = TargetSpec()
+        self.target_spec = TargetSpec()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _OWN and name not in {a.name for a in self.attributes}:
-            warnings.warn(f"TFLiteConverter has no attribute {name!r}; it has no effect", stacklevel=2)
-        object.__setattr__(self, name, value)
+    if not TYPE_CHECKING:  # where it is seen, type checkers take every name for an attribute
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            known = [a.name for a in self.attributes]
+            if name not in _OWN and name not in known:
+                near = suggestion(name, known)
+                warnings.warn(f"TFLiteConverter has no attribute {name!r}, so it has no effect{near}", stacklevel=2)
+            object.__setattr__(self, name, value)
 
     def convert(self) -> bytes:
         """The converted model as the bytes of a `.tflite` file, verified.
@@ -94,7 +128,7 @@ class ConverterBase:
             external_weights=bool(self._get("_experimental_use_buffer_offset")),
         )
 
-    def _dump(self) -> api.Dump | None:
+    def _dump(self) -> Dump | None:
         directory = self._dump_directory()
         if not directory:
             return None
