@@ -35,6 +35,7 @@ class Keywords(TypedDict, total=False):
     quantize: Any
     calibrate: Any
     exclude: Sequence[str]
+    requantize: bool
     plan: Any
 
 

@@ -225,8 +225,9 @@ def taken_whole(
     if any(value is POISON for value in args):
         return _as_unknown_composite(context, definition, args)
     what = implemented(definition)
-    for name in _names_of(context, definition):
-        results = context.session.composite(context.b, name, args, what.attrs if what else {})
+    lower = context.session.composite
+    for name in _names_of(context, definition) if lower is not None else ():
+        results = lower(context.b, name, args, what.attrs if what else {})
         if results is not None:
             return list(results)
     return None if what is None else lower_implemented(context.b, what, args, import_body)
@@ -246,9 +247,10 @@ def _as_unknown_composite(context: Context, definition: Any, args: Sequence[Any]
     """The same where an argument could not be made: nothing can be lowered, but the body is not to be looked at."""
     whole = implemented(definition) is not None
     aside = context.into(Graph("examined")).b
-    for name in _names_of(context, definition):
+    lower = context.session.composite
+    for name in _names_of(context, definition) if lower is not None else ():
         try:
-            whole = whole or context.session.composite(aside, name, args, {}) is not None
+            whole = whole or lower(aside, name, args, {}) is not None
         except Exception:  # whatever a lowering makes of an argument that is none, it takes the call
             whole = True
     return [POISON] * len(definition.signature.output_arg) if whole else None
