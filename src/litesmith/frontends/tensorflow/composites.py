@@ -226,7 +226,8 @@ def taken_whole(
         return _as_unknown_composite(context, definition, args)
     what = implemented(definition)
     lower = context.session.composite
-    for name in _names_of(context, definition) if lower is not None else ():
+    for name in _names_of(context, definition):
+        assert lower is not None
         results = lower(context.b, name, args, what.attrs if what else {})
         if results is not None:
             return list(results)
@@ -248,7 +249,8 @@ def _as_unknown_composite(context: Context, definition: Any, args: Sequence[Any]
     whole = implemented(definition) is not None
     aside = context.into(Graph("examined")).b
     lower = context.session.composite
-    for name in _names_of(context, definition) if lower is not None else ():
+    for name in _names_of(context, definition):
+        assert lower is not None
         try:
             whole = whole or lower(aside, name, args, {}) is not None
         except Exception:  # whatever a lowering makes of an argument that is none, it takes the call
