@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from litesmith._util.texts import printable
 from litesmith.analyze.report import GPU, Report
 from litesmith.formats.tflite.listing import GraphEntry, Listing, OperatorEntry, SignatureEntry, TensorEntry
 from litesmith.ir import DType
@@ -38,15 +39,15 @@ def _introduction(listing: Listing) -> Iterator[str]:
 
 def _graph(number: int, graph: GraphEntry, report: Report | None) -> Iterator[str]:
     inputs, outputs = ([_reference(n, number) for n in numbers] for numbers in (graph.inputs, graph.outputs))
-    yield f"Subgraph#{number} {_plain(graph.name)}({', '.join(inputs)}) -> [{', '.join(outputs)}]"
+    yield f"Subgraph#{number} {printable(graph.name)}({', '.join(inputs)}) -> [{', '.join(outputs)}]"
     for index, operator in enumerate(graph.operators):
         yield f"  Op#{index} {_operator(operator, graph, number)}"
         reason = report.graphs[number].operators[index].stays_off.get(GPU) if report is not None else None
         if reason:
-            yield f"GPU COMPATIBILITY WARNING: {_plain(operator.title)}: {reason}"
+            yield f"GPU COMPATIBILITY WARNING: {printable(operator.title)}: {reason}"
     yield f"\nTensors of Subgraph#{number}"
     for index, tensor in enumerate(graph.tensors):
-        yield f"  {_reference(index, number)}({_plain(tensor.name)}) {_tensor(tensor)}"
+        yield f"  {_reference(index, number)}({printable(tensor.name)}) {_tensor(tensor)}"
     yield ""
 
 
@@ -59,7 +60,7 @@ def _operator(operator: OperatorEntry, graph: GraphEntry, number: int) -> str:
     labelled = operator.name in ("IF", "WHILE")
     operands += [f"{role}: Subgraph#{n}" if labelled else f"Subgraph#{n}" for role, n in operator.subgraphs]
     results = [_reference(n, number) for n in operator.outputs]
-    return f"{_plain(operator.title)}({', '.join(operands)}) -> [{', '.join(results)}]"
+    return f"{printable(operator.title)}({', '.join(operands)}) -> [{', '.join(results)}]"
 
 
 def _known(number: int, graph: GraphEntry) -> str:
@@ -107,12 +108,12 @@ def _signatures(signatures: Sequence[SignatureEntry]) -> Iterator[str]:
     yield _RULE
     yield f"Your TFLite model has '{len(signatures)}' signature_def(s).\n"
     for number, signature in enumerate(signatures):
-        yield f"Signature#{number} key: '{_plain(signature.key)}'"
+        yield f"Signature#{number} key: '{printable(signature.key)}'"
         yield f"- Subgraph: Subgraph#{signature.graph}"
         for heading, tensors in (("Inputs", signature.inputs), ("Outputs", signature.outputs)):
             yield f"- {heading}: "
             for name, tensor in tensors:
-                yield f"    '{_plain(name)}' : {_reference(tensor, signature.graph)}"
+                yield f"    '{printable(name)}' : {_reference(tensor, signature.graph)}"
         yield ""
 
 
@@ -135,8 +136,3 @@ def _sizes(listing: Listing) -> Iterator[str]:
     yield "  And zero value buffers are buffers filled with zeros."
     yield "  Non-data buffers area are used to store operators, subgraphs and etc."
     yield "  You can find more details from https://github.com/tensorflow/tensorflow/blob/master/tensorflow/lite/schema/schema.fbs"
-
-
-def _plain(text: str) -> str:
-    """A name without control characters, which could change what a terminal shows."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from litesmith.analyze import memory
 from litesmith.analyze.report import GPU, MICRO, XNNPACK, GraphFacts, OpFacts, Reason, Runtime
@@ -114,10 +115,11 @@ def _compiled_model(program: Program, ops: Sequence[OpFacts]) -> Runtime:
     variables = any(v.is_variable for g in program.all_graphs() for op in g.ops for v in (*g.inputs, *op.inputs))
     gpu = _delegate("CompiledModel (GPU)", GPU, ops, "")
     if variables:
-        return Runtime(gpu.name, "no", "", gpu.taken, gpu.total, gpu.reasons, "it takes no variable tensors")
-    whole = gpu.runs == "yes"
-    note = "" if whole else "it takes a model only where the GPU takes every operation"
-    return Runtime(gpu.name, "yes" if whole else "no", "", gpu.taken, gpu.total, gpu.reasons, note)
+        return replace(gpu, runs="no", reasons=(), note="it takes no variable tensors")
+    if gpu.runs == "yes":
+        return gpu
+    note = "it takes a model only where the GPU takes every operation: see GPU delegate"
+    return replace(gpu, runs="no", reasons=(), note=note)
 
 
 def _micro(program: Program, ops: Sequence[OpFacts]) -> Runtime:

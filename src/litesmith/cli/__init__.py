@@ -13,6 +13,7 @@ from litesmith import __version__
 from litesmith.errors import LitesmithError, Problem, UsageError, problems_of
 
 COMMANDS = {
+    "analyze": "Show what a .tflite file holds, costs and runs on.",
     "convert": "Convert a model to a .tflite file.",
     "demo": "Convert, quantize, verify and judge the example model.",
     "dequantize": "Turn a quantized .tflite file into a float one.",
