@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ def compare(before: Report, after: Report, programs: tuple[Program, Program]) ->
 
 
 def _totals(before: Report, after: Report) -> dict[str, tuple[int, int]]:
-    figures = {
+    figures: dict[str, Callable[[Report], int]] = {
         "file": lambda r: r.size or 0,
         "parameters": lambda r: r.weights.parameters,
         "weights": lambda r: sum(r.weights.bytes.values()),

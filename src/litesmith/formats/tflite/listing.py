@@ -168,9 +168,11 @@ class _File:
         return name, table.text(1) if number == CUSTOM else "", table.scalar(2, "i", 1)
 
     def _graph(self, table: Table) -> GraphEntry:
+        inputs, outputs = (tuple(table.array(slot, "<i4").tolist()) for slot in (1, 2))
         return GraphEntry(
             table.text(4),
-            *(tuple(table.array(slot, "<i4").tolist()) for slot in (1, 2)),
+            inputs,
+            outputs,
             tuple(self._tensor(t) for t in table.tables(0, "Tensor")),
             tuple(self._operator(t) for t in table.tables(3, "Operator")),
         )
