@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ from litesmith.keywords import CompositeLowering, Dump, Keywords, check_keywords
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from litesmith.frontends.tensorflow.select_ops import SelectOps
 
 
 
@@ -55,6 +58,8 @@ class Options:
     the call's tensors, and in keyword parameters the attributes of that name, and gives its results (see
     docs/add-an-op.md).
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
+    select_tf_ops: whether TensorFlow operators without a built-in form become Select TF operators, for a runtime with the
+    Flex delegate: True for those that TensorFlow's own delegate has; names of operators for those besides.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
     quantize: how to quantize: the name of a mode (``dynamic``, ``float16``, ``int8``, ``int16x8``, ``int8-best``, …), a
     `litesmith.Recipe`, its mapping, or the path of one in JSON or YAML (docs/quantize.md).
@@ -81,6 +86,7 @@ class Options:
     dump: Dump | None = None
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
+    select_tf_ops: bool | Sequence[str] = False
     external_weights: bool = False
     quantize: Any = None
     calibrate: Any = None
@@ -103,6 +109,16 @@ class Options:
     def layout(self) -> dict[str, int]:
         """What the writer has to know."""
         return {"external_over": 0} if self.external_weights else {}
+
+    @cached_property
+    def select(self) -> SelectOps | None:
+        """Which operators may be Select TF operators, None for no operator; it learns from one import to the next."""
+        if not self.select_tf_ops:
+            return None
+        from litesmith.frontends.tensorflow.select_ops import SelectOps
+
+        named = () if isinstance(self.select_tf_ops, bool) else self.select_tf_ops
+        return SelectOps(lambda op: None, frozenset(named))
 
     @property
     def composite(self) -> Callable[[Any, str, Sequence[Any], Mapping[str, Any]], list[Any] | None] | None:
@@ -296,13 +312,24 @@ def convert(source: Any, *args: Any, **options: Unpack[Keywords]) -> Model:
     from litesmith.ops.common import own_unknown_dims
 
     with own_unknown_dims():
+        return finished(_program(source, args, chosen), chosen)
+
+
+def _program(source: Any, args: Sequence[Any], options: Options) -> Program:
+    """The optimized program. What the kernels do not take is imported again as Select TF operators, where allowed."""
+    while True:
         tell("reading")
-        program = import_source(source, args, chosen)
+        program = import_source(source, args, options)
         _log_size("imported", program)
         tell("optimizing")
-        program = optimize(program, chosen)
+        try:
+            program = optimize(program, options)
+        except ConverterError as error:
+            if options.select is None or not options.select.force(error.problems):
+                raise
+            continue
         _log_size("after the passes", program)
-        return finished(program, chosen)
+        return program
 
 
 def finished(program: Program, options: Options) -> Model:
@@ -418,7 +445,10 @@ def _import_saved_model(path: Path, args: Sequence[Any], options: Options) -> Pr
     model = SavedModel.open(path, options.tags)
     model.checksums = options.verify
     hook = custom_ops(model.op_defs.get) if options.allow_custom_ops else None
-    return import_saved_model(model, options.signature_keys, options.shapes, hook, options.composite)
+    if options.select is not None:
+        options.select.declarations = model.op_defs.get
+    shapes, composite = options.shapes, options.composite
+    return import_saved_model(model, options.signature_keys, shapes, hook, composite, options.select)
 
 
 def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> Program:
