@@ -86,7 +86,7 @@ class Options:
     dump: Dump | None = None
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
-    select_tf_ops: bool | Sequence[str] = False
+    select_tf_ops: bool | Sequence[str] = ()
     external_weights: bool = False
     quantize: Any = None
     calibrate: Any = None
@@ -307,15 +307,20 @@ def convert(source: Any, *args: Any, **options: Unpack[Keywords]) -> Model:
     Raises ConverterError listing everything that stands in the way, FormatError for a damaged file, UsageError for a
     request that makes no sense.
     """
-    check_keywords(options, [f.name for f in fields(Options)])
-    chosen = Options(**options)
     from litesmith.ops.common import own_unknown_dims
 
+    chosen = options_of(options)
     with own_unknown_dims():
-        return finished(_program(source, args, chosen), chosen)
+        return finished(optimized(source, args, chosen), chosen)
 
 
-def _program(source: Any, args: Sequence[Any], options: Options) -> Program:
+def options_of(options: Mapping[str, Any]) -> Options:
+    """The options of these keywords. Raises UsageError for one there is none of."""
+    check_keywords(options, [f.name for f in fields(Options)])
+    return Options(**options)
+
+
+def optimized(source: Any, args: Sequence[Any], options: Options) -> Program:
     """The optimized program. What the kernels do not take is imported again as Select TF operators, where allowed."""
     while True:
         tell("reading")
@@ -394,7 +399,7 @@ class _Kind:
 
 
 _CHOICES = (
-    *("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites"),
+    *("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites", "select_tf_ops"),
     *("kwargs", "static_argnums", "static_argnames"),
 )
 """Options that choose a part or a form of the source. The others ask for nothing, or of the result."""
@@ -459,7 +464,8 @@ def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> P
     graph_def = read_graph_def(path)
     entry = frozen_entry(graph_def, options.input_names, options.output_names, options.shapes)
     hook = custom_ops(lambda op: None) if options.allow_custom_ops else None
-    return import_entries([entry], options.shapes, composite=options.composite, on_unknown=hook)
+    shapes, composite = options.shapes, options.composite
+    return import_entries([entry], shapes, select=options.select, composite=composite, on_unknown=hook)
 
 
 def _import_keras_file(path: Path, args: Sequence[Any], options: Options) -> Program:
@@ -529,7 +535,8 @@ def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Prog
     many = isinstance(source, (list, tuple))
     functions = [as_concrete(f) for f in source] if many else [as_concrete(source, args)]
     keys, shapes = options.signature_keys, options.shapes
-    return import_concrete_functions(functions, keys, shapes, options.allow_custom_ops, options.composite)
+    custom, composite = options.allow_custom_ops, options.composite
+    return import_concrete_functions(functions, keys, shapes, custom, composite, options.select)
 
 
 def _import_exported(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -569,8 +576,8 @@ def _import_function(source: Any, args: Sequence[Any], options: Options) -> Prog
 
 # -- the kinds --------------------------------------------------------------------------------------------------------
 
-_SAVED_MODEL = _kind("a SavedModel", _import_saved_model, "tags signature_keys input_shapes composites")
-_GRAPH = _kind("a frozen graph", _import_frozen_graph, "input_names output_names input_shapes composites")
+_SAVED_MODEL = _kind("a SavedModel", _import_saved_model, "tags signature_keys input_shapes composites select_tf_ops")
+_GRAPH = _kind("a frozen graph", _import_frozen_graph, "input_names output_names input_shapes composites select_tf_ops")
 _KERAS_FILE = _kind("a Keras file", _import_keras_file, "input_shapes names-of-sizes")
 _STABLEHLO_FILE = _kind("a StableHLO file", _import_stablehlo_file, "input_shapes")
 _TFLITE = _kind("a .tflite file", _import_tflite)
@@ -606,7 +613,7 @@ _MAGIC: tuple[tuple[int, bytes, _Kind], ...] = (
 
 _OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
     (_is_keras, _kind("a Keras model", _import_keras, "input_shapes names-of-sizes arguments")),
-    (_is_concrete, _kind("a concrete function", _import_concrete, "signature_keys input_shapes composites arguments")),
+    (_is_concrete, _kind("a concrete function", _import_concrete, "signature_keys input_shapes composites select_tf_ops arguments")),
     (_is_exported, _kind("a jax.export artifact", _import_exported, "input_shapes")),
     (_is_tflite, _TFLITE),
     (_is_bytes, _kind("a serialized jax.export artifact", _import_bytes, "input_shapes")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from litesmith._util.texts import printable
+from litesmith._util.text import printable
 from litesmith.analyze.report import GPU, Report
 from litesmith.formats.tflite.listing import GraphEntry, Listing, OperatorEntry, SignatureEntry, TensorEntry
 from litesmith.ir import DType

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litesmith._util.texts import human_bytes, printable
+from litesmith._util.text import human_bytes, printable
 from litesmith.analyze.pictures import HEIGHT, WIDTH, layer_costs, memory_bars
 from litesmith.analyze.report import GPU, MICRO, XNNPACK, Report
 

@@ -14,6 +14,7 @@ from litesmith.errors import LitesmithError, Problem, UsageError, problems_of
 
 COMMANDS = {
     "analyze": "Show what a .tflite file holds, costs and runs on.",
+    "check": "Tell whether a model converts, by which path, and which devices it suits.",
     "convert": "Convert a model to a .tflite file.",
     "demo": "Convert, quantize, verify and judge the example model.",
     "dequantize": "Turn a quantized .tflite file into a float one.",

@@ -34,7 +34,7 @@ def command(
     if html is not None:
         from litesmith.analyze.page import render_page
 
-        _write(html, render_page(report))
+        write_page(html, render_page(report))
     if node_data is not None:
         from litesmith.analyze.overlays import write_overlays
 
@@ -76,7 +76,8 @@ def _compare(file: str, against: str, as_json: bool) -> None:
         print_difference(difference, (Path(against).name, Path(file).name))
 
 
-def _write(path: str, content: str) -> None:
+def write_page(path: str, content: str) -> None:
+    """Writes a page. Raises UsageError where that is not possible."""
     try:
         Path(path).write_text(content, encoding="utf-8", errors="backslashreplace")
     except OSError as error:

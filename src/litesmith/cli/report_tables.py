@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from litesmith._util.texts import human_bytes, human_count, printable
+from collections.abc import Sequence
+
+from litesmith._util.text import human_bytes, human_count, printable
 from litesmith.analyze.difference import Change, Difference
 from litesmith.analyze.report import Finding, Report, Runtime
 from litesmith.cli.output import click_echo, print_table
@@ -13,7 +15,7 @@ _MOST_ROWS = 12
 def print_report(report: Report, every_operator: bool = False) -> None:
     """A report. every_operator: whether each operation is listed."""
     click_echo(_headline(report))
-    print_findings(report)
+    print_findings(report.findings)
     print_runtimes(report)
     print_table("Costs", ("", ">"), _cost_rows(report))
     shares = [(name, report.operators.get(name, 0), f"{cost:,}") for name, cost in report.cost.items()]
@@ -76,10 +78,10 @@ def _why(runtime: Runtime) -> str:
     return "\n".join([*lines, f"and {rest} more"] if rest > 0 else lines)
 
 
-def print_findings(report: Report) -> None:
+def print_findings(findings: Sequence[Finding]) -> None:
     """Problems and advice."""
-    if report.findings:
-        rows = [(f.kind, printable(f.title), _detail(f), ", ".join(map(printable, f.places))) for f in report.findings]
+    if findings:
+        rows = [(f.kind, printable(f.title), _detail(f), ", ".join(map(printable, f.places))) for f in findings]
         print_table("Findings", ("", "what", "detail", "where"), rows)
 
 

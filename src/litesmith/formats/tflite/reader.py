@@ -1,7 +1,7 @@
 """Reads a `.tflite` file into a program.
 
 Everything is read by the operators' declarations. What the IR cannot hold is refused, never dropped, but for what the
-runtime ignores: ``mutating_variable_inputs`` and the links into debug metadata.
+runtime ignores: ``mutating_variable_inputs``, the subtypes of variant tensors and the links into debug metadata.
 """
 
 from __future__ import annotations

@@ -61,6 +61,7 @@ def import_between(
     input_shapes: Shapes | None = None,
     key: str = DEFAULT_SIGNATURE,
     on_unknown: Any = None,
+    select: SelectOps | None = None,
 ) -> Program:
     """Imports what lies between named tensors of a SavedModel's graph, whatever its signatures say.
 
@@ -75,7 +76,7 @@ def import_between(
         add_signature(program, entry.signature, graph)
         return program
 
-    return import_until_stable(source_model(model), build, on_unknown=on_unknown)
+    return import_until_stable(source_model(model), build, select, on_unknown=on_unknown)
 
 
 def _chosen(model: SavedModel, keys: Sequence[str] | None) -> list[SourceSignature]:

@@ -59,6 +59,13 @@ def library_operators() -> frozenset[str]:
     return frozenset(name for file in _MORE for name in (folder / file).read_text(encoding="utf-8").split())
 
 
+@cache
+def _known_declarations() -> dict[str, Any]:
+    """Results of the operators on the list, from TensorFlow 2.18, for models that do not declare what they use."""
+    data = (files("litesmith.frontends.tensorflow") / "data" / "select_declarations.binpb").read_bytes()
+    return {op.name: op for op in protos.OpList.FromString(data).op}
+
+
 @dataclass
 class SelectOps:
     """Which operators may be Select TF operators, and what was found to have to be.
@@ -104,6 +111,9 @@ class SelectOps:
         _undo(context.session, graph, before)
         return self._emit(context, node, inputs, attrs)
 
+    def _declaration(self, op: str) -> Any:
+        return self.declarations(op) or _known_declarations().get(op)
+
     def _is_forced(self, context: Context, node: Any, inputs: Sequence[Any]) -> bool:
         if not self.allows(node.op):
             return False
@@ -119,7 +129,7 @@ class SelectOps:
         operands = [self._operand(context, value) for value in inputs]
         if any(value is POISON for value in operands):
             return POISON
-        declaration = self.declarations(node.op)
+        declaration = self._declaration(node.op)
         if declaration is None:
             raise UnsupportedError(
                 "would be a Select TF operator, but nothing says what types its results have",
@@ -138,7 +148,7 @@ class SelectOps:
 
     def output_place(self, node: Any, attrs: Mapping[str, Any], output: str) -> int | None:
         """The number of the first tensor of a node's named output; None where it has none of this name."""
-        declaration = self.declarations(node.op)
+        declaration = self._declaration(node.op)
         place = 0
         for declared in declaration.output_arg if declaration is not None else ():
             if declared.name == output:
