@@ -588,6 +588,10 @@ _FUNCTION = _kind(
     "signature_keys input_names output_names kwargs static_argnums static_argnames composites arguments",
 )
 
+_CONCRETE = _kind(
+    "a concrete function", _import_concrete, "signature_keys input_shapes composites select_tf_ops arguments"
+)
+
 _SUFFIXES: dict[str, _Kind] = {
     ".keras": _KERAS_FILE,
     ".h5": _KERAS_FILE,
@@ -613,7 +617,7 @@ _MAGIC: tuple[tuple[int, bytes, _Kind], ...] = (
 
 _OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
     (_is_keras, _kind("a Keras model", _import_keras, "input_shapes names-of-sizes arguments")),
-    (_is_concrete, _kind("a concrete function", _import_concrete, "signature_keys input_shapes composites select_tf_ops arguments")),
+    (_is_concrete, _CONCRETE),
     (_is_exported, _kind("a jax.export artifact", _import_exported, "input_shapes")),
     (_is_tflite, _TFLITE),
     (_is_bytes, _kind("a serialized jax.export artifact", _import_bytes, "input_shapes")),

@@ -119,7 +119,7 @@ def test_view_says_what_is_missing(
     files: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("litesmith.cli.view._find", lambda name: None)
-    assert main(["view", files[0]]) == 1
+    assert main(["view", files[0]]) == 2
     assert "pip install" in capsys.readouterr().err
 
 

@@ -210,4 +210,4 @@ def test_files_are_written(digits: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert len(list(folder.iterdir())) == 6
     assert main(["analyze", str(digits), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["source"] == "digits.tflite"
-    assert main(["analyze", str(digits), "--html", str(tmp_path / "no" / "page.html")]) == 1
+    assert main(["analyze", str(digits), "--html", str(tmp_path / "no" / "page.html")]) == 2

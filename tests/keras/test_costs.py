@@ -28,7 +28,7 @@ PUBLISHED = {
 def test_published_figures(name: str) -> None:
     multiply_adds, parameters = PUBLISHED[name]
     model = getattr(keras.applications, name)(weights=None)
-    size = model.input_shape[1:]
+    size = [d or 224 for d in model.input_shape[1:]]
     program = litesmith.convert(model, input_shapes={model.inputs[0].name: [1, *size]}, verify=False).program
     report = analyze_program(program)
     assert report.multiply_adds == pytest.approx(multiply_adds, rel=0.01)

@@ -180,7 +180,7 @@ class Trained(tf.Module):
 
 def test_training_on_the_device(tmp_path: Path) -> None:
     module = Trained()
-    model, runner = convert(module, tmp_path / "model")
+    _, runner = convert(module, tmp_path / "model")
     x, y = np.array([1, 2, 0, -1], np.float32), np.float32(3)
     losses = [float(runner.run({"x": x, "y": y}, "train")["loss"]) for _ in range(5)]
     expected = [float(module.train(tf.constant(x), tf.constant(y))["loss"]) for _ in range(5)]

@@ -17,7 +17,7 @@ tf = pytest.importorskip("tensorflow")
 
 import litesmith  # noqa: E402
 from litesmith._util.fingerprint import fingerprint64  # noqa: E402
-from litesmith.formats.tflite import read_model
+from litesmith.formats.tflite import read_model  # noqa: E402
 from litesmith.formats.tflite.flexbuffer import read_map  # noqa: E402
 from litesmith.lite.attributes import ALIASES, V1, V2  # noqa: E402
 

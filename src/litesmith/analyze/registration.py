@@ -51,7 +51,8 @@ def registration_source(operators: Sequence[UsedOperator], prefix: str = "tensor
     custom = [op for op in operators if op.code and not op.code.startswith(FLEX)]
     lines = [*(f'#include "{prefix}/{name}"' for name in includes), ""]
     if custom:
-        lines += ["namespace tflite {", "namespace ops {", "namespace custom {", "// Forward-declarations for the custom ops."]
+        lines += ["namespace tflite {", "namespace ops {", "namespace custom {"]
+        lines += ["// Forward-declarations for the custom ops."]
         lines += [f"TfLiteRegistration* Register_{normalized(op.code)}();" for op in custom]
         lines += ["}  // namespace custom", "}  // namespace ops", "}  // namespace tflite", ""]
     if namespace:
@@ -161,7 +162,9 @@ def build_lines(models: Sequence[str]) -> dict[str, str]:
     listed = ",".join(models)
     quoted = ", ".join(f'"{model}"' for model in models)
     return {
-        "Android AAR": f"bash tensorflow/lite/tools/build_aar.sh --input_models={listed} --target_archs=arm64-v8a,armeabi-v7a",
+        "Android AAR": (
+            f"bash tensorflow/lite/tools/build_aar.sh --input_models={listed} --target_archs=arm64-v8a,armeabi-v7a"
+        ),
         "Bazel": f'tflite_custom_c_library(name = "selected_tflite", models = [{quoted}])',
         "CMake": (
             "add the C++ registration (litesmith ops --cpp) to your sources, call RegisterSelectedOps(&resolver) on a "

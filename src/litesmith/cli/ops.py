@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from litesmith._util.texts import printable
+from litesmith._util.text import printable
 from litesmith.cli.output import click_echo, print_json, print_table
 from litesmith.errors import ConverterError, MissingFileError
 
@@ -44,7 +44,10 @@ def command(
     elif c_array:
         _print_arrays(models)
     elif as_json:
-        rows = [{"operator": op.title, "builtin": op.name, "min_version": op.lowest, "max_version": op.highest} for op in used]
+        rows = [
+            {"operator": op.title, "builtin": op.name, "min_version": op.lowest, "max_version": op.highest}
+            for op in used
+        ]
         print_json({"operators": rows, "build": registration.build_lines(models)})
     else:
         _print_table(used, models)

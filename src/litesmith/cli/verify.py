@@ -31,7 +31,9 @@ from litesmith.errors import VerificationError
 @click.option("--runtime", type=click.Path(), metavar="PYTHON", help="Run it in this Python's environment.")
 @with_verbosity
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(model: str, reference: str | None, tolerance: float, invocations: int, runtime: str | None, as_json: bool) -> int:
+def command(
+    model: str, reference: str | None, tolerance: float, invocations: int, runtime: str | None, as_json: bool
+) -> int:
     """Load MODEL in the LiteRT runtime, run it several times in a row and compare it with reference data.
 
     Select TF operators need another runtime: --runtime names a Python that has TensorFlow 2.18 or older.
