@@ -9,7 +9,7 @@ JOBS ?= 2
 FRAMEWORK_ENV := CUDA_VISIBLE_DEVICES= TF_CPP_MIN_LOG_LEVEL=3
 PYTEST_ARGS ?= -q -n $(JOBS) --dist worksteal
 NOT_SLOW := $(if $(SLOW),,and not slow)
-FRAMEWORKS := tf or keras or jax or tfx
+FRAMEWORKS := tf or keras or jax or tfx or flex
 
 # $(call make-env,DIR) and $(call install,DIR,EXTRAS): with uv when the machine has it, else with venv and pip.
 # PYTHON is only looked up when an environment has to be made.
@@ -22,7 +22,7 @@ make-env = [ -x $(1)/bin/python ] || { [ -n "$(PYTHON)" ] || { echo "make: no Py
 install = $(1)/bin/python -m pip install -q --disable-pip-version-check -e ".$(2)"
 endif
 
-.PHONY: help demo test test-tf test-jax lint format types imports bench docs clean ci
+.PHONY: help demo test test-tf test-jax test-flex lint format types imports bench docs clean ci
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -38,6 +38,9 @@ test-tf: .venv-tf/tf.stamp ## Run the tests against TensorFlow and Keras on Tens
 
 test-jax: .venv-jax/jax.stamp ## Run the tests against JAX and Keras on JAX (no TensorFlow)
 	$(FRAMEWORK_ENV) KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(TESTS)
+
+test-flex: .venv-flex/flex.stamp ## Run Select TF operators in the last TensorFlow that runs them (Python up to 3.12)
+	$(FRAMEWORK_ENV) .venv-flex/bin/python -m pytest $(PYTEST_ARGS) -m "flex $(NOT_SLOW)" tests/select
 
 lint: .venv/dev.stamp ## Check style and complexity (ruff)
 	.venv/bin/ruff check .
@@ -61,7 +64,7 @@ ci: ## Run everything a change has to pass
 	.ci/run
 
 clean: ## Remove environments, caches and build products
-	rm -rf .venv .venv-tf .venv-jax build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-tf .venv-jax .venv-flex build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/core.stamp: pyproject.toml
@@ -80,6 +83,12 @@ clean: ## Remove environments, caches and build products
 	@$(call make-env,.venv-tf)
 	@echo "installing litesmith[tf,keras,test] into .venv-tf" >&2
 	@$(call install,.venv-tf,[tf$(,)keras$(,)test])
+	@touch $@
+
+.venv-flex/flex.stamp: pyproject.toml
+	@$(call make-env,.venv-flex)
+	@echo "installing litesmith[test,flex] into .venv-flex" >&2
+	@$(call install,.venv-flex,[test$(,)flex])
 	@touch $@
 
 .venv-jax/jax.stamp: pyproject.toml

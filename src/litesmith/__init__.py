@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from litesmith import compat, lite
     from litesmith.api import Model, convert, export
+    from litesmith.checking import check
     from litesmith.errors import ConverterError, FormatError, LitesmithError, UsageError, VerificationError
     from litesmith.lite import (
         Interpreter,
@@ -43,6 +44,7 @@ __all__ = [
     "UsageError",
     "VerificationError",
     "__version__",
+    "check",
     "compat",
     "convert",
     "enable_keras_export",
@@ -53,6 +55,7 @@ __all__ = [
 
 _MODULES = {
     "api": ("Model", "convert", "export"),
+    "checking": ("check",),
     "errors": ("ConverterError", "FormatError", "LitesmithError", "UsageError", "VerificationError"),
     "lite": (
         "Interpreter",

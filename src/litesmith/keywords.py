@@ -31,6 +31,7 @@ class Keywords(TypedDict, total=False):
     dump: Dump | None
     composites: Mapping[str, CompositeLowering]
     allow_custom_ops: bool
+    select_tf_ops: bool | Sequence[str]
     external_weights: bool
     quantize: Any
     calibrate: Any
