@@ -38,12 +38,20 @@ DEFAULT_METRICS: Mapping[str, tuple[str, ...]] = {
 """Metrics of a task where none are asked for."""
 
 _AGREEMENT = ("Sqnr", "OutputCosine", "MaxOutputError", "LabelFlipRate")
-_ALIASES = {"accuracy": "SparseCategoricalAccuracy", "top_k_accuracy": "SparseTopKCategoricalAccuracy", "mse": "MeanSquaredError",
-            "mae": "MeanAbsoluteError", "rmse": "RootMeanSquaredError", "mcc": "MatthewsCorrelationCoefficient"}  # fmt: skip
-_THRESHOLD = re.compile(r"\s*(?P<metric>\w+)\s*(?P<change>change|relative)?\s*(?P<sense>>=|<=)\s*(?P<bound>[-+.\deE]+)\s*")
+_ALIASES = {
+    "accuracy": "SparseCategoricalAccuracy",
+    "top_k_accuracy": "SparseTopKCategoricalAccuracy",
+    "mse": "MeanSquaredError",
+    "mae": "MeanAbsoluteError",
+    "rmse": "RootMeanSquaredError",
+    "mcc": "MatthewsCorrelationCoefficient",
+}
+_THRESHOLD = re.compile(
+    r"\s*(?P<metric>\w+)\s*(?P<change>change|relative)?\s*(?P<sense>>=|<=)\s*(?P<bound>[-+.\deE]+)\s*(?:@\s*(?P<slice>.+?)\s*)?"
+)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 (an entry point: all but two have defaults)
     models: Models,
     data: Source,
     *,
@@ -75,7 +83,8 @@ def evaluate(
     named. metrics: class names or names of TFMA or Keras, with configuration after a colon
     (``'Precision:{"thresholds": 0.9}'``). slices: features, crossed with ``*``, restricted with ``=``
     (``"country*age"``, ``"country=fr"``). thresholds: ``"auc >= 0.9"``, or ``"auc change >= -0.01"`` and
-    ``"auc relative >= -0.01"`` against the baseline. baseline: name or path of the model others are compared with.
+    ``"auc relative >= -0.01"`` against the baseline; they hold for every slice, or for those named after an @
+    (``"auc >= 0.9 @ overall"``, ``"auc >= 0.8 @ country"``). baseline: name or path of the model others are compared with.
     output: a folder to write in TFMA's structure, with a report; html: a report of its own. inputs: input name -> feature
     name where they differ. skip_bad_records: how many damaged records are passed over. runner: an Apache Beam runner
     (``DirectRunner``, ``FlinkRunner``, …) with its options; by default everything runs in this process, without Beam.
@@ -182,10 +191,18 @@ def _config_of(
     for text in thresholds:
         _set_threshold(text, configs)
     for text in ["", *slices]:
-        parts = [part.strip() for part in text.split("*") if part.strip()]
-        values = dict(part.split("=", 1) for part in parts if "=" in part)
-        message.slicing_specs.add(feature_keys=[part for part in parts if "=" not in part], feature_values=values)
+        _set_slice(message.slicing_specs.add(), text)
     return message
+
+
+def _set_slice(spec: Any, text: str) -> None:
+    """``"country*age"``, ``"country=fr"`` into a SlicingSpec."""
+    for part in text.split("*"):
+        name, is_value, value = (piece.strip() for piece in part.partition("="))
+        if is_value:
+            spec.feature_values[name] = value
+        elif name:
+            spec.feature_keys.append(name)
 
 
 def _baseline_name(paths: Mapping[str, str], baseline: str) -> str:
@@ -214,11 +231,16 @@ def _set_threshold(text: str, metrics: Mapping[str, Any]) -> None:
         bound = float(match["bound"])
     except ValueError:
         raise UsageError(f"threshold {text!r}: {match['bound']!r} is not a number") from None
+    target = entry.threshold
+    if match["slice"] is not None:
+        part = entry.per_slice_thresholds.add()
+        _set_slice(part.slicing_specs.add(), "" if match["slice"] == "overall" else match["slice"])
+        target = part.threshold
     up = match["sense"] == ">="
     if match["change"] is None:
-        getattr(entry.threshold.value_threshold, "lower_bound" if up else "upper_bound").value = bound
+        getattr(target.value_threshold, "lower_bound" if up else "upper_bound").value = bound
         return
-    change = entry.threshold.change_threshold
+    change = target.change_threshold
     getattr(change, "absolute" if match["change"] == "change" else "relative").value = bound
     change.direction = protos.HIGHER_IS_BETTER if up else protos.LOWER_IS_BETTER
 

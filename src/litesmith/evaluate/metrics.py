@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -186,7 +187,7 @@ def _rows(
     def build(view: ViewSpec, **config: Any) -> Recipe:
         return Recipe((Sums(view, function, tuple(sorted(config.items()))),), compute)
 
-    return MetricClass(name, build, frozenset(options), labels=not counts, sub_keys=not counts)
+    return MetricClass(name, build, frozenset(options), labels=not counts)
 
 
 def _squared_correlation(cells: Array) -> float:
@@ -247,7 +248,7 @@ _SUMS = {
     "CosineSimilarity": _rows("cosine_similarity", means.cosine_similarity),
     "KLDivergence": _rows("kl_divergence", means.kl_divergence),
     "Poisson": _rows("poisson", means.poisson),
-    "LogCoshError": _rows("logcosh", means.log_cosh),
+    "LogCoshError": _rows("log_cosh_error", means.log_cosh),
     "ExampleCount": _rows("example_count", means.count, compute=lambda c: float(c[0]), counts=True),
     "WeightedExampleCount": _rows("weighted_example_count", means.count, compute=lambda c: float(c[0]), counts=True),
 }
@@ -272,8 +273,10 @@ class Calibration:
     predictions: Array
 
 
-def _class_matrix(view: ViewSpec, thresholds: Any = None, num_thresholds: int | None = None) -> Recipe:
-    points: tuple[float, ...] = (0.0,)
+def _class_matrix(
+    view: ViewSpec, thresholds: Any = None, num_thresholds: int | None = None, default: float = 0.0
+) -> Recipe:
+    points: tuple[float, ...] = (default,)
     if num_thresholds is not None:
         points = confusion.interpolated_thresholds(num_thresholds)
     elif thresholds is not None:
@@ -311,7 +314,8 @@ _MATRIX_OPTIONS = frozenset({"thresholds", "num_thresholds"})
 
 _PLOTS = {
     "MultiClassConfusionMatrixAtThresholds": MetricClass(
-        "multi_class_confusion_matrix_at_thresholds", _class_matrix, frozenset({"thresholds"}), sub_keys=False
+        "multi_class_confusion_matrix_at_thresholds", partial(_class_matrix, default=0.5), frozenset({"thresholds"}),
+        sub_keys=False,
     ),
     "MultiClassConfusionMatrixPlot": MetricClass(
         "multi_class_confusion_matrix_plot", _class_matrix, _MATRIX_OPTIONS, sub_keys=False, plot=True
@@ -320,7 +324,7 @@ _PLOTS = {
         "confusion_matrix_plot", _confusion_plot, frozenset({"num_thresholds"}), plot=True
     ),
     "CalibrationPlot": MetricClass("calibration_plot", _calibration_plot, frozenset({"num_buckets"}), plot=True),
-}
+}  # fmt: skip
 
 
 def _agreement(name: str) -> MetricClass:
