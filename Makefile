@@ -9,7 +9,7 @@ JOBS ?= 2
 FRAMEWORK_ENV := CUDA_VISIBLE_DEVICES= TF_CPP_MIN_LOG_LEVEL=3
 PYTEST_ARGS ?= -q -n $(JOBS) --dist worksteal
 NOT_SLOW := $(if $(SLOW),,and not slow)
-FRAMEWORKS := tf or keras or jax or tfx
+FRAMEWORKS := tf or keras or jax or tfx or beam
 
 # $(call make-env,DIR) and $(call install,DIR,EXTRAS): with uv when the machine has it, else with venv and pip.
 # PYTHON is only looked up when an environment has to be made.

@@ -71,12 +71,15 @@ def _packed_again(record: bytes) -> Parsed:
     return parsed
 
 
-_DECODERS = {"float_list": lambda data: np.frombuffer(data, "<f4")}
+def _filled(feature: Any) -> Any:
+    """The feature, or None where it has no values: an empty list of any type is a missing feature."""
+    kind = None if feature is None else feature.WhichOneof("kind")
+    return feature if kind is not None and getattr(feature, kind).value else None
 
 
 def _column(name: str, examples: Sequence[Parsed]) -> Array:
-    features = [example.get(name) for example in examples]
-    kinds = {feature.WhichOneof("kind") for feature in features if feature is not None} - {None}
+    features = [_filled(example.get(name)) for example in examples]
+    kinds = {feature.WhichOneof("kind") for feature in features if feature is not None}
     if len(kinds) > 1:
         raise ValueError(f"feature {name!r} has values of several types: {', '.join(sorted(kinds))}")
     kind = kinds.pop() if kinds else "float_list"
