@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from litesmith.data import protos
@@ -26,6 +26,7 @@ def test_values_of_each_kind():
     assert (found["x"].dtype, found["n"].dtype) == (np.float32, np.int64)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.lists(INT64, min_size=3, max_size=3), min_size=1, max_size=5))
 def test_integers_of_every_size(rows):
     np.testing.assert_array_equal(columns(*({"n": row} for row in rows))["n"], np.array(rows, np.int64))

@@ -32,7 +32,8 @@ class Maxima:
             self.slots = slots
 
     def add(self, cells: Array, values: Array) -> None:
-        np.maximum.at(self._table.reshape(-1), cells, values)
+        with np.errstate(invalid="ignore"):
+            np.maximum.at(self._table.reshape(-1), cells, values)
 
     def merge(self, other: Maxima, slots: Array) -> None:
         self._table[slots] = np.maximum(self._table[slots], other._table[: len(slots)])

@@ -73,7 +73,8 @@ class ExactSums:
             total = (whole / (1 << (-32 * low))).astype(np.float64)
         for key in _NOT_FINITE:
             if key in self._planes:
-                total = total + np.where(self._planes[key] > 0, float(key), 0.0)
+                with np.errstate(invalid="ignore"):
+                    total = total + np.where(self._planes[key] > 0, float(key), 0.0)
         return total
 
     def _plane(self, key: int | str) -> Array:
