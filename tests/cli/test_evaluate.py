@@ -37,7 +37,7 @@ def run(files, capsys, tmp_path, monkeypatch):
 
 
 def test_metrics_are_printed(run):
-    code, out, err = run()
+    code, out, _ = run()
     assert code == 0
     assert "sparse_categorical_accuracy" in out and "0.983333" in out
     assert run("--slice", "label")[1].count("label=") == 10

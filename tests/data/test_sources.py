@@ -76,7 +76,7 @@ def test_csv_with_empty_cells(tmp_path):
     (tmp_path / "d.csv").write_text("n,s\n1,a\n,b\n3,\n")
     (batch,) = open_data(tmp_path / "d.csv").batches(8)
     assert [None if v is None else int(v) for v in batch.columns["n"]] == [1, None, 3]
-    with pytest.raises(DataError, match="label 'n' is missing in .*record 1"):
+    with pytest.raises(DataError, match=r"label 'n' is missing in .*record 1"):
         batch.column("n", "label")
 
 
@@ -136,7 +136,7 @@ def test_bad_records_are_counted_and_named(tmp_path):
     data = open_data(tmp_path / "a")
     with pytest.raises(DataError, match=r"record 1: not a tf\.Example"):
         list(data.batches(2))
-    with pytest.raises(DataError, match="record 3: .*\n.*allow more bad records"):
+    with pytest.raises(DataError, match=r"record 3: .*\n.*allow more bad records"):
         list(data.batches(2, skip=1))
     batches = list(data.batches(2, skip=2))
     assert [len(batch.skipped) for batch in batches] == [1, 1]

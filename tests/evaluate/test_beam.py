@@ -53,7 +53,8 @@ def test_in_worker_processes(digits, files, expected, workers, tmp_path, monkeyp
 
     import litesmith
 
-    monkeypatch.setenv("PYTHONPATH", str(Path(litesmith.__file__).parents[1]) + os.pathsep + os.environ.get("PYTHONPATH", ""))
+    source = str(Path(litesmith.__file__).parents[1])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([source, os.environ.get("PYTHONPATH", "")]))
     options = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
     found = evaluate(digits, files, runner="DirectRunner", runner_options=options, output=tmp_path / "out", **OPTIONS)
     assert_same(found, expected)

@@ -151,10 +151,9 @@ def test_binary_and_regression_have_metrics_of_their_own(tmp_path):
 
 
 def one_output(path):
+    import litesmith
     from tests.formats.saved_model.bundle import write_model
     from tests.graphs import FLOAT, meta_graph, node, placeholder, signature
-
-    import litesmith
 
     x = placeholder("x", None, 1)
     meta = meta_graph([x, node("y", "Sigmoid", "x", T=FLOAT)], {"serving_default": signature({"x": x}, {"y": "y:0"})})
@@ -193,7 +192,7 @@ def test_integers_must_fit_the_input():
 
 def test_inputs_may_have_other_names(digits, heldout):
     data = {"pixels": heldout["image"].reshape(360, 64), "label": heldout["label"]}
-    with pytest.raises(DataError, match="no feature 'image' .*; the data have: label, pixels\n.*--input image=FEATURE"):
+    with pytest.raises(DataError, match=r"no feature 'image' .*; the data have: label, pixels\n.*--input image=FEATURE"):
         evaluate(digits, data)
     result = evaluate(digits, data, inputs={"image": "pixels"})
     assert values(result) == values(evaluate(digits, heldout))
@@ -276,7 +275,7 @@ def test_bad_records_up_to_a_number(digits, heldout, tmp_path):
     with (tmp_path / "d").open("wb") as file:
         write_records(file, records)
     for allowed in (0, 1):
-        with pytest.raises(DataError, match="record [59]"):
+        with pytest.raises(DataError, match=r"record [59]"):
             evaluate(digits, tmp_path / "d", skip_bad_records=allowed)
     result = evaluate(digits, tmp_path / "d", skip_bad_records=2)
     assert (result.value("example_count"), len(result.skipped)) == (18, 2)

@@ -33,7 +33,7 @@ def operators(path: Path) -> set[str]:
     return set(litesmith.convert(path, verify=False).operators)
 
 
-@pytest.mark.parametrize("kind", [rewriter_factory.TFLITE_REWRITER, rewriter_factory.LITESMITH_REWRITER, "litesmithrewriter"])
+@pytest.mark.parametrize("kind", [rewriter_factory.TFLITE_REWRITER, rewriter_factory.LITESMITH_REWRITER])
 def test_the_calls_of_the_guides(tmp_path, kind):
     path = rewrite(tmp_path / "out", kind=kind, enable_experimental_new_converter=True)
     np.testing.assert_allclose(scores(path), EXPECTED, atol=1e-5)
@@ -46,8 +46,12 @@ def test_assets_are_copied(tmp_path):
     for name in ("assets/vocabulary/words.txt", "assets.extra/tf_serving_warmup_requests"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(name)
-    for arguments, expected in (({}, {"tflite", "assets", "assets.extra"}), ({"copy_assets_extra": False}, {"tflite", "assets"}),
-                                ({"copy_assets": False, "filename": "m.tflite"}, {"m.tflite", "assets.extra"})):  # fmt: skip
+    cases = (
+        ({}, {"tflite", "assets", "assets.extra"}),
+        ({"copy_assets_extra": False}, {"tflite", "assets"}),
+        ({"copy_assets": False, "filename": "m.tflite"}, {"m.tflite", "assets.extra"}),
+    )
+    for arguments, expected in cases:
         target = tmp_path / f"out{len(expected)}{len(arguments)}"
         rewrite(target, source, **arguments)
         assert {p.name for p in target.iterdir()} == expected
@@ -121,7 +125,7 @@ def test_other_types_of_models(tmp_path):
             )
     with pytest.raises(ValueError, match="same path"):
         converters.rewrite_saved_model(str(SOURCE), str(SOURCE), instance)
-    with pytest.raises(ValueError, match="NoSuchRewriter|nosuchrewriter"):
+    with pytest.raises(ValueError, match=r"NoSuchRewriter|nosuchrewriter"):
         rewriter_factory.create_rewriter("NoSuchRewriter", name="x")
 
 

@@ -99,10 +99,10 @@ def PredictExtractor(  # noqa: N802 (named as TFMA's are)
 def default_extractors(eval_config: Any, eval_shared_model: Any, filename: str = "tflite", **options: Any) -> list[Any]:
     """TFMA's extractors with this one for the predictions, also for .tflite files and SavedModels together."""
     models = model_util.verify_and_update_eval_shared_models(eval_shared_model)
-    lite = [model for model in models if model.model_type == tfma.TF_LITE]
     ours = PredictExtractor(eval_config, eval_shared_model, filename)
+    alike = [model._replace(model_type=tfma.TF_LITE) for model in models]  # it refuses a mixture of types
     found: list[Any] = tfma.default_extractors(
-        eval_shared_model=lite[0] if len(lite) == 1 else lite,
+        eval_shared_model=alike[0] if len(alike) == 1 else alike,
         eval_config=eval_config,
         custom_predict_extractor=ours,
         **options,
