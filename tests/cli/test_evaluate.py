@@ -71,7 +71,7 @@ def test_models_with_names_and_a_baseline(files, run, capsys):
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["--metric", "Nothing"], 1, "unknown metric 'Nothing'"),
+        (["--metric", "Nothing"], 2, "unknown metric 'Nothing'"),
         (["--image-size", "big"], 2, "HEIGHTxWIDTH"),
         (["--input", "image"], 2, "NAME=VALUE"),
         (["--model", "a=b"], 2, "name the models as arguments or with --model"),
