@@ -18,6 +18,7 @@ COMMANDS = {
     "convert": "Convert a model to a .tflite file.",
     "demo": "Convert, quantize, verify and judge the example model.",
     "dequantize": "Turn a quantized .tflite file into a float one.",
+    "evaluate": "Compute metrics of models on data, by slice, and check thresholds.",
     "metadata": "Show, add, extract, remove or check what a .tflite file says of itself.",
     "ops": "Show the operators of several models and write what selective builds need.",
     "quantize": "Quantize a model, and say which layers it costs.",

@@ -147,7 +147,7 @@ def print_layers(report: Any, count: int = 20) -> None:
         for layer in shown
     ]
     columns = ("operator", "layer", ">SQNR", ">RMSE", ">satur.", ">alone")
-    title = f"Layers by what each alone costs the output in dB (RMSE in steps), the worst first ({len(report.layers)} in all)"
+    title = f"What each of {len(report.layers)} layers costs the output, in dB (RMSE in steps), the worst first"
     print_table(title, columns, rows)
     for layer in shown:
         if layer.advice:

@@ -97,6 +97,11 @@ class Runner:
             copied = np.empty(details["shape"], details["dtype"])
         return copied
 
+    def tensor_name(self, index: int) -> str:
+        """The name of a tensor that is an input or output of the main graph."""
+        details = [*self._interpreter.get_input_details(), *self._interpreter.get_output_details()]
+        return str(next(d["name"] for d in details if d["index"] == index))
+
     def repeater(self, inputs: Inputs = (), signature: str | None = None) -> Callable[[], object]:
         """A function that runs the model on these inputs and leaves the outputs where they are, to be
         timed."""
