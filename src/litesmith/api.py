@@ -41,6 +41,8 @@ class Options:
     docs/add-an-op.md).
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
+    rnn: the form of recurrent layers: ``fused`` operators, a ``loop``, ``unrolled``, or the fastest (``auto``; see
+    docs/recurrent.md).
     """
 
     signature_keys: Sequence[str] | None = None
@@ -59,6 +61,13 @@ class Options:
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
     external_weights: bool = False
+    rnn: str = "auto"
+
+    def __post_init__(self) -> None:
+        from litesmith.decompositions.recurrent import FORMS
+
+        if self.rnn not in FORMS:
+            raise UsageError(f"rnn is {self.rnn!r}; it is one of {', '.join(FORMS)} (docs/recurrent.md)")
 
     @property
     def layout(self) -> dict[str, int]:
@@ -471,7 +480,7 @@ def optimize(program: Program, options: Options) -> Program:
     if options.dump is not None:
         options.dump("import", program)
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
-    pipeline.run(program, options.dump)
+    pipeline.run(program, options.dump, rnn=options.rnn)
     for graph, wanted in zip(program.graphs, names, strict=True):
         _name_outputs(graph, wanted)
     problems: list[Problem] = kernel_problems(program)

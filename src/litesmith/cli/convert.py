@@ -52,6 +52,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--verify/--no-verify", default=True, show_default=True, help="Load and run the result first."),
     click.option("--reference", type=click.Path(), help="Data the result must agree with (.npz or directory)."),
     click.option("--unsafe", is_flag=True, help="Let a Keras file run code it carries (Lambda layers)."),
+    click.option("--rnn", type=click.Choice(["auto", "fused", "loop", "unrolled"]), default="auto", show_default=True,
+                 help="The form of recurrent layers (docs/recurrent.md)."),
     click.option("--dump-ir", "dump_ir", metavar="DIR", help="Write the IR after each pass to this directory."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
 )  # fmt: skip
@@ -115,11 +117,13 @@ def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None
         safe_mode=not given["unsafe"],
         dump=_dump(given["dump_ir"]) if given["dump_ir"] else None,
         allow_custom_ops=bool(given["allow_custom_ops"]),
+        rnn=given["rnn"],
     )
 
 
 def _convert_as_tflite_convert(given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Any:
     made = converter(given, shapes)
+    made.rnn = given["rnn"]
     made.ir_dump_dir = given["dump_ir"] or made.ir_dump_dir
     return made.to_model(verify=given["verify"], reference=given["reference"])
 

@@ -58,6 +58,7 @@ COMMON: tuple[Attribute, ...] = (
     Attribute("representative_dataset", None, SAME, "used by quantization alone; without it, as in tf.lite, unused"),
     Attribute("target_spec", None, SAME, "see TargetSpec"),
     Attribute("allow_custom_ops", False, SAME, "unknown TensorFlow operators become custom ones with their attributes"),
+    Attribute("rnn", "auto", BETTER, 'not in the original: the form of recurrent layers, `"auto"`, `"fused"`, `"loop"` or `"unrolled"` (see recurrent.md)'),
     Attribute("exclude_conversion_metadata", False, SAME, "the metadata names litesmith and its version"),
     Attribute("experimental_new_converter", True, NO_EFFECT, _ONE_CONVERTER),
     Attribute("experimental_new_quantizer", True, NO_EFFECT, _ONE_QUANTIZER),

@@ -81,6 +81,7 @@ class ConverterBase:
             reference=reference,
             dump=self._dump(),
             external_weights=bool(self._get("_experimental_use_buffer_offset")),
+            rnn=self._get("rnn"),
         )
 
     def _dump(self) -> api.Dump | None:
