@@ -2,6 +2,19 @@
 
 from litesmith.decompositions.recurrent.choice import FORMS, Choice, choose
 from litesmith.decompositions.recurrent.description import GATES, LSTM, SIMPLE, RecurrentLayer, Results
-from litesmith.decompositions.recurrent.fused import fused, obstacle
+from litesmith.decompositions.recurrent.fused import fused, fused_pair, make_a_pair, obstacle
 
-__all__ = ["FORMS", "GATES", "LSTM", "SIMPLE", "Choice", "RecurrentLayer", "Results", "choose", "fused", "obstacle"]
+__all__ = [
+    "FORMS",
+    "GATES",
+    "LSTM",
+    "SIMPLE",
+    "Choice",
+    "RecurrentLayer",
+    "Results",
+    "choose",
+    "fused",
+    "fused_pair",
+    "make_a_pair",
+    "obstacle",
+]

@@ -13,7 +13,7 @@ SPLIT and SLICE of constants, SLICE of tensors and FILL are right in LiteRT, wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 
@@ -29,11 +29,22 @@ def start(b: Builder, layer: RecurrentLayer) -> list[Value]:
     """The state operands of a layer's operator, in its order, and in front of it what writes them."""
     shapes = [(layer.batch, size) for size in layer.state_sizes]
     if layer.stateful:
-        return [Value.variable(TensorType(DType.FLOAT32, s), f"{layer.name}/state{i}") for i, s in enumerate(shapes)]
+        types = [TensorType(DType.FLOAT32, s) for s in shapes]
+        return [Value.variable(t, f"{layer.name}/{n}_state") for t, n in zip(types, ("output", "cell"), strict=False)]
     given = [None if is_zero(v) else v for v in layer.initial[: len(shapes)]]
     if not isinstance(layer.batch, Sym) and all(v is None or v.is_const for v in given):
         return _constants(b, shapes, given)
     return [_written(b, shape, v, layer.x) for shape, v in zip(shapes, given, strict=True)]
+
+
+def start_pair(b: Builder, forward: RecurrentLayer, backward: RecurrentLayer) -> list[Value]:
+    """The state operands of an operator for two directions that start from zeros."""
+    sizes = {*forward.state_sizes, *backward.state_sizes}
+    count = 2 * len(forward.state_sizes)
+    if forward.stateful or isinstance(forward.batch, Sym) or len(sizes) > 1:
+        return [*start(b, forward), *start(b, backward)]
+    zeros = b.constant(np.zeros((count * int(forward.batch), *sizes), np.float32))
+    return _variables(b, "SPLIT", [b.constant(np.array(0, np.int32)), zeros], num_splits=count)
 
 
 def is_zero(state: Value | None) -> bool:
@@ -66,11 +77,7 @@ def _written(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Value) 
 
 def _variables(b: Builder, name: str, operands: Sequence[Value], **attrs: object) -> list[Value]:
     """The results of an operation as variable tensors: it stays one, whatever is known of its operands."""
-    folds, b.folds = b.folds, False
-    try:
-        made = list(b.emit(b.opset[name], operands, **attrs))
-    finally:
-        b.folds = folds
+    made = list(b.emit(b.opset[name], operands, as_is=True, **attrs))
     for value in made:
         value.is_variable = True
     return made
@@ -79,16 +86,17 @@ def _variables(b: Builder, name: str, operands: Sequence[Value], **attrs: object
 # -- tensors of unknown size ------------------------------------------------------------------------------------------
 
 
-def static_problem(b: Builder, layer: RecurrentLayer) -> str | None:
+def static_problem(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ()) -> str | None:
     """Why the states of a layer cannot be kept at this place; None where they can.
 
-    A batch of known size makes variables of known size, which must not stand behind a tensor of unknown size.
+    A batch of known size makes variables of known size, which must not stand behind a tensor of unknown size. dying:
+    operations before that nobody will use.
     """
     if isinstance(layer.batch, Sym):
         return "a stateful layer has a batch of known size" if layer.stateful else None
     op = b.before.prev if b.before is not None else next(b.graph.reversed_ops, None)
     while op is not None:
-        if _sized_at_run_time(op):
+        if op not in dying and _sized_at_run_time(op):
             return f"{op.name}, which stands before, has a size that is known only as the model runs"
         op = op.prev
     return None

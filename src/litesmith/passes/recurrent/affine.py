@@ -57,16 +57,19 @@ class AffineForms:
         return self._known[value]
 
     def _of(self, value: Value) -> Affine:
-        if not is_float(value) or not value.type.shape or not isinstance(value.dims[-1], int):
-            raise Unclear(f"{value.type} is no float vector")
-        rule = _RULES.get(value.op.name) if value.op is not None and activation(value.op) == "NONE" else None
+        return self.atom(value) if value.op is None or activation(value.op) != "NONE" else self.before_activation(value)
+
+    def before_activation(self, value: Value) -> Affine:
+        """The affine form of what an operation computes before its fused activation."""
+        rule = _RULES.get(value.op.name) if value.op is not None else None
         made = rule(self, value.op, value) if rule is not None and value.op is not None else None
         return made or self.atom(value)
 
     def atom(self, value: Value) -> Affine:
         """A value as a function of itself."""
-        width = value.dims[-1]
-        assert isinstance(width, int)
+        width = value.dims[-1] if value.type.shape else None
+        if not is_float(value) or not isinstance(width, int):
+            raise Unclear(f"{value.type} is no float vector")
         return Affine(width, {value: Term(None, diagonal=True)})
 
     # -- arithmetic on constants ------------------------------------------------------------------------------------
@@ -185,8 +188,7 @@ def _batch_matmul(forms: AffineForms, op: Op, value: Value) -> Affine | None:
 
 
 def _sum(forms: AffineForms, op: Op, value: Value) -> Affine | None:
-    width = value.dims[-1]
-    assert isinstance(width, int)
+    width = forms.atom(value).width
     parts = [
         Affine(width, bias=forms.vector(v, width)) if v.is_const else forms.of(v) for v in op.inputs
     ]

@@ -171,17 +171,21 @@ def _clipped(value: Value) -> tuple[Value, float]:
 
 # -- simple cell ------------------------------------------------------------------------------------------------------
 
-_ACTIVATIONS = {"TANH": "TANH", "RELU": "RELU", "RELU6": "RELU6", "RELU_N1_TO_1": "RELU_N1_TO_1"}
+_ACTIVATIONS = ("TANH", "RELU", "RELU6", "RELU_N1_TO_1")
 
 
 def _simple(scan: Scan, forms: AffineForms) -> Cell:
     (h,) = scan.carried
     new_h = same_value(scan.body.outputs[h])
     applied = producer(new_h, *_ACTIVATIONS)
-    if applied is None:
-        raise Unclear("the state that is carried is no known activation of a sum")
-    cell = Cell(SIMPLE, _the_row(scan), h, new_h, activation=_ACTIVATIONS[applied.name])
-    _read_gate(cell, forms.of(applied["x"]), "cell", forms, (cell.row, scan.body.inputs[h], None))
+    if applied is not None:
+        name, form = applied.name, forms.of(applied["x"])
+    elif new_h.op is not None:
+        name, form = activation(new_h.op), forms.before_activation(new_h)
+    else:
+        raise Unclear("the state that is carried is not computed")
+    cell = Cell(SIMPLE, _the_row(scan), h, new_h, activation=name)
+    _read_gate(cell, form, "cell", forms, (cell.row, scan.body.inputs[h], None))
     return cell
 
 

@@ -6,25 +6,30 @@
     %1 = UNIDIRECTIONAL_SEQUENCE_LSTM(%x, …, %h0, %c0)
 
 Whoever wrote the loop: it is read by what a step computes (`loops`, `cells`), described as a
-`decompositions.recurrent.RecurrentLayer`, and the description says which form is possible and which is the fastest. A
-loop that is not certain to be a known cell stays a loop, and the result of the pass says why.
+`decompositions.recurrent.RecurrentLayer`, and the description says which form is possible and which is the fastest. Two
+loops that read one sequence in both directions become one operator. A loop that is not certain to be a known cell stays a
+loop, and the result of the pass says why.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
-from litesmith.decompositions.recurrent import LSTM, RecurrentLayer, Results, choose, fused, obstacle
+from litesmith.decompositions.recurrent import RecurrentLayer, choose, fused, fused_pair, make_a_pair, obstacle
 from litesmith.decompositions.recurrent.choice import AUTO, FUSED, LOOP
-from litesmith.decompositions.shapes import reshape, size_value, transpose
+from litesmith.decompositions.recurrent.states import is_zero
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Graph, Op, Program, Value
 from litesmith.ops import OPS
-from litesmith.passes.driver import Declined, PassResult, erase_dead, merge_origins, replace_result
+from litesmith.passes.driver import PassResult, erase_dead, merge_origins
 from litesmith.passes.match import producer
-from litesmith.passes.recurrent.affine import Unclear, same_value
-from litesmith.passes.recurrent.cells import Cell, read_cell
-from litesmith.passes.recurrent.loops import Scan, read_scan
+from litesmith.passes.recurrent.affine import Unclear
+from litesmith.passes.recurrent.cells import read_cell
+from litesmith.passes.recurrent.kept_states import KeptStates, kept_states
+from litesmith.passes.recurrent.loops import read_scan
+from litesmith.passes.recurrent.results import LoopResults
 
 NAME = "raised-loops"
 
@@ -36,161 +41,178 @@ def run(program: Program, asked: str) -> PassResult:
     """
     result = PassResult(NAME)
     for graph in program.graphs:
-        for op in graph.ops:
-            if op.name != "WHILE" or op.graph is not graph:
-                continue
-            outcome = _raise(op, graph, asked)
-            if isinstance(outcome, Declined):
-                result.declined.append((op, outcome.reason))
-            else:
-                result.rewrites += 1
+        _Raising(program, graph, asked, result).run()
     if asked not in (AUTO, LOOP):
         program.notes += [f"{_label(op)} stays a loop: {reason}" for op, reason in result.declined]
     return result
 
 
 def _label(op: Op) -> str:
-    return op.origin.label or op.attrs["body_subgraph"].name
+    return op.origin.label or str(op.attrs["body_subgraph"].name)
 
 
-def _raise(op: Op, graph: Graph, asked: str) -> Declined | None:
-    try:
-        scan = read_scan(op)
-        cell = read_cell(scan)
-        outputs = _Outputs(scan, cell)
-    except Unclear as reason:
-        return Declined(str(reason))
-    b = Builder(graph, OPS, before=op)
-    b.origins = op.origins
-    previous = op.prev
-    layer = _describe(b, scan, cell)
-    choice = choose(layer, bool(outputs.sequence), asked)
-    reason = choice.reason if choice.form != FUSED else obstacle(b, layer)
-    if reason is not None:
-        erase_dead(graph, list(_between(graph, previous, op)))
-        return Declined(reason)
-    outputs.replace(b, layer, fused(b, layer, outputs.final))
-    made = list(_between(graph, previous, op))
-    erase_dead(graph, [op])
-    merge_origins(made, [op], op, NAME)
-    return None
+@dataclass
+class _Loop:
+    """A loop that runs a known cell. Its description is made when it is asked for: what a loop before it computes may
+    have been replaced."""
 
+    op: Op
+    results: LoopResults
+    kept: KeptStates | None
 
-def _between(graph: Graph, previous: Op | None, end: Op) -> list[Op]:
-    found = []
-    op = next(graph.ops) if previous is None else previous.next
-    while op is not None and op is not end:
-        found.append(op)
-        op = op.next
-    return found
-
-
-# -- the description --------------------------------------------------------------------------------------------------
-
-
-def _describe(b: Builder, scan: Scan, cell: Cell) -> RecurrentLayer:
-    row = scan.rows[cell.row]
-    x, time_major = _batch_major(b, scan.outer(row.variable))
-    states = [cell.h, cell.c] if cell.c is not None else [cell.h]
-    return RecurrentLayer(
-        cell.kind,
-        x,
-        cell.weights,
-        cell.recurrent,
-        cell.bias,
-        cell.peepholes,
-        projection=cell.projection,
-        projection_bias=cell.projection_bias,
-        activation=cell.activation,
-        cell_clip=cell.cell_clip,
-        projection_clip=cell.projection_clip,
-        initial=tuple(scan.outer(s) for s in states),
-        time_major=time_major,
-        reverse=row.reverse,
-        name=_label(scan.op),
-    )
-
-
-def _batch_major(b: Builder, x: Value) -> tuple[Value, bool]:
-    """The tensor a time-major one was made of, where it was; else that one, and True."""
-    reversed_rows = producer(x, "REVERSE_V2")
-    if reversed_rows is not None and _is_axis(reversed_rows["axis"], 0):
-        inner, time_major = _batch_major(b, reversed_rows["x"])
-        if not time_major:
-            return b.reverse_v2(inner, np.array([1], np.int32)), False
-    moved = producer(x, "TRANSPOSE")
-    if moved is not None and moved["perm"].is_const and moved["perm"].numpy().tolist() == [1, 0, 2]:
-        return moved["x"], False
-    moved = producer(x, "RESHAPE")
-    if moved is not None and x.dims[1] == 1 and moved["x"].type.shape == (1, x.dims[0], x.dims[2]):
-        return moved["x"], False
-    return x, True
-
-
-def _is_axis(value: Value, axis: int) -> bool:
-    return value.is_small_const and value.numpy().tolist() == [axis]
-
-
-# -- what the loop's results become -----------------------------------------------------------------------------------
-
-
-class _Outputs:
-    """The results of a loop that are used, by what they are of the cell. Raises Unclear where one is anything else."""
-
-    def __init__(self, scan: Scan, cell: Cell) -> None:
-        self.scan, self.cell = scan, cell
-        self.sequence: list[int] = []
-        self.last: dict[int, int] = {}
-        self.counts: list[int] = []
-        for index, result in enumerate(scan.op.results):
-            if result.users or result.output_uses:
-                self._see(index)
+    @cached_property
+    def layer(self) -> RecurrentLayer:
+        """The description."""
+        scan, cell = self.results.scan, self.results.cell
         row = scan.rows[cell.row]
-        if any(scan.collected[i].reverse != row.reverse for i in self.sequence):
-            raise Unclear("the outputs are collected in another order than the inputs are read")
-
-    def _see(self, index: int) -> None:
-        scan = self.scan
-        states = [self.cell.new_h, self.cell.new_c]
-        if index in scan.counters:
-            self.counts.append(index)
-        elif index in scan.collected and scan.collected[index].row is self.cell.new_h:
-            self.sequence.append(index)
-        elif index not in scan.collected and same_value(scan.body.outputs[index]) in states:
-            self.last[index] = states.index(same_value(scan.body.outputs[index]))
-        elif not scan.is_invariant(index):
-            raise Unclear("the loop computes more than the states and the outputs of the cell")
+        x, flipped, time_major = _source(scan.outer(row.variable))
+        states = [cell.h, cell.c] if cell.c is not None else [cell.h]
+        return RecurrentLayer(
+            cell.kind,
+            x,
+            cell.weights,
+            cell.recurrent,
+            cell.bias,
+            cell.peepholes,
+            projection=cell.projection,
+            projection_bias=cell.projection_bias,
+            activation=cell.activation,
+            cell_clip=cell.cell_clip,
+            projection_clip=cell.projection_clip,
+            initial=(None,) * len(states) if self.kept else tuple(scan.outer(s) for s in states),
+            stateful=self.kept is not None,
+            time_major=time_major,
+            reverse=row.reverse != flipped,
+            name=_label(self.op),
+        )
 
     @property
-    def final(self) -> list[bool]:
+    def flipped(self) -> bool:
+        """Whether the loop collects its outputs in another order than the description says."""
+        scan = self.results.scan
+        return scan.rows[self.results.cell.row].reverse != self.layer.reverse
+
+    @property
+    def wanted(self) -> list[bool]:
         """Which of the last states are wanted."""
-        return [state in self.last.values() for state in range(2 if self.cell.kind == LSTM else 1)]
+        return self.results.final(self.kept.assignments if self.kept else ())
 
-    def replace(self, b: Builder, layer: RecurrentLayer, results: Results) -> None:
-        """Gives the users of the loop's results those of the form."""
-        op, graph = self.scan.op, b.graph
-        for index in self.counts:
-            count = size_value(b, self.scan.length, layer.x)
-            replace_result(graph, op.results[index], self._like(b, count, op.results[index]))
-        for index in self.sequence:
-            replace_result(graph, op.results[index], _time_major(b, layer, results.sequence))
-        for index, state in self.last.items():
-            value = results.final[state]
-            assert value is not None
-            replace_result(graph, op.results[index], self._like(b, value, op.results[index]))
-        for index, result in enumerate(op.results):
-            if self.scan.is_invariant(index) and (result.users or result.output_uses):
-                replace_result(graph, result, self.scan.outer(index))
-
-    @staticmethod
-    def _like(b: Builder, value: Value, result: Value) -> Value:
-        """A state in the shape the loop gave it."""
-        if value.type.dtype is not result.type.dtype:
-            value = b.cast(value, in_data_type=value.type.dtype, out_data_type=result.type.dtype)
-        return value if value.type.shape == result.type.shape else reshape(b, value, result.dims, value)
+    def form(self, b: Builder, asked: str) -> str | None:
+        """Why the loop does not take the fused form; None where it does."""
+        choice = choose(self.layer, bool(self.results.sequence), asked)
+        return choice.reason if choice.form != FUSED else obstacle(b, self.layer, _dying(self.op, self.layer))
 
 
-def _time_major(b: Builder, layer: RecurrentLayer, sequence: Value) -> Value:
-    return sequence if layer.time_major else transpose(b, sequence, [1, 0, 2])
+class _Raising:
+    """The loops of one graph, first to last."""
+
+    def __init__(self, program: Program, graph: Graph, asked: str, result: PassResult) -> None:
+        self.program, self.graph, self.asked, self.result = program, graph, asked, result
+        self.loops: dict[Op, _Loop] = {}
+
+    def run(self) -> None:
+        for op in self.graph.ops:
+            if op.name == "WHILE":
+                try:
+                    self.loops[op] = self._read(op)
+                except Unclear as reason:
+                    self.result.declined.append((op, str(reason)))
+        for op in list(self.loops):
+            if op in self.loops:
+                self._raise(self.loops.pop(op))
+
+    def _read(self, op: Op) -> _Loop:
+        scan = read_scan(op)
+        cell = read_cell(scan)
+        return _Loop(op, LoopResults(scan, cell), kept_states(self.program, self.graph, scan, cell))
+
+    def _raise(self, loop: _Loop) -> None:
+        b = Builder(self.graph, OPS, before=loop.op)
+        b.origins = loop.op.origins
+        reason = loop.form(b, self.asked)
+        if reason is not None:
+            self.result.declined.append((loop.op, reason))
+            return
+        twin = next(self._twins(loop), None)
+        previous = loop.op.prev
+        if twin is None:
+            self._replace(b, loop, previous)
+        else:
+            self._replace_pair(b, loop, self.loops.pop(twin.op), previous)
+
+    def _twins(self, loop: _Loop) -> Iterator[_Loop]:
+        """Loops behind this one that read the same sequence in the other direction."""
+        for other in self.loops.values():
+            b = Builder(self.graph, OPS, before=other.op)
+            if make_a_pair(loop.layer, other.layer) and other.form(b, self.asked) is None:
+                yield other
+            del other.__dict__["layer"]
+
+    def _replace(self, b: Builder, loop: _Loop, previous: Op | None) -> None:
+        results = fused(b, loop.layer, loop.wanted)
+        loop.results.replace(b, loop.layer, results, loop.flipped)
+        self._finish([loop], previous)
+
+    def _replace_pair(self, b: Builder, loop: _Loop, twin: _Loop, previous: Op | None) -> None:
+        b.origins = tuple(dict.fromkeys((*loop.op.origins, *twin.op.origins)))
+        pair = (twin, loop) if loop.layer.reverse else (loop, twin)
+        both = fused_pair(b, (pair[0].layer, pair[1].layer), [p.wanted for p in pair])
+        for one, results in zip(pair, both, strict=True):
+            one.results.replace(b, one.layer, results, one.flipped)
+        self._finish([loop, twin], previous)
+
+    def _finish(self, loops: list[_Loop], previous: Op | None) -> None:
+        made = list(_between(self.graph, previous, loops[0].op))
+        origins = [loop.op for loop in loops]
+        for loop in loops:
+            for assignment in loop.kept.assignments if loop.kept else ():
+                self.graph.erase(assignment)
+        erase_dead(self.graph, origins)
+        merge_origins([m for m in made if m.graph is self.graph], origins, origins[-1], NAME)
+        self.result.rewrites += len(loops)
 
 
+def _dying(loop: Op, layer: RecurrentLayer) -> set[Op]:
+    """The operations before the loop that nobody uses when the layer stands in its place."""
+    needed = {layer.x, *(v for v in layer.initial if not is_zero(v))}
+    dying: set[Op] = {loop}
+    op = loop.prev
+    while op is not None:
+        if all(not r.output_uses and r not in needed and dying.issuperset(r.users) for r in op.results):
+            dying.add(op)
+        op = op.prev
+    return dying
+
+
+def _between(graph: Graph, previous: Op | None, end: Op) -> Iterator[Op]:
+    op = next(graph.ops) if previous is None else previous.next
+    while op is not None and op is not end:
+        yield op
+        op = op.next
+
+
+def _source(x: Value) -> tuple[Value, bool, bool]:
+    """What a time-major tensor was made of: that, whether it is reversed in time, and whether it is time-major."""
+    flipped = producer(x, "REVERSE_V2")
+    if flipped is not None and _numbers(flipped["axes"]) == [0]:
+        source, before, time_major = _source(flipped["x"])
+        return source, not before, time_major
+    moved = producer(x, "TRANSPOSE")
+    if moved is not None and _numbers(moved["perm"]) == [1, 0, 2]:
+        return _source_of_batches(moved["x"])
+    moved = producer(x, "RESHAPE")
+    if moved is not None and x.dims[1] == 1 and moved["x"].type.shape == (1, x.dims[0], x.dims[2]):
+        return _source_of_batches(moved["x"])
+    return x, False, True
+
+
+def _source_of_batches(x: Value) -> tuple[Value, bool, bool]:
+    flipped = producer(x, "REVERSE_V2")
+    if flipped is not None and _numbers(flipped["axes"]) == [1]:
+        source, before, time_major = _source_of_batches(flipped["x"])
+        return source, not before, time_major
+    return x, False, False
+
+
+def _numbers(value: Value) -> list[int] | None:
+    return [int(n) for n in value.numpy().ravel()] if value.is_small_const else None
