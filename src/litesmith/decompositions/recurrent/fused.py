@@ -34,11 +34,11 @@ def obstacle(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ()) -> st
     return static_problem(b, layer, dying)
 
 
-def fused(b: Builder, layer: RecurrentLayer, wanted: Sequence[bool]) -> Results:
+def fused(b: Builder, layer: RecurrentLayer, wanted: Sequence[bool], dying: Container[Op] = ()) -> Results:
     """The layer as one operator, with the last states that are wanted. `obstacle` must have found none."""
     axis = b.constant(np.array([layer.time_axis], np.int32))
     x = b.reverse_v2(layer.x, axis) if layer.reverse else layer.x
-    states = start(b, layer)
+    states = start(b, layer, dying)
     weights = _lstm_weights(b, layer) if layer.cell == LSTM else _simple_weights(b, layer)
     rest = [layer.layer_norm.get(g) for g in GATES] if layer.cell == LSTM else []
     (sequence,) = b.emit(b.opset[_OPERATORS[layer.cell]], [x, *weights, *states, *rest], **_attributes(layer))

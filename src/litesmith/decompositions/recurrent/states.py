@@ -25,8 +25,11 @@ LARGEST_LOOKED_AT = 1 << 20
 """Elements of a constant initial state that are looked at to find out whether they are zeros."""
 
 
-def start(b: Builder, layer: RecurrentLayer) -> list[Value]:
-    """The state operands of a layer's operator, in its order, and in front of it what writes them."""
+def start(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ()) -> list[Value]:
+    """The state operands of a layer's operator, in its order, and in front of it what writes them.
+
+    dying: see `static_problem`.
+    """
     shapes = [(layer.batch, size) for size in layer.state_sizes]
     if layer.stateful:
         types = [TensorType(DType.FLOAT32, s) for s in shapes]
@@ -34,7 +37,8 @@ def start(b: Builder, layer: RecurrentLayer) -> list[Value]:
     given = [None if is_zero(v) else v for v in layer.initial[: len(shapes)]]
     if not isinstance(layer.batch, Sym) and all(v is None or v.is_const for v in given):
         return _constants(b, shapes, given)
-    return [_written(b, shape, v, layer.x) for shape, v in zip(shapes, given, strict=True)]
+    behind = _sized_before(b, dying) is not None
+    return [_written(b, shape, v, layer.x, behind) for shape, v in zip(shapes, given, strict=True)]
 
 
 def start_pair(b: Builder, forward: RecurrentLayer, backward: RecurrentLayer) -> list[Value]:
@@ -68,10 +72,14 @@ def _constants(b: Builder, shapes: Sequence[tuple[Dim, int]], given: Sequence[Va
     return [_variables(b, "SLICE", [b.constant(a), begin, s])[0] for a, s in zip(arrays, sizes, strict=True)]
 
 
-def _written(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Value) -> Value:
-    size = shape_vector(b, shape, x)
+def _written(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Value, behind: bool) -> Value:
+    """behind: whether a tensor stands before whose size is known only as the model runs. Then the size of the variable is
+    computed, too; elsewhere it had better not be: ``reset_all_variables`` refuses a model with such a variable."""
     if given is None:
-        return _variables(b, "FILL", [size, b.constant(np.array(0, np.float32))])[0]
+        return _variables(b, "FILL", [shape_vector(b, shape, x), b.constant(np.array(0, np.float32))])[0]
+    if isinstance(shape[0], Sym) and not behind:
+        return _variables(b, "PAD", [given, b.constant(np.zeros((2, 2), np.int32))])[0]
+    size = shape_vector(b, shape, x)
     return _variables(b, "SLICE", [given, b.constant(np.zeros(2, np.int32)), size])[0]
 
 
@@ -94,10 +102,18 @@ def static_problem(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ())
     """
     if isinstance(layer.batch, Sym):
         return "a stateful layer has a batch of known size" if layer.stateful else None
+    before = _sized_before(b, dying)
+    if before is None:
+        return None
+    return f"{before.name}, which stands before, has a size that is known only as the model runs"
+
+
+def _sized_before(b: Builder, dying: Container[Op]) -> Op | None:
+    """An operation in front whose result has a size that is known only as the model runs."""
     op = b.before.prev if b.before is not None else next(b.graph.reversed_ops, None)
     while op is not None:
         if op not in dying and _sized_at_run_time(op):
-            return f"{op.name}, which stands before, has a size that is known only as the model runs"
+            return op
         op = op.prev
     return None
 

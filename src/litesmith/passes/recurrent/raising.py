@@ -149,7 +149,7 @@ class _Raising:
             del other.__dict__["layer"]
 
     def _replace(self, b: Builder, loop: _Loop, previous: Op | None) -> None:
-        results = fused(b, loop.layer, loop.wanted)
+        results = fused(b, loop.layer, loop.wanted, _dying(loop.op, loop.layer))
         loop.results.replace(b, loop.layer, results, loop.flipped)
         self._finish([loop], previous)
 
