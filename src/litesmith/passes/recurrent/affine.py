@@ -56,6 +56,10 @@ class AffineForms:
             self._known[value] = self._of(value)
         return self._known[value]
 
+    def keep(self, value: Value) -> None:
+        """From now on a value is a function of itself alone, whatever it is computed from."""
+        self._known[value] = self.atom(value)
+
     def _of(self, value: Value) -> Affine:
         return self.atom(value) if value.op is None or activation(value.op) != "NONE" else self.before_activation(value)
 

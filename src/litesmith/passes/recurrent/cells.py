@@ -78,6 +78,7 @@ def _lstm(scan: Scan, forms: AffineForms) -> Cell:
 def _lstm_with(scan: Scan, forms: AffineForms, h: int, c: int, update: _Update, clip: float) -> Cell:
     new_h, new_c = same_value(scan.body.outputs[h]), same_value(scan.body.outputs[c])
     cell = Cell(LSTM, _the_row(scan), h, new_h, c, new_c, cell_clip=clip)
+    forms.keep(new_c)
     unclipped, cell.projection_clip = _clipped(new_h)
     output = _output_gate(unclipped, new_c)
     if output is None:
@@ -196,6 +197,8 @@ def _the_row(scan: Scan) -> Value:
     rows = [v for v in scan.rows if v.users]
     if len(rows) != 1:
         raise Unclear(f"a step takes {len(rows)} rows, a known cell takes one")
+    if scan.rows[rows[0]].axis not in (0, 1) or rows[0].rank != 2:
+        raise Unclear("a step takes a row that is no batch of vectors")
     return rows[0]
 
 

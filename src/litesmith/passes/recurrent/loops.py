@@ -16,10 +16,14 @@ from litesmith.passes.recurrent.affine import Unclear, same_value
 
 @dataclass(frozen=True)
 class Row:
-    """What a step takes of a tensor that all steps share: row i, or the i-th from the end. variable: its number."""
+    """What a step takes of a tensor that all steps share: row i, or the i-th from the end, along an axis.
+
+    variable: the tensor's number.
+    """
 
     variable: int
     reverse: bool
+    axis: int = 0
 
 
 @dataclass(frozen=True)
@@ -177,13 +181,34 @@ class _Places:
 
 
 def _row(scan: Scan, places: _Places, op: Op) -> Row | None:
-    if op.name != "GATHER" or op.attrs["axis"] or op.attrs["batch_dims"] or op["indices"].type.count != 1:
+    found = _taken(op)
+    if found is None or op.inputs[0] not in scan.body.inputs:
         return None
-    x = op["x"]
-    if x not in scan.body.inputs or not scan.is_invariant(scan.body.inputs.index(x)) or x.dims[0] != scan.length:
+    index, axis = found
+    variable = scan.body.inputs.index(op.inputs[0])
+    if not scan.is_invariant(variable) or op.inputs[0].dims[axis] != scan.length:
         return None
-    reverse = places.of(op["indices"])
-    return None if reverse is None else Row(scan.body.inputs.index(x), reverse)
+    reverse = places.of(index)
+    return None if reverse is None else Row(variable, reverse, axis)
+
+
+def _taken(op: Op) -> tuple[Value, int] | None:
+    """The index an operation takes of its first operand, and along which axis; None where it does anything else."""
+    if op.name == "GATHER":
+        plain = not op.attrs["axis"] and not op.attrs["batch_dims"] and op["indices"].type.count == 1
+        return (op["indices"], 0) if plain else None
+    if op.name != "STRIDED_SLICE" or op["x"].type.shape is None or op["strides"].const is None:
+        return None
+    begin, shrunk = producer(op["begin"], "PACK"), op.attrs["shrink_axis_mask"]
+    if begin is None or any(op.attrs[name] for name in ("ellipsis_mask", "new_axis_mask", "offset")):
+        return None
+    axis = shrunk.bit_length() - 1
+    if shrunk != 1 << axis or axis >= len(begin.inputs) or set(op["strides"].numpy().tolist()) != {1}:
+        return None
+    others = [a for a in range(len(begin.inputs)) if a != axis]
+    whole = all(op.attrs["end_mask"] >> a & 1 for a in others)
+    from_start = all(op.attrs["begin_mask"] >> a & 1 or _is_zero(begin.inputs[a]) for a in others)
+    return (begin.inputs[axis], axis) if whole and from_start else None
 
 
 # -- what becomes of the variables ------------------------------------------------------------------------------------

@@ -65,7 +65,8 @@ class _Loop:
         """The description."""
         scan, cell = self.results.scan, self.results.cell
         row = scan.rows[cell.row]
-        x, flipped, time_major = _source(scan.outer(row.variable))
+        outer = scan.outer(row.variable)
+        x, flipped, time_major = _source_of_batches(outer) if row.axis else _source(outer)
         states = [cell.h, cell.c] if cell.c is not None else [cell.h]
         return RecurrentLayer(
             cell.kind,
