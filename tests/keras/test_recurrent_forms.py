@@ -113,7 +113,7 @@ ROWS = [
     Row("cells", lambda x: L.RNN(L.StackedRNNCells([L.LSTMCell(UNITS), L.GRUCell(UNITS)]))(x)),
 ]  # fmt: skip
 
-FORMS = ("fused", "loop")
+FORMS = ("fused", "loop", "unrolled")
 CASES = [(row, shape, form) for row in ROWS for shape in row.shapes for form in FORMS]
 
 

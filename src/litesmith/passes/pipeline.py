@@ -56,7 +56,7 @@ from litesmith.passes import (
     unpacks,
     variable_reads,
 )
-from litesmith.passes.recurrent import raising
+from litesmith.passes.recurrent import forms
 from litesmith.passes.driver import AnyPass, PassResult, UnsettledWarning, run_pass
 
 MODULES = (
@@ -139,10 +139,11 @@ def run(
     """
     results = _settle(program, dump, check, passes)
     if passes is PASSES:
-        raised = raising.run(program, rnn)
-        results.append(raised)
-        if raised.modified:
-            _after(raised, program, dump, check)
+        formed = forms.run(program, rnn)
+        results += formed
+        for result in (r for r in formed if r.modified):
+            _after(result, program, dump, check)
+        if any(r.modified for r in formed):
             results += _settle(program, dump, check, passes)
     return [*results, *_finish(program, dump, check)]
 

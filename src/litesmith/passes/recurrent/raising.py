@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from litesmith.decompositions.recurrent import RecurrentLayer, choose, fused, fused_pair, make_a_pair, obstacle
-from litesmith.decompositions.recurrent.choice import AUTO, FUSED, LOOP
+from litesmith.decompositions.recurrent.choice import FUSED
 from litesmith.decompositions.recurrent.states import is_zero
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Graph, Op, Program, Value
@@ -34,16 +34,14 @@ from litesmith.passes.recurrent.results import LoopResults
 NAME = "raised-loops"
 
 
-def run(program: Program, asked: str) -> PassResult:
-    """Gives every loop of the entry graphs that runs a known cell the form that is asked for.
+def raise_loops(program: Program, asked: str) -> PassResult:
+    """Gives every loop of the entry graphs that runs a known cell the fused form, where that is asked for or faster.
 
-    Says in the result, and in a note where the user asked for another form, why a loop stays one.
+    Says in the result why a loop stays one.
     """
     result = PassResult(NAME)
     for graph in program.graphs:
         _Raising(program, graph, asked, result).run()
-    if asked not in (AUTO, LOOP):
-        program.notes += [f"{_label(op)} stays a loop: {reason}" for op, reason in result.declined]
     return result
 
 
