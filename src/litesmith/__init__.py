@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from litesmith import compat, lite
     from litesmith.api import Model, convert, export
     from litesmith.errors import ConverterError, FormatError, LitesmithError, UsageError, VerificationError
+    from litesmith.frontends.plugins import composite
     from litesmith.lite import (
         Interpreter,
         OpsSet,
@@ -44,6 +45,7 @@ __all__ = [
     "VerificationError",
     "__version__",
     "compat",
+    "composite",
     "convert",
     "enable_keras_export",
     "experimental",
@@ -54,6 +56,7 @@ __all__ = [
 _MODULES = {
     "api": ("Model", "convert", "export"),
     "errors": ("ConverterError", "FormatError", "LitesmithError", "UsageError", "VerificationError"),
+    "frontends.plugins": ("composite",),
     "lite": (
         "Interpreter",
         "OpsSet",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,8 @@ class Options:
     composites: lowerings of functions that are taken whole instead of inlined, by the function's name, or by the one
     that ``tf.function(experimental_implements=…)`` or ``jax.lax.composite`` gives it. A lowering takes the builder and
     the call's tensors, and in keyword parameters the attributes of that name, and gives its results (see
-    docs/add-an-op.md).
+    docs/add-an-op.md). Those that are decorated with `litesmith.composite`, or that installed packages bring, need not be
+    given.
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
     rnn: the form of recurrent layers: ``fused`` operators, a ``loop``, ``unrolled``, or the fastest (``auto``; see
@@ -84,18 +84,9 @@ class Options:
     ) -> list[Any] | None:
         if name not in self.composites:
             return None
-        lowering = self.composites[name]
-        made = lowering(b, *tensors, **_accepted(lowering, attrs))
-        return list(made) if isinstance(made, (tuple, list)) else [made]
+        from litesmith.frontends.plugins import lower
 
-
-def _accepted(lowering: CompositeLowering, attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes that a lowering has keyword parameters for: all, where it takes ``**attrs``."""
-    parameters = signature(lowering).parameters.values()
-    if any(p.kind is Parameter.VAR_KEYWORD for p in parameters):
-        return dict(attrs)
-    wanted = {p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY}
-    return {name: value for name, value in attrs.items() if name in wanted}
+        return lower(self.composites[name], b, name, tensors, attrs)
 
 
 class Model:

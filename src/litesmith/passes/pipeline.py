@@ -56,8 +56,8 @@ from litesmith.passes import (
     unpacks,
     variable_reads,
 )
-from litesmith.passes.recurrent import forms
 from litesmith.passes.driver import AnyPass, PassResult, UnsettledWarning, run_pass
+from litesmith.passes.recurrent import forms
 
 MODULES = (
     dead_code,

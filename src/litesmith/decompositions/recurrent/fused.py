@@ -135,6 +135,11 @@ def _final(
     return (h if wanted[0] else None), c
 
 
+def last_output(b: Builder, layer: RecurrentLayer, sequence: Value) -> Value:
+    """The output of the step that comes last, [N, outputs]."""
+    return _step(b, layer, sequence, 0 if layer.reverse else -1)
+
+
 def _step(b: Builder, layer: RecurrentLayer, sequence: Value, index: int) -> Value:
     """One step of a sequence, [N, outputs]."""
     axis = layer.time_axis

@@ -16,6 +16,7 @@ import numpy as np
 
 from litesmith.decompositions.complex_parts import joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
+from litesmith.frontends import plugins
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import decode
 from litesmith.frontends.tensorflow.composites import Body, implemented, lower_implemented
@@ -292,13 +293,18 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
 def _as_composite(context: Context, definition: Any, args: Sequence[Any]) -> list[Any] | None:
     """Results of a function that somebody lowers whole, told by what it implements or by its own name; else None."""
     what = implemented(definition)
+    api = decode(definition.attr["api_implements"]) if "api_implements" in definition.attr else None
+    names = [str(n) for n in (what.name if what else None, api) if n is not None]
+    attrs = what.attrs if what else {}
     if context.session.composite is not None:
-        api = decode(definition.attr["api_implements"]) if "api_implements" in definition.attr else None
-        names = [what.name if what else None, api, python_name(definition.signature.name)]
-        for name in (str(n) for n in names if n is not None):
-            results = context.session.composite(context.b, name, args, what.attrs if what else {})
+        for name in (*names, python_name(definition.signature.name)):
+            results = context.session.composite(context.b, name, args, attrs)
             if results is not None:
                 return list(results)
+    for name in names:
+        lowering = plugins.registered(name)
+        if lowering is not None:
+            return plugins.lower(lowering, context.b, name, args, attrs, len(definition.signature.output_arg))
     if what is None:
         return None
     return lower_implemented(context.b, what, args, lambda: _import_body(context, definition, args))

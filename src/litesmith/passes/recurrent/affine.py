@@ -22,7 +22,7 @@ WIDEST_IDENTITY = 2048
 """Features of a tensor of which parts are taken by a matrix of zeros and ones."""
 
 
-class Unclear(Exception):
+class UnclearError(Exception):
     """A value is no affine function that can be told."""
 
 
@@ -73,23 +73,23 @@ class AffineForms:
         """A value as a function of itself."""
         width = value.dims[-1] if value.type.shape else None
         if not is_float(value) or not isinstance(width, int):
-            raise Unclear(f"{value.type} is no float vector")
+            raise UnclearError(f"{value.type} is no float vector")
         return Affine(width, {value: Term(None, diagonal=True)})
 
     # -- arithmetic on constants ------------------------------------------------------------------------------------
 
     def constant(self, name: str, *operands: Value | np.ndarray, **attrs: object) -> Value:
-        """An operation on constants, folded. Raises Unclear where it is not."""
+        """An operation on constants, folded. Raises UnclearError where it is not."""
         (made,) = self.b.emit(OPS[name], operands, **attrs)
         if not made.is_const:
-            raise Unclear(f"{name} of weights is not known")
+            raise UnclearError(f"{name} of weights is not known")
         return made
 
     def vector(self, value: Value, width: int) -> Value:
         """A constant that broadcasts to [width], as such a vector."""
         count = value.type.count
         if count not in (1, width) or (count == width and value.dims[-1] != width):
-            raise Unclear("a constant that is no vector is added")
+            raise UnclearError("a constant that is no vector is added")
         flat = self.constant("RESHAPE", value, np.array([count], np.int32))
         return flat if count == width else self.constant("BROADCAST_TO", flat, np.array([width], np.int32))
 
@@ -98,14 +98,14 @@ class AffineForms:
         if not term.diagonal and term.factor is not None:
             return term.factor
         if width > WIDEST_IDENTITY:
-            raise Unclear("parts of a wide tensor are taken")
+            raise UnclearError("parts of a wide tensor are taken")
         eye = np.eye(width, dtype=np.float32)
         return self.b.constant(eye if term.factor is None else eye * term.factor.numpy())
 
     def added(self, x: Affine, y: Affine) -> Affine:
         """The sum of two."""
         if x.width != y.width:
-            raise Unclear("tensors of different widths are added")
+            raise UnclearError("tensors of different widths are added")
         terms = dict(x.terms)
         for source, term in y.terms.items():
             terms[source] = self._added(terms[source], term, x.width) if source in terms else term
@@ -158,7 +158,7 @@ class AffineForms:
         for part in joined.inputs:
             size = part.dims[-1]
             if not isinstance(size, int):
-                raise Unclear("tensors of unknown width are joined")
+                raise UnclearError("tensors of unknown width are joined")
             total = self.added(total, self._product(part, self.columns(weights, begin, size)))
             begin += size
         return total
@@ -270,7 +270,7 @@ def same_value(value: Value) -> Value:
 
 
 def terms_of(form: Affine, sources: Sequence[Value]) -> list[Term | None]:
-    """The terms of these sources, in order. Raises Unclear where there is another one."""
+    """The terms of these sources, in order. Raises UnclearError where there is another one."""
     if set(form.terms) - set(sources):
-        raise Unclear("a gate depends on more than the input and the states")
+        raise UnclearError("a gate depends on more than the input and the states")
     return [form.terms.get(s) for s in sources]

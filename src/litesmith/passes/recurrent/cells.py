@@ -15,7 +15,7 @@ import numpy as np
 from litesmith.decompositions.recurrent import LSTM, SIMPLE
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.match import activation, is_number, producer, scalar
-from litesmith.passes.recurrent.affine import Affine, AffineForms, Term, Unclear, same_value, terms_of
+from litesmith.passes.recurrent.affine import Affine, AffineForms, Term, UnclearError, same_value, terms_of
 from litesmith.passes.recurrent.loops import Scan
 
 
@@ -45,13 +45,13 @@ class Cell:
 
 
 def read_cell(scan: Scan) -> Cell:
-    """The cell a loop runs. Raises Unclear, with the reason, where it is none of those known."""
+    """The cell a loop runs. Raises UnclearError, with the reason, where it is none of those known."""
     forms = AffineForms()
     if len(scan.carried) == 2:
         return _lstm(scan, forms)
     if len(scan.carried) == 1:
         return _simple(scan, forms)
-    raise Unclear(f"{len(scan.carried)} states are carried, a known cell has one or two")
+    raise UnclearError(f"{len(scan.carried)} states are carried, a known cell has one or two")
 
 
 # -- LSTM -------------------------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def _lstm(scan: Scan, forms: AffineForms) -> Cell:
         update = _cell_update(unclipped, scan.body.inputs[c])
         if update is not None:
             return _lstm_with(scan, forms, h, c, update, clip)
-    raise Unclear("two states are carried, and none is f * c + i * g")
+    raise UnclearError("two states are carried, and none is f * c + i * g")
 
 
 def _lstm_with(scan: Scan, forms: AffineForms, h: int, c: int, update: _Update, clip: float) -> Cell:
@@ -149,7 +149,7 @@ def _project(cell: Cell, forms: AffineForms, h: Value, c: Value) -> Value:
     ((source, term),) = form.terms.items() if len(form.terms) == 1 else ((None, None),)
     output = _output_gate(source, c) if source is not None else None
     if output is None or term is None or term.diagonal or term.factor is None:
-        raise Unclear("the output is not o * tanh(c), nor a projection of it")
+        raise UnclearError("the output is not o * tanh(c), nor a projection of it")
     cell.projection, cell.projection_bias = term.factor, form.bias
     return output
 
@@ -184,7 +184,7 @@ def _simple(scan: Scan, forms: AffineForms) -> Cell:
     elif new_h.op is not None:
         name, form = activation(new_h.op), forms.before_activation(new_h)
     else:
-        raise Unclear("the state that is carried is not computed")
+        raise UnclearError("the state that is carried is not computed")
     cell = Cell(SIMPLE, _the_row(scan), h, new_h, activation=name)
     _read_gate(cell, form, "cell", forms, (cell.row, scan.body.inputs[h], None))
     return cell
@@ -196,9 +196,9 @@ def _simple(scan: Scan, forms: AffineForms) -> Cell:
 def _the_row(scan: Scan) -> Value:
     rows = [v for v in scan.rows if v.users]
     if len(rows) != 1:
-        raise Unclear(f"a step takes {len(rows)} rows, a known cell takes one")
+        raise UnclearError(f"a step takes {len(rows)} rows, a known cell takes one")
     if scan.rows[rows[0]].axis not in (0, 1) or rows[0].rank != 2:
-        raise Unclear("a step takes a row that is no batch of vectors")
+        raise UnclearError("a step takes a row that is no batch of vectors")
     return rows[0]
 
 
@@ -210,7 +210,7 @@ def _read_gate(
     terms = terms_of(form, given)
     x, h = terms[:2]
     if x is None or h is None:
-        raise Unclear(f"the {gate} gate does not depend on both the input and the state")
+        raise UnclearError(f"the {gate} gate does not depend on both the input and the state")
     cell.weights[gate] = forms.matrix(x, form.width)
     cell.recurrent[gate] = forms.matrix(h, form.width)
     if form.bias is not None:
@@ -219,6 +219,6 @@ def _read_gate(
     if peephole is None:
         return
     if gate == "cell" or not peephole.diagonal:
-        raise Unclear(f"the {gate} gate depends on the cell state by more than a peephole")
+        raise UnclearError(f"the {gate} gate depends on the cell state by more than a peephole")
     ones = forms.b.constant(np.ones(form.width, np.float32))
     cell.peepholes[gate] = peephole.factor or ones

@@ -8,7 +8,7 @@ from litesmith.decompositions.recurrent.choice import AUTO, FUSED, UNROLLED
 from litesmith.ir.graph import Op, Program
 from litesmith.passes.driver import PassResult
 from litesmith.passes.recurrent import hoisting, repeating
-from litesmith.passes.recurrent.affine import Unclear
+from litesmith.passes.recurrent.affine import UnclearError
 from litesmith.passes.recurrent.loops import Scan, read_scan
 from litesmith.passes.recurrent.raising import raise_loops
 
@@ -47,7 +47,7 @@ def _unroll(program: Program) -> PassResult:
 def _tried(op: Op, rewrite: Callable[[Scan], str | None]) -> str | None:
     try:
         return rewrite(read_scan(op))
-    except Unclear as reason:
+    except UnclearError as reason:
         return str(reason)
 
 

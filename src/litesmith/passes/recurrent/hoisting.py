@@ -20,7 +20,7 @@ from litesmith.ir.graph import Op, Program, Value
 from litesmith.ops import OPS
 from litesmith.passes.driver import erase_dead, replace_result
 from litesmith.passes.match import is_float
-from litesmith.passes.recurrent.affine import Unclear
+from litesmith.passes.recurrent.affine import UnclearError
 from litesmith.passes.recurrent.loops import Row, Scan, read_scan
 from litesmith.passes.subgraph_variables import call_counts
 
@@ -40,7 +40,7 @@ def own_scans(program: Program) -> Iterator[Scan]:
             if op.name == "WHILE" and all(calls[id(g)] == 1 for g in op.subgraphs):
                 try:
                     yield read_scan(op)
-                except Unclear:
+                except UnclearError:
                     continue
 
 

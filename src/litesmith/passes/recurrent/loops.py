@@ -11,7 +11,7 @@ from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Graph, Op, Value
 from litesmith.passes.driver import has_effects
 from litesmith.passes.match import activation, producer, scalar
-from litesmith.passes.recurrent.affine import Unclear, same_value
+from litesmith.passes.recurrent.affine import UnclearError, same_value
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ class Scan:
 
 
 def read_scan(op: Op) -> Scan:
-    """The loop, read. Raises Unclear, with the reason, where it is none over rows."""
+    """The loop, read. Raises UnclearError, with the reason, where it is none over rows."""
     body: Graph = op.attrs["body_subgraph"]
     counters = {i for i in range(len(op.results)) if _counts(op, i)}
     scan = Scan(op, _length(op, counters), counters)
     if any(has_effects(inner) or inner.subgraphs for inner in body.ops):
-        raise Unclear("a step does more than compute")
+        raise UnclearError("a step does more than compute")
     places = _Places(scan)
     for inner in body.ops:
         row = _row(scan, places, inner)
@@ -104,7 +104,7 @@ def _length(op: Op, counters: set[int]) -> Dim:
     cond: Graph = op.attrs["cond_subgraph"]
     lengths = [_bound(op, cond, part, counters) for part in _conjuncts(cond.outputs[0])]
     if not lengths or any(n != lengths[0] for n in lengths):
-        raise Unclear("the number of steps is not told by one comparison")
+        raise UnclearError("the number of steps is not told by one comparison")
     return lengths[0]
 
 
@@ -120,10 +120,10 @@ def _conjuncts(condition: Value) -> Iterator[Value]:
 def _bound(op: Op, cond: Graph, condition: Value, counters: set[int]) -> Dim:
     less = producer(condition, "LESS", "GREATER")
     if less is None:
-        raise Unclear("the loop does not run a number of steps")
+        raise UnclearError("the loop does not run a number of steps")
     count, limit = less.inputs if less.name == "LESS" else reversed(less.inputs)
     if count not in cond.inputs or cond.inputs.index(count) not in counters:
-        raise Unclear("the condition compares what is no counter")
+        raise UnclearError("the condition compares what is no counter")
     known = limit.sym
     if limit in cond.inputs:
         index = cond.inputs.index(limit)
@@ -131,7 +131,7 @@ def _bound(op: Op, cond: Graph, condition: Value, counters: set[int]) -> Dim:
         outside = op.operands[index]
         known = outside.sym if outside is not None and body.outputs[index] is body.inputs[index] else None
     if known is None or known.size != 1:
-        raise Unclear("the number of steps is not known")
+        raise UnclearError("the number of steps is not known")
     length: Dim = known.item()
     return length
 
@@ -218,7 +218,7 @@ def _classify(scan: Scan, places: _Places, index: int) -> None:
     before, after = scan.body.inputs[index], scan.body.outputs[index]
     cond: Graph = scan.op.attrs["cond_subgraph"]
     if cond.inputs[index].users:
-        raise Unclear("the condition reads what the steps compute")
+        raise UnclearError("the condition reads what the steps compute")
     if not before.users and not any(before is v for v in scan.body.outputs):
         scan.written[index] = after
         return
@@ -226,7 +226,7 @@ def _classify(scan: Scan, places: _Places, index: int) -> None:
     if collected is None:
         scan.carried.append(index)
     elif before.dims[0] != scan.length:
-        raise Unclear("a collected tensor has more rows than there are steps")
+        raise UnclearError("a collected tensor has more rows than there are steps")
     else:
         scan.collected[index] = collected
 

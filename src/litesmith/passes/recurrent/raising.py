@@ -25,7 +25,7 @@ from litesmith.ir.graph import Graph, Op, Program, Value
 from litesmith.ops import OPS
 from litesmith.passes.driver import PassResult, erase_dead, merge_origins
 from litesmith.passes.match import producer
-from litesmith.passes.recurrent.affine import Unclear
+from litesmith.passes.recurrent.affine import UnclearError
 from litesmith.passes.recurrent.cells import read_cell
 from litesmith.passes.recurrent.kept_states import KeptStates, kept_states
 from litesmith.passes.recurrent.loops import read_scan
@@ -114,7 +114,7 @@ class _Raising:
             if op.name == "WHILE":
                 try:
                     self.loops[op] = self._read(op)
-                except Unclear as reason:
+                except UnclearError as reason:
                     self.result.declined.append((op, str(reason)))
         for op in list(self.loops):
             if op in self.loops:

@@ -11,7 +11,7 @@ from litesmith.decompositions.shapes import reshape, size_value, transpose
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import replace_result
-from litesmith.passes.recurrent.affine import Unclear, same_value
+from litesmith.passes.recurrent.affine import UnclearError, same_value
 from litesmith.passes.recurrent.cells import Cell
 from litesmith.passes.recurrent.loops import Scan
 
@@ -20,7 +20,7 @@ class LoopResults:
     """The results of a loop that are used, by their number.
 
     sequence: those that hold the outputs of all steps; last: those that are a last state, with its number (0: h, 1: c).
-    Raises Unclear where one is anything else.
+    Raises UnclearError where one is anything else.
     """
 
     def __init__(self, scan: Scan, cell: Cell) -> None:
@@ -32,7 +32,7 @@ class LoopResults:
             if result.users or result.output_uses:
                 self._see(index)
         if any(scan.collected[i].reverse != scan.rows[cell.row].reverse for i in self.sequence):
-            raise Unclear("the outputs are collected in another order than the inputs are read")
+            raise UnclearError("the outputs are collected in another order than the inputs are read")
 
     def _see(self, index: int) -> None:
         scan = self.scan
@@ -44,7 +44,7 @@ class LoopResults:
         elif index not in scan.collected and same_value(scan.body.outputs[index]) in states:
             self.last[index] = states.index(same_value(scan.body.outputs[index]))
         elif not scan.is_invariant(index):
-            raise Unclear("the loop computes more than the states and the outputs of the cell")
+            raise UnclearError("the loop computes more than the states and the outputs of the cell")
 
     def final(self, idle: Container[Op] = ()) -> list[bool]:
         """Which of the last states anyone but the ``idle`` operations wants."""
