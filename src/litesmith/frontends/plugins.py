@@ -68,6 +68,15 @@ def registered(name: str) -> Lowering | None:
     return lowering
 
 
+def lower_first(
+    names: Sequence[str], b: Builder, tensors: Sequence[Any], attrs: Mapping[str, Any], count: int
+) -> list[Any] | None:
+    """The results of a composite by the lowering of the first of its names that has one."""
+    found = ((name, lowering) for name in names if (lowering := registered(name)) is not None)
+    name, lowering = next(found, ("", None))
+    return None if lowering is None else lower(lowering, b, name, tensors, attrs, count)
+
+
 @cache
 def _installed() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}

@@ -301,12 +301,9 @@ def _as_composite(context: Context, definition: Any, args: Sequence[Any]) -> lis
             results = context.session.composite(context.b, name, args, attrs)
             if results is not None:
                 return list(results)
-    for name in names:
-        lowering = plugins.registered(name)
-        if lowering is not None:
-            return plugins.lower(lowering, context.b, name, args, attrs, len(definition.signature.output_arg))
-    if what is None:
-        return None
+    results = plugins.lower_first(names, context.b, args, attrs, len(definition.signature.output_arg))
+    if results is not None or what is None:
+        return results
     return lower_implemented(context.b, what, args, lambda: _import_body(context, definition, args))
 
 
