@@ -1,4 +1,4 @@
-# Every target makes the environment it needs. Needed on the machine: make, and Python 3.10-3.13 or uv.
+# Every target makes the environment it needs. Needed on the machine: make, and Python 3.10-3.14 or uv.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -14,10 +14,10 @@ FRAMEWORKS := tf or keras or jax or tfx
 # $(call make-env,DIR) and $(call install,DIR,EXTRAS): with uv when the machine has it, else with venv and pip.
 # PYTHON is only looked up when an environment has to be made.
 ifneq ($(UV),)
-make-env = [ -x $(1)/bin/python ] || $(UV) venv -q --python "$(or $(PYTHON),>=3.10,<3.14)" $(1)
+make-env = [ -x $(1)/bin/python ] || $(UV) venv -q --python "$(or $(PYTHON),>=3.10,<3.15)" $(1)
 install = $(UV) pip install -q --python $(1)/bin/python -e ".$(2)"
 else
-make-env = [ -x $(1)/bin/python ] || { [ -n "$(PYTHON)" ] || { echo "make: no Python 3.10-3.13 found; set PYTHON=/path/to/python" >&2; exit 1; }; \
+make-env = [ -x $(1)/bin/python ] || { [ -n "$(PYTHON)" ] || { echo "make: no Python 3.10-3.14 found; set PYTHON=/path/to/python" >&2; exit 1; }; \
 	"$(PYTHON)" -m venv $(1); }
 install = $(1)/bin/python -m pip install -q --disable-pip-version-check -e ".$(2)"
 endif

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from litesmith._util.replacing import NO_FILE
-from litesmith.errors import ConverterError, Problem, UsageError
+from litesmith._util.naming import Shapes, shapes_by_name
+from litesmith._util.progress import tell
+from litesmith._util.replacing import check_target
+from litesmith._util.rnn_forms import check_form
+from litesmith._util.text import human_bytes
+from litesmith.describe import (
+    Signature,
+    Summary,
+    Tensor,
+    default_signature,
+    describe,
+    html_of,
+    summarize,
+)
+from litesmith.errors import ConverterError, LitesmithError, Problem, UsageError
 from litesmith.ir.graph import Graph, Program
+from litesmith.keywords import CompositeLowering, Dump, Keywords, check_keywords
 
-Dump = Callable[[str, Program], None]
-CompositeLowering = Callable[..., Any]
-Shapes = Mapping[str, Sequence[Any]]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -22,7 +36,8 @@ class Options:
     """How to convert.
 
     signature_keys, tags: what to take of a SavedModel (default: all signatures, the tag ``serve``).
-    input_shapes: input name -> shape (None for an unknown size), replacing the model's. Of Keras models, unknown sizes
+    input_shapes: input name -> shape (None for an unknown size), replacing the model's; of a model with one input the
+    shape alone. Of Keras models, unknown sizes
     that are equal may have a common name: ``{"ids": [None, "n"], "mask": [None, "n"]}``.
     verify: whether the checksums of the weights are checked, and the result is loaded and run before it is handed out.
     reference: calls with expected outputs (see
@@ -43,11 +58,19 @@ class Options:
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
     rnn: the form of recurrent layers: ``fused`` operators, a ``loop``, ``unrolled``, or the fastest (``auto``; see
     docs/recurrent.md).
+    quantize: how to quantize: the name of a mode (``dynamic``, ``float16``, ``int8``, ``int16x8``, ``int8-best``, …), a
+    `litesmith.Recipe`, its mapping, or the path of one in JSON or YAML (docs/quantize.md).
+    calibrate: samples of the inputs, for modes whose activations become integers: a generator function, an iterable,
+    arrays, a path (`.npz`, `.npy`, a directory of images), or a `litesmith.quantize.Calibration` or the path of a saved one
+    (`.json`).
+    exclude: patterns of layers that stay floats.
+    plan: a `litesmith.quantize.Plan`, or the path of one, to be carried out as it is.
+    requantize: whether a quantized `.tflite` file may be quantized again, by way of floats.
     """
 
-    signature_keys: Sequence[str] | None = None
-    tags: Sequence[str] | None = None
-    input_shapes: Shapes = field(default_factory=dict)
+    signature_keys: Sequence[str] | str | None = None
+    tags: Sequence[str] | str | None = None
+    input_shapes: Shapes | Sequence[Any] = field(default_factory=dict)
     verify: bool = True
     reference: Any = None
     input_names: Sequence[str] | None = None
@@ -62,12 +85,23 @@ class Options:
     allow_custom_ops: bool = False
     external_weights: bool = False
     rnn: str = "auto"
+    quantize: Any = None
+    calibrate: Any = None
+    exclude: Sequence[str] = ()
+    plan: Any = None
+    requantize: bool = False
 
     def __post_init__(self) -> None:
-        from litesmith.decompositions.recurrent import FORMS
+        object.__setattr__(self, "input_shapes", shapes_by_name(self.input_shapes))
+        for name in ("signature_keys", "tags", "input_names", "output_names"):
+            if isinstance(value := getattr(self, name), str):
+                object.__setattr__(self, name, [value])
+        check_form(self.rnn)
 
-        if self.rnn not in FORMS:
-            raise UsageError(f"rnn is {self.rnn!r}; it is one of {', '.join(FORMS)} (docs/recurrent.md)")
+    @property
+    def shapes(self) -> Shapes:
+        """``input_shapes`` by name; a bare one is that of `THE_INPUT`."""
+        return shapes_by_name(self.input_shapes)
 
     @property
     def layout(self) -> dict[str, int]:
@@ -77,16 +111,9 @@ class Options:
     @property
     def composite(self) -> Callable[[Any, str, Sequence[Any], Mapping[str, Any]], list[Any] | None] | None:
         """What an import asks at each call of a function; None where every function is inlined."""
-        return self._lower_composite if self.composites else None
+        from litesmith.frontends.plugins import hook
 
-    def _lower_composite(
-        self, b: Any, name: str, tensors: Sequence[Any], attrs: Mapping[str, Any]
-    ) -> list[Any] | None:
-        if name not in self.composites:
-            return None
-        from litesmith.frontends.plugins import lower
-
-        return lower(self.composites[name], b, name, tensors, attrs)
+        return hook(self.composites)
 
 
 class Model:
@@ -99,6 +126,7 @@ class Model:
         self.program = program
         self.options = options or Options()
         self.report: Any = None
+        self.quantized: Any = None
         self._content: bytes | None = None
         self._runner: Any = None
 
@@ -125,6 +153,8 @@ class Model:
         try:
             check = self._verify if self.options.verify else None
             write_file(self.program, target, check=check, **self.options.layout)
+        except LitesmithError:  # some of them are an OSError, too
+            raise
         except OSError as error:
             raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
         return target
@@ -138,11 +168,30 @@ class Model:
 
         return verify(self.content, reference, **options)
 
+    def debug(self, data: Any = None, alone: bool = True) -> Any:
+        """The errors of a quantized model's layers, the worst first: a `litesmith.quantize.debugger.DebugReport`.
+
+        data: samples, as for ``calibrate``; None: those it was calibrated with. alone: whether it is measured what each
+        layer alone costs the output. Raises UsageError for a float model.
+        """
+        if self.quantized is None:
+            raise UsageError("the model is not quantized; convert it with quantize=")
+        from litesmith.quantize.debugger import debug
+        from litesmith.quantize.samples import calls_of
+
+        given = data if data is not None else self.options.calibrate
+        if given is None:
+            raise UsageError("give samples: model.debug(data)")
+        return debug(self.quantized, calls_of(self.quantized.float_program, given), alone)
+
     def _verify(self, model: bytes | Path) -> None:
         from litesmith.runtime import verify
 
-        self.report = verify(model, self.options.reference)
+        tell("verifying")
+        reference = None if self.quantized is not None else self.options.reference
+        self.report = verify(model, reference)
         self.report.raise_if_failed()
+        _LOG.info("verified: %s", self.report.skipped or f"{self.report.invocations} invocations in a row")
 
     def __call__(self, *inputs: Any, signature: str | None = None, **named: Any) -> dict[str, Any]:
         """Runs a signature on arrays in order or by name; returns its outputs by name.
@@ -154,6 +203,48 @@ class Model:
     def reset(self) -> None:
         """Forgets what earlier calls have left in the model's variables."""
         self._loaded().reset()
+
+    def __bytes__(self) -> bytes:
+        return self.content
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """The entry points, with names, element types and shapes (None for an unknown size)."""
+        return tuple(map(describe, self.program.signatures))
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The inputs of the signature that is called where none is named."""
+        return default_signature(self.signatures).inputs
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The outputs of that signature."""
+        return default_signature(self.signatures).outputs
+
+    def summary(self) -> Summary:
+        """Signatures, operators and sizes: printed a text, and data by its attributes."""
+        return summarize(self.program)
+
+    def __repr__(self) -> str:
+        facts = self.summary()
+        shown = "; ".join(map(str, facts.signatures[:3])) + ("; …" if len(facts.signatures) > 3 else "")
+        return f"<litesmith.Model {shown}; {facts.operator_count} operators, weights {human_bytes(facts.constant_bytes)}>"
+
+    def _repr_html_(self) -> str:
+        return html_of(self.summary())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The file stands for the program; options that are functions or models stay behind."""
+        kept = {"verify": self.options.verify, "external_weights": self.options.external_weights}
+        return {"content": self.content, "report": self.report, "notes": self.notes, "options": kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from litesmith.formats.tflite import read_model
+
+        self.__init__(read_model(state["content"]), Options(**state["options"]))  # type: ignore[misc]
+        self._content, self.report = state["content"], state["report"]
+        self.program.notes[:] = state["notes"]
 
     def _loaded(self) -> Any:
         from litesmith.runtime import Runner
@@ -174,7 +265,7 @@ class Model:
         return self.program.histogram()
 
 
-def convert(source: Any, *args: Any, **options: Any) -> Model:
+def convert(source: Any, *args: Any, **options: Unpack[Keywords]) -> Model:
     """Converts a model to LiteRT.
 
     source: the directory of a SavedModel; a Keras model or its file (`.keras`, `.h5`); TensorFlow concrete functions
@@ -188,18 +279,41 @@ def convert(source: Any, *args: Any, **options: Any) -> Model:
     Raises ConverterError listing everything that stands in the way, FormatError for a damaged file, UsageError for a
     request that makes no sense.
     """
-    try:
-        chosen = Options(**options)
-    except TypeError as error:
-        known = ", ".join(f.name for f in fields(Options))
-        raise UsageError(f"{error}; the options are {known}") from error
+    check_keywords(options, [f.name for f in fields(Options)])
+    chosen = Options(**options)
     from litesmith.ops.common import own_unknown_dims
 
     with own_unknown_dims():
-        return Model(optimize(import_source(source, args, chosen), chosen), chosen)
+        tell("reading")
+        program = import_source(source, args, chosen)
+        _log_size("imported", program)
+        tell("optimizing")
+        program = optimize(program, chosen)
+        _log_size("after the passes", program)
+        return finished(program, chosen)
 
 
-def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Any) -> Path:
+def finished(program: Program, options: Options) -> Model:
+    """The model of an optimized program, quantized where that is asked for."""
+    if options.quantize is None and options.plan is None:
+        return Model(program, options)
+    from litesmith.quantize.asked import quantize_as_asked
+
+    quantized = quantize_as_asked(program, options)
+    model = Model(quantized.program, options)
+    model.quantized = quantized
+    return model
+
+
+_LOG = logging.getLogger("litesmith")
+
+
+def _log_size(when: str, program: Program) -> None:
+    if _LOG.isEnabledFor(logging.INFO):
+        _LOG.info("%s: %d operators in %d graphs", when, sum(program.histogram().values()), len(program.all_graphs()))
+
+
+def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Unpack[Keywords]) -> Path:
     """Converts a model and writes it to a `.tflite` file; returns its path. Arguments and errors: see `convert`.
 
     It is the line for Keras models on the JAX backend, whose own ``model.export(path, format="litert")`` needs
@@ -207,20 +321,6 @@ def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Any
     """
     check_target(path)
     return convert(source, *args, **options).save(path)
-
-
-def check_target(path: str | os.PathLike[str]) -> None:
-    """Raises UsageError where no file can be written to the path: said before a long conversion, not after."""
-    target = Path(path)
-    folder = Path(os.path.realpath(path)).parent if target.is_symlink() else target.parent
-    if target.is_dir():
-        raise UsageError(f"cannot write {target}: it is a directory")
-    if target.exists() and not target.is_file():
-        raise UsageError(f"cannot write {target}: {NO_FILE}; -o - writes to standard output")
-    if not folder.is_dir():
-        raise UsageError(f"cannot write {target}: there is no directory {folder}")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"cannot write {target}: no permission to write to {folder}")
 
 
 def import_source(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -246,7 +346,7 @@ class _Kind:
 
     def check(self, args: Sequence[Any], options: Options) -> None:
         """Raises UsageError for choices that would be left unheard."""
-        named = any(isinstance(size, str) for shape in options.input_shapes.values() for size in shape)
+        named = any(isinstance(size, str) for shape in options.shapes.values() for size in shape)
         given = [name for name in _CHOICES if getattr(options, name) or getattr(options, name) == 0]
         given += ["arguments"] * bool(args) + ["names of sizes"] * named
         if unheard := [name for name in given if name not in self.takes]:
@@ -268,6 +368,8 @@ def _kind(name: str, load: Callable[..., Program], takes: str = "") -> _Kind:
 def _kind_of_path(path: Path) -> _Kind:
     if path.is_dir():
         return _SAVED_MODEL
+    if path.suffix.lower() in _OTHERS:
+        raise UsageError(f"{path}: {_OTHERS[path.suffix.lower()]}")
     found = _SUFFIXES.get(path.suffix.lower())
     if found is None and path.is_file():
         found = _kind_of_bytes(path.open("rb").read(8))
@@ -304,7 +406,7 @@ def _import_saved_model(path: Path, args: Sequence[Any], options: Options) -> Pr
     model = SavedModel.open(path, options.tags)
     model.checksums = options.verify
     hook = custom_ops(model.op_defs.get) if options.allow_custom_ops else None
-    return import_saved_model(model, options.signature_keys, options.input_shapes, hook, options.composite)
+    return import_saved_model(model, options.signature_keys, options.shapes, hook, options.composite)
 
 
 def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> Program:
@@ -313,9 +415,9 @@ def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> P
     from litesmith.frontends.tensorflow.graph_def import frozen_entry, import_entries
 
     graph_def = read_graph_def(path)
-    entry = frozen_entry(graph_def, options.input_names, options.output_names, options.input_shapes)
+    entry = frozen_entry(graph_def, options.input_names, options.output_names, options.shapes)
     hook = custom_ops(lambda op: None) if options.allow_custom_ops else None
-    return import_entries([entry], options.input_shapes, composite=options.composite, on_unknown=hook)
+    return import_entries([entry], options.shapes, composite=options.composite, on_unknown=hook)
 
 
 def _import_keras_file(path: Path, args: Sequence[Any], options: Options) -> Program:
@@ -327,7 +429,7 @@ def _import_keras_file(path: Path, args: Sequence[Any], options: Options) -> Pro
 def _import_stablehlo_file(path: Path, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.stablehlo import import_path
 
-    return import_path(path, options.input_shapes)
+    return import_path(path, options.shapes)
 
 
 def _import_tflite(source: Path | bytes, args: Sequence[Any], options: Options) -> Program:
@@ -376,7 +478,7 @@ def _is_tflite(source: Any) -> bool:
 def _import_keras(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.keras import import_keras
 
-    return import_keras(source, args, options.input_shapes, options.allow_custom_ops)
+    return import_keras(source, args, options.shapes, options.allow_custom_ops)
 
 
 def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -384,20 +486,20 @@ def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Prog
 
     many = isinstance(source, (list, tuple))
     functions = [as_concrete(f) for f in source] if many else [as_concrete(source, args)]
-    keys, shapes = options.signature_keys, options.input_shapes
+    keys, shapes = options.signature_keys, options.shapes
     return import_concrete_functions(functions, keys, shapes, options.allow_custom_ops, options.composite)
 
 
 def _import_exported(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.stablehlo import import_exported
 
-    return import_exported(source, options.input_shapes)
+    return import_exported(source, options.shapes)
 
 
 def _import_bytes(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.stablehlo import import_bytes
 
-    return import_bytes(bytes(source), options.input_shapes)
+    return import_bytes(bytes(source), options.shapes)
 
 
 def _import_function(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -446,6 +548,13 @@ _SUFFIXES: dict[str, _Kind] = {
     **dict.fromkeys((".jax", ".jax_export", ".stablehlo", ".mlirbc", ".mlir"), _STABLEHLO_FILE),
     ".tflite": _TFLITE,
 }
+
+_PYTORCH = "a PyTorch model is converted by litert-torch (pip install litert-torch), not by litesmith"
+_OTHERS: dict[str, str] = {
+    ".onnx": "an ONNX model is converted by onnx2tf (pip install onnx2tf), whose SavedModel litesmith takes",
+    **dict.fromkeys((".pt2", ".pt", ".pth"), _PYTORCH),
+}
+"""Files of other formats: what converts them."""
 
 _MAGIC: tuple[tuple[int, bytes, _Kind], ...] = (
     (4, b"TFL3", _TFLITE),

@@ -70,7 +70,7 @@ def bias(x: str, weights: OperandRow) -> OperandRow:
 # -- types of weights -------------------------------------------------------------------------------------------------
 
 WEIGHTED: dict[str, dict[str, str]] = {
-    "CONV_2D": {"float32": "float32 int8 int4", "int8": "int8 int4", "uint8": "uint8", "int16": "int8"},
+    "CONV_2D": {"float32": "float32 int8 int4", "int8": "int8 int4", "uint8": "uint8", "int16": "int8 int4"},
     "DEPTHWISE_CONV_2D": {"float32": "float32 int8", "int8": "int8 int4", "uint8": "uint8", "int16": "int8"},
     "TRANSPOSE_CONV": {"float32": "float32 int8", "int8": "int8", "uint8": "uint8", "int16": "int8"},
     "FULLY_CONNECTED": {

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from litesmith.errors import UsageError
+
 NO_FILE = "it is a device, pipe or socket, not a file"
 
 _ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -118,3 +120,17 @@ def _mode_of(target: Path) -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Raises UsageError where no file can be written to the path: said before a long conversion, not after."""
+    target = Path(path)
+    folder = Path(os.path.realpath(path)).parent if target.is_symlink() else target.parent
+    if target.is_dir():
+        raise UsageError(f"cannot write {target}: it is a directory")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"cannot write {target}: {NO_FILE}; -o - writes to standard output")
+    if not folder.is_dir():
+        raise UsageError(f"cannot write {target}: there is no directory {folder}")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"cannot write {target}: no permission to write to {folder}")

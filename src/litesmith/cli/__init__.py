@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import click
 
 from litesmith import __version__
-from litesmith.errors import LitesmithError
+from litesmith.errors import LitesmithError, Problem, UsageError, problems_of
 
 COMMANDS = {
     "convert": "Convert a model to a .tflite file.",
-    "demo": "Convert, verify and judge the example model.",
+    "demo": "Convert, quantize, verify and judge the example model.",
+    "dequantize": "Turn a quantized .tflite file into a float one.",
     "metadata": "Show, add, extract, remove or check what a .tflite file says of itself.",
+    "quantize": "Quantize a model, and say which layers it costs.",
     "show": "Show what is in a SavedModel or a .tflite file.",
     "verify": "Run a .tflite file and compare it with reference data.",
 }
@@ -54,13 +57,27 @@ def main(args: list[str] | None = None, **options: Any) -> int:
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:
+        if _wants_json(args):
+            _fail_as_json((Problem(UsageError.code, error.format_message()),))
         error.show()
         return error.exit_code
     except LitesmithError as error:
         from litesmith.cli.output import print_error
 
+        if _wants_json(args):
+            _fail_as_json(problems_of(error))
         print_error(error)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+
+
+def _wants_json(args: list[str] | None) -> bool:
+    return "--json" in (sys.argv[1:] if args is None else args)
+
+
+def _fail_as_json(problems: Sequence[Problem]) -> None:
+    from litesmith.cli.output import print_failure
+
+    print_failure(problems)

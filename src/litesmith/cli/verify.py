@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from litesmith.cli.output import console, print_error, print_json, print_table, progress
+from litesmith.cli.output import console, print_error, print_json, print_table
+from litesmith.cli.progress import is_quiet, progress, with_verbosity
 from litesmith.errors import VerificationError
 
 
@@ -27,6 +28,7 @@ from litesmith.errors import VerificationError
     show_default=True,
     help="Runs in a row, which must agree.",
 )
+@with_verbosity
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(model: str, reference: str | None, tolerance: float, invocations: int, as_json: bool) -> int:
     """Load MODEL in the LiteRT runtime, run it several times in a row and compare it with reference data."""
@@ -47,15 +49,20 @@ def command(model: str, reference: str | None, tolerance: float, invocations: in
                 "signatures": report.signatures,
                 "skipped": report.skipped,
                 "max_error": report.max_error,
-                "problems": [str(p) for p in report.problems],
-                "comparisons": [dict(zip(("output", "max_abs", "relative", "verdict"), r, strict=True)) for r in rows],
+                "problems": [p.to_json() for p in report.problems],
+                "comparisons": [
+                    {"output": c.name, "max_abs": c.max_abs, "relative": c.relative, "passed": c.passed, "reason": c.reason}
+                    for c in report.comparisons
+                ],
             }
         )
         return 0 if report.ok else 1
-    if rows:
+    if rows and not is_quiet():
         print_table(f"{model} against {reference}", ("output", ">max error", ">of the range", "verdict"), rows)
     if report.problems:
         print_error(VerificationError(report.problems), f"{model} is not verified")
+    elif is_quiet():
+        pass
     elif report.skipped:
         print(f"not run: {report.skipped}", file=sys.stderr)
     else:

@@ -82,6 +82,17 @@ def _installed() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
+def hook(
+    given: Mapping[str, Lowering],
+) -> Callable[[Builder, str, Sequence[Any], Mapping[str, Any]], list[Any] | None] | None:
+    """What an import asks at each call of a function, for lowerings given by name; None without any."""
+
+    def lower_given(b: Builder, name: str, tensors: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any] | None:
+        return lower(given[name], b, name, tensors, attrs) if name in given else None
+
+    return lower_given if given else None
+
+
 def lower(
     lowering: Lowering, b: Builder, name: str, tensors: Sequence[Any], attrs: Mapping[str, Any], count: int | None = None
 ) -> list[Any]:

@@ -89,18 +89,39 @@ class Attr:
 
 
 @dataclass(frozen=True)
+class Kernel:
+    """One way the runtime computes an operator on quantized tensors, and rightly: measured, not read.
+
+    time: of the kernel, relative to the float32 one as applications run it. weights: element types of constant weights
+    that go with it. per_channel: whether weights may have a scale for each channel; per_tensor: whether they may have one
+    for all. biases: element types of the bias.
+    """
+
+    time: float = 1.0
+    weights: DTypes = frozenset()
+    per_channel: bool = True
+    per_tensor: bool = True
+    biases: DTypes = frozenset()
+
+
+@dataclass(frozen=True)
 class QuantRule:
     """How an operator quantizes.
 
-    weights: operand name -> per-channel axis (None: per-tensor only); bias: the int32 bias operand; same_scale: results
-    share the first operand's scale; fixed: scale and zero point the result must have, by dtype.
+    weights: operand name -> per-channel axis (None: per-tensor only); bias: the bias operand, whose scale is that of the
+    accumulator; same_scale: the results share the scale of the operands in ``ties`` (default: the first); fixed: scale and
+    zero point the result must have, by dtype; symmetric: operands whose zero point has to be 0 to be fast.
+    kernels: by element type of the activations; that of FLOAT32 takes integer weights beside float activations.
     """
 
     weights: Mapping[str, int | None] = field(default_factory=dict)
     bias: str | None = None
     same_scale: bool = False
+    ties: tuple[str, ...] = ()
     fixed: Mapping[DType, tuple[float, int]] = field(default_factory=dict)
+    symmetric: tuple[str, ...] = ()
     dynamic_range: bool = False
+    kernels: Mapping[DType, Kernel] = field(default_factory=dict)
 
 
 Infer: TypeAlias = "Callable[[Op], Sequence[TensorType]]"

@@ -110,10 +110,11 @@ def _size_problems(graph: Graph) -> Iterator[Problem]:
 
 def _all_kernel_problems(graph: Graph) -> Iterator[Problem]:
     for op in graph.ops:
-        yield from _kernel_problems(op)
+        yield from problems_of(op)
 
 
-def _kernel_problems(op: Op) -> Iterator[Problem]:
+def problems_of(op: Op) -> Iterator[Problem]:
+    """What the kernel of one operation would not take."""
     for index, value in enumerate(op.operands):
         declared = op.defn.operand_at(index)
         if value is None or declared.dtypes is None or value.type.dtype in declared.dtypes:

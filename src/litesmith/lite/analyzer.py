@@ -25,29 +25,31 @@ class Analyzer:
         gpu_compatibility: whether operators the GPU delegate does not take are marked. experimental_use_mlir: prints
         the IR as text instead. Raises a ValueError where neither is given, FormatError for a damaged model.
         """
-        from litesmith.formats.tflite import read_model
+        from litesmith.formats.tflite.reader import read_numbered
         from litesmith.ir.printer import print_program
 
         if not model_path and not model_content:
             raise UsageError("neither `model_path` nor `model_content` is provided")
-        program = read_model(Path(model_path) if model_path else model_content or b"")
+        program, tensors = read_numbered(Path(model_path) if model_path else model_content or b"")
         size = Path(model_path).stat().st_size if model_path else len(model_content or b"")
         print(f"=== {model_path or 'TFLite ModelAnalyzer'} ===\n")
         if kwargs.get("experimental_use_mlir"):
             print(print_program(program))
             return
-        print("\n".join(report(program, size, gpu_compatibility)))
+        print("\n".join(report(program, size, gpu_compatibility, tensors)))
 
 
-def report(program: Program, size: int, gpu: bool = False) -> Iterator[str]:
-    """The lines `Analyzer.analyze` prints."""
+def report(
+    program: Program, size: int, gpu: bool = False, tensors: Mapping[Value, int] | None = None
+) -> Iterator[str]:
+    """The lines `Analyzer.analyze` prints. tensors: their numbers in the file; default: in order of first use."""
     graphs = program.all_graphs()
     numbers = {id(g): i for i, g in enumerate(graphs)}
     yield f"Your TFLite model has '{len(graphs)}' subgraph(s). T# are numbers of tensors, Op# of operators.\n"
     for graph in graphs:
-        yield from _graph_lines(graph, numbers, gpu)
+        yield from _graph_lines(graph, numbers, gpu, tensors)
     for signature in program.signatures:
-        yield from _signature_lines(signature, numbers)
+        yield from _signature_lines(signature, numbers, tensors)
     yield "---------------------------------------------------------------"
     constants = {id(v.const): v.const.nbytes for g in graphs for v in g.constants() if v.const is not None}
     buffers = sum(constants.values())
@@ -65,9 +67,10 @@ def gpu_reason(op: Op) -> str:
     return "" if op.defn.gpu else "not taken by the GPU delegate"
 
 
-def _graph_lines(graph: Graph, numbers: Mapping[int, int], gpu: bool) -> Iterator[str]:
-    tensors = _tensors(graph)
-    index = {id(v): i for i, v in enumerate(tensors)}
+def _graph_lines(
+    graph: Graph, numbers: Mapping[int, int], gpu: bool, tensors: Mapping[Value, int] | None
+) -> Iterator[str]:
+    index = _index(graph, tensors)
     name = f"Subgraph#{numbers[id(graph)]}"
     yield f"{name} {graph.name}({_list(graph.inputs, index)}) -> [{_list(graph.outputs, index)}]"
     for i, op in enumerate(graph.ops):
@@ -75,36 +78,38 @@ def _graph_lines(graph: Graph, numbers: Mapping[int, int], gpu: bool) -> Iterato
         note = f"  <- GPU: {reason}" if gpu and (reason := gpu_reason(op)) else ""
         yield f"  Op#{i} {_op_name(op)}({_list(op.slots, index)}{called}) -> [{_list(op.results, index)}]{note}"
     yield f"\nTensors of {name}"
-    for i, value in enumerate(tensors):
+    for value, i in sorted(index.items(), key=lambda item: item[1]):
         constant = f" RO {value.const.nbytes} bytes" if value.const is not None else ""
         yield f"  T#{i}({value.name}) {_type(value)}{constant}"
     yield ""
 
 
-def _signature_lines(signature: Any, numbers: Mapping[int, int]) -> Iterator[str]:
+def _signature_lines(
+    signature: Any, numbers: Mapping[int, int], tensors: Mapping[Value, int] | None
+) -> Iterator[str]:
     graph: Graph = signature.graph
-    index = {id(v): i for i, v in enumerate(_tensors(graph))}
+    index = _index(graph, tensors)
     yield f"Signature '{signature.key}' of Subgraph#{numbers[id(graph)]}"
     for title, places, values in (
         ("input", signature.inputs, graph.inputs),
         ("output", signature.outputs, graph.outputs),
     ):
         for name, place in places.items():
-            yield f"  {title} '{name}': T#{index[id(values[place])]}"
+            yield f"  {title} '{name}': T#{index[values[place]]}"
     yield ""
 
 
-def _tensors(graph: Graph) -> list[Value]:
-    """Every tensor once: inputs, then in order of first use."""
-    found: dict[int, Value] = {id(v): v for v in graph.inputs}
+def _index(graph: Graph, tensors: Mapping[Value, int] | None) -> dict[Value, int]:
+    """Every tensor of a graph and its number: as in the file, else inputs first, then in order of first use."""
+    found: dict[Value, None] = dict.fromkeys(graph.inputs)
     for op in graph.ops:
-        found.update((id(v), v) for v in (*op.inputs, *op.results) if id(v) not in found)
-    found.update((id(v), v) for v in graph.outputs if id(v) not in found)
-    return list(found.values())
+        found.update(dict.fromkeys([*op.inputs, *op.results]))
+    found.update(dict.fromkeys(graph.outputs))
+    return {value: i if tensors is None else tensors[value] for i, value in enumerate(found)}
 
 
-def _list(values: Sequence[Value | None], index: Mapping[int, int]) -> str:
-    return ", ".join("T#-1" if v is None else f"T#{index[id(v)]}" for v in values)
+def _list(values: Sequence[Value | None], index: Mapping[Value, int]) -> str:
+    return ", ".join("T#-1" if v is None else f"T#{index[v]}" for v in values)
 
 
 def _op_name(op: Op) -> str:

@@ -49,7 +49,7 @@ def _not_float32(value: Any) -> bool:
 
 
 _ONE_CONVERTER = "there is one converter"
-_ONE_QUANTIZER = "there is one quantizer, and this version does not quantize"
+_ONE_QUANTIZER = "there is one quantizer"
 _LISTS = "TensorLists always become built-in operators, with a dynamic batch"
 _RNN = (
     'not in the original: the form of recurrent layers, `"auto"`, `"fused"`, `"loop"` or `"unrolled"` (see recurrent.md)'
@@ -57,8 +57,10 @@ _RNN = (
 _TEXT_IR = "the IR is litesmith's own and has its own dump (`ir_dump_dir`)"
 
 COMMON: tuple[Attribute, ...] = (
-    _refused("optimizations", (), _QUANTIZATION, bool),
-    Attribute("representative_dataset", None, SAME, "used by quantization alone; without it, as in tf.lite, unused"),
+    Attribute("optimizations", (), BETTER, "integers where they are faster and right; see docs/quantize.md"),
+    Attribute(
+        "representative_dataset", None, BETTER, "arrays, `.npz` files and folders of images are taken, too"
+    ),
     Attribute("target_spec", None, SAME, "see TargetSpec"),
     Attribute("allow_custom_ops", False, SAME, "unknown TensorFlow operators become custom ones with their attributes"),
     Attribute("rnn", "auto", BETTER, _RNN),
@@ -86,12 +88,16 @@ COMMON: tuple[Attribute, ...] = (
     _refused("experimental_use_stablehlo_quantizer", False, _QUANTIZATION),
     _refused("experimental_stablehlo_quantizer_config", None, _QUANTIZATION),
     _refused("serialize_debug_metadata", False, "source locations in the file"),
-    _refused("_experimental_calibrate_only", False, _QUANTIZATION),
+    Attribute("_experimental_calibrate_only", False, SAME, "the float model with the ranges of its tensors"),
     _refused("_experimental_sparsify_model", False, "pruned weights stored sparsely"),
-    _refused("_experimental_disable_per_channel", False, _QUANTIZATION),
-    _refused("_experimental_disable_per_channel_quantization_for_dense_layers", False, _QUANTIZATION),
+    Attribute("_experimental_disable_per_channel", False, SAME, "one scale for all weights of a layer"),
+    Attribute(
+        "_experimental_disable_per_channel_quantization_for_dense_layers", False, SAME, "one scale for all of its weights"
+    ),
     _refused("_experimental_tf_quantization_mode", None, _QUANTIZATION),
-    _refused("_experimental_full_integer_quantization_bias_type", None, _QUANTIZATION),
+    Attribute(
+        "_experimental_full_integer_quantization_bias_type", None, BETTER, "by default int32 wherever the sums provably fit"
+    ),
     _refused("_experimental_quantization_options", None, _QUANTIZATION),
     _refused("_experimental_low_bit_qat", False, _QUANTIZATION),
     _refused("_experimental_variable_quantization", False, _QUANTIZATION),
@@ -116,18 +122,18 @@ COMMON: tuple[Attribute, ...] = (
 
 V2: tuple[Attribute, ...] = (
     *COMMON,
-    _refused("inference_input_type", "float32", "another input type than float32", _not_float32),
-    _refused("inference_output_type", "float32", "another output type than float32", _not_float32),
+    Attribute("inference_input_type", "float32", SAME, "float32, int8, uint8; int16 beside 16-bit activations"),
+    Attribute("inference_output_type", "float32", SAME, "float32, int8, uint8; int16 beside 16-bit activations"),
 )
 """Attributes of `TFLiteConverter`."""
 
 V1: tuple[Attribute, ...] = (
     *COMMON,
-    _refused("inference_type", "float32", _QUANTIZATION, _not_float32),
-    _refused("inference_input_type", None, "another input type than float32", _not_float32),
-    _refused("inference_output_type", None, "another output type than float32", _not_float32),
-    _refused("output_format", "TFLITE", "another format than TFLITE", lambda v: v not in (None, "TFLITE", 2)),
-    Attribute("quantized_input_stats", None, SAME, "read for quantized inference types alone, which are refused"),
+    Attribute("inference_type", "float32", SAME, "int8 and uint8 quantize, by trained ranges or samples"),
+    Attribute("inference_input_type", None, SAME, "default: `inference_type`"),
+    Attribute("inference_output_type", None, SAME, "default: `inference_type`"),
+    Attribute("output_format", "TFLITE", BETTER, "GRAPHVIZ_DOT gives the converted graph in the DOT language"),
+    Attribute("quantized_input_stats", {}, SAME, "mean and deviation, the range of quantized inputs"),
     _refused("default_ranges_stats", None, _QUANTIZATION),
     Attribute("drop_control_dependency", True, NO_EFFECT, "the file has none; effects keep their order"),
     Attribute("reorder_across_fake_quant", False, NO_EFFECT, "as in the current original"),
@@ -135,7 +141,7 @@ V1: tuple[Attribute, ...] = (
     Attribute("dump_graphviz_dir", None, BETTER, "the IR after each pass as text, as with `ir_dump_dir`"),
     Attribute("dump_graphviz_video", False, NO_EFFECT, "every pass that changed something is dumped"),
     Attribute("conversion_summary_dir", None, BETTER, "the IR after each pass as text, as with `ir_dump_dir`"),
-    Attribute("post_training_quantize", False, REFUSED, "sets `optimizations`"),
+    Attribute("post_training_quantize", False, SAME, "sets `optimizations`"),
     Attribute("target_ops", None, SAME, "sets `target_spec.supported_ops`"),
 )
 """Attributes of `compat.v1.TFLiteConverter`."""

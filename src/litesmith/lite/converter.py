@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import os
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import litesmith
 from litesmith import api
+from litesmith._util.naming import suggestion
 from litesmith.errors import ConverterError
 from litesmith.formats.tflite.conversion_metadata import (
     CONVERSION_METADATA,
@@ -17,10 +20,12 @@ from litesmith.formats.tflite.conversion_metadata import (
     write_conversion_metadata,
 )
 from litesmith.ir import Program
+from litesmith.keywords import Dump
 from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
+from litesmith.lite.quantization import calibrated_only, recipe_of
 from litesmith.lite.requests import allows_select_ops, check_result, refusals
 from litesmith.lite.sources import Loading, Shapes, Source
 from litesmith.ops.common import own_unknown_dims
@@ -32,17 +37,49 @@ class ConverterBase:
     attributes: ClassVar[Sequence[Attribute]] = ()
     api_version: ClassVar[int] = 2
 
+    optimizations: Iterable[Any]
+    representative_dataset: Any
+    target_spec: TargetSpec
+    allow_custom_ops: bool
+    rnn: str
+    exclude_conversion_metadata: bool
+    experimental_new_converter: bool
+    experimental_new_quantizer: bool
+    experimental_new_dynamic_range_quantizer: bool
+    experimental_enable_resource_variables: bool
+    unfold_batchmatmul: bool
+    legalize_custom_tensor_list_ops: bool
+    model_origin_framework: Any
+    canonicalizing_inf_as_min_max_float: bool
+    ir_dump_dir: str | os.PathLike[str] | None
+    ir_dump_pass_regex: str | None
+    ir_dump_func_regex: str | None
+    enable_timing: bool | None
+    print_ir_before: str | None
+    print_ir_after: str | None
+    print_ir_module_scope: bool | None
+    elide_elementsattrs_if_larger: int | None
+    experimental_use_stablehlo_quantizer: bool
+    experimental_stablehlo_quantizer_config: Any
+    serialize_debug_metadata: bool
+    inference_input_type: Any
+    inference_output_type: Any
+
     def _set_up(self, source: Source) -> None:
         self._source = source
         for attribute in self.attributes:
             if attribute.name not in ALIASES:
                 object.__setattr__(self, attribute.name, copy.copy(attribute.default))
-        self.target_spec: Any = TargetSpec()
+        self.target_spec = TargetSpec()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _OWN and name not in {a.name for a in self.attributes}:
-            warnings.warn(f"TFLiteConverter has no attribute {name!r}; it has no effect", stacklevel=2)
-        object.__setattr__(self, name, value)
+    if not TYPE_CHECKING:  # where it is seen, type checkers take every name for an attribute
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            known = [a.name for a in self.attributes]
+            if name not in _OWN and name not in known:
+                near = suggestion(name, known)
+                warnings.warn(f"TFLiteConverter has no attribute {name!r}, so it has no effect{near}", stacklevel=2)
+            object.__setattr__(self, name, value)
 
     def convert(self) -> bytes:
         """The converted model as the bytes of a `.tflite` file, verified.
@@ -52,10 +89,11 @@ class ConverterBase:
         """
         return self.to_model().content
 
-    def to_model(self, verify: bool = True, reference: Any = None) -> api.Model:
+    def to_model(self, verify: bool = True, reference: Any = None, edit_recipe: Any = None) -> api.Model:
         """What `convert` makes, as a `litesmith.Model`, whose weights are not in memory yet.
 
-        verify, reference: see `litesmith.api.Options`.
+        verify, reference: see `litesmith.api.Options`. edit_recipe: a function from the quantization recipe that the
+        attributes ask for to the one that is used.
         """
         problems = refusals(self, self.attributes)
         if problems:
@@ -70,7 +108,15 @@ class ConverterBase:
         check_result(self, program)
         if not self._get("exclude_conversion_metadata"):
             program.metadata[CONVERSION_METADATA] = self._metadata(program)
-        return api.Model(program, options)
+        if self._get("_experimental_calibrate_only"):
+            return calibrated_only(self, program, options)
+        recipe = recipe_of(self, program)
+        if recipe is None:
+            return api.Model(program, options)
+        recipe = recipe if edit_recipe is None else edit_recipe(recipe)
+        data = self._get("representative_dataset")
+        asked = replace(options, quantize=recipe, calibrate=data if recipe.is_static else None)
+        return api.finished(program, asked)
 
     def _get(self, name: str) -> Any:
         return getattr(self, name)
@@ -84,7 +130,7 @@ class ConverterBase:
             rnn=self._get("rnn"),
         )
 
-    def _dump(self) -> api.Dump | None:
+    def _dump(self) -> Dump | None:
         directory = self._dump_directory()
         if not directory:
             return None

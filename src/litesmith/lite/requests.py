@@ -8,10 +8,9 @@ from typing import Any
 from litesmith.errors import ConverterError, Problem
 from litesmith.ir.graph import Program
 from litesmith.lite.attributes import ALIASES, Attribute
-from litesmith.lite.options import OpsSet, is_float32, members
+from litesmith.lite.options import OpsSet, members
 
 _FIX = "leave it at its default to get the float model"
-_FLOAT_TYPES = "The inference_input_type and inference_output_type must be tf.float32."
 
 
 def refusals(converter: Any, attributes: Sequence[Attribute]) -> list[Problem]:
@@ -26,21 +25,17 @@ def _attribute_problems(converter: Any, attributes: Sequence[Attribute]) -> Iter
         if wish:
             asked.setdefault(wish, []).append(attribute.name)
     for wish, names in asked.items():
-        types = f". {_FLOAT_TYPES}" if "put type" in wish else ""
-        yield Problem("LS030", f"{', '.join(names)} asks for {wish}, which this version does not do{types}", _FIX)
+        yield Problem("LS030", f"{', '.join(names)} asks for {wish}, which this version does not do", _FIX)
 
 
 def _target_problems(spec: Any) -> Iterator[Problem]:
     ops = members(OpsSet, spec.supported_ops)
-    integer = {o for o in ops if "INT8" in o.name}
     if OpsSet.EXPERIMENTAL_STABLEHLO_OPS in ops:
         yield _target("supported_ops", "StableHLO operators in the file")
-    elif OpsSet.TFLITE_BUILTINS not in ops and (integer or not ops):
-        yield _target("supported_ops", "quantization" if integer else "a model without any operators")
+    elif not ops:
+        yield _target("supported_ops", "a model without any operators")
     elif ops == {OpsSet.SELECT_TF_OPS}:
         yield _target("supported_ops", "a model of TensorFlow operators alone", "add OpsSet.TFLITE_BUILTINS")
-    if not all(is_float32(t) for t in spec.supported_types or ()):
-        yield _target("supported_types", "quantization")
     if list(getattr(spec, "experimental_supported_backends", None) or ()):
         fix = "leave it out; experimental.Analyzer tells what the GPU delegate takes"
         yield _target("experimental_supported_backends", "a check for delegates while converting", fix)

@@ -33,6 +33,7 @@ from litesmith.ops import (
     unary,
     variables,
 )
+from litesmith.ops.kernels import with_kernels
 
 FAMILIES = (
     activation,
@@ -66,5 +67,5 @@ FAMILIES = (
 )
 """The modules that declare operators, a family each."""
 
-OPS = OpSet([defn for family in FAMILIES for defn in family.DEFINITIONS])
+OPS = OpSet([with_kernels(defn) for family in FAMILIES for defn in family.DEFINITIONS])
 """Every declared operator."""

@@ -140,10 +140,11 @@ GELU = _activation(
     "GELU",
     150,
     _gelu,
-    {1: "2.9.0", 2: "2.9.0"},
+    {1: "2.9.0", 2: "2.9.0", 3: "2.23.0"},
     attrs={"approximate": boolean()},
     options=("GeluOptions", 116),
-    version=by_dtype(int8=2, uint8=2),
+    taken=FLOAT | _EIGHT | INT16,
+    version=by_dtype(int8=2, uint8=2, int16=3),
     gpu=True,
 )
 HARD_SWISH = _activation(

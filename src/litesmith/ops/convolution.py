@@ -175,7 +175,7 @@ CONV_2D = OpDef(
     foldable=has_no_nan,
     simplify=_with_zero_bias,
     check=first_reason(
-        weights_taken("filter", float32="float32 int8 int4", int8="int8 int4", uint8="uint8", int16="int8"),
+        weights_taken("filter", float32="float32 int8 int4", int8="int8 int4", uint8="uint8", int16="int8 int4"),
         _QUANTIZED_INPUT,
         _has_bias,
         _groups_divide,

@@ -273,7 +273,7 @@ def _infer_embedding_lookup(op: Op) -> list[TensorType]:
     table = op["table"].type
     if table.rank < 2:
         raise UnsupportedError(f"the table {table} has no rows", "give a table of rank 2 or more", op=op.name)
-    quantized_rows = table.quant is not None and table.dtype in INT8 | UINT8 | dtypes("int4")
+    quantized_rows = table.quant is not None and table.dtype in INT8 | UINT8 | dtypes("int4 int2")
     if op.results and op.results[0].type.quant is not None:
         quantized_rows = False
     dtype = DType.FLOAT32 if quantized_rows else table.dtype
@@ -291,6 +291,8 @@ def _ids_inside(op: Op) -> bool:
 
 def _embedding_version(op: Op) -> int:
     quant = op["table"].type.quant
+    if op["table"].type.dtype is DType.INT2:
+        return 5
     return 4 if op["table"].type.dtype is DType.INT4 or (quant is not None and quant.per_channel) else 1
 
 
@@ -302,7 +304,7 @@ EMBEDDING_LOOKUP = OpDef(
     evaluate=_embedding_lookup,
     foldable=_ids_inside,
     version=_embedding_version,
-    runtimes={1: "1.13.0", 2: "1.14.0", 3: "1.14.0", 4: "2.18.0"},
+    runtimes={1: "1.13.0", 2: "1.14.0", 3: "1.14.0", 4: "2.18.0", 5: "2.21.0"},
     quant=QuantRule(weights={"table": 0}, dynamic_range=True),
     micro=True,
 )

@@ -19,8 +19,6 @@ from litesmith.ops.common import (
     BOOL,
     FLOAT,
     INDEX,
-    INT8,
-    INT16,
     QUANTIZED,
     SAME_SCALE,
     STRING,
@@ -393,7 +391,7 @@ def _update(x: Array, update: Array, start: Array) -> Array:
     return made
 
 
-_UPDATED = FLOAT | INDEX | INT8 | INT16 | BOOL | dtypes("float16")
+_UPDATED = FLOAT | INDEX | QUANTIZED | BOOL | dtypes("float16")
 
 DYNAMIC_UPDATE_SLICE = OpDef(
     "DYNAMIC_UPDATE_SLICE",

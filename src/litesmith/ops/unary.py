@@ -88,14 +88,26 @@ NEG = _function(
     np.negative,
     {1: "1.9.0"},
     traits=Trait.ARITHMETIC,
-    taken=FLOAT | INDEX,
+    taken=FLOAT | INDEX | INT8 | INT16,
     options=("NegOptions", 42),
+    check=quantized_only("int8 int16"),
     symbolic=symbolically,
     simplify=_undone_by_itself,
     gpu=True,
     micro=True,
 )
-SQRT = _function("SQRT", 75, np.sqrt, {1: "1.10.0"}, traits=Trait.ARITHMETIC, gpu=True, micro=True)
+SQRT = _function(
+    "SQRT",
+    75,
+    np.sqrt,
+    {1: "1.10.0", 2: "2.21.0"},
+    traits=Trait.ARITHMETIC,
+    taken=FLOAT | INT8 | INT16,
+    check=quantized_only("int8 int16"),
+    version=by_dtype(int8=2, int16=2),
+    gpu=True,
+    micro=True,
+)
 
 
 def _rsqrt(x: Array) -> Array:

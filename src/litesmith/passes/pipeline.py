@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
@@ -119,6 +120,8 @@ FINISHING: tuple[AnyPass, ...] = (
 ROUNDS = 16
 """More rounds than this mean that two passes undo each other."""
 
+_LOG = logging.getLogger(__name__)
+
 Dump: TypeAlias = Callable[[str, Program], None]
 
 
@@ -180,6 +183,7 @@ def _finish(program: Program, dump: Dump | None, check: bool) -> list[PassResult
 
 
 def _after(result: PassResult, program: Program, dump: Dump | None, check: bool) -> None:
+    _LOG.debug("pass %s changed the program", result.name)
     if dump is not None:
         dump(result.name, program)
     if check:

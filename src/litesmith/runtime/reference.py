@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from litesmith.errors import FormatError, UsageError
+from litesmith.errors import FormatError, MissingFileError, UsageError
 from litesmith.runtime.inputs import Array
 
 _KEY = re.compile(r"(?:(?P<signature>(?!inputs/|outputs/).+?)/)?(?P<side>inputs|outputs)/(?P<name>.+)", re.S)
@@ -79,7 +79,7 @@ def _arrays(values: Mapping[str, Any]) -> dict[str, Array]:
 
 def _load(path: Path) -> list[Record]:
     if not path.is_file():
-        raise FormatError("no such file or directory", path=str(path))
+        raise MissingFileError("no such file or directory", path=str(path))
     try:
         loaded = np.load(path, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):

@@ -6,12 +6,13 @@ import mmap
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from litesmith.errors import FormatError, Problem, UsageError, VerificationError
+from litesmith.errors import MissingFileError, Problem, UsageError, VerificationError
 from litesmith.runtime.inputs import Array, Inputs, check_inputs
 from litesmith.runtime.model_file import ModelFacts, SignatureInfo, read_facts
 
@@ -103,15 +104,14 @@ class Runner:
         self._shapes, self._allocated = {}, False
 
     def _load(self) -> Any:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
+        interpreter = _runtime()
         in_memory = isinstance(self._model, bytes)
         with self._errors("LS901", "does not load"):
-            return Interpreter(
+            return interpreter.Interpreter(
                 model_path=None if in_memory else str(self._model),
                 model_content=self._model if in_memory else None,
                 num_threads=self.threads,
-                experimental_op_resolver_type=getattr(OpResolverType, KERNELS[self.kernels]),
+                experimental_op_resolver_type=getattr(interpreter.OpResolverType, KERNELS[self.kernels]),
             )
 
     def _read_facts(self) -> ModelFacts:
@@ -165,10 +165,27 @@ class Runner:
             raise VerificationError(_problem(code, what, str(error))) from error
 
 
+NO_RUNTIME = "the LiteRT runtime is not installed"
+
+
+def _runtime() -> Any:
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError as error:
+        fix = "pip install ai-edge-litert, on a platform it has wheels for; converting does not need it"
+        raise UsageError(f"{NO_RUNTIME} ({error})\n      Fix: {fix}") from error
+    return interpreter
+
+
+def has_runtime() -> bool:
+    """Whether models can be run here."""
+    return find_spec("ai_edge_litert") is not None
+
+
 def _problem(code: str, what: str, message: str) -> Problem:
     message = " ".join(message.split())
     if "unresolved custom op" in message or "Select TensorFlow op" in message:
-        fix = "run it where these operators are registered, or convert without custom and Select TF operators"
+        fix = "run it where these operators are registered"
         return Problem("LS903", f"the model needs operators this runtime does not have: {message}", fix)
     return Problem(code, f"the model {what} in the LiteRT runtime: {message}")
 
@@ -178,5 +195,5 @@ def _source(model: ModelSource) -> bytes | Path:
         return bytes(model)
     path = Path(model)
     if not path.is_file():
-        raise FormatError("no such file", path=str(path))
+        raise MissingFileError("no such file", path=str(path))
     return path

@@ -15,7 +15,7 @@ from litesmith.runtime.compare import TOLERANCE, Comparison, compare_outputs, id
 from litesmith.runtime.inputs import RANGES, Array, random_inputs
 from litesmith.runtime.model_file import NOT_EXCHANGED, SignatureInfo
 from litesmith.runtime.reference import Record, Reference
-from litesmith.runtime.runner import ModelSource, Runner
+from litesmith.runtime.runner import NO_RUNTIME, ModelSource, Runner, has_runtime
 
 # Sizes tried for unknown dimensions when inputs have to be made up: (leading, others).
 _SIZES = ((2, 8), (2, 64), (8, 8), (1, 1), (2, 60))
@@ -80,6 +80,8 @@ def verify(
     """
     if invocations < 1:
         raise UsageError(f"invocations must be at least 1, got {invocations}")
+    if not has_runtime():
+        return VerificationReport(skipped=f"{NO_RUNTIME} (ai-edge-litert)")
     if isinstance(reference, str | os.PathLike):
         reference = Reference.load(reference)
     try:

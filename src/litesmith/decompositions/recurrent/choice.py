@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from litesmith._util.rnn_forms import AUTO, FUSED, LOOP
 from litesmith.decompositions.recurrent.description import RecurrentLayer
-
-AUTO, FUSED, LOOP, UNROLLED = FORMS = ("auto", "fused", "loop", "unrolled")
 
 FUSED_UNITS = 16
 """At batch 1 the fused operator is the fastest up to so many units …"""

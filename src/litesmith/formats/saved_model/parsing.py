@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from litesmith.errors import FormatError
+from litesmith._util.naming import path_suggestion
+from litesmith.errors import FormatError, MissingFileError
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -52,12 +53,16 @@ def parse_text_file(message: type[M], path: Path) -> M:
 def map_file(path: Path) -> memoryview:
     """The content of a non-empty regular file, memory-mapped as long as something refers to it."""
     try:
+        if not path.exists():
+            raise MissingFileError(f"no such file{path_suggestion(path)}", path=str(path))
         if not path.is_file():
-            raise FormatError("no such file" if not path.exists() else "not a regular file", path=str(path))
+            raise FormatError("not a regular file", path=str(path))
         with path.open("rb") as file:
             if not path.stat().st_size:
                 raise FormatError("the file is empty", path=str(path), fix=_EXPORT_AGAIN)
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except MissingFileError:
+        raise
     except (OSError, ValueError) as error:
         raise FormatError(f"cannot be read ({error})", path=str(path)) from error
 

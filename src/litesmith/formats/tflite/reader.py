@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from litesmith._util.mapping import map_file
-from litesmith.errors import FormatError
+from litesmith._util.naming import path_suggestion
+from litesmith.errors import FormatError, MissingFileError
 from litesmith.formats.tflite.archive import read_archive
 from litesmith.formats.tflite.decoder import FlatBuffer, Table
 from litesmith.formats.tflite.infer import Inference
@@ -26,20 +28,34 @@ from litesmith.ir import Graph, Op, OpDef, OpSet, Origin, Program, Signature, Va
 from litesmith.ops import OPS
 
 
-def read_model(source: bytes | bytearray | memoryview | str | os.PathLike[str], *, opset: OpSet = OPS) -> Program:
+def read_model(
+    source: bytes | bytearray | memoryview | str | os.PathLike[str],
+    *,
+    opset: OpSet = OPS,
+    numbers: dict[Value, int] | None = None,
+) -> Program:
     """The program of a `.tflite` file, given as its bytes or its path. Constants are views of the bytes or the file.
 
+    numbers: receives the number that each tensor has in its subgraph.
     Raises FormatError for a file that is missing, damaged or holds what the program could not.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _Model(np.frombuffer(source, np.uint8), opset).program()
+        return _Model(np.frombuffer(source, np.uint8), opset).program(numbers)
     path = os.fspath(source)
     try:
-        return _Model(map_file(path), opset).program()
+        return _Model(map_file(path), opset).program(numbers)
+    except FileNotFoundError as error:
+        raise MissingFileError(f"no such file{path_suggestion(Path(path))}", path=path) from error
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
     except FormatError as error:
         raise FormatError(error.message, path=path, fix=error.fix) from None
+
+
+def read_numbered(source: bytes | str | os.PathLike[str]) -> tuple[Program, dict[Value, int]]:
+    """The program, and the number that each tensor has in its subgraph of the file. Errors: see `read_model`."""
+    numbers: dict[Value, int] = {}
+    return read_model(source, numbers=numbers), numbers
 
 
 @dataclass
@@ -71,12 +87,15 @@ class _Model:
         self.graphs = [Graph(table.text(4)) for table in self.subgraphs]
         self.inference = Inference()
 
-    def program(self) -> Program:
+    def program(self, numbers: dict[Value, int] | None = None) -> Program:
         """The whole program."""
         operators = [self._operators(table) for table in self.subgraphs]
         tensors = [TensorReader(t, self.buffers, self.inference) for t in self.subgraphs]
         for number in _callees_first(operators, self.graphs):
-            _GraphReader(self, number, tensors[number]).read(operators[number])
+            reader = _GraphReader(self, number, tensors[number])
+            reader.read(operators[number])
+            if numbers is not None:
+                numbers.update((value, n) for n, value in reader.values.items())
         signatures = [self._signature(t, tensors) for t in self.root.tables(7, "SignatureDef")]
         metadata = self._metadata()
         if self.root.tables(8, "ExternalBufferGroup") or self.root.tables(9, "ExternalBuffer"):

@@ -14,10 +14,10 @@ from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
 from litesmith.formats.saved_model.dtypes import dtype_of
 from litesmith.frontends.tensorflow.attributes import tf_dtype
+from litesmith.frontends.tensorflow.composites import python_name
 from litesmith.frontends.tensorflow.custom_ops import custom_ops
 from litesmith.frontends.tensorflow.entries import Shapes
 from litesmith.frontends.tensorflow.graph_def import Entry, import_entries
-from litesmith.frontends.tensorflow.importer import python_name
 from litesmith.frontends.tensorflow.resources import Table, Variable
 from litesmith.ir import Constant, Dim, DType, Program, Value
 

@@ -1,12 +1,11 @@
 """Walks a TensorFlow graph once, in order, and lowers every node it needs.
 
 Functions are inlined where they are called, unless a composite lowering takes them whole. What cannot be lowered is
-noted and its dependants skipped, so that one import reports every problem of the model.
+noted and its dependants are examined only, so that one import reports every problem of the model.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -16,18 +15,18 @@ import numpy as np
 
 from litesmith.decompositions.complex_parts import joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
-from litesmith.frontends import plugins
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import decode
-from litesmith.frontends.tensorflow.composites import Body, implemented, lower_implemented
+from litesmith.frontends.tensorflow.composites import Body, taken_whole
 from litesmith.frontends.tensorflow.control_v1 import (
     EXIT,
     GROUPED,
     WITHOUT_INPUTS,
-    ControlFlow,
+    control_flow_of,
     node_name,
     tensor_key,
 )
+from litesmith.frontends.tensorflow.examine import examine
 from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import (
@@ -118,6 +117,8 @@ class Session:
     """The graph of the entry point being imported."""
     tables: dict[tuple[object, ...], tuple[int, RuntimeTable]] = field(default_factory=dict)
     """The tables of the converted model and their numbers, by content."""
+    examined: set[str] = field(default_factory=set)
+    """Functions behind an operator that could not be lowered, which were looked into."""
 
     def table(self, name: str, key_dtype: DType, value_dtype: DType) -> Table:
         """The lookup table of this name, filled as the model's initializer does."""
@@ -163,7 +164,7 @@ class Session:
         """Keeps what stands in the way of the operation from this origin."""
         self.cause = self.cause or error.__cause__
         for problem in error.problems:
-            self.problems[problem.located(op=origin.op, node=origin.label, line=origin.line)] = None
+            self.problems[problem.located(op=origin.op, node=origin.label, line=origin.line, layer=origin.layer)] = None
 
     def raise_problems(self) -> None:
         """Raises ConverterError when anything stands in the way."""
@@ -271,7 +272,7 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
     if context.session.calls > MAX_CALLS:
         raise UnsupportedError(f"more than {MAX_CALLS} calls of functions would be inlined", "call fewer functions")
     definition = context.definition(name)
-    taken = _as_composite(context, definition, args)
+    taken = taken_whole(context, definition, args, lambda: _import_body(context, definition, args))
     if taken is not None:
         return taken
     scope = Scope(
@@ -290,23 +291,6 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
     return [scope.result(reference) for reference in wanted]
 
 
-def _as_composite(context: Context, definition: Any, args: Sequence[Any]) -> list[Any] | None:
-    """Results of a function that somebody lowers whole, told by what it implements or by its own name; else None."""
-    what = implemented(definition)
-    api = decode(definition.attr["api_implements"]) if "api_implements" in definition.attr else None
-    names = [str(n) for n in (what.name if what else None, api) if n is not None]
-    attrs = what.attrs if what else {}
-    if context.session.composite is not None:
-        for name in (*names, python_name(definition.signature.name)):
-            results = context.session.composite(context.b, name, args, attrs)
-            if results is not None:
-                return list(results)
-    results = plugins.lower_first(names, context.b, args, attrs, len(definition.signature.output_arg))
-    if results is not None or what is None:
-        return results
-    return lower_implemented(context.b, what, args, lambda: _import_body(context, definition, args))
-
-
 def _import_body(context: Context, definition: Any, args: Sequence[Any]) -> Body:
     """A function's body in a graph nobody sees; what stands in its way is of no interest there."""
     session = context.session
@@ -323,11 +307,6 @@ def _import_body(context: Context, definition: Any, args: Sequence[Any]) -> Body
     except ConverterError:
         results = [POISON for _ in wanted]
     return Body(graph.inputs, results)
-
-
-def python_name(function: str) -> str:
-    """The Python function's name, out of ``__inference_name_12``."""
-    return re.sub(r"^__inference_|_\d+$", "", function) or function
 
 
 def _type_of(variable: Variable) -> TensorType:
@@ -354,7 +333,7 @@ class Scope:
         self.fed: dict[str, Any] = {}
         self.call_attrs = call_attrs or {}
         self.prefix = prefix
-        self.flow = _control_flow(self.nodes)
+        self.flow = control_flow_of(self.nodes)
         self.is_inside: Callable[[str], bool] | None = None
 
     def part(self, context: Context, is_inside: Callable[[str], bool]) -> Scope:
@@ -496,9 +475,9 @@ class Scope:
         """The results of a node; `POISON` where an operand could not be made. Raises ConverterError otherwise."""
         try:
             inputs = self._inputs(node)
-            if any(value is POISON for value in inputs):
-                return POISON
             attrs = self._attrs(node)
+            if any(value is POISON for value in inputs):
+                return examine(context, node.op, inputs, attrs, _refusal)
             context.session.decide_sizes(context.b.graph, node.op, inputs, attrs)
             return lower_node(context, node, inputs, attrs)
         except LitesmithError:
@@ -525,14 +504,6 @@ def nodes_by_name(nodes: Iterable[Any]) -> dict[str, Any]:
     return named
 
 
-def _control_flow(nodes: Mapping[str, Any]) -> ControlFlow | None:
-    """The conditionals and loops of TensorFlow 1. Raises UnsupportedError where they are not complete."""
-    try:
-        return ControlFlow.of(nodes)
-    except LookupError as error:
-        raise UnsupportedError(f"a conditional or loop lacks a node or an input ({error})", EXPORT_AGAIN) from error
-
-
 def _name_results(name: str, results: Sequence[Any]) -> None:
     for value in results:
         if isinstance(value, Value) and not value.is_const and not value.name and value.op is not None:
@@ -545,8 +516,7 @@ def lower_node(context: Context, node: Any, inputs: Sequence[Any], attrs: Mappin
     if lowering is None:
         if node.op in context.session.model.functions:
             return context.call(node.op, inputs, attrs)
-        reason, fix = REFUSED.get(node.op, UNKNOWN)
-        raise UnsupportedError(reason, fix, code="LS010")
+        raise _refusal(node.op)
     wants = lowering.parameters
     bound = lowering.bind_inputs(inputs)
     operands = [
@@ -558,6 +528,11 @@ def lower_node(context: Context, node: Any, inputs: Sequence[Any], attrs: Mappin
     if results is None:
         return []
     return list(results) if isinstance(results, (tuple, list)) else [results]
+
+
+def _refusal(op: str) -> UnsupportedError:
+    reason, fix = REFUSED.get(op, UNKNOWN)
+    return UnsupportedError(reason, fix, code="LS010")
 
 
 def _of_complex(session: Session, op: str, inputs: Sequence[Any]) -> Lowering | None:

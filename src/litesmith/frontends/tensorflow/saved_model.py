@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from litesmith._util.naming import input_shapes as given_shapes
 from litesmith.errors import UsageError
 from litesmith.formats.saved_model import SavedModel
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import Variable as SourceVariable
 from litesmith.frontends.tensorflow.attributes import tf_dtype
 from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
-from litesmith.frontends.tensorflow.graph_def import check_shape_names, frozen_entry
+from litesmith.frontends.tensorflow.graph_def import frozen_entry
 from litesmith.frontends.tensorflow.importer import Model, Session
 from litesmith.frontends.tensorflow.resources import Variable
 from litesmith.ir import Constant, DType, Graph, Program
@@ -33,7 +34,7 @@ def import_saved_model(
     `Session`. Raises UsageError for a key or input the model does not have, ConverterError with every problem found.
     """
     chosen = _chosen(model, signature_keys)
-    check_shape_names(input_shapes or {}, {name for s in chosen for name in s.inputs})
+    shapes = given_shapes(input_shapes or {}, (name for s in chosen for name in s.inputs))
     source = source_model(model)
 
     def build(session: Session) -> Program:
@@ -42,7 +43,7 @@ def import_saved_model(
         for signature in chosen:
             meaning = meaning_of(model, signature) or signature.key
             if meaning not in made:
-                made[meaning] = import_signature(session, model.nodes.values(), signature, input_shapes or {})
+                made[meaning] = import_signature(session, model.nodes.values(), signature, shapes)
                 program.graphs.append(made[meaning])
             add_signature(program, signature, made[meaning])
         return program

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from litesmith.decompositions.recurrent.choice import AUTO, FUSED, UNROLLED
+from litesmith._util.rnn_forms import AUTO, FUSED, UNROLLED
 from litesmith.ir.graph import Op, Program
 from litesmith.passes.driver import PassResult
 from litesmith.passes.recurrent import hoisting, repeating

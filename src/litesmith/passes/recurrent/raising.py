@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from litesmith._util.rnn_forms import FUSED
 from litesmith.decompositions.recurrent import RecurrentLayer, choose, fused, fused_pair, make_a_pair, obstacle
-from litesmith.decompositions.recurrent.choice import FUSED
 from litesmith.decompositions.recurrent.states import is_zero
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Graph, Op, Program, Value

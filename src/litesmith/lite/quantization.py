@@ -1,0 +1,136 @@
+"""What the attributes of a converter ask of quantization, as a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from litesmith import api
+from litesmith.errors import UsageError
+from litesmith.ir import DType, Program
+from litesmith.lite.options import OpsSet, Optimize, members
+from litesmith.quantize import Recipe, Rule
+from litesmith.quantize.recipe import element_type
+
+INT16X8 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+NO_DATA = "For full integer quantization, a `representative_dataset` must be specified."
+FLOAT_TYPES = "The inference_input_type and inference_output_type must be tf.float32."
+
+
+def recipe_of(converter: Any, program: Program) -> Recipe | None:
+    """The recipe; None for a float model. Raises UsageError for wishes that do not go together."""
+    ops = members(OpsSet, converter.target_spec.supported_ops)
+    types = _types(converter.target_spec.supported_types)
+    inputs, outputs = _entry_types(converter)
+    wanted = members(Optimize, converter.optimizations) - {Optimize.EXPERIMENTAL_SPARSITY}
+    is_trained = program.histogram().get("FAKE_QUANT", 0) > 0
+    asked = inputs is not DType.FLOAT32 or outputs is not DType.FLOAT32
+    quantizes = bool(wanted) or _inference_type(converter) in (DType.INT8, DType.UINT8)
+    if not quantizes:
+        _require_floats(ops, asked)
+        return None
+    if is_trained and converter.representative_dataset is None and DType.FLOAT16 not in types:
+        return _static(converter, ops, inputs, outputs, types)
+    if converter.representative_dataset is None:
+        return _without_data(converter, ops, types, asked)
+    if DType.FLOAT16 in types and not asked:
+        return Recipe("float16", smallest_weights=0)
+    return _static(converter, ops, inputs, outputs, types)
+
+
+def _require_floats(ops: set[OpsSet], asked: bool) -> None:
+    if asked:
+        raise UsageError(f"{FLOAT_TYPES} Fix: set optimizations = [Optimize.DEFAULT] and a representative_dataset")
+    if ops and OpsSet.TFLITE_BUILTINS not in ops and ops & {OpsSet.TFLITE_BUILTINS_INT8, INT16X8}:
+        raise UsageError(
+            "integer operators alone need quantization: set optimizations = [Optimize.DEFAULT] and a representative_dataset"
+        )
+
+
+def _without_data(converter: Any, ops: set[OpsSet], types: set[DType], asked: bool) -> Recipe:
+    if INT16X8 in ops or DType.INT16 in types or OpsSet.TFLITE_BUILTINS_INT8 in ops:
+        raise UsageError(NO_DATA)
+    if asked:
+        raise UsageError(f"{FLOAT_TYPES} {NO_DATA}")
+    if DType.FLOAT16 in types:
+        return Recipe("float16", smallest_weights=0)
+    return Recipe("dynamic", **_channels(converter))
+
+
+def _static(converter: Any, ops: set[OpsSet], inputs: DType, outputs: DType, types: set[DType]) -> Recipe:
+    wide = INT16X8 in ops or DType.INT16 in types
+    allows_floats = OpsSet.TFLITE_BUILTINS in ops or OpsSet.SELECT_TF_OPS in ops or not ops
+    allowed = (DType.FLOAT32, DType.INT16) if wide else (DType.FLOAT32, DType.INT8, DType.UINT8)
+    for name, dtype in (("inference_input_type", inputs), ("inference_output_type", outputs)):
+        if dtype not in allowed:
+            names = ", ".join(f"tf.{d}" for d in allowed)
+            raise UsageError(f"{name} is {dtype}: The inference_input_type and inference_output_type must be in ({names}).")
+    bias = getattr(converter, "_experimental_full_integer_quantization_bias_type", None)
+    return Recipe(
+        "int16x8" if wide else "int8",
+        input_type=inputs,
+        output_type=outputs,
+        integer_only=not allows_floats,
+        bias_type=None if bias is None else _bias_type(bias, wide),
+        **_channels(converter),
+    )
+
+
+def _bias_type(given: Any, wide: bool) -> DType:
+    found = element_type(given)
+    allowed = (DType.INT32, DType.INT64) if wide else (DType.INT32,)
+    if found not in allowed:
+        names = " or ".join(str(d) for d in allowed)
+        raise UsageError(f"Expected bias type to be {names} for {'int16x8' if wide else 'int8'} quantization, got {found}.")
+    return found
+
+
+def _channels(converter: Any) -> dict[str, Any]:
+    dense = converter._experimental_disable_per_channel_quantization_for_dense_layers
+    return {"per_channel": not converter._experimental_disable_per_channel, "per_channel_dense": not dense}
+
+
+def _types(given: Any) -> set[DType]:
+    found = set()
+    for one in given or ():
+        name = getattr(one, "name", None) or getattr(one, "__name__", None) or str(one)
+        try:
+            found.add(DType.parse(str(name)))
+        except KeyError as error:
+            raise UsageError(f"{one!r} in target_spec.supported_types is no element type") from error
+    return found
+
+
+def _entry_types(converter: Any) -> tuple[DType, DType]:
+    general = _inference_type(converter)
+    default = general if general in (DType.INT8, DType.UINT8) else DType.FLOAT32
+    inputs = getattr(converter, "inference_input_type", None)
+    outputs = getattr(converter, "inference_output_type", None)
+    return (
+        default if inputs is None else element_type(inputs),
+        default if outputs is None else element_type(outputs),
+    )
+
+
+def _inference_type(converter: Any) -> DType:
+    given = getattr(converter, "inference_type", None)
+    return DType.FLOAT32 if given is None else element_type(given)
+
+
+def calibrated_only(converter: Any, program: Program, options: api.Options) -> api.Model:
+    """The float model whose tensors carry the ranges that the representative dataset showed."""
+    from litesmith.quantize.asked import threads
+    from litesmith.quantize.calibrate import calibrate, record_ranges
+    from litesmith.quantize.samples import calls_of
+
+    if converter.representative_dataset is None:
+        raise UsageError("_experimental_calibrate_only needs a representative_dataset")
+    seen = calibrate(program, calls_of(program, converter.representative_dataset), threads())
+    record_ranges(program, seen)
+    return api.Model(program, options)
+
+
+def with_denied(recipe: Recipe, ops: Any, nodes: Any) -> Recipe:
+    """The recipe with operators and nodes left float, as a debugger's options name them."""
+    rules = [Rule(op=name) for name in ops or ()] + [Rule(match=name) for name in nodes or ()]
+    return replace(recipe, rules=(*recipe.rules, *rules))

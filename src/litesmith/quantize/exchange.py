@@ -1,0 +1,47 @@
+"""Running a model on real numbers whatever the types of its inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from litesmith.ir.constant import Array
+from litesmith.runtime import Runner
+
+
+class RealRunner:
+    """A model that takes and gives floats where its file has quantized integers."""
+
+    def __init__(self, model: bytes, threads: int = 1, kernels: str = "default") -> None:
+        self.runner = Runner(model, threads, kernels=kernels)
+        self._scales = _scales(self.runner)
+
+    def run(self, inputs: Mapping[str, Array], signature: str | None = None) -> dict[str, Array]:
+        """Outputs by name, quantized ones as the real numbers they stand for."""
+        return {name: real for name, (real, _) in self.run_stored(inputs, signature).items()}
+
+    def run_stored(self, inputs: Mapping[str, Array], signature: str | None = None) -> dict[str, tuple[Array, Array]]:
+        """Outputs by name: the real numbers, and as the file stores them."""
+        info = self.runner.signature(signature)
+        given = {t.name: self._stored(np.asarray(inputs[t.name]), t) for t in info.inputs}
+        answer = self.runner.run(given, signature)
+        return {t.name: (self._real(answer[t.name], t), answer[t.name]) for t in info.outputs}
+
+    def _stored(self, array: Array, tensor: Any) -> Array:
+        scale, zero = self._scales.get(tensor.index, (0.0, 0))
+        if not scale or array.dtype.kind != "f":
+            return array
+        limits = np.iinfo(tensor.dtype)
+        return np.asarray(np.clip(np.rint(array / scale) + zero, limits.min, limits.max).astype(tensor.dtype))
+
+    def _real(self, array: Array, tensor: Any) -> Array:
+        scale, zero = self._scales.get(tensor.index, (0.0, 0))
+        return np.asarray((array.astype(np.float32) - zero) * np.float32(scale)) if scale else array
+
+
+def _scales(runner: Runner) -> dict[int, tuple[float, int]]:
+    details = (*runner._interpreter.get_input_details(), *runner._interpreter.get_output_details())
+    found = {d["index"]: d["quantization"] for d in details}
+    return {index: (float(scale), int(zero)) for index, (scale, zero) in found.items() if scale}

@@ -1,0 +1,176 @@
+"""From a recipe and what calibration saw to a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
+from litesmith.errors import Problem, QuantizationError
+from litesmith.ir import DType, Op, Program, Value
+from litesmith.quantize.calibrate import Calibration
+from litesmith.quantize.groups import Groups
+from litesmith.quantize.islands import choose_islands
+from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan
+from litesmith.quantize.ranges import Range, range_of
+from litesmith.quantize.recipe import Mode, Recipe
+from litesmith.quantize.roles import ANY_TYPE, float_operands, is_mask, weight_operands, weight_type
+
+SLOW_HYBRID = 1.5
+"""A kernel that takes integer weights beside floats and is slower than this is worse than floats made of the weights."""
+
+INTEGER_WEIGHTS = (DType.INT8, DType.INT4, DType.INT2, DType.UINT8)
+
+
+def make_plan(
+    program: Program, recipe: Recipe, calibration: Calibration | None = None, avoid: Collection[str] = ()
+) -> Plan:
+    """The plan of quantizing a program.
+
+    avoid: keys of operations that are to stay floats whatever the recipe says (their kernels refused them).
+    Raises QuantizationError where everything has to be integers and something has no integer kernel.
+    """
+    return _Planner(program, recipe, calibration or Calibration(), frozenset(avoid)).plan()
+
+
+class _Planner:
+    def __init__(self, program: Program, recipe: Recipe, seen: Calibration, avoid: frozenset[str]) -> None:
+        self.recipe, self.seen, self.avoid = recipe, seen, avoid
+        self.keys = Keys(program)
+        self.program = program
+        self.reasons: dict[Op, str] = {}
+
+    def plan(self) -> Plan:
+        static = {op: mode.activations for op, mode in self._modes() if self._may_be_integers(op, mode)}
+        sides = self._sides(static)
+        plan = Plan()
+        for key, op in self.keys.all:
+            plan.ops[key] = self._op_plan(op, self.recipe.mode_of(op), sides.get(op), op in static)
+        if self.recipe.integer_only:
+            self._require_integers(plan)
+        Groups(self.program, self.keys, self.recipe, self.range_of, self.seen.trained).fill(plan)
+        return plan
+
+    def _modes(self) -> Iterator[tuple[Op, Mode]]:
+        for key, op in self.keys.all:
+            mode = self.recipe.mode_of(op)
+            if mode.is_static and key not in self.avoid:
+                yield op, mode
+
+    def _sides(self, static: dict[Op, DType]) -> dict[Op, DType | None]:
+        if self.recipe.integer_only or not self.recipe.islands:
+            return dict(static)
+        return choose_islands(static, (op for _, op in self.keys.all))
+
+    # -- what may be integers -----------------------------------------------------------------------------------------
+
+    def _may_be_integers(self, op: Op, mode: Mode) -> bool:
+        reason = self._obstacle(op, mode)
+        if reason:
+            self.reasons[op] = reason
+        return not reason
+
+    def _obstacle(self, op: Op, mode: Mode) -> str:
+        """Why an operation cannot work on integers; empty where it can."""
+        rule = op.defn.quant
+        kernel = rule.kernels.get(mode.activations) if rule is not None else None
+        if rule is None or kernel is None:
+            return f"{op.name} has no kernel for {mode.activations}"
+        floats = float_operands(op)
+        if not floats and not rule.weights:
+            return "it has no float operands"
+        weights = weight_operands(op)
+        if weights and weight_type(kernel, mode) is None:
+            return f"{op.name} has no kernel for {mode.activations} with {mode.weights} weights"
+        if not weights and rule.weights and op.name not in ("FULLY_CONNECTED", "BATCH_MATMUL", "PRELU"):
+            return "its weights are computed"
+        if rule.bias is not None and op.get(rule.bias) is not None and not op[rule.bias].is_const:
+            return "its bias is computed"
+        if any(v.type.dtype is not DType.FLOAT32 for v in floats):
+            return "its operands are no 32-bit floats"
+        return self._range_obstacle([v for v in (*floats, *op.results) if v.type.dtype is DType.FLOAT32])
+
+    def _range_obstacle(self, values: Iterable[Value]) -> str:
+        for value in values:
+            seen = self.range_of(value)
+            if seen.is_empty and not value.is_const:
+                return "it did not run on the calibration data"
+            if not seen.is_finite and not seen.is_empty:
+                return "it holds infinite numbers"
+            if not self.recipe.integer_only and is_mask(seen):
+                return "it holds a mask: numbers that stand for minus infinity"
+        return ""
+
+    def range_of(self, value: Value) -> Range:
+        """What a tensor holds."""
+        if value.const is not None:
+            return range_of(value.const.array())
+        return self.seen.ranges.get(self.keys.tensors.get(id(value), ""), Range())
+
+    # -- forms --------------------------------------------------------------------------------------------------------
+
+    def _op_plan(self, op: Op, mode: Mode, side: DType | None, could: bool) -> OpPlan:
+        label = op.origin.label or (op.results[0].name if op.results else "")
+        weights = weight_operands(op)
+        made = OpPlan(op.name, label)
+        if side is not None:
+            assert op.defn.quant is not None
+            kernel = op.defn.quant.kernels[side]
+            kind = weight_type(kernel, mode) if weights else None
+            return replace(
+                made, form=STATIC, activations=side, weights=kind, per_channel=kernel.per_channel and self._by_channel(op)
+            )
+        why = "floats are faster here" if could else self.reasons.get(op, "")
+        if mode.weights is DType.FLOAT32 or not weights:
+            return replace(made, why=why)
+        if mode.weights is DType.FLOAT16:
+            return replace(made, form=WIDENED, weights=DType.FLOAT16)
+        return replace(self._beside_floats(op, mode, made), why=why) if self._is_worth_it(op) else made
+
+    def _is_worth_it(self, op: Op) -> bool:
+        sizes = [const.size for name in weight_operands(op) if (const := op[name].const) is not None]
+        return sum(sizes) >= self.recipe.smallest_weights
+
+    def _beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
+        """Integer weights beside float activations."""
+        kernel = op.defn.quant.kernels.get(DType.FLOAT32) if op.defn.quant is not None else None
+        kind = mode.weights if mode.weights in INTEGER_WEIGHTS[:3] else DType.INT8
+        if kernel is not None and mode.compute and kernel.time <= SLOW_HYBRID:
+            kind = kind if kind in kernel.weights else DType.INT8
+            by_channel = self._by_channel(op) and _channels_of_hybrid(op)
+            return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)
+        if op.name in ONLY_HYBRID:
+            return made if kernel is None or not mode.compute else replace(made, form=HYBRID, weights=DType.INT8)
+        kind = DType.INT8 if op.name == "DEPTHWISE_CONV_2D" and mode.compute else kind
+        return replace(made, form=WIDENED, weights=kind, per_channel=self.recipe.per_channel)
+
+    def _by_channel(self, op: Op) -> bool:
+        return self.recipe.per_channel and (self.recipe.per_channel_dense or op.name != "FULLY_CONNECTED")
+
+    # -- integers only ------------------------------------------------------------------------------------------------
+
+    def _require_integers(self, plan: Plan) -> None:
+        problems = []
+        for key, op in self.keys.all:
+            floats = [v for v in (*op.inputs, *op.results) if v.type.dtype is DType.FLOAT32]
+            if not floats or plan.ops[key].form == STATIC or op.name in PASSED_THROUGH:
+                continue
+            reason = self.reasons.get(op) or "its recipe leaves it float"
+            fix = "allow float operators beside the integer ones (leave out integer_only / add TFLITE_BUILTINS)"
+            where = (op.name, plan.ops[key].layer, op.origin.line)
+            problems.append(Problem("LS043", f"integers only were asked for, and {reason}", fix, *where))
+        if problems:
+            raise QuantizationError(problems)
+
+
+ONLY_HYBRID = (
+    "EMBEDDING_LOOKUP", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "RNN",
+    "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN", "SVDF",
+)  # fmt: skip
+"""Operators whose integer weights are worth nothing as floats again: they are read once, or in many operands."""
+
+PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CALL_ONCE", *ANY_TYPE)
+"""Operators that only hand tensors on, or do not read their elements."""
+
+
+def _channels_of_hybrid(op: Op) -> bool:
+    return op.name not in ONLY_HYBRID or op.name == "EMBEDDING_LOOKUP"

@@ -1,0 +1,86 @@
+"""What is done to a float program before it is quantized: trained ranges are taken, forms chosen that integers suit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from litesmith.ir import Builder, DType, Op, Program, Value
+from litesmith.passes.driver import Outcome, Pass, run_pass
+from litesmith.quantize.calibrate import Calibration, tensor_keys
+from litesmith.quantize.dequantize import widen_weights
+from litesmith.quantize.ranges import Range, representable
+from litesmith.quantize.recipe import Recipe
+from litesmith.quantize.trained import Trained, take_trained_ranges
+
+
+def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
+    """Rewrites a program in place; but for rounding to trained grids it computes the same as before.
+
+    Returns the trained ranges by the ``id`` of their tensor.
+    """
+    if recipe.is_static:
+        widen_weights(program)
+    trained = take_trained_ranges(program) if recipe.is_static else {}
+    for one in _forms(recipe):
+        run_pass(one, program)
+    return trained
+
+
+def _forms(recipe: Recipe) -> list[Pass]:
+    return [PRODUCTS, SQUARES, NEGATIVES] if recipe.integer_only else []
+
+
+def _square_of_difference(op: Op, b: Builder) -> Outcome:
+    """SQUARED_DIFFERENCE has no kernel for 16 bits, and a slow one for 8: a SUB times itself."""
+    difference = b.sub(op["x"], op["y"])
+    return b.mul(difference, difference)
+
+
+def _square(op: Op, b: Builder) -> Outcome:
+    """SQUARE has no integer kernel."""
+    return b.mul(op["x"], op["x"])
+
+
+SQUARES = Pass("squares", ("SQUARE",), _square)
+def _negative(op: Op, b: Builder) -> Outcome:
+    """NEG has no integer kernel that is right for the least integer."""
+    if op["x"].type.dtype is not DType.FLOAT32:
+        return None
+    return b.mul(op["x"], np.float32(-1))
+
+
+NEGATIVES = Pass("negatives", ("NEG",), _negative)
+PRODUCTS = Pass("squares-of-differences", ("SQUARED_DIFFERENCE",), _square_of_difference)
+
+
+def with_trained_ranges(program: Program, seen: Calibration, trained: dict[int, Trained]) -> Calibration:
+    """A calibration with the trained ranges, also of tensors that only hold what others hold."""
+    keys = tensor_keys(program)
+    ranges = dict(seen.ranges)
+    settled = {keys[i]: t for i, t in trained.items() if i in keys}
+    ranges |= {key: t.range for key, t in settled.items()}
+    ops = [op for graph in program.all_graphs() for op in graph.ops]
+    for op in (*ops, *reversed(ops)):
+        known = [ranges[keys[id(v)]] for v in _sharing(op) if keys.get(id(v), "") in ranges]
+        for value in _sharing(op) if known else ():
+            if id(value) in keys:
+                ranges.setdefault(keys[id(value)], known[0])
+    for op in ops:
+        _add_fixed(op, keys, ranges)
+    return Calibration(ranges, seen.samples, settled)
+
+
+def _sharing(op: Op) -> list[Value]:
+    """The tensors of an operation that hold the same numbers."""
+    rule = op.defn.quant
+    if rule is None or not rule.same_scale:
+        return []
+    return [v for v in (*op.inputs, *op.results) if v.type.dtype is DType.FLOAT32 and not v.is_const]
+
+
+def _add_fixed(op: Op, keys: dict[int, str], ranges: dict[str, Range]) -> None:
+    """Results whose range the operator itself says."""
+    rule = op.defn.quant
+    if rule is not None and DType.INT8 in rule.fixed:
+        for result in op.results:
+            ranges.setdefault(keys[id(result)], representable(*rule.fixed[DType.INT8], DType.INT8))

@@ -1,0 +1,211 @@
+"""The whole way: float program, calibration, plan, rewrite, check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from litesmith.errors import ConverterError, Problem, QuantizationError
+from litesmith.formats.tflite import write_model
+from litesmith.ir import Program
+from litesmith.ir.clone import clone
+from litesmith.ir.constant import Array
+from litesmith.ir.verify import kernel_problems
+from litesmith.quantize.calibrate import Calibration, calibrate
+from litesmith.quantize.fidelity import Fidelity, compare
+from litesmith.quantize.plan import STATIC, Plan
+from litesmith.quantize.planner import make_plan
+from litesmith.quantize.prepare import prepare, with_trained_ranges
+from litesmith.quantize.recipe import Recipe
+from litesmith.quantize.rewrite import Improvements, rewrite
+
+KEPT, KEPT_BYTES = 64, 1 << 26
+"""Samples that are kept in memory after calibration, to compare the result with the float model: so many, so many bytes."""
+
+ATTEMPTS = 4
+"""Plans tried before kernels that refuse their operands are given up on."""
+
+Call = tuple[str, Mapping[str, Array]]
+
+
+@dataclass
+class Quantized:
+    """The result. program: the quantized one; float_program: what it was made of; plan, calibration: how; fidelity: how far
+    its outputs are from the float ones on calibration data, None without data. keys: the key in the plan of operations of
+    ``program``, by ``id``."""
+
+    program: Program
+    float_program: Program
+    plan: Plan
+    calibration: Calibration | None
+    recipe: Recipe
+    fidelity: Fidelity | None = None
+    keys: dict[int, str] = field(default_factory=dict)
+
+
+def quantize(
+    program: Program,
+    recipe: Recipe,
+    calls: Iterable[Call] | None = None,
+    *,
+    calibration: Calibration | None = None,
+    plan: Plan | None = None,
+    threads: int = 1,
+    progress: Any = None,
+    check: bool = True,
+    requantize: bool = False,
+) -> Quantized:
+    """Quantizes a float program, which is left as it is.
+
+    calls: samples, as pairs of a signature's key and its inputs by name; needed where activations become integers and there
+    is neither a saved calibration nor a plan. check: whether the outputs are compared with the float ones.
+    requantize: whether a quantized program may be quantized again, by way of floats.
+    Raises QuantizationError where it cannot be done as asked, or the result lost the model's meaning.
+    """
+    if not requantize:
+        _require_floats(program)
+    original = clone(program if not requantize else _as_floats(program)).program
+    trained = prepare(original, recipe)
+    samples: list[Call] = []
+    if recipe.is_static and calibration is None and calls is None and plan is None and not trained:
+        raise _needs_data(recipe)
+    if calls is not None:
+        if recipe.is_static and calibration is None:
+            calibration = calibrate(original, _keeping(calls, samples), threads, progress)
+        else:
+            samples = list(islice(calls, KEPT))
+    if trained:
+        calibration = with_trained_ranges(original, calibration or Calibration(), trained)
+    result = _planned(original, recipe, calibration, plan)
+    if samples and recipe.is_static and plan is None:
+        result = _improved(result, samples)
+    if check and samples:
+        result.fidelity = _checked(result, samples)
+    return result
+
+
+def _improved(result: Quantized, samples: list[Call]) -> Quantized:
+    """The same plan with better weights and biases, where they make the outputs better; and by the best headroom."""
+    from litesmith.quantize.improve import improvements
+
+    recipe = result.recipe
+    if recipe.search:
+        recipe = replace(recipe, search=False, headroom=_best_headroom(result, samples))
+        result = _planned(result.float_program, recipe, result.calibration, None)
+    if not recipe.bias_correction and recipe.rounding == "nearest":
+        return result
+    plain = result
+
+    def again(better: Improvements) -> Quantized:
+        return _rewritten(plain.float_program, recipe, plain.calibration, plain.plan, better)
+
+    better = again(improvements(plain, samples, again))
+    before, after = _fidelity(plain, samples), _fidelity(better, samples)
+    return better if after.mean >= before.mean else plain
+
+
+HEADROOMS = (1.0, 1.05, 1.1, 1.2)
+"""How far ranges are widened, as far as a search tries."""
+
+
+def _best_headroom(result: Quantized, samples: list[Call]) -> float:
+    """The one that keeps most on samples whose ranges were not looked at."""
+    apart = samples[::4]
+    seen = [call for i, call in enumerate(samples) if i % 4]
+    if not seen or result.calibration is None:
+        return result.recipe.headroom
+    part = replace_ranges(result.calibration, calibrate(result.float_program, seen))
+    found = {}
+    for headroom in HEADROOMS:
+        recipe = replace(result.recipe, headroom=headroom, search=False)
+        found[headroom] = _fidelity(_planned(result.float_program, recipe, part, None), apart).mean
+    return max(found, key=lambda h: found[h])
+
+
+def replace_ranges(whole: Calibration, part: Calibration) -> Calibration:
+    """The ranges of a part of the samples; those it did not touch are the whole's."""
+    touched = {k: r for k, r in part.ranges.items() if not r.is_empty}
+    return Calibration({**whole.ranges, **touched}, part.samples, whole.trained)
+
+
+def _fidelity(result: Quantized, samples: list[Call]) -> Fidelity:
+    return compare(write_model(result.float_program), write_model(result.program), samples)
+
+
+def _keeping(calls: Iterable[Call], kept: list[Call]) -> Iterator[Call]:
+    """The calls; the first ones are kept."""
+    size = 0
+    for call in calls:
+        size += sum(a.nbytes for a in call[1].values())
+        if not kept or (len(kept) < KEPT and size <= KEPT_BYTES):
+            kept.append(call)
+        yield call
+
+
+def _require_floats(program: Program) -> None:
+    from litesmith.quantize.dequantize import is_quantized
+
+    if is_quantized(program):
+        reason = "the model is quantized already; quantizing it again adds the errors of both"
+        fix = "quantize the float model it was made of, or allow it with requantize=True (--requantize)"
+        raise QuantizationError([Problem("LS046", reason, fix)])
+
+
+def _as_floats(program: Program) -> Program:
+    from litesmith.quantize.dequantize import dequantized, is_quantized
+
+    return dequantized(program) if is_quantized(program) else program
+
+
+def _needs_data(recipe: Recipe) -> QuantizationError:
+    reason = f"mode {recipe.mode!r} makes activations integers, whose ranges have to be seen on samples"
+    fix = "give calibrate=samples (--calibrate samples.npz; representative_dataset), or quantize weights only: 'dynamic'"
+    return QuantizationError([Problem("LS040", reason, fix)])
+
+
+def _planned(original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan | None) -> Quantized:
+    avoid: set[str] = set()
+    for _ in range(ATTEMPTS):
+        chosen = plan or make_plan(original, recipe, calibration, avoid)
+        made = _rewritten(original, recipe, calibration, chosen, None)
+        problems = kernel_problems(made.program)
+        if not problems:
+            return made
+        refused = _refusing(made, chosen)
+        if plan is not None or recipe.integer_only or not refused - avoid:
+            raise ConverterError(problems)
+        avoid |= refused
+    raise ConverterError(problems)
+
+
+def _refusing(made: Quantized, plan: Plan) -> set[str]:
+    """The keys of operations whose kernels refuse what they got."""
+    from litesmith.ir.verify import problems_of
+
+    ops = [op for graph in made.program.all_graphs() for op in graph.ops if any(True for _ in problems_of(op))]
+    keys = {made.keys[id(op)] for op in ops if id(op) in made.keys}
+    return {key for key in keys if plan.ops[key].form == STATIC}
+
+
+def _rewritten(
+    original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan, improved: Improvements | None
+) -> Quantized:
+    copy = clone(original).program
+    improved = improved or Improvements(on_grid=calibration is not None and bool(calibration.trained))
+    keys = rewrite(copy, plan, recipe, improved)
+    copy.notes += plan.notes
+    return Quantized(copy, original, plan, calibration, recipe, keys=keys)
+
+
+def _checked(result: Quantized, samples: list[Call]) -> Fidelity:
+    found = _fidelity(result, samples)
+    if found.worst < result.recipe.least_sqnr:
+        reason = (
+            f"the quantized model lost its meaning: its outputs are {found.worst:.1f} dB from the float ones on the "
+            f"calibration data (signal to noise), {result.recipe.least_sqnr:.0f} dB are the least"
+        )
+        fix = "see which layer does it (litesmith quantize --debug), leave it float (exclude=), or use int16x8 or dynamic"
+        raise QuantizationError([Problem("LS044", reason, fix)])
+    return found

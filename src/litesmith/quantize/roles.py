@@ -1,0 +1,59 @@
+"""What the operands of an operation are to a quantizer: weights, bias, activations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from litesmith.ir import DType, Op, Value
+from litesmith.ir.opdef import Kernel
+from litesmith.quantize.costs import CLAMPS
+from litesmith.quantize.ranges import Range
+from litesmith.quantize.recipe import Mode
+
+MASK = 1000.0
+"""Numbers below minus this, and 100 times as far from 0 as the largest, stand for minus infinity in a mask."""
+
+
+def is_mask(seen: Range) -> bool:
+    """Whether a range is that of numbers beside minus infinities."""
+    return seen.low < -max(MASK, 100 * seen.high)
+
+
+ANY_TYPE = ("SHAPE", "RANK")
+"""Operators that ask for a shape: they take a tensor as it is stored."""
+
+
+def weight_operands(op: Op) -> list[str]:
+    """The operands of an operation that are its constant float weights."""
+    rule = op.defn.quant
+    if rule is None or op.name == "PRELU":
+        return []
+    found = [n for n in rule.weights if (v := op.get(n)) is not None and v.const is not None]
+    return [n for n in found if op[n].type.dtype is DType.FLOAT32 and op[n].type.quant is None]
+
+
+def float_operands(op: Op) -> list[Value]:
+    """The operands of an operation that are activations: floats, and neither weights nor bias."""
+    rule = op.defn.quant
+    apart = {id(op[n]) for n in weight_operands(op)}
+    if rule is not None and rule.bias is not None and (bias := op.get(rule.bias)) is not None:
+        apart.add(id(bias))
+    return [v for v in op.inputs if v.type.dtype.is_float and id(v) not in apart]
+
+
+def weight_type(kernel: Kernel, mode: Mode) -> DType | None:
+    """The element type of weights a kernel takes that is nearest to what is asked for."""
+    for dtype in (mode.weights, DType.INT8, DType.UINT8):
+        if dtype in kernel.weights:
+            return dtype
+    return None
+
+
+def clamp_of(op: Op) -> Range | None:
+    """The numbers an operation's result can hold at all, by its clamp."""
+    if op.name in CLAMPS:
+        low, high = CLAMPS[op.name]
+        return Range(low, np.inf if high is None else high)
+    fused = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
+    found = fused.get(op.attrs.get("fused_activation_function", "NONE"))
+    return Range(*found) if found is not None else None

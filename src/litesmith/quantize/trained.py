@@ -1,0 +1,93 @@
+"""Models trained for quantization: the ranges they learned, and the grids their weights lie on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from litesmith.ir import DType, Program, Value
+from litesmith.ir.constant import Array
+from litesmith.quantize.ranges import LIMITS, Range
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The range of a tensor that training settled: the real number 0 and the step between two numbers are exact."""
+
+    scale: float
+    steps_below: int
+    bits: int
+
+    def parameters(self, dtype: DType) -> tuple[float, int] | None:
+        """Scale and zero point in an element type of as many bits; None in another."""
+        least, most = LIMITS[dtype]
+        if most - least + 1 != 1 << self.bits:
+            return None
+        return self.scale, least + self.steps_below
+
+    @property
+    def range(self) -> Range:
+        """From the smallest to the largest number."""
+        count = (1 << self.bits) - 1
+        return Range(-self.steps_below * self.scale, (count - self.steps_below) * self.scale)
+
+
+def take_trained_ranges(program: Program) -> dict[int, Trained]:
+    """Removes fake quantization in place; returns what it said, by the ``id`` of the tensor it was applied to."""
+    found: dict[int, Trained] = {}
+    for graph in program.all_graphs():
+        for op in list(graph.ops):
+            if op.name != "FAKE_QUANT" or op["x"].is_const:
+                continue
+            x, (result,) = op["x"], op.results
+            if id(x) in found and found[id(x)] != _trained(op.attrs):
+                continue  # a second grid of the same tensor stays an operation
+            found.setdefault(id(x), _trained(op.attrs))
+            _rename(x, result)
+            graph.replace_value(result, x)
+            graph.erase(op)
+    return found
+
+
+def _rename(x: Value, result: Value) -> None:
+    if result.output_uses and result.name and x.op is not None:
+        x.name = result.name
+
+
+def _trained(attrs: dict[str, float]) -> Trained:
+    """The grid as the kernel of FAKE_QUANT nudges it, in float32."""
+    bits = int(attrs["num_bits"])
+    count = (1 << bits) - 1
+    low, high = np.float32(attrs["min"]), np.float32(attrs["max"])
+    scale = np.float32((high - low) / np.float32(count))
+    zero = np.floor(np.clip(np.float32(0) - low / scale, 0, count) + np.float32(0.5))
+    return Trained(float(scale), int(zero), bits)
+
+
+LEVELS = 127
+OFF_GRID = 2e-3
+"""How far from a whole number of steps weights may be that lie on a grid."""
+
+
+def grid_scales(array: Array, axis: int | None) -> Array | None:
+    """The steps of the symmetric grids of up to 127 steps that the weights of each channel lie on, float32.
+
+    None where they lie on none: they were not trained for quantization.
+    """
+    rows = array.reshape(1, -1) if axis is None else np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
+    most = np.abs(rows).max(axis=1, initial=0).astype(np.float64)
+    scales = np.zeros(len(rows))
+    open_rows = most > 0
+    for steps in range(LEVELS, 0, -1):
+        if not open_rows.any():
+            break
+        step = np.where(open_rows, most / steps, 1)[:, None]
+        places = rows / step
+        fits = open_rows & (np.abs(places - np.rint(places)).max(axis=1, initial=0) < OFF_GRID)
+        scales[fits] = most[fits] / steps
+        open_rows &= ~fits
+    if open_rows.any():
+        return None
+    usual = np.median(scales[scales > 0]) if (scales > 0).any() else 1.0
+    return np.where(scales > 0, scales, usual).astype(np.float32)

@@ -1,0 +1,88 @@
+"""Weights as integers: symmetric, a scale for each channel or one for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from litesmith.ir import Constant, DType, Quantization, TensorType, Value
+from litesmith.ir.constant import Array
+from litesmith.quantize.ranges import LIMITS, SMALLEST_SCALE, quantization, stored
+
+SMALLEST_WEIGHT_SCALE = 2.0**-40
+"""Of channels whose weights are next to nothing: their products with other scales stay normal numbers."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How weights are stored. axis: of the channels, None for one scale for all."""
+
+    dtype: DType
+    axis: int | None
+
+
+def largest_stored(dtype: DType) -> int:
+    """Weights are symmetric: the least number of the type is not used."""
+    return 127 if dtype is DType.UINT8 else LIMITS[dtype][1]
+
+
+def weight_scales(array: Array, form: Form) -> Array:
+    """float32 [channels] or [1]: the largest weight of a channel is the largest stored number.
+
+    A dead channel takes the scale of the others: XNNPACK refuses whole files where products of scales are far apart.
+    """
+    most = _largest(array, form.axis).astype(np.float64)
+    if not np.isfinite(most).all():
+        raise ValueError("the weights hold NaN or infinite numbers")
+    live = most[most > SMALLEST_WEIGHT_SCALE]
+    usual = float(np.median(live)) if live.size else 1.0
+    scales = np.where(most > SMALLEST_WEIGHT_SCALE, most, usual) / largest_stored(form.dtype)
+    return np.maximum(scales, SMALLEST_SCALE).astype(np.float32)
+
+
+def _largest(array: Array, axis: int | None) -> Array:
+    if axis is None or array.ndim == 0:
+        return np.asarray([np.abs(array).max(initial=0)], array.dtype)
+    others = tuple(a for a in range(array.ndim) if a != axis % array.ndim)
+    return np.asarray(np.maximum(array.max(axis=others, initial=0), -array.min(axis=others, initial=0)))
+
+
+def weight_quantization(array: Array, form: Form) -> Quantization:
+    """Scales of the weights in this form."""
+    middle = 128 if form.dtype is DType.UINT8 else 0
+    return quantization(weight_scales(array, form), middle, form.axis or 0)
+
+
+def quantized(value: Value, form: Form, quant: Quantization, rounded: Array | None = None) -> Value:
+    """The constant as integers with these scales, made when they are written.
+
+    rounded: the integers, where they were found in a better way than by rounding each weight.
+    """
+    const = value.const
+    assert const is not None
+
+    def integers() -> Array:
+        return stored(const.array(), quant, form.dtype)
+
+    if rounded is not None:
+        made = Constant(form.dtype, const.shape, np.asarray(rounded, form.dtype.numpy))
+    else:
+        made = Constant.lazy(form.dtype, const.shape, integers)
+    fresh = Value(TensorType(form.dtype, const.shape, quant), value.name, made)
+    return fresh
+
+
+def halved(value: Value) -> Value:
+    """The constant in float16; numbers beyond its range become its largest."""
+    const = value.const
+    assert const is not None
+    limit = np.finfo(np.float16).max
+
+    def narrow() -> Array:
+        array = const.array()
+        return np.where(np.isfinite(array), np.clip(array, -limit, limit), array).astype(np.float16)
+
+    return Value(
+        replace(value.type, dtype=DType.FLOAT16), value.name, Constant.lazy(DType.FLOAT16, const.shape, narrow)
+    )
