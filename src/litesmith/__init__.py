@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from litesmith.api import Model, convert, export
     from litesmith.checking import check
     from litesmith.errors import ConverterError, FormatError, LitesmithError, UsageError, VerificationError
+    from litesmith.frontends.plugins import composite
     from litesmith.lite import (
         Interpreter,
         OpsSet,
@@ -46,6 +47,7 @@ __all__ = [
     "__version__",
     "check",
     "compat",
+    "composite",
     "convert",
     "enable_keras_export",
     "experimental",
@@ -57,6 +59,7 @@ _MODULES = {
     "api": ("Model", "convert", "export"),
     "checking": ("check",),
     "errors": ("ConverterError", "FormatError", "LitesmithError", "UsageError", "VerificationError"),
+    "frontends.plugins": ("composite",),
     "lite": (
         "Interpreter",
         "OpsSet",

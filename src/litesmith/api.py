@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litesmith._util.naming import Shapes, shapes_by_name
 from litesmith._util.progress import tell
 from litesmith._util.replacing import check_target
+from litesmith._util.rnn_forms import check_form
 from litesmith._util.text import human_bytes
 from litesmith.describe import (
     Signature,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from litesmith.frontends.tensorflow.select_ops import SelectOps
-
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,14 @@ class Options:
     composites: lowerings of functions that are taken whole instead of inlined, by the function's name, or by the one
     that ``tf.function(experimental_implements=…)`` or ``jax.lax.composite`` gives it. A lowering takes the builder and
     the call's tensors, and in keyword parameters the attributes of that name, and gives its results (see
-    docs/add-an-op.md).
+    docs/add-an-op.md). Those that are decorated with `litesmith.composite`, or that installed packages bring, need not be
+    given.
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
     select_tf_ops: whether TensorFlow operators without a built-in form become Select TF operators, for a runtime with the
     Flex delegate: True for those that TensorFlow's own delegate has; names of operators for those besides.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
+    rnn: the form of recurrent layers: ``fused`` operators, a ``loop``, ``unrolled``, or the fastest (``auto``; see
+    docs/recurrent.md).
     quantize: how to quantize: the name of a mode (``dynamic``, ``float16``, ``int8``, ``int16x8``, ``int8-best``, …), a
     `litesmith.Recipe`, its mapping, or the path of one in JSON or YAML (docs/quantize.md).
     calibrate: samples of the inputs, for modes whose activations become integers: a generator function, an iterable,
@@ -88,6 +90,7 @@ class Options:
     allow_custom_ops: bool = False
     select_tf_ops: bool | Sequence[str] = ()
     external_weights: bool = False
+    rnn: str = "auto"
     quantize: Any = None
     calibrate: Any = None
     exclude: Sequence[str] = ()
@@ -99,6 +102,7 @@ class Options:
         for name in ("signature_keys", "tags", "input_names", "output_names"):
             if isinstance(value := getattr(self, name), str):
                 object.__setattr__(self, name, [value])
+        check_form(self.rnn)
 
     @property
     def shapes(self) -> Shapes:
@@ -123,25 +127,9 @@ class Options:
     @property
     def composite(self) -> Callable[[Any, str, Sequence[Any], Mapping[str, Any]], list[Any] | None] | None:
         """What an import asks at each call of a function; None where every function is inlined."""
-        return self._lower_composite if self.composites else None
+        from litesmith.frontends.plugins import hook
 
-    def _lower_composite(
-        self, b: Any, name: str, tensors: Sequence[Any], attrs: Mapping[str, Any]
-    ) -> list[Any] | None:
-        if name not in self.composites:
-            return None
-        lowering = self.composites[name]
-        made = lowering(b, *tensors, **_accepted(lowering, attrs))
-        return list(made) if isinstance(made, (tuple, list)) else [made]
-
-
-def _accepted(lowering: CompositeLowering, attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes that a lowering has keyword parameters for: all, where it takes ``**attrs``."""
-    parameters = signature(lowering).parameters.values()
-    if any(p.kind is Parameter.VAR_KEYWORD for p in parameters):
-        return dict(attrs)
-    wanted = {p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY}
-    return {name: value for name, value in attrs.items() if name in wanted}
+        return hook(self.composites)
 
 
 class Model:
@@ -633,7 +621,7 @@ def optimize(program: Program, options: Options) -> Program:
     if options.dump is not None:
         options.dump("import", program)
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
-    pipeline.run(program, options.dump)
+    pipeline.run(program, options.dump, rnn=options.rnn)
     for graph, wanted in zip(program.graphs, names, strict=True):
         _name_outputs(graph, wanted)
     problems: list[Problem] = kernel_problems(program)

@@ -33,6 +33,7 @@ class Keywords(TypedDict, total=False):
     allow_custom_ops: bool
     select_tf_ops: bool | Sequence[str]
     external_weights: bool
+    rnn: str
     quantize: Any
     calibrate: Any
     exclude: Sequence[str]

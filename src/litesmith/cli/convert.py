@@ -54,6 +54,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--verify/--no-verify", default=True, show_default=True, help="Load and run the result first."),
     click.option("--reference", type=click.Path(), help="Data the result must agree with (.npz or directory)."),
     click.option("--unsafe", is_flag=True, help="Let a Keras file run code it carries (Lambda layers)."),
+    click.option("--rnn", type=click.Choice(["auto", "fused", "loop", "unrolled"]), default="auto", show_default=True,
+                 help="The form of recurrent layers (docs/recurrent.md)."),
     click.option("--quantize", "quantize", metavar="MODE|FILE",
                  help="Quantize: dynamic, float16, int8, int16x8, int8-best, weight-only, …, or a recipe (.json, .yaml)."),
     click.option("--calibrate", "calibrate", metavar="PATH",
@@ -137,6 +139,7 @@ def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None
         safe_mode=not given["unsafe"],
         dump=_dump(given["dump_ir"]) if given["dump_ir"] else None,
         allow_custom_ops=bool(given["allow_custom_ops"]),
+        rnn=given["rnn"],
         quantize=given["quantize"],
         calibrate=given["calibrate"],
         exclude=given["exclude"],
@@ -146,6 +149,7 @@ def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None
 
 def _convert_as_tflite_convert(given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Any:
     made = converter(given, shapes)
+    made.rnn = given["rnn"]
     made.ir_dump_dir = given["dump_ir"] or made.ir_dump_dir
     made.representative_dataset = given["calibrate"]
     return made.to_model(verify=given["verify"], reference=given["reference"])

@@ -51,6 +51,9 @@ def _not_float32(value: Any) -> bool:
 _ONE_CONVERTER = "there is one converter"
 _ONE_QUANTIZER = "there is one quantizer"
 _LISTS = "TensorLists always become built-in operators, with a dynamic batch"
+_RNN = (
+    'not in the original: the form of recurrent layers, `"auto"`, `"fused"`, `"loop"` or `"unrolled"` (see recurrent.md)'
+)
 _TEXT_IR = "the IR is litesmith's own and has its own dump (`ir_dump_dir`)"
 
 COMMON: tuple[Attribute, ...] = (
@@ -60,6 +63,7 @@ COMMON: tuple[Attribute, ...] = (
     ),
     Attribute("target_spec", None, SAME, "see TargetSpec"),
     Attribute("allow_custom_ops", False, SAME, "unknown TensorFlow operators become custom ones with their attributes"),
+    Attribute("rnn", "auto", BETTER, _RNN),
     Attribute("exclude_conversion_metadata", False, SAME, "the metadata names litesmith and its version"),
     Attribute("experimental_new_converter", True, NO_EFFECT, _ONE_CONVERTER),
     Attribute("experimental_new_quantizer", True, NO_EFFECT, _ONE_QUANTIZER),

@@ -41,6 +41,7 @@ class ConverterBase:
     representative_dataset: Any
     target_spec: TargetSpec
     allow_custom_ops: bool
+    rnn: str
     exclude_conversion_metadata: bool
     experimental_new_converter: bool
     experimental_new_quantizer: bool
@@ -136,6 +137,7 @@ class ConverterBase:
             reference=reference,
             dump=self._dump(),
             external_weights=bool(self._get("_experimental_use_buffer_offset")),
+            rnn=self._get("rnn"),
         )
 
     def _dump(self) -> Dump | None:

@@ -235,10 +235,14 @@ def _consecutive(op: Op) -> str | None:
 
 
 def _simplify_reverse(b: Builder, op: Op) -> Value | None:
-    """No axes, or axes of size 1."""
+    """No axes, or axes of size 1; or what was reversed is reversed again."""
     axes, x = const_ints(op, "axes"), op["x"]
     if axes is None or x.type.shape is None or is_quantized(x):
         return None
+    if x.op is not None and x.op.name == "REVERSE_V2" and not is_quantized(x.op["x"]):
+        inner = const_ints(x.op, "axes")
+        if inner is not None and normalized_axes(inner, x.rank, op) == normalized_axes(axes, x.rank, op):
+            return x.op["x"]
     return x if all(x.dims[normalized_axis(a, x.rank, op)] == 1 for a in axes) else None
 
 

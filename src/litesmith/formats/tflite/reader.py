@@ -190,7 +190,6 @@ class _GraphReader:
         for number in self.tensors.inputs:
             type_ = self.inference.named(self.tensors.type(number))
             self._define(number, self.graph.add_input(type_, self.tensors.name(number)))
-            self.values[number].is_variable = self.tensors.is_variable(number)
         for operator in operators:
             self._op(operator)
         self.graph.outputs = [self._operand(number, "the graph") for number in self.tensors.outputs]
@@ -198,6 +197,7 @@ class _GraphReader:
     def _define(self, number: int, value: Value) -> None:
         if number in self.values or self.tensors.has_data(number):
             raise FormatError(f"tensor {number} ({self.tensors.name(number)!r}) has more than one source")
+        value.is_variable = self.tensors.is_variable(number)
         self.values[number] = value
 
     def _operand(self, number: int, user: str) -> Value:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from litesmith.errors import UnsupportedError
 from litesmith.formats.tflite.flexbuffer import write_map
+from litesmith.frontends import plugins
 from litesmith.frontends.tensorflow.attributes import FunctionName, decode
 from litesmith.frontends.tensorflow.resources import POISON
 from litesmith.ir import Builder, DType, Graph, TensorType, Value
@@ -225,12 +226,17 @@ def taken_whole(
     if any(value is POISON for value in args):
         return _as_unknown_composite(context, definition, args)
     what = implemented(definition)
+    attrs = what.attrs if what else {}
     lower = context.session.composite
     for name in _names_of(context, definition):
         assert lower is not None
-        results = lower(context.b, name, args, what.attrs if what else {})
+        results = lower(context.b, name, args, attrs)
         if results is not None:
             return list(results)
+    names = _implemented_names(definition)
+    results = plugins.lower_first(names, context.b, args, attrs, len(definition.signature.output_arg))
+    if results is not None:
+        return list(results)
     return None if what is None else lower_implemented(context.b, what, args, import_body)
 
 
@@ -238,15 +244,18 @@ def _names_of(context: Context, definition: Any) -> list[str]:
     """What a composite lowering is asked for: what the function implements, and its own name."""
     if context.session.composite is None:
         return []
+    return [*_implemented_names(definition), python_name(definition.signature.name)]
+
+
+def _implemented_names(definition: Any) -> list[str]:
     what = implemented(definition)
     api = decode(definition.attr["api_implements"]) if "api_implements" in definition.attr else None
-    names = [what.name if what else None, api, python_name(definition.signature.name)]
-    return [str(n) for n in names if n is not None]
+    return [str(n) for n in (what.name if what else None, api) if n is not None]
 
 
 def _as_unknown_composite(context: Context, definition: Any, args: Sequence[Any]) -> list[Any] | None:
     """The same where an argument could not be made: nothing can be lowered, but the body is not to be looked at."""
-    whole = implemented(definition) is not None
+    whole = implemented(definition) is not None or any(map(plugins.registered, _implemented_names(definition)))
     aside = context.into(Graph("examined")).b
     lower = context.session.composite
     for name in _names_of(context, definition):
