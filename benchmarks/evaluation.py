@@ -100,8 +100,8 @@ def measure_tfma(folder: Path, examples: int = 5000) -> dict[str, float]:
     config = _digits_config()
     found = {"evaluate": _seconds(lambda: evaluate(model / "tflite", records, config=config))}
     try:
-        import tfx  # noqa: F401  # before TFMA
         import tensorflow_model_analysis as tfma
+        import tfx  # noqa: F401  # before TFMA
     except ImportError:
         return {"evaluate examples/s": examples / found["evaluate"]}
     shared = tfma.default_eval_shared_model(str(model), eval_config=config)

@@ -13,10 +13,10 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import tfx  # noqa: F401  # before anything else of TFX's world
-import tensorflow as tf  # noqa: I001
+import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
+import tfx  # noqa: F401  # before anything else of TFX's world
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
