@@ -36,6 +36,8 @@ class Keywords(TypedDict, total=False):
     calibrate: Any
     exclude: Sequence[str]
     plan: Any
+    requantize: bool
+    metadata: Any
 
 
 def check_keywords(options: Iterable[str], known: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ import click
 from litesmith._util.text import human_bytes
 from litesmith.cli.output import click_echo, console, print_json, print_table
 from litesmith.errors import UsageError
-from litesmith.formats.metadata import Described, from_document, json_schema, read_described, to_document
+from litesmith.formats.metadata import Described, default_metadata, json_schema, read_described, to_document
 from litesmith.formats.metadata import schema as s
 from litesmith.formats.metadata.described import recorded_files
 from litesmith.formats.metadata.readers import READERS, validate
+from litesmith.formats.metadata.requests import files_beside, read_document, read_file
 from litesmith.formats.metadata.tasks import LABELS_TEXT, check_labels, read_labels
 
 
@@ -84,48 +85,17 @@ def add(file: str, output: str | None, document: str | None, labels: tuple[str, 
     made of the names of its inputs and outputs.
     """
     model = read_described(file)
-    metadata = _read_document(Path(document)) if document else model.metadata or default_metadata(model)
-    given = {Path(name).name: _read(Path(name)) for name in (*labels, *files)}
+    metadata = read_document(Path(document)) if document else model.metadata or default_metadata(model)
+    given = {Path(name).name: read_file(Path(name)) for name in (*labels, *files)}
     for name in labels:
         metadata = _with_labels(model, metadata, Path(name).name, given[Path(name).name])
     contents = {**model.files, **given}
     if document:
-        contents |= _beside(Path(document).parent, metadata, given)
+        contents |= files_beside(Path(document).parent, metadata, given)
         recorded = {f.name for f in recorded_files(metadata)}
         contents = {name: content for name, content in contents.items() if name in recorded or name in given}
     model.with_metadata(metadata, contents).save(output or file)
     click_echo(f"{output or file}: metadata written, {len(contents)} associated files")
-
-
-def default_metadata(model: Described) -> s.ModelMetadata:
-    """Metadata that name a model's inputs and outputs as the model does."""
-    inputs, outputs = (tuple(s.TensorMetadata(t.name) for t in part) for part in (model.inputs(), model.outputs()))
-    graph = s.SubGraphMetadata(input_tensor_metadata=inputs, output_tensor_metadata=outputs)
-    return s.ModelMetadata(subgraph_metadata=(graph,))
-
-
-def _read_document(path: Path) -> s.ModelMetadata:
-    import yaml
-
-    try:
-        document = yaml.safe_load(_read(path))  # YAML holds JSON
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path} is neither YAML nor JSON: {error}") from None
-    metadata: s.ModelMetadata = from_document(document)
-    return metadata
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _beside(folder: Path, metadata: s.ModelMetadata, given: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files that metadata name and that lie in a folder."""
-    names = {f.name for f in recorded_files(metadata)} - set(given)
-    return {n: _read(folder / n) for n in sorted(names) if n == Path(n).name and (folder / n).is_file()}
 
 
 def _with_labels(model: Described, metadata: s.ModelMetadata, name: str, content: bytes) -> s.ModelMetadata:

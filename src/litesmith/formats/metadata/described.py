@@ -55,10 +55,7 @@ class Described:
         files = self.files if files is None else files
         if metadata is None:
             return replace(self, metadata=None, files={})
-        metadata = replace(metadata, min_parser_version=min_parser_version(metadata))
-        problems = [*fit_problems(metadata, (len(self.inputs()), len(self.outputs()))), *file_problems(metadata, files)]
-        if problems:
-            raise UsageError("the metadata do not fit the model:\n" + "\n".join(f"  {p}" for p in problems))
+        metadata = fitting_metadata(metadata, files, (len(self.inputs()), len(self.outputs())))
         return replace(self, metadata=metadata, files=dict(files))
 
     def write(self, out: BinaryIO) -> None:
@@ -113,6 +110,19 @@ def _read(data: np.ndarray[Any, Any]) -> Described:
     if version is None or version > known:
         raise FormatError(f"its metadata need a parser of version {needed!r}, this is {SCHEMA_VERSION}", fix=UPGRADE)
     return Described(model, metadata, archive.files, tuple(unknown_fields(stored)))
+
+
+def fitting_metadata(
+    metadata: ModelMetadata, files: Mapping[str, bytes], counts: tuple[int, int]
+) -> ModelMetadata:
+    """The metadata with ``min_parser_version``, for a model with these numbers of inputs and outputs.
+
+    Raises UsageError where they do not fit it or the files, with every reason.
+    """
+    problems = [*fit_problems(metadata, counts), *file_problems(metadata, files)]
+    if problems:
+        raise UsageError("the metadata do not fit the model:\n" + "\n".join(f"  {p}" for p in problems))
+    return replace(metadata, min_parser_version=min_parser_version(metadata))
 
 
 def recorded_files(table: Table) -> Iterator[AssociatedFile]:

@@ -1,7 +1,7 @@
 """Metadata of the common tasks, as the readers of MediaPipe Tasks and the Task Library expect them.
 
-Each function takes a model and few facts and returns the metadata and the associated files for
-`Described.with_metadata`. Names, descriptions and statistics are those that the stock writers give.
+Each function takes a model and few facts and returns the metadata and the associated files, for
+`Described.with_metadata` or ``convert(metadata=…)``. Names, descriptions and statistics are those of the stock writers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from litesmith.errors import UsageError
 from litesmith.formats.metadata import schema as s
-from litesmith.formats.metadata.described import Described
+from litesmith.formats.metadata.stored_tensors import HasTensors
 from litesmith.formats.metadata.stored_tensors import StoredTensor as Tensor
 
 Labels = Sequence[str] | Mapping[str, Sequence[str]]
@@ -174,7 +174,7 @@ def _result(name: str, text: str, files: _Files, graph: s.SubGraphMetadata) -> R
 
 
 def image_classifier(
-    model: Described,
+    model: HasTensors,
     labels: Labels | None = None,
     *,
     mean: Numbers | None = None,
@@ -195,7 +195,7 @@ def image_classifier(
 
 
 def object_detector(
-    model: Described, labels: Labels | None = None, *, mean: Numbers | None = None, std: Numbers | None = None
+    model: HasTensors, labels: Labels | None = None, *, mean: Numbers | None = None, std: Numbers | None = None
 ) -> Result:
     """One image; four outputs as the post-processing operator gives them: boxes [1, n, 4], classes, scores, number.
 
@@ -242,7 +242,7 @@ def _check_detections(outputs: Sequence[Tensor]) -> None:
 
 
 def image_segmenter(
-    model: Described, labels: Labels | None = None, *, mean: Numbers | None = None, std: Numbers | None = None
+    model: HasTensors, labels: Labels | None = None, *, mean: Numbers | None = None, std: Numbers | None = None
 ) -> Result:
     """One image; one output [1, height, width, classes]. labels: a name for each class. Raises UsageError otherwise."""
     files = _Files()
@@ -261,7 +261,7 @@ def image_segmenter(
     return _result("ImageSegmenter", text, files, graph)
 
 
-def image_embedder(model: Described, *, mean: Numbers | None = None, std: Numbers | None = None) -> Result:
+def image_embedder(model: HasTensors, *, mean: Numbers | None = None, std: Numbers | None = None) -> Result:
     """One image; one output, the embedding [1, size]. Raises UsageError otherwise."""
     files = _Files()
     image = _image(_one(model.inputs(), "input"), mean, std, "Input image.")
@@ -274,7 +274,7 @@ def image_embedder(model: Described, *, mean: Numbers | None = None, std: Number
 # --- sound and text ------------------------------------------------------------------------------------------------
 
 
-def audio_classifier(model: Described, labels: Labels | None = None, *, sample_rate: int, channels: int = 1) -> Result:
+def audio_classifier(model: HasTensors, labels: Labels | None = None, *, sample_rate: int, channels: int = 1) -> Result:
     """One clip [1, samples] or [samples] float32, one output [1, classes]. sample_rate: Hz.
 
     Raises UsageError where the model is none of this kind or its length is no multiple of ``channels``.
@@ -297,7 +297,7 @@ _VOCABULARY_TEXT = "Vocabulary file to convert natural language words to embeddi
 
 
 def text_classifier(
-    model: Described,
+    model: HasTensors,
     labels: Labels | None = None,
     *,
     vocabulary: bytes | None = None,
@@ -336,7 +336,7 @@ _BERT_INPUTS = {
 
 
 def bert_classifier(
-    model: Described,
+    model: HasTensors,
     labels: Labels | None = None,
     *,
     vocabulary: bytes | None = None,
