@@ -70,7 +70,7 @@ def values(field: SlotField, depth: int) -> st.SearchStrategy[Any]:
     text = st.text(st.characters(blacklist_categories=("Cs",)), max_size=5)
     floats = st.floats(width=32, allow_nan=False)
     whole = st.integers(0, 2**32 - 1) if field.code == "I" else st.integers(-(2**31), 2**31 - 1)
-    number = floats if field.code == "f" else whole
+    number = {"f": floats, "?": st.booleans()}.get(field.code, whole)
     simple = {"text": text, "octets": st.binary(max_size=20), "scalar": number}
     several = {"texts": text, "scalars": number}
     if field.kind in simple:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -30,7 +31,7 @@ class Storage:
     @property
     def is_quantized(self) -> bool:
         """Whether the stored numbers are not the real ones."""
-        return self.scale != 0.0
+        return math.isfinite(self.scale) and self.scale > 0
 
     @classmethod
     def of(cls, kind: TensorType) -> Storage:
@@ -119,6 +120,11 @@ def stored_tensors(data: np.ndarray[Any, Any]) -> tuple[tuple[StoredTensor, ...]
         for side, part in enumerate(numbers)
     )
     return inputs, outputs
+
+
+def count_subgraphs(data: np.ndarray[Any, Any]) -> int:
+    """How many subgraphs a `.tflite` file has."""
+    return len(FlatBuffer(data).root(FILE_IDENTIFIER).tables(2, "SubGraph"))
 
 
 def _aliases(root: Table) -> tuple[dict[int, str], dict[int, str]]:
