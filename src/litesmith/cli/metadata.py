@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,17 +124,18 @@ def extract(file: str, directory: str) -> None:
         if "metadata.json" in contents:
             raise UsageError("an associated file is called metadata.json, too; use `litesmith metadata show --json`")
         contents["metadata.json"] = (json.dumps(to_document(model.metadata), indent=2) + "\n").encode()
+    _write_files(folder, contents)
+
+
+def _write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Writes files and says which."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
             (folder / name).write_bytes(content)
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror or error}") from None
-    _say_names(folder, contents)
-
-
-def _say_names(folder: Path, names: Iterable[str]) -> None:
-    for name in names:
+    for name in contents:
         click_echo(str(folder / name))
 
 
@@ -161,6 +162,27 @@ def check(file: str, reader: str, as_json: bool) -> int:
             console().print(str(finding), markup=False)
         click_echo(f"{reader} reads {file}" if not findings else f"{len(findings)} findings")
     return 1 if findings else 0
+
+
+@command.command("wrap")
+@click.argument("file", type=click.Path())
+@click.option("--language", type=click.Choice(["python", "kotlin", "java", "swift"]), required=True)
+@click.option("-o", "--output", "directory", required=True, type=click.Path(), metavar="DIR", help="Where to write.")
+@click.option("--package", metavar="NAME", help="Package of Kotlin and Java. Default: com.example.model.")
+def wrap(file: str, language: str, directory: str, package: str | None) -> None:
+    """Write a class that runs FILE as its metadata say: pictures in, labels and scores out.
+
+    It resizes, normalizes and quantizes what goes in, and names and sorts what comes out. A README with a sample of its
+    use lies beside it.
+    """
+    from litesmith.formats.metadata.wrappers import plan_wrapper, render
+    from litesmith.formats.metadata.wrappers.rendering import PACKAGE
+
+    if package is not None and not all(part.isidentifier() for part in package.split(".")):
+        raise UsageError(f"{package!r} is no package; give one such as {PACKAGE}")
+    plan = plan_wrapper(read_described(file), Path(file).name)
+    texts = render(plan, language, package or PACKAGE)
+    _write_files(Path(directory), {name: text.encode() for name, text in texts.items()})
 
 
 @command.command("schema")

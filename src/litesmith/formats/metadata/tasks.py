@@ -274,16 +274,20 @@ def _raw_detections(
         scores: _plain("score", _SCORE_TEXT, associated_files=names),
     }
     fixed = tuple(mediapipe.FixedAnchor(*map(float, box)) for box in anchors.boxes)
+    x, y, width, height = map(float, anchors.scale)
     decoding = mediapipe.TensorsDecodingOptions(
-        scores.shape[2],
-        len(fixed),
-        boxes.shape[2],
-        4,
-        (boxes.shape[2] - 4) // 2,
-        2,
-        *map(float, anchors.scale),
-        anchors.exponential,
-        anchors.sigmoid,
+        num_classes=scores.shape[2],
+        num_boxes=len(fixed),
+        num_coords=boxes.shape[2],
+        keypoint_coord_offset=4,
+        num_keypoints=(boxes.shape[2] - 4) // 2,
+        num_values_per_keypoint=2,
+        x_scale=x,
+        y_scale=y,
+        w_scale=width,
+        h_scale=height,
+        apply_exponential_on_box_size=anchors.exponential,
+        sigmoid_score=anchors.sigmoid,
     )
     ssd = mediapipe.SsdAnchorsOptions(mediapipe.FixedAnchorsSchema(fixed))
     return s.SubGraphMetadata(
