@@ -9,7 +9,7 @@ JOBS ?= 2
 FRAMEWORK_ENV := CUDA_VISIBLE_DEVICES= TF_CPP_MIN_LOG_LEVEL=3
 PYTEST_ARGS ?= -q -n $(JOBS) --dist worksteal
 NOT_SLOW := $(if $(SLOW),,and not slow)
-FRAMEWORKS := tf or keras or jax or tfx
+FRAMEWORKS := tf or keras or jax or tfx or metadata
 
 # $(call make-env,DIR) and $(call install,DIR,EXTRAS): with uv when the machine has it, else with venv and pip.
 # PYTHON is only looked up when an environment has to be made.
@@ -22,10 +22,10 @@ make-env = [ -x $(1)/bin/python ] || { [ -n "$(PYTHON)" ] || { echo "make: no Py
 install = $(1)/bin/python -m pip install -q --disable-pip-version-check -e ".$(2)"
 endif
 
-.PHONY: help demo test test-tf test-jax lint format types imports bench docs clean ci
+.PHONY: help demo test test-tf test-jax test-metadata lint format types imports bench docs clean ci
 
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
 
 demo: .venv/core.stamp ## Convert the example digits model, verify it and print its figures
 	.venv/bin/litesmith demo
@@ -38,6 +38,9 @@ test-tf: .venv-tf/tf.stamp ## Run the tests against TensorFlow and Keras on Tens
 
 test-jax: .venv-jax/jax.stamp ## Run the tests against JAX and Keras on JAX (no TensorFlow)
 	$(FRAMEWORK_ENV) KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(TESTS)
+
+test-metadata: .venv/dev.stamp .venv-metadata/stamp ## Run the tests against the stock writers and readers of metadata
+	METADATA_PYTHON=$(CURDIR)/.venv-metadata/bin/python .venv/bin/python -m pytest -q -m metadata $(TESTS)
 
 lint: .venv/dev.stamp ## Check style and complexity (ruff)
 	.venv/bin/ruff check .
@@ -61,7 +64,7 @@ ci: ## Run everything a change has to pass
 	.ci/run
 
 clean: ## Remove environments, caches and build products
-	rm -rf .venv .venv-tf .venv-jax build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-tf .venv-jax .venv-metadata build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/core.stamp: pyproject.toml
@@ -80,6 +83,18 @@ clean: ## Remove environments, caches and build products
 	@$(call make-env,.venv-tf)
 	@echo "installing litesmith[tf,keras,test] into .venv-tf" >&2
 	@$(call install,.venv-tf,[tf$(,)keras$(,)test])
+	@touch $@
+
+# The stock tools need Python 3.11 and protobuf 3: an environment of their own, which litesmith is not installed into.
+.venv-metadata/stamp: tests/formats/metadata/stock/requirements.txt
+ifneq ($(UV),)
+	@[ -x .venv-metadata/bin/python ] || $(UV) venv -q --python 3.11 .venv-metadata
+	@$(UV) pip install -q --python .venv-metadata/bin/python -r $<
+else
+	@[ -x .venv-metadata/bin/python ] || { python=$$(.ci/find-python 3.11); \
+	  [ -n "$$python" ] || { echo "make: test-metadata needs Python 3.11 or uv" >&2; exit 1; }; "$$python" -m venv .venv-metadata; }
+	@.venv-metadata/bin/python -m pip install -q --disable-pip-version-check -r $<
+endif
 	@touch $@
 
 .venv-jax/jax.stamp: pyproject.toml

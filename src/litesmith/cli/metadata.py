@@ -13,7 +13,7 @@ import click
 from litesmith._util.text import human_bytes
 from litesmith.cli.output import click_echo, console, print_json, print_table
 from litesmith.errors import UsageError
-from litesmith.formats.metadata import Described, default_metadata, json_schema, read_described, to_document
+from litesmith.formats.metadata import SCHEMA, Described, default_metadata, json_schema, read_described, to_document
 from litesmith.formats.metadata import schema as s
 from litesmith.formats.metadata.described import recorded_files
 from litesmith.formats.metadata.readers import READERS, validate
@@ -186,7 +186,11 @@ def wrap(file: str, language: str, directory: str, package: str | None) -> None:
 
 
 @command.command("schema")
-def schema() -> None:
+@click.option("--path", "as_path", is_flag=True, help="Print where the file of it lies, for the settings of an editor.")
+def schema(as_path: bool) -> None:
     """Print the JSON Schema of the documents that `add --from` takes."""
+    if as_path:
+        click_echo(str(SCHEMA))
+        return
     data: Any = json_schema()
     print_json(data)

@@ -93,8 +93,8 @@ class ConverterBase:
     ) -> api.Model:
         """What `convert` makes, as a `litesmith.Model`, whose weights are not in memory yet.
 
-        verify, reference, metadata: see `litesmith.api.Options`. edit_recipe: a function from the quantization recipe that the
-        attributes ask for to the one that is used.
+        verify, reference, metadata: see `litesmith.api.Options`. edit_recipe: a function from the quantization recipe
+        that the attributes ask for to the one that is used.
         """
         problems = refusals(self, self.attributes)
         if problems:

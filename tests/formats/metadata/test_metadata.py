@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import litesmith
 from litesmith.errors import FormatError, LitesmithError, MissingFileError, UsageError
-from litesmith.formats.metadata import decode, encode, from_document, json_schema, read_described, to_document
+from litesmith.formats.metadata import SCHEMA, decode, encode, from_document, json_schema, read_described, to_document
 from litesmith.formats.metadata import schema as s
 from litesmith.formats.metadata.codec import unknown_fields
 from litesmith.formats.metadata.fields import SlotField, slot_fields
@@ -173,6 +173,11 @@ def test_every_mistake_is_named_at_once() -> None:
     with pytest.raises(UsageError) as caught:
         from_document({"nam": 1, "author": 2, "license": 3})
     assert all(word in str(caught.value) for word in ("nam:", "author:", "license:"))
+
+
+def test_the_json_schema_that_comes_with_the_package_is_up_to_date() -> None:
+    assert json.loads(SCHEMA.read_text()) == json_schema(), "run make docs"
+    assert from_document({"$schema": str(SCHEMA), "name": "x"}) == s.ModelMetadata("x")
 
 
 def test_the_json_schema_describes_every_table() -> None:

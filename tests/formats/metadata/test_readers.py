@@ -75,6 +75,8 @@ def with_content(place: int, content: Any) -> Edit:
     return edit
 
 
+WORD_LIST, TOKENS = b"<PAD> 0\n<UNKNOWN> 1\n", b"[CLS]\n[SEP]\n[UNK]\n"
+
 TAKEN: list[tuple[str, Callable[[], Described], str]] = [
     ("image classifier", classifier, "mediapipe task-library codegen"),
     ("float image", lambda: classifier(IMAGE, mean=1, std=1), "mediapipe task-library"),
@@ -82,8 +84,8 @@ TAKEN: list[tuple[str, Callable[[], Described], str]] = [
     ("raw detector", lambda: written(t.object_detector, (IMAGE_U8, RAW), anchors=ANCHORS), "mediapipe"),
     ("segmenter", lambda: written(t.image_segmenter, (IMAGE_U8, MASKS)), "mediapipe task-library"),
     ("audio", lambda: written(t.audio_classifier, (CLIP, SCORES), sample_rate=16000), "mediapipe task-library"),
-    ("text", lambda: written(t.text_classifier, (WORDS, SCORES), vocabulary=b"a 1\n"), "mediapipe task-library"),
-    ("bert", lambda: written(t.bert_classifier, (BERT, SCORES), vocabulary=b"a\n"), "mediapipe task-library"),
+    ("text", lambda: written(t.text_classifier, (WORDS, SCORES), vocabulary=WORD_LIST), "mediapipe task-library"),
+    ("bert", lambda: written(t.bert_classifier, (BERT, SCORES), vocabulary=TOKENS), "mediapipe task-library"),
     ("pixels as stored", lambda: quantized(1 / 127.5, 128, 127.5, 127.5), "mediapipe task-library"),
 ]
 
@@ -114,6 +116,10 @@ REFUSED: list[tuple[str, Callable[[], Described], str, str]] = [
         with_content(0, BOX)), "mediapipe", "this one 3"),
     ("words", lambda: edited(classifier(), lambda g: replace(g, input_process_units=(
         s.ProcessUnit(s.RegexTokenizerOptions(" ")),))), "mediapipe", "words as uint8"),
+    ("no unknown word", lambda: written(t.text_classifier, (WORDS, SCORES), vocabulary=b"a 1\n"), "task-library",
+     "vocab.txt lacks <PAD>, <UNKNOWN>"),
+    ("no start", lambda: written(t.bert_classifier, (BERT, SCORES), vocabulary=b"[UNK]\na\n"), "mediapipe",
+     "lacks [CLS], [SEP]"),
     ("no name", lambda: edited(classifier(), lambda g: replace(g, input_tensor_metadata=(s.TensorMetadata(),))),
      "codegen", "has no name"),
 ]  # fmt: skip

@@ -11,12 +11,17 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from litesmith.errors import UsageError
 from litesmith.formats.metadata.fields import SlotField, slot_fields
 from litesmith.formats.metadata.mediapipe import CUSTOM, custom_metadata, custom_options
 from litesmith.formats.metadata.schema import CustomMetadata, ModelMetadata, Table
+
+
+SCHEMA = Path(__file__).with_name("metadata.schema.json")
+"""The JSON Schema of documents, as `json_schema` gives it, for editors."""
 
 
 def to_document(table: Table) -> dict[str, Any]:
@@ -47,6 +52,8 @@ def _plain(value: Any) -> Any:
 def from_document(document: Any, kind: type[Table] = ModelMetadata) -> Any:
     """The table that a document describes. Raises UsageError with every mistake in it, each with its place."""
     mistakes: list[str] = []
+    if isinstance(document, Mapping):
+        document = {key: value for key, value in document.items() if key != "$schema"}  # by which editors find theirs
     table = _read_table(document, kind, "", mistakes)
     if mistakes:
         raise UsageError("the metadata cannot be read:\n" + "\n".join(f"  {m}" for m in mistakes))
@@ -164,6 +171,7 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of the documents that `from_document` reads."""
     tables: dict[str, Any] = {}
     _describe(ModelMetadata, tables)
+    tables[ModelMetadata.__name__]["properties"]["$schema"] = {"type": "string"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "TFLite model metadata",

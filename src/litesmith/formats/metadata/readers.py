@@ -185,6 +185,25 @@ def _words(model: Described, inputs: list[Pair], outputs: list[Pair]) -> Iterato
         if tokenized and pair[1].dtype not in ("int32", "string"):
             reason = f"words as {pair[1].dtype}"
             yield Finding(_name(pair), reason, "convert with int32 inputs (or strings, without a tokenizer)")
+    for unit in (*graph.input_process_units, *(u for described, _ in inputs for u in described.process_units)):
+        yield from _tokens(model, unit.options)
+
+
+_TOKENS: dict[type[s.Table], tuple[str, ...]] = {
+    s.RegexTokenizerOptions: ("<PAD>", "<UNKNOWN>"),
+    s.BertTokenizerOptions: ("[CLS]", "[SEP]", "[UNK]"),
+}
+"""Words of its vocabulary that a tokenizer cannot do without."""
+
+
+def _tokens(model: Described, options: s.ProcessUnitOptions | None) -> Iterator[Finding]:
+    if not isinstance(options, (s.RegexTokenizerOptions, s.BertTokenizerOptions)):
+        return
+    for file in options.vocab_file[:1]:
+        words = {line.split()[0] for line in model.files[file.name].decode("utf-8", "replace").splitlines() if line.split()}
+        if missing := [token for token in _TOKENS[type(options)] if token not in words]:
+            reason = f"{file.name} lacks {', '.join(missing)}"
+            yield Finding("the tokenizer", reason, "give the vocabulary that the model was trained with, these among it")
 
 
 def _names(model: Described, inputs: list[Pair], outputs: list[Pair]) -> Iterator[Finding]:
