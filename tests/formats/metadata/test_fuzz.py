@@ -26,7 +26,7 @@ from tests.formats.metadata.reader_models import models
 COUNT = int(os.environ.get("FUZZ", "400"))
 PARTS = 8
 MEMORY = 300 << 20
-"""How much the process may grow over a mutation of a file of some kilobytes: far less than a length that is believed would take."""
+"""How much the process may grow over a file of some kilobytes: far less than a length that is believed would take."""
 
 BIG = (0, 1, 0x7F, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFFFFF0)
 NAMES = (b"../../etc/x", b"/etc/passwd", b"a/../b.txt", b"..\\..\\x.bat", b"C:evil.txt", b"", b".", b"..", b"con\x00.txt",

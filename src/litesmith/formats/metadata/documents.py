@@ -19,7 +19,6 @@ from litesmith.formats.metadata.fields import SlotField, slot_fields
 from litesmith.formats.metadata.mediapipe import CUSTOM, custom_metadata, custom_options
 from litesmith.formats.metadata.schema import CustomMetadata, ModelMetadata, Table
 
-
 SCHEMA = Path(__file__).with_name("metadata.schema.json")
 """The JSON Schema of documents, as `json_schema` gives it, for editors."""
 
