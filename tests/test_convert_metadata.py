@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,13 @@ from litesmith.errors import UsageError
 from litesmith.formats.metadata import read_described
 from litesmith.formats.metadata import schema as s
 from litesmith.formats.metadata.programs import Interface, attach, attached_metadata, follow
-from litesmith.formats.metadata.tasks import text_classifier
+from litesmith.formats.metadata.readers import validate
+from litesmith.formats.metadata.tasks import image_classifier, text_classifier
+from litesmith.formats.tflite import read_model
 from litesmith.ir import Builder, DType, Graph, Program, Quantization, Signature, tensor
 from litesmith.ops import OPS
+from litesmith.quantize.dequantize import dequantized
+from tests.formats.metadata import reader_models
 
 DIGITS = Path(__file__).parents[1] / "examples" / "digits" / "saved_model"
 LABELS = "".join(f"{digit}\n" for digit in "zero one two three four five six seven eight nine".split())
@@ -225,3 +230,49 @@ def test_statistics_count_in_stored_numbers(dtype: DType, scale: float, zero_poi
     stats = graph_of(made).input_tensor_metadata[0].stats
     assert stats is not None
     np.testing.assert_allclose([*stats.min, *stats.max], [-1, 1], atol=1.01 * scale, rtol=0)
+
+
+def image_model() -> bytes:
+    """A float image classifier with the metadata of the task."""
+    source = reader_models.described(reader_models.IMAGE, reader_models.colours)
+    out = io.BytesIO()
+    metadata, files = image_classifier(source, ["red", "green", "blue"], mean=127.5, std=127.5)
+    source.with_metadata(metadata, files).write(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("inputs", ["uint8", "int8", "float32"])
+def test_quantizing_keeps_statistics_right(inputs: str) -> None:
+    content = image_model()
+    images = np.linspace(-1, 1, 4 * 192, dtype=np.float32).reshape(4, 1, 8, 8, 3)
+    recipe = {"mode": "int8", "input_type": inputs, "output_type": inputs}
+    model = litesmith.convert(content, quantize=recipe, calibrate=[{"image": image} for image in images])
+    back = read_described(model.content)
+    assert back.files == read_described(content).files
+    assert back.metadata is not None
+    image, scores = (
+        getattr(back.metadata.subgraph_metadata[0], f"{side}_tensor_metadata")[0] for side in ("input", "output")
+    )
+    assert image.process_units == (s.ProcessUnit(s.NormalizationOptions((127.5,), (127.5,))),)
+    stored = back.inputs()[0].storage
+    assert stored.dtype == inputs
+    low, high = {"uint8": (0, 255), "int8": (-128, 127), "float32": (-1, 1)}[inputs]
+    np.testing.assert_allclose([image.stats.min[0], image.stats.max[0]], [low, high], atol=1, rtol=0)
+    assert scores.stats.min[0] >= low
+    assert scores.stats.max[0] <= high
+    findings = validate(back, "mediapipe")
+    assert bool(findings) == (inputs == "int8"), findings  # which MediaPipe does not take
+
+    floats = dequantized(read_model(model.content))
+    metadata = attached_metadata(floats)
+    assert metadata is not None
+    stats = metadata.subgraph_metadata[0].input_tensor_metadata[0].stats
+    assert stats is not None
+    np.testing.assert_allclose([*stats.min, *stats.max], [-1, 1], atol=0.02, rtol=0)
+    seen = model.quantized.calibration
+    again = litesmith.convert(model.content, quantize=recipe, calibrate=seen, requantize=True)
+    twice = read_described(again.content).metadata
+    assert twice is not None
+    found = twice.subgraph_metadata[0].input_tensor_metadata[0].stats
+    assert found is not None
+    np.testing.assert_allclose([*found.min, *found.max], [low, high], atol=1, rtol=0)
