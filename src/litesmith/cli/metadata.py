@@ -15,6 +15,7 @@ from litesmith.cli.output import click_echo, console, print_json, print_table
 from litesmith.errors import UsageError
 from litesmith.formats.metadata import SCHEMA, Described, default_metadata, json_schema, read_described, to_document
 from litesmith.formats.metadata import schema as s
+from litesmith.formats.metadata.defaults import completed
 from litesmith.formats.metadata.described import recorded_files
 from litesmith.formats.metadata.readers import READERS, validate
 from litesmith.formats.metadata.requests import files_beside, read_document, read_file
@@ -81,33 +82,40 @@ _OUTPUT = click.option("-o", "--output", help="The file to write. Default: FILE 
 def add(file: str, output: str | None, document: str | None, labels: tuple[str, ...], files: tuple[str, ...]) -> None:
     """Add metadata to FILE, or change what it has.
 
-    Files that the document names are looked for beside it. Without --from, the model's own metadata are kept, or
-    made of the names of its inputs and outputs.
+    Files that the document names are looked for beside it; names it leaves out are those of the model's inputs and
+    outputs. Without --from, the model's own metadata are kept. Several --label are of several languages, as
+    labels_de.txt is of "de"; they take the place of those there are.
     """
     model = read_described(file)
-    metadata = read_document(Path(document)) if document else model.metadata or default_metadata(model)
+    metadata = read_document(Path(document)) if document else model.metadata or s.ModelMetadata()
+    metadata = completed(metadata, default_metadata(model))
     given = {Path(name).name: read_file(Path(name)) for name in (*labels, *files)}
-    for name in labels:
-        metadata = _with_labels(model, metadata, Path(name).name, given[Path(name).name])
+    if labels:
+        metadata = _with_labels(model, metadata, {Path(name).name: given[Path(name).name] for name in labels})
     contents = {**model.files, **given}
     if document:
         contents |= files_beside(Path(document).parent, metadata, given)
+    if document or labels:
         recorded = {f.name for f in recorded_files(metadata)}
         contents = {name: content for name, content in contents.items() if name in recorded or name in given}
     model.with_metadata(metadata, contents).save(output or file)
     click_echo(f"{output or file}: metadata written, {len(contents)} associated files")
 
 
-def _with_labels(model: Described, metadata: s.ModelMetadata, name: str, content: bytes) -> s.ModelMetadata:
-    """The metadata with a file of labels on the one output."""
+def _with_labels(model: Described, metadata: s.ModelMetadata, contents: Mapping[str, bytes]) -> s.ModelMetadata:
+    """The metadata with files of labels on the one output."""
     graphs = metadata.subgraph_metadata
     if len(graphs) != 1 or len(graphs[0].output_tensor_metadata) != 1:
         raise UsageError("--label takes a model of one output; for others name the files in the document (--from)")
-    check_labels(read_labels(content, name), model.outputs()[0])
+    kind = s.AssociatedFileType.TENSOR_AXIS_LABELS
+    records = []
+    for name, content in contents.items():
+        check_labels(read_labels(content, name), model.outputs()[0])
+        _, separator, locale = Path(name).stem.rpartition("_")
+        records.append(s.AssociatedFile(name, LABELS_TEXT, kind, locale if separator and records else ""))
     output = graphs[0].output_tensor_metadata[0]
-    record = s.AssociatedFile(name, LABELS_TEXT, s.AssociatedFileType.TENSOR_AXIS_LABELS)
-    files = (*(f for f in output.associated_files if f.name != name), record)
-    graph = replace(graphs[0], output_tensor_metadata=(replace(output, associated_files=files),))
+    kept = (f for f in output.associated_files if f.type is not kind and f.name not in contents)
+    graph = replace(graphs[0], output_tensor_metadata=(replace(output, associated_files=(*records, *kept)),))
     return replace(metadata, subgraph_metadata=(graph,))
 
 

@@ -34,9 +34,7 @@ def attach(program: Program, metadata: s.ModelMetadata | None, files: Mapping[st
         program.files = {}
         return
     files = program.files if files is None else files
-    tensors = ProgramTensors(program)
-    stored = encode(fitting_metadata(metadata, files, (len(tensors.inputs()), len(tensors.outputs()))))
-    program.metadata[TFLITE_METADATA] = stored
+    program.metadata[TFLITE_METADATA] = encode(fitting_metadata(metadata, files, ProgramTensors(program)))
     program.files = dict(files)
 
 
