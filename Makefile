@@ -40,7 +40,7 @@ test-jax: .venv-jax/jax.stamp ## Run the tests against JAX and Keras on JAX (no 
 	$(FRAMEWORK_ENV) KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(TESTS)
 
 test-metadata: .venv/dev.stamp .venv-metadata/stamp ## Run the tests against the stock writers and readers of metadata
-	METADATA_PYTHON=$(CURDIR)/.venv-metadata/bin/python .venv/bin/python -m pytest -q -m metadata $(TESTS)
+	METADATA_PYTHON=$(CURDIR)/.venv-metadata/bin/python .venv/bin/python -m pytest -q -m metadata $(or $(TESTS),tests/formats/metadata)
 
 lint: .venv/dev.stamp ## Check style and complexity (ruff)
 	.venv/bin/ruff check .

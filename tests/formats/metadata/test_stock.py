@@ -165,3 +165,9 @@ def test_a_clip(results: Mapping[str, Any]) -> None:
 )  # fmt: skip
 def test_texts(results: Mapping[str, Any], name: str, pads: float, cats: float) -> None:
     assert dict(results[name]) == pytest.approx({"pad": pads, "cat": cats}, abs=1e-3)
+
+
+def test_generated_java(results: Mapping[str, Any]) -> None:
+    assert "public List<Category> getProbabilityAsCategoryList(" in results["codegen_image"]
+    assert "public List<String> getCategoryLabels(" in results["codegen_detector"]
+    assert "public TensorBuffer getLocationAsTensorBuffer(" in results["codegen_detector"]

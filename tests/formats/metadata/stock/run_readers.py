@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,6 +121,16 @@ def task_library_bert(path: Path) -> Any:
     return categories(task.classify(SENTENCE).classifications[0].categories)
 
 
+def generate_java(path: Path) -> Any:
+    """The getters in the Java class that the Android wrapper generator makes of a model."""
+    with tempfile.TemporaryDirectory() as folder:
+        tool = Path(sys.executable).with_name("tflite_codegen")
+        flags = [f"--model={path}", "--package_name=org.example", "--model_class_name=Made", f"--destination={folder}"]
+        subprocess.run([tool, *flags], check=True, capture_output=True)
+        source = next(Path(folder).rglob("Made.java")).read_text()
+    return sorted(set(re.findall(r"public [A-Za-z<>]+ get\w+\(", source)))
+
+
 TASKS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "image": ("image", classify_image),
     "image_u8": ("image_u8", classify_image),
@@ -129,6 +142,8 @@ TASKS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "audio": ("audio", classify_audio),
     "text_words": ("text_words", classify_text),
     "bert": ("bert", classify_text),
+    "codegen_image": ("image", generate_java),
+    "codegen_detector": ("detector", generate_java),
     "task_library_image": ("image", task_library_image),
     "task_library_image_u8": ("image_u8", task_library_image),
     "task_library_detector": ("detector", task_library_detector),
