@@ -65,7 +65,7 @@ def main(folder: Path) -> None:
     for name, write in ROWS.items():
         row = folder / name
         model = bytearray((row / "model.tflite").read_bytes())
-        stock = write(model, lambda file, row=row: str(row / file)).populate()  # type: ignore[misc]
+        stock = write(model, lambda file, row=row: str(row / file)).populate()
         (row / "stock.tflite").write_bytes(stock)
         (row / "stock.json").write_text(as_json(stock))
         (row / "read.json").write_text(as_json((row / "ours.tflite").read_bytes()))
