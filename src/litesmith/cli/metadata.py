@@ -108,7 +108,7 @@ def _with_labels(model: Described, metadata: s.ModelMetadata, contents: Mapping[
     if len(graphs) != 1 or len(graphs[0].output_tensor_metadata) != 1:
         raise UsageError("--label takes a model of one output; for others name the files in the document (--from)")
     kind = s.AssociatedFileType.TENSOR_AXIS_LABELS
-    records = []
+    records: list[s.AssociatedFile] = []
     for name, content in contents.items():
         check_labels(read_labels(content, name), model.outputs()[0])
         _, separator, locale = Path(name).stem.rpartition("_")
