@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from litesmith.errors import UnsupportedError
 from litesmith.formats.tflite.flexbuffer import write_map
+from litesmith.frontends.frame import POISON
 from litesmith.frontends.tensorflow.attributes import FunctionName, decode
-from litesmith.frontends.tensorflow.resources import POISON
 from litesmith.ir import Builder, DType, Graph, TensorType, Value
 from litesmith.ops.common import unknown_dim
 
@@ -224,18 +224,17 @@ def taken_whole(
     """Results of a function that somebody lowers whole, told by what it implements or by its own name; else None."""
     if any(value is POISON for value in args):
         return _as_unknown_composite(context, definition, args)
-    what = implemented(definition)
-    for name in _names_of(context, definition):
-        results = context.session.composite(context.b, name, args, what.attrs if what else {})
-        if results is not None:
-            return list(results)
+    what, composite = implemented(definition), context.session.composite
+    if composite is not None:
+        for name in _names_of(definition):
+            results = composite(context.b, name, args, what.attrs if what else {})
+            if results is not None:
+                return list(results)
     return None if what is None else lower_implemented(context.b, what, args, import_body)
 
 
-def _names_of(context: Context, definition: Any) -> list[str]:
+def _names_of(definition: Any) -> list[str]:
     """What a composite lowering is asked for: what the function implements, and its own name."""
-    if context.session.composite is None:
-        return []
     what = implemented(definition)
     api = decode(definition.attr["api_implements"]) if "api_implements" in definition.attr else None
     names = [what.name if what else None, api, python_name(definition.signature.name)]
@@ -244,13 +243,14 @@ def _names_of(context: Context, definition: Any) -> list[str]:
 
 def _as_unknown_composite(context: Context, definition: Any, args: Sequence[Any]) -> list[Any] | None:
     """The same where an argument could not be made: nothing can be lowered, but the body is not to be looked at."""
-    whole = implemented(definition) is not None
+    whole, composite = implemented(definition) is not None, context.session.composite
     aside = context.into(Graph("examined")).b
-    for name in _names_of(context, definition):
-        try:
-            whole = whole or context.session.composite(aside, name, args, {}) is not None
-        except Exception:  # whatever a lowering makes of an argument that is none, it takes the call
-            whole = True
+    if composite is not None:
+        for name in _names_of(definition):
+            try:
+                whole = whole or composite(aside, name, args, {}) is not None
+            except Exception:  # whatever a lowering makes of an argument that is none, it takes the call
+                whole = True
     return [POISON] * len(definition.signature.output_arg) if whole else None
 
 
