@@ -1,14 +1,15 @@
 """Generates the tables of the documentation from the code: `make docs`.
 
-``docs/operators.md``, ``docs/tensorflow-ops.md``, ``docs/jax-primitives.md`` and ``docs/passes.md`` whole, and the
-blocks between ``<!-- generated: NAME -->`` and ``<!-- end generated -->`` of the README. ``--check`` writes nothing and
-fails when a file is out of date. No framework is needed.
+``docs/operators.md``, ``docs/tensorflow-ops.md``, ``docs/jax-primitives.md``, ``docs/passes.md`` and the JSON Schema of
+metadata whole, and the blocks between ``<!-- generated: NAME -->`` and ``<!-- end generated -->`` of the README.
+``--check`` writes nothing and fails when a file is out of date. No framework is needed.
 """
 
 from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
+from litesmith.formats.metadata import SCHEMA, json_schema  # noqa: E402
 from litesmith.frontends.jax import lowering as jax_lowering  # noqa: E402
 from litesmith.frontends.registry import Lowering  # noqa: E402
 from litesmith.frontends.tensorflow import lowering as tf_lowering  # noqa: E402
@@ -281,6 +283,7 @@ PAGES: Mapping[Path, Callable[[], str]] = {
     ROOT / "docs" / "tensorflow-ops.md": tensorflow_page,
     ROOT / "docs" / "jax-primitives.md": jax_page,
     ROOT / "docs" / "passes.md": passes_page,
+    SCHEMA: lambda: json.dumps(json_schema(), indent=1) + "\n",
     ROOT / "README.md": _readme,
 }
 """Every file that is generated, or has generated blocks."""

@@ -39,6 +39,8 @@ class Keywords(TypedDict, total=False):
     exclude: Sequence[str]
     requantize: bool
     plan: Any
+    requantize: bool
+    metadata: Any
 
 
 def check_keywords(options: Iterable[str], known: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from litesmith.errors import ConverterError, Problem, QuantizationError
+from litesmith.formats.metadata.programs import Interface, follow
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Program
 from litesmith.ir.clone import clone
@@ -71,6 +72,7 @@ def quantize(
     if not requantize:
         _require_floats(program)
     original = clone(program if not requantize else _as_floats(program)).program
+    interface = Interface.of(original)
     trained = prepare(original, recipe)
     samples: list[Call] = []
     if recipe.is_static and calibration is None and calls is None and plan is None and not trained:
@@ -90,6 +92,7 @@ def quantize(
         result = _improved(result, samples)
     if check and samples:
         result.fidelity = _checked(result, samples)
+    follow(result.program, interface)
     return result
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from litesmith.decompositions.complex_parts import joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
+from litesmith.frontends.frame import POISON, Import, Place
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import decode
 from litesmith.frontends.tensorflow.composites import Body, taken_whole
@@ -30,7 +31,6 @@ from litesmith.frontends.tensorflow.examine import examine
 from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import (
-    POISON,
     Complex,
     RuntimeTable,
     Table,
@@ -41,8 +41,6 @@ from litesmith.frontends.tensorflow.resources import (
 from litesmith.frontends.tensorflow.sizes import decided
 from litesmith.ir import Builder, DType, Graph, Origin, TensorType, Value
 from litesmith.ir.dims import symbol_names
-from litesmith.ir.opdef import OpSet
-from litesmith.ops import OPS
 from litesmith.ops.common import unknown_dim
 
 UNKNOWN = (
@@ -83,26 +81,18 @@ class Model:
 
 
 @dataclass
-class Session:
+class Session(Import):
     """State of one import that all graphs share.
 
     mutable: variables known to be assigned, which stay variables; assigned: those found to be assigned during this
-    import (it is done again with them when they were not known); problems: everything that stands in the way.
+    import (it is done again with them when they were not known).
     """
 
     model: Model
     lowerings: Mapping[str, Lowering]
-    composite: Callable[[Builder, str, Sequence[Any], Mapping[str, Any]], Sequence[Any] | None] | None = None
-    """Lowers a call of a function (builder, its name, its arguments, the attributes of what it implements) whole; None
-    where it is to be inlined."""
-    layer_of: Callable[[str], str] = lambda node: ""
-    """The layer path of a node, where the source knows layers."""
-    opset: OpSet = field(default_factory=lambda: OPS)
     mutable: frozenset[str] = frozenset()
     assigned: dict[str, Variable] = field(default_factory=dict)
     handles: dict[tuple[Graph, str], Value] = field(default_factory=dict)
-    problems: dict[Problem, None] = field(default_factory=dict)
-    graph_names: dict[str, int] = field(default_factory=dict)
     on_unknown: Callable[[str], Lowering | None] | None = None
     """A lowering for an operator that has none, where there shall be one (custom operators)."""
     select: Callable[[Context, Any, Sequence[Any], Mapping[str, Any]], Any] | None = None
@@ -159,46 +149,19 @@ class Session:
         """What is left out, in sentences for the user."""
         return [f"tf.{op} is left out: {_listed(list(nodes))}" for op, nodes in self.left_out.items()]
 
-    def new_graph(self, name: str) -> Graph:
-        """A graph with a name of its own."""
-        count = self.graph_names.get(name, 0)
-        self.graph_names[name] = count + 1
-        return Graph(f"{name}_{count}" if count else name)
-
-    cause: BaseException | None = None
-    """The first exception that was no refusal, so that its traceback is not lost."""
-
-    def note(self, error: ConverterError, origin: Origin) -> None:
-        """Keeps what stands in the way of the operation from this origin."""
-        self.cause = self.cause or error.__cause__
-        for problem in error.problems:
-            self.problems[problem.located(op=origin.op, node=origin.label, line=origin.line, layer=origin.layer)] = None
-
-    def raise_problems(self) -> None:
-        """Raises ConverterError when anything stands in the way."""
-        if self.problems:
-            raise ConverterError(list(self.problems)) from self.cause
-
 
 @dataclass
-class Context:
+class Context(Place):
     """What a lowering may use besides its operands: the builder, the session, where it is."""
 
-    b: Builder
     session: Session
     node: Any = None
     function: str = ""
-    depth: int = 0
-    layer: str = ""
     scope: Scope | None = None
 
     def call(self, function: str, args: Sequence[Any], attrs: Mapping[str, Any] | None = None) -> list[Any]:
         """Inlines a function of the model here and returns its results."""
         return call_function(self, function, args, attrs or {})
-
-    def into(self, graph: Graph) -> Context:
-        """The same place, building into another graph."""
-        return replace(self, b=self.b.on(graph), depth=self.depth + 1)
 
     def read(self, variable: Variable) -> Value:
         """The variable's value here: a constant unless the model assigns it."""

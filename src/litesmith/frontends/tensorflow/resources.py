@@ -1,4 +1,4 @@
-"""What flows along TensorFlow edges and is no tensor: variables, lists, and values that could not be made."""
+"""What flows along TensorFlow edges and is no tensor: variables, tables, lists, complex pairs."""
 
 from __future__ import annotations
 
@@ -87,13 +87,3 @@ class Complex:
 def is_complex(value: object) -> bool:
     """Whether this is a complex tensor in either form."""
     return isinstance(value, Complex) or (isinstance(value, Value) and value.type.dtype.is_complex)
-
-
-class Poison:
-    """Stands for the outputs of a node that could not be lowered; what depends on it is skipped silently."""
-
-    def __repr__(self) -> str:
-        return "<poison>"
-
-
-POISON = Poison()
