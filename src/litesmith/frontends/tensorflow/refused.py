@@ -43,11 +43,9 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
     ),
     ("DrawBoundingBoxes DrawBoundingBoxesV2", "drawing has no kernel", "draw outside the model"),
     (
-        "StatelessRandomUniform StatelessRandomUniformV2 StatelessRandomUniformInt StatelessRandomUniformIntV2 "
-        "StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2 StatelessRandomNormal StatelessRandomNormalV2 "
         "StatelessTruncatedNormal StatelessTruncatedNormalV2 StatelessMultinomial StatelessRandomBinomial "
-        "StatelessRandomPoisson StatelessRandomGammaV2 StatelessRandomGammaV3 StatelessRandomGetKeyCounter "
-        "StatelessRandomGetKeyCounterAlg StatelessRandomGetAlg StatelessParameterizedTruncatedNormal StatelessShuffle "
+        "StatelessRandomPoisson StatelessRandomGammaV2 StatelessRandomGammaV3 "
+        "StatelessParameterizedTruncatedNormal StatelessShuffle "
         "StatelessSampleDistortedBoundingBox RngSkip RngReadAndSkip StatefulUniform StatefulUniformInt "
         "StatefulUniformFullInt StatefulStandardNormal StatefulStandardNormalV2 StatefulTruncatedNormal",
         "the random sequence of a seed or generator cannot be reproduced by the runtime",
