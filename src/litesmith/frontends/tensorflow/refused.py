@@ -120,9 +120,8 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
         "export the inference signature, or write the step with assignments",
     ),
     (
-        "AvgPoolGrad AvgPool3DGrad MaxPoolGrad MaxPoolGradV2 MaxPoolGradWithArgmax MaxPoolGradGrad MaxPool3DGrad "
-        "Conv2DBackpropFilter Conv3DBackpropFilterV2 DepthwiseConv2dNativeBackpropFilter "
-        "DepthwiseConv2dNativeBackpropInput Dilation2DBackpropFilter Dilation2DBackpropInput FusedBatchNormGrad "
+        "AvgPool3DGrad MaxPoolGradWithArgmax MaxPoolGradGrad MaxPool3DGrad "
+        "Conv3DBackpropFilterV2 Dilation2DBackpropFilter Dilation2DBackpropInput FusedBatchNormGrad "
         "FusedBatchNormGradV2 FusedBatchNormGradV3 LRNGrad ResizeBilinearGrad ResizeBicubicGrad "
         "ResizeNearestNeighborGrad StridedSliceGrad MirrorPadGrad BlockLSTMGrad BlockLSTMGradV2 "
         "LSTMBlockCellGrad GRUBlockCellGrad CudnnRNNBackprop IgammaGradA FakeQuantWithMinMaxVarsGradient",

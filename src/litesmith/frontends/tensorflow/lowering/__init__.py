@@ -31,6 +31,7 @@ from litesmith.frontends.tensorflow.lowering import (
     tables,
     tensor_arrays,
     variables,
+    window_gradients,
 )
 from litesmith.frontends.tensorflow.registry import collect
 
@@ -63,6 +64,7 @@ FAMILIES = (
     tables,
     tensor_arrays,
     variables,
+    window_gradients,
 )
 """The modules that hold lowerings."""
 
