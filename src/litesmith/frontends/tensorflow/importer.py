@@ -23,7 +23,9 @@ from litesmith.frontends.tensorflow.control_v1 import (
     EXIT,
     GROUPED,
     WITHOUT_INPUTS,
+    ControlFlow,
     control_flow_of,
+    needed_nodes,
     node_name,
     tensor_key,
 )
@@ -67,14 +69,14 @@ class Model:
     """What an import needs to know of the source model.
 
     functions: FunctionDefs by name; variable: the variable of a node's (container, shared name); lines: the user's
-    source line of a (function, node), when the model carries it; initializer: nodes and the one of them that fills
+    source line of a (function, node), when the model carries it; initializer: nodes and those of them that fill
     tables when the model is loaded; assets: name of a file -> its content; files: tensor -> name of the file it holds.
     """
 
     functions: Mapping[str, Any]
     variable: Callable[[str, Any], Variable]
     lines: Callable[[str, str], str] = lambda function, node: ""
-    initializer: tuple[Iterable[Any], str] | None = None
+    initializer: tuple[Iterable[Any], Sequence[str]] | None = None
     assets: Mapping[bytes, bytes] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
@@ -147,7 +149,13 @@ class Session(Import):
 
     def notes(self) -> list[str]:
         """What is left out, in sentences for the user."""
-        return [f"tf.{op} is left out: {_listed(list(nodes))}" for op, nodes in self.left_out.items()]
+        left_out = [f"tf.{op} is left out: {_listed(list(nodes))}" for op, nodes in self.left_out.items()]
+        return [*left_out, *self.remarks]
+
+    set_aside: dict[Problem, None] = field(default_factory=dict)
+    """Problems of entry points that are left out, where others are imported."""
+    remarks: dict[str, None] = field(default_factory=dict)
+    """Further sentences for the user."""
 
 
 @dataclass
@@ -227,12 +235,12 @@ def run_initializer(session: Session) -> None:
     """
     if session.model.initializer is None:
         return
-    nodes, name = session.model.initializer
+    nodes, names = session.model.initializer
     inner = Session(session.model, session.lowerings, is_initializing=True)
     scope = Scope(Context(Builder(Graph("initializer"), session.opset), inner), nodes)
     for reference, file in session.model.files.items():
         scope.feed_tensor(reference, Value.constant(np.array(file, object), dtype=DType.STRING))
-    scope.run([f"^{name}"])
+    scope.run([f"^{name}" for name in names])
 
 
 def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
@@ -304,7 +312,8 @@ class Scope:
         self.fed: dict[str, Any] = {}
         self.call_attrs = call_attrs or {}
         self.prefix = prefix
-        self.flow = control_flow_of(self.nodes)
+        self.flow: ControlFlow | None = None
+        self._knows_flow = False
         self.is_inside: Callable[[str], bool] | None = None
 
     def part(self, context: Context, is_inside: Callable[[str], bool]) -> Scope:
@@ -324,6 +333,8 @@ class Scope:
 
     def run(self, wanted: Sequence[str]) -> None:
         """Imports everything the wanted references (``node:0``, ``node:out:0``, ``^node``) depend on, inputs first."""
+        if not self._knows_flow:
+            self.flow, self._knows_flow = control_flow_of(needed_nodes(self.nodes, wanted)), True
         stack: list[tuple[str, Iterator[str]]] = [("", iter(wanted))]
         open_nodes: set[str] = set()
         while stack:
@@ -407,6 +418,11 @@ class Scope:
     def _named_output(self, name: str, outputs: Sequence[Any], output: str, index: int) -> Any:
         node = self.nodes.get(name)
         lowering = self.context.session.lowering_of(node.op) if node is not None else None
+        definition = self.context.session.model.functions.get(node.op) if node is not None else None
+        if lowering is None and definition is not None:
+            names = [o.name for o in definition.signature.output_arg]
+            if output in names:
+                return self._output(name, outputs, names.index(output) + index)
         if lowering is None or output not in lowering.outputs:
             place = self.context.session.output_place(node, self._attrs(node), output) if node is not None else None
             if place is not None:

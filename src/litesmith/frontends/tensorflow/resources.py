@@ -84,6 +84,13 @@ class Complex:
     imag: Value | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class RandomWords:
+    """A key (two words) or counter (four) of a random generator, as int32 scalars, the low word first."""
+
+    words: tuple[Value, ...]
+
+
 def is_complex(value: object) -> bool:
     """Whether this is a complex tensor in either form."""
     return isinstance(value, Complex) or (isinstance(value, Value) and value.type.dtype.is_complex)

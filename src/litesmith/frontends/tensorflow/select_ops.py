@@ -21,6 +21,7 @@ from litesmith.errors import ConverterError, Problem, UnsupportedError
 from litesmith.formats.saved_model import protos
 from litesmith.formats.saved_model.dtypes import NUMBERS
 from litesmith.formats.tflite.flexbuffer import write_pair
+from litesmith.frontends.frame import POISON, Poison
 from litesmith.frontends.tensorflow.attributes import decode, shape_of, tf_dtype
 from litesmith.frontends.tensorflow.custom_ops import Declarations, element_types, with_defaults
 from litesmith.frontends.tensorflow.importer import (
@@ -30,7 +31,7 @@ from litesmith.frontends.tensorflow.importer import (
     complex_tensor,
     lower_node,
 )
-from litesmith.frontends.tensorflow.resources import POISON, Complex, Poison, Table, TensorList, Variable
+from litesmith.frontends.tensorflow.resources import Complex, Table, TensorList, Variable
 from litesmith.frontends.tensorflow.select_shapes import inferred_shape
 from litesmith.ir import Builder, DType, Graph, Op, Program, TensorType, Value
 from litesmith.ops.common import unknown_dim
