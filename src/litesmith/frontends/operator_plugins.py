@@ -162,6 +162,6 @@ def _with_builder(declaration: Function) -> Function:
 
 def _written(attrs: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes as the options hold them."""
-    from litesmith.frontends.tensorflow.custom_ops import plain
+    from litesmith.frontends.tensorflow.custom_ops import plain_value
 
-    return {name: value for name, given in attrs.items() if (value := plain(given)) is not None}
+    return {name: value for name, given in attrs.items() if (value := plain_value(given)) is not None}
