@@ -76,14 +76,21 @@ bench-evaluate: .venv-tfx/tfx.stamp ## Measure litesmith evaluate against the ba
 bench: .venv/core.stamp .venv-tf/tf.stamp ## Measure against the official converter, side by side
 	.venv/bin/python -m benchmarks $(BENCH_ARGS)
 
-docs: .venv/dev.stamp ## Regenerate the generated tables of the documentation
+docs: .venv/dev.stamp .venv-docs/docs.stamp ## Regenerate the tables of the documentation and build the site (site/)
 	.venv/bin/python tools/docs.py
+	.venv-docs/bin/python -m mkdocs build -q --strict
+
+.venv-docs/docs.stamp: pyproject.toml
+	@$(call make-env,.venv-docs)
+	@echo "installing litesmith[docs] into .venv-docs" >&2
+	@$(call install,.venv-docs,[docs])
+	@touch $@
 
 ci: ## Run everything a change has to pass
 	.ci/run
 
 clean: ## Remove environments, caches and build products
-	rm -rf .venv .venv-tf .venv-jax .venv-flex .venv-tfx .venv-metadata build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-tf .venv-jax .venv-flex .venv-tfx .venv-metadata .venv-docs site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/core.stamp: pyproject.toml

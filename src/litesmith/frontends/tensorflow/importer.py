@@ -16,6 +16,7 @@ import numpy as np
 from litesmith.decompositions.complex_parts import joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
 from litesmith.frontends.frame import POISON, Import, Place
+from litesmith.frontends import operator_plugins
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import decode
 from litesmith.frontends.tensorflow.composites import Body, taken_whole
@@ -132,6 +133,8 @@ class Session(Import):
     def lowering_of(self, op: str) -> Lowering | None:
         """The lowering of an operator; None for a function of the model and for what cannot be lowered."""
         found = self.lowerings.get(op)
+        if found is None and (plugin := operator_plugins.lowering_of(op)) is not None:
+            return Lowering(plugin.names, plugin.function)
         if found is None and self.on_unknown is not None and op not in self.model.functions:
             return self.on_unknown(op)
         return found

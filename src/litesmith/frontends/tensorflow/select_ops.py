@@ -127,8 +127,9 @@ class SelectOps:
         return any(n in self.resources for n in names) or (f"tf.{node.op}", context.scope.place_of(node)) in self.forced
 
     def _emit(self, context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
-        operands = [self._operand(context, value) for value in inputs]
-        if any(value is POISON for value in operands):
+        found = [self._operand(context, value) for value in inputs]
+        operands = [value for value in found if isinstance(value, Value)]
+        if len(operands) < len(found):
             return POISON
         declaration = self._declaration(node.op)
         if declaration is None:
@@ -341,7 +342,8 @@ def _run(b: Builder, op: str, operands: Sequence[Value], **dtypes: DType) -> Non
     proto.op = op
     proto.input.extend([""] * len(operands))
     for name, dtype in dtypes.items():
-        proto.attr[name].type = NUMBERS[dtype.text]
+        attr: Any = proto.attr[name]
+        attr.type = NUMBERS[dtype.text]
     options = write_pair(op, proto.SerializeToString(deterministic=True))
     b.custom(*operands, custom_code=PREFIX + op, custom_options=options, result_types=[])
 
