@@ -321,7 +321,7 @@ def test_analyzer(capsys: pytest.CaptureFixture[str], converter: lite.TFLiteConv
     for op in program.main.ops:
         assert op.name in text
     assert "Subgraph#0 main(T#0) -> [T#" in text
-    assert "Signature 'serving_default'" in text
+    assert "Signature#0 key: 'serving_default'" in text
     assert "GPU COMPATIBILITY" in text
     assert f"{len(content)} bytes" in text
     for detail in lite.Interpreter(model_content=content).get_tensor_details():

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ from litesmith.keywords import CompositeLowering, Dump, Keywords, check_keywords
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from litesmith.frontends.tensorflow.select_ops import SelectOps
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Options:
     docs/add-an-op.md). Those that are decorated with `litesmith.composite`, or that installed packages bring, need not be
     given.
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
+    select_tf_ops: whether TensorFlow operators without a built-in form become Select TF operators, for a runtime with the
+    Flex delegate: True for those that TensorFlow's own delegate has; names of operators for those besides.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
     rnn: the form of recurrent layers: ``fused`` operators, a ``loop``, ``unrolled``, or the fastest (``auto``; see
     docs/recurrent.md).
@@ -83,6 +88,7 @@ class Options:
     dump: Dump | None = None
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
+    select_tf_ops: bool | Sequence[str] = ()
     external_weights: bool = False
     rnn: str = "auto"
     quantize: Any = None
@@ -107,6 +113,16 @@ class Options:
     def layout(self) -> dict[str, int]:
         """What the writer has to know."""
         return {"external_over": 0} if self.external_weights else {}
+
+    @cached_property
+    def select(self) -> SelectOps | None:
+        """Which operators may be Select TF operators, None for no operator; it learns from one import to the next."""
+        if not self.select_tf_ops:
+            return None
+        from litesmith.frontends.tensorflow.select_ops import SelectOps
+
+        named = () if isinstance(self.select_tf_ops, bool) else self.select_tf_ops
+        return SelectOps(lambda op: None, frozenset(named))
 
     @property
     def composite(self) -> Callable[[Any, str, Sequence[Any], Mapping[str, Any]], list[Any] | None] | None:
@@ -279,18 +295,34 @@ def convert(source: Any, *args: Any, **options: Unpack[Keywords]) -> Model:
     Raises ConverterError listing everything that stands in the way, FormatError for a damaged file, UsageError for a
     request that makes no sense.
     """
-    check_keywords(options, [f.name for f in fields(Options)])
-    chosen = Options(**options)
     from litesmith.ops.common import own_unknown_dims
 
+    chosen = options_of(options)
     with own_unknown_dims():
+        return finished(optimized(source, args, chosen), chosen)
+
+
+def options_of(options: Mapping[str, Any]) -> Options:
+    """The options of these keywords. Raises UsageError for one there is none of."""
+    check_keywords(options, [f.name for f in fields(Options)])
+    return Options(**options)
+
+
+def optimized(source: Any, args: Sequence[Any], options: Options) -> Program:
+    """The optimized program. What the kernels do not take is imported again as Select TF operators, where allowed."""
+    while True:
         tell("reading")
-        program = import_source(source, args, chosen)
+        program = import_source(source, args, options)
         _log_size("imported", program)
         tell("optimizing")
-        program = optimize(program, chosen)
+        try:
+            program = optimize(program, options)
+        except ConverterError as error:
+            if options.select is None or not options.select.force(error.problems):
+                raise
+            continue
         _log_size("after the passes", program)
-        return finished(program, chosen)
+        return program
 
 
 def finished(program: Program, options: Options) -> Model:
@@ -355,7 +387,7 @@ class _Kind:
 
 
 _CHOICES = (
-    *("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites"),
+    *("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites", "select_tf_ops"),
     *("kwargs", "static_argnums", "static_argnames"),
 )
 """Options that choose a part or a form of the source. The others ask for nothing, or of the result."""
@@ -406,7 +438,10 @@ def _import_saved_model(path: Path, args: Sequence[Any], options: Options) -> Pr
     model = SavedModel.open(path, options.tags)
     model.checksums = options.verify
     hook = custom_ops(model.op_defs.get) if options.allow_custom_ops else None
-    return import_saved_model(model, options.signature_keys, options.shapes, hook, options.composite)
+    if options.select is not None:
+        options.select.declarations = model.op_defs.get
+    shapes, composite = options.shapes, options.composite
+    return import_saved_model(model, options.signature_keys, shapes, hook, composite, options.select)
 
 
 def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> Program:
@@ -417,7 +452,8 @@ def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> P
     graph_def = read_graph_def(path)
     entry = frozen_entry(graph_def, options.input_names, options.output_names, options.shapes)
     hook = custom_ops(lambda op: None) if options.allow_custom_ops else None
-    return import_entries([entry], options.shapes, composite=options.composite, on_unknown=hook)
+    shapes, composite = options.shapes, options.composite
+    return import_entries([entry], shapes, select=options.select, composite=composite, on_unknown=hook)
 
 
 def _import_keras_file(path: Path, args: Sequence[Any], options: Options) -> Program:
@@ -487,7 +523,8 @@ def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Prog
     many = isinstance(source, (list, tuple))
     functions = [as_concrete(f) for f in source] if many else [as_concrete(source, args)]
     keys, shapes = options.signature_keys, options.shapes
-    return import_concrete_functions(functions, keys, shapes, options.allow_custom_ops, options.composite)
+    custom, composite = options.allow_custom_ops, options.composite
+    return import_concrete_functions(functions, keys, shapes, custom, composite, options.select)
 
 
 def _import_exported(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -527,8 +564,8 @@ def _import_function(source: Any, args: Sequence[Any], options: Options) -> Prog
 
 # -- the kinds --------------------------------------------------------------------------------------------------------
 
-_SAVED_MODEL = _kind("a SavedModel", _import_saved_model, "tags signature_keys input_shapes composites")
-_GRAPH = _kind("a frozen graph", _import_frozen_graph, "input_names output_names input_shapes composites")
+_SAVED_MODEL = _kind("a SavedModel", _import_saved_model, "tags signature_keys input_shapes composites select_tf_ops")
+_GRAPH = _kind("a frozen graph", _import_frozen_graph, "input_names output_names input_shapes composites select_tf_ops")
 _KERAS_FILE = _kind("a Keras file", _import_keras_file, "input_shapes names-of-sizes")
 _STABLEHLO_FILE = _kind("a StableHLO file", _import_stablehlo_file, "input_shapes")
 _TFLITE = _kind("a .tflite file", _import_tflite)
@@ -537,6 +574,10 @@ _FUNCTION = _kind(
     "a JAX function",
     _import_function,
     "signature_keys input_names output_names kwargs static_argnums static_argnames composites arguments",
+)
+
+_CONCRETE = _kind(
+    "a concrete function", _import_concrete, "signature_keys input_shapes composites select_tf_ops arguments"
 )
 
 _SUFFIXES: dict[str, _Kind] = {
@@ -564,7 +605,7 @@ _MAGIC: tuple[tuple[int, bytes, _Kind], ...] = (
 
 _OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
     (_is_keras, _kind("a Keras model", _import_keras, "input_shapes names-of-sizes arguments")),
-    (_is_concrete, _kind("a concrete function", _import_concrete, "signature_keys input_shapes composites arguments")),
+    (_is_concrete, _CONCRETE),
     (_is_exported, _kind("a jax.export artifact", _import_exported, "input_shapes")),
     (_is_tflite, _TFLITE),
     (_is_bytes, _kind("a serialized jax.export artifact", _import_bytes, "input_shapes")),

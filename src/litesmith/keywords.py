@@ -31,11 +31,13 @@ class Keywords(TypedDict, total=False):
     dump: Dump | None
     composites: Mapping[str, CompositeLowering]
     allow_custom_ops: bool
+    select_tf_ops: bool | Sequence[str]
     external_weights: bool
     rnn: str
     quantize: Any
     calibrate: Any
     exclude: Sequence[str]
+    requantize: bool
     plan: Any
 
 

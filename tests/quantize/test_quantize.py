@@ -21,6 +21,7 @@ from litesmith.quantize.calibrate import calibrate, tensor_keys
 from litesmith.quantize.dequantize import dequantized
 from litesmith.quantize.exchange import RealRunner
 from litesmith.quantize.fidelity import compare
+from litesmith.quantize.histograms import Histogram, histograms, least_squares, percentile
 from litesmith.quantize.quantizer import quantize
 from litesmith.quantize.samples import calls_of
 from litesmith.runtime import Runner
@@ -186,6 +187,40 @@ def test_a_calibration_is_saved_and_used_again(tmp_path: Path, digits: Any, floa
     assert Calibration.load(tmp_path / "seen.json").ranges == whole.ranges
     again = litesmith.convert(DIGITS / "saved_model", quantize="int8", calibrate=str(tmp_path / "seen.json"))
     assert again.operators["QUANTIZE"] == 1
+
+
+ESTIMATORS = ("minmax", "moving-average", "percentile", "mse", "entropy")
+
+
+@pytest.mark.parametrize("ranges", ESTIMATORS)
+def test_estimators_of_ranges(ranges: str, digits: Any, float_model: litesmith.Model) -> None:
+    model = litesmith.convert(
+        DIGITS / "saved_model", quantize={"mode": "int8", "ranges": ranges}, calibrate=digits[0][:40]
+    )
+    calls = [("serving_default", {"image": x[None]}) for x in digits[0][100:140]]
+    assert compare(float_model.content, model.content, calls).worst > 20
+
+
+def test_outliers_are_left_out_where_that_is_asked_for() -> None:
+    data = np.random.default_rng(2).normal(size=(1, 100_000)).astype(np.float32)
+    data[0, 0] = 1000
+    program = _program(lambda b, x: b.mul(x, np.float32(2)), (1, 100_000))
+    calls = [("main", {"x": data})]
+    counted = histograms(program, calls)["0:x"]
+    seen = calibrate(program, calls).ranges["0:x"]
+    assert seen.high == 1000
+    assert 3 < percentile(counted, seen).high < 6
+    assert least_squares(counted, seen).high < 1000
+
+
+def test_histograms_of_parts_merge_into_that_of_all() -> None:
+    data = np.random.default_rng(2).normal(size=(4, 50)).astype(np.float32)
+    parts = [Histogram() for _ in range(2)]
+    whole = Histogram()
+    whole.add(data)
+    for part, rows in zip(parts, (data[:1], data[1:]), strict=True):
+        part.add(rows)
+    assert parts[1].merge(parts[0]).counts == whole.counts
 
 
 # -- recipes and plans ------------------------------------------------------------------------------------------------

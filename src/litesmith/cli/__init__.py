@@ -13,13 +13,18 @@ from litesmith import __version__
 from litesmith.errors import LitesmithError, Problem, UsageError, problems_of
 
 COMMANDS = {
+    "analyze": "Show what a .tflite file holds, costs and runs on.",
+    "check": "Tell whether a model converts, by which path, and which devices it suits.",
     "convert": "Convert a model to a .tflite file.",
     "demo": "Convert, quantize, verify and judge the example model.",
     "dequantize": "Turn a quantized .tflite file into a float one.",
+    "evaluate": "Compute metrics of models on data, by slice, and check thresholds.",
     "metadata": "Show, add, extract, remove or check what a .tflite file says of itself.",
+    "ops": "Show the operators of several models and write what selective builds need.",
     "quantize": "Quantize a model, and say which layers it costs.",
     "show": "Show what is in a SavedModel or a .tflite file.",
     "verify": "Run a .tflite file and compare it with reference data.",
+    "view": "Show the graph of a .tflite file in Model Explorer or Netron.",
 }
 """The commands and what they do; the command ``x`` is ``litesmith.cli.x.command``."""
 

@@ -61,6 +61,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--calibrate", "calibrate", metavar="PATH",
                  help="Samples: .npz, .npy, a directory of images, or a saved calibration (.json)."),
     click.option("--exclude", "exclude", multiple=True, metavar="PATTERN", help="Layers that stay float."),
+    click.option("--select-tf-ops", is_flag=True, help="What has no built-in form becomes a Select TF operator."),
     click.option("--dump-ir", "dump_ir", metavar="DIR", help="Write the IR after each pass to this directory."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
 )  # fmt: skip
@@ -142,6 +143,7 @@ def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None
         quantize=given["quantize"],
         calibrate=given["calibrate"],
         exclude=given["exclude"],
+        select_tf_ops=given["select_tf_ops"] or (),
     )
 
 

@@ -83,7 +83,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("--allow_custom_ops", SAME, "", _TRUTH, "allow_custom_ops"),
     Flag("--custom_opdefs", REFUSED, "a SavedModel declares its operators itself"),
     Flag("--target_ops", SAME, "names of OpsSet members, separated by commas"),
-    Flag("--experimental_select_user_tf_ops", SAME, "a model that needs one of them is refused"),
+    Flag("--experimental_select_user_tf_ops", SAME, "they may become Select TF operators"),
     Flag("--dump_graphviz_dir", BETTER, "the IR after each pass as text", {}, "dump_graphviz_dir"),
     Flag("--dump_graphviz_video", NO_EFFECT, "every pass that changed something is dumped", _SWITCH),
     Flag("--conversion_summary_dir", BETTER, "the IR after each pass as text", {}, "conversion_summary_dir"),

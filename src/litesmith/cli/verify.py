@@ -28,16 +28,22 @@ from litesmith.errors import VerificationError
     show_default=True,
     help="Runs in a row, which must agree.",
 )
+@click.option("--runtime", type=click.Path(), metavar="PYTHON", help="Run it in this Python's environment.")
 @with_verbosity
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(model: str, reference: str | None, tolerance: float, invocations: int, as_json: bool) -> int:
-    """Load MODEL in the LiteRT runtime, run it several times in a row and compare it with reference data."""
+def command(
+    model: str, reference: str | None, tolerance: float, invocations: int, runtime: str | None, as_json: bool
+) -> int:
+    """Load MODEL in the LiteRT runtime, run it several times in a row and compare it with reference data.
+
+    Select TF operators need another runtime: --runtime names a Python that has TensorFlow 2.18 or older.
+    """
     from pathlib import Path
 
     from litesmith.runtime import verify
 
     with progress(f"Verifying {model}"):
-        report = verify(Path(model), reference, invocations, tolerance)
+        report = verify(Path(model), reference, invocations, tolerance, python=runtime)
     rows = [
         (c.name, f"{c.max_abs:.3g}", f"{c.relative:.3g}", "ok" if c.passed else c.reason) for c in report.comparisons
     ]

@@ -112,7 +112,7 @@ COMMON: tuple[Attribute, ...] = (
     Attribute("_experimental_unfold_large_splat_constant", False, NO_EFFECT, "equal constants are stored once"),
     Attribute("_experimental_enable_dynamic_update_slice", False, NO_EFFECT, "the operator is used where it fits"),
     Attribute("_experimental_guarantee_all_funcs_one_use", False, NO_EFFECT, "functions are inlined at their calls"),
-    Attribute("_experimental_allow_all_select_tf_ops", False, NO_EFFECT, "no operator becomes a Select TF one"),
+    Attribute("_experimental_allow_all_select_tf_ops", False, SAME, "every TensorFlow operator may become a Select TF one"),
     Attribute("_experimental_enable_composite_direct_lowering", True, NO_EFFECT, "composites are lowered or inlined"),
     Attribute(
         "_experimental_unsafe_fuse_dynamic_shaped_broadcast", False, NO_EFFECT, "broadcasts are fused where it is safe"

@@ -26,7 +26,7 @@ from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
 from litesmith.lite.quantization import calibrated_only, recipe_of
-from litesmith.lite.requests import allows_select_ops, check_result, refusals
+from litesmith.lite.requests import allows_select_ops, check_result, refusals, select_ops
 from litesmith.lite.sources import Loading, Shapes, Source
 from litesmith.ops.common import own_unknown_dims
 
@@ -101,8 +101,7 @@ class ConverterBase:
         options = self._options(verify, reference)
         try:
             with own_unknown_dims():
-                source = self._source.load(Loading(bool(self._get("allow_custom_ops")), verify))
-                program = api.optimize(source, options)
+                program = self._program(options, verify)
         except ConverterError as error:
             raise explained(error, allows_select_ops(self)) from error
         check_result(self, program)
@@ -117,6 +116,17 @@ class ConverterBase:
         data = self._get("representative_dataset")
         asked = replace(options, quantize=recipe, calibrate=data if recipe.is_static else None)
         return api.finished(program, asked)
+
+    def _program(self, options: api.Options, verify: bool) -> Program:
+        """The optimized program; what the kernels do not take is loaded again as Select TF operators, where allowed."""
+        select = select_ops(self)
+        while True:
+            try:
+                loading = Loading(bool(self._get("allow_custom_ops")), verify, select)
+                return api.optimize(self._source.load(loading), options)
+            except ConverterError as error:
+                if select is None or not select.force(error.problems):
+                    raise
 
     def _get(self, name: str) -> Any:
         return getattr(self, name)

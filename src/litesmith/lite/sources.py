@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litesmith._util.naming import input_shapes
 from litesmith.errors import MissingFileError, UsageError
 from litesmith.formats.tflite.conversion_metadata import ModelType
 from litesmith.ir import Program
 from litesmith.lite.layout import name_as_exported, name_as_frozen, order_by_fingerprint
+
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.select_ops import SelectOps
 
 Shapes = Mapping[str, Sequence[int | None]]
 
@@ -21,10 +24,12 @@ _KERAS_EXPORT = "serve"
 
 @dataclass(frozen=True)
 class Loading:
-    """How to load: whether unknown operators may become custom ones, and checksums of weights are checked."""
+    """How to load: whether unknown operators may become custom ones, and checksums of weights are checked. select: which
+    may become Select TF operators."""
 
     allow_custom_ops: bool = False
     checksums: bool = True
+    select: SelectOps | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def saved_model(directory: Any, keys: Sequence[str] | None, tags: Any, shapes: S
         from litesmith.frontends.tensorflow.saved_model import import_saved_model
 
         hook = _hook(model, how)
-        program = import_saved_model(model, keys or _keys(model), shapes, on_unknown=hook)
+        program = import_saved_model(model, keys or _keys(model), shapes, hook, select=how.select)
         order_by_fingerprint(program)
         return program
 
@@ -85,6 +90,8 @@ def _hook(model: Any, how: Loading) -> Any:
     from litesmith.frontends.tensorflow.custom_ops import custom_ops
 
     model.checksums = how.checksums
+    if how.select is not None:
+        how.select.declarations = model.op_defs.get
     return custom_ops(model.op_defs.get) if how.allow_custom_ops else None
 
 
@@ -105,7 +112,7 @@ def saved_model_arrays(
         from litesmith.frontends.tensorflow.saved_model import import_between
 
         hook = _hook(model, how)
-        program = import_between(model, inputs, outputs, given_shapes(shapes), key or SERVING, hook)
+        program = import_between(model, inputs, outputs, given_shapes(shapes), key or SERVING, hook, how.select)
         name_as_frozen(program)
         return program
 
@@ -172,9 +179,8 @@ def frozen_graph(
     def load(how: Loading) -> Program:
         from litesmith.frontends.tensorflow.custom_ops import custom_ops
 
-        program = import_entries(
-            [entry], given, on_unknown=custom_ops(lambda op: None) if how.allow_custom_ops else None
-        )
+        hook = custom_ops(lambda op: None) if how.allow_custom_ops else None
+        program = import_entries([entry], given, select=how.select, on_unknown=hook)
         name_as_frozen(program)
         return program
 
@@ -215,7 +221,7 @@ def concrete_functions(functions: Any, trackable: Any) -> Source:
     as_saved = trackable is not None and not hasattr(trackable, "get_concrete_function") and not is_concrete(trackable)
 
     def load(how: Loading) -> Program:
-        program = import_concrete_functions(concrete, allow_custom_ops=how.allow_custom_ops)
+        program = import_concrete_functions(concrete, allow_custom_ops=how.allow_custom_ops, select=how.select)
         if as_saved:
             keys = [s.key for s in program.signatures]
             name_as_exported(program, _calls(dict(zip(keys, concrete, strict=True))))

@@ -11,6 +11,7 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ops import gpu, micro
 from litesmith.ops.common import BOOL, broadcast_rank_at_most, broadcasting, dtypes, operands
 from litesmith.ops.elementwise import elide
 
@@ -47,6 +48,7 @@ RIGHT_SHIFT = OpDef(
     evaluate=_right_shift,
     check=broadcast_rank_at_most(4),
     runtimes={1: "2.13.0"},
+    gpu=gpu.two_operands,
 )
 
 
@@ -55,7 +57,7 @@ def _without_repetition(simplify: Simplify) -> Simplify:
     return lambda b, op: op["x"] if op["x"] is op["y"] else simplify(b, op)
 
 
-def _logical(name: str, code: int, options: tuple[str, int], function: Any, neutral: bool, gpu: bool) -> OpDef:
+def _logical(name: str, code: int, options: tuple[str, int], function: Any, neutral: bool) -> OpDef:
     return OpDef(
         name,
         code,
@@ -67,12 +69,12 @@ def _logical(name: str, code: int, options: tuple[str, int], function: Any, neut
         simplify=_without_repetition(elide(lambda a: a == neutral, either=True)),
         check=broadcast_rank_at_most(4),
         runtimes={1: "1.11.0"},
-        gpu=gpu,
-        micro=True,
+        gpu=gpu.two_operands,
+        micro=micro.LOGICAL,
     )
 
 
-LOGICAL_AND = _logical("LOGICAL_AND", 86, ("LogicalAndOptions", 62), np.logical_and, neutral=True, gpu=True)
-LOGICAL_OR = _logical("LOGICAL_OR", 84, ("LogicalOrOptions", 60), np.logical_or, neutral=False, gpu=False)
+LOGICAL_AND = _logical("LOGICAL_AND", 86, ("LogicalAndOptions", 62), np.logical_and, neutral=True)
+LOGICAL_OR = _logical("LOGICAL_OR", 84, ("LogicalOrOptions", 60), np.logical_or, neutral=False)
 
 DEFINITIONS = (BITWISE_XOR, RIGHT_SHIFT, LOGICAL_AND, LOGICAL_OR)

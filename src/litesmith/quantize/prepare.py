@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from litesmith.ir import Builder, DType, Op, Program, Value
+from litesmith.ir import Builder, DType, Op, Program, Sym, Value
 from litesmith.passes.driver import Outcome, Pass, run_pass
 from litesmith.quantize.calibrate import Calibration, tensor_keys
 from litesmith.quantize.dequantize import widen_weights
 from litesmith.quantize.ranges import Range, representable
-from litesmith.quantize.recipe import Recipe
+from litesmith.quantize.recipe import Recipe, mode_named
 from litesmith.quantize.trained import Trained, take_trained_ranges
 
 
@@ -27,7 +27,35 @@ def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
 
 
 def _forms(recipe: Recipe) -> list[Pass]:
-    return [PRODUCTS, SQUARES, NEGATIVES] if recipe.integer_only else []
+    if recipe.integer_only:
+        return [PRODUCTS, SQUARES, NEGATIVES]
+    modes = [mode_named(name) for name in (recipe.mode, *(r.mode for r in recipe.rules))]
+    narrow = any(not m.is_static and m.weights in (DType.INT8, DType.INT4) for m in modes)
+    return [_tables(recipe)] if narrow else []
+
+
+def _tables(recipe: Recipe) -> Pass:
+    """Rows of a large constant table, picked by a GATHER, which would copy integers as they are."""
+
+    def rewrite(op: Op, b: Builder) -> Outcome:
+        mode = recipe.mode_of(op)
+        if mode.is_static or mode.weights not in (DType.INT8, DType.INT4):
+            return None
+        table, ids = op["x"], op["indices"]
+        is_table = table.const is not None and table.type.dtype is DType.FLOAT32 and table.rank == 2
+        if not is_table or op.attrs["axis"] or op.attrs["batch_dims"] or ids.type.shape is None:
+            return None
+        if table.type.count < recipe.smallest_weights or sum(isinstance(d, Sym) for d in ids.dims) > 1:
+            return None
+        flat = ids if ids.rank == 1 else b.reshape(ids, np.array([-1], np.int32))
+        flat = flat if flat.type.dtype is DType.INT32 else b.cast(flat, out_data_type=DType.INT32)
+        rows = b.embedding_lookup(flat, table)
+        if ids.rank == 1:
+            return rows
+        shape = [-1 if isinstance(d, Sym) else d for d in (*ids.dims, table.dims[1])]
+        return b.reshape(rows, np.array(shape, np.int32))
+
+    return Pass("lookup-tables", ("GATHER",), rewrite)
 
 
 def _square_of_difference(op: Op, b: Builder) -> Outcome:

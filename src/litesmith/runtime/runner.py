@@ -30,7 +30,8 @@ class Runner:
 
     model: the file's bytes, or its path (the file is then memory-mapped, not read). threads: of the CPU
     kernels. kernels: ``default`` (XNNPACK where it applies, as in applications), ``builtin`` (the built-in
-    kernels alone) or ``reference`` (the slow reference kernels). signatures: the entry points; a model that
+    kernels alone) or ``reference`` (the slow reference kernels). python: the executable of another environment, whose
+    interpreter runs the model. signatures: the entry points; a model that
     declares none has one whose key is "" and whose names are those of the tensors. facts: what else the file
     says.
 
@@ -38,12 +39,20 @@ class Runner:
     for wrong options and VerificationError when the runtime refuses the model.
     """
 
-    def __init__(self, model: ModelSource, threads: int = 1, *, kernels: str = "default") -> None:
+    def __init__(
+        self,
+        model: ModelSource,
+        threads: int = 1,
+        *,
+        kernels: str = "default",
+        python: str | os.PathLike[str] | None = None,
+    ) -> None:
         if threads < 1:
             raise UsageError(f"threads must be at least 1, got {threads}")
         if kernels not in KERNELS:
             raise UsageError(f"kernels must be one of {', '.join(KERNELS)}, got {kernels!r}")
         self.threads, self.kernels = threads, kernels
+        self._python = python
         self._model: bytes | Path = _source(model)
         self._interpreter: Any = self._load()
         self.facts: ModelFacts = self._read_facts()
@@ -88,6 +97,11 @@ class Runner:
             copied = np.empty(details["shape"], details["dtype"])
         return copied
 
+    def tensor_name(self, index: int) -> str:
+        """The name of a tensor that is an input or output of the main graph."""
+        details = [*self._interpreter.get_input_details(), *self._interpreter.get_output_details()]
+        return str(next(d["name"] for d in details if d["index"] == index))
+
     def repeater(self, inputs: Inputs = (), signature: str | None = None) -> Callable[[], object]:
         """A function that runs the model on these inputs and leaves the outputs where they are, to be
         timed."""
@@ -104,6 +118,11 @@ class Runner:
         self._shapes, self._allocated = {}, False
 
     def _load(self) -> Any:
+        if self._python is not None:
+            from litesmith.runtime.remote import RemoteInterpreter
+
+            with self._errors("LS901", "does not load"):
+                return RemoteInterpreter(self._python, self._model, self.threads)
         interpreter = _runtime()
         in_memory = isinstance(self._model, bytes)
         with self._errors("LS901", "does not load"):

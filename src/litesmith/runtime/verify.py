@@ -65,6 +65,7 @@ def verify(
     steps: int = 0,
     stateful: bool | None = None,
     threads: int = 1,
+    python: str | os.PathLike[str] | None = None,
 ) -> VerificationReport:
     """Verify a model given as bytes or path.
 
@@ -73,7 +74,7 @@ def verify(
     are all NaN show. invocations: runs of each call, which have to agree with each other. tol, steps: see
     `compare`. stateful: whether the model keeps anything between calls by design; then the calls are made in
     order, and it is the whole sequence that is repeated, from the initial state. None: it does when the file
-    has variables.
+    has variables. python: see `Runner`.
 
     Raises UsageError when the reference does not fit the model's signatures, FormatError when a file cannot
     be read.
@@ -85,7 +86,7 @@ def verify(
     if isinstance(reference, str | os.PathLike):
         reference = Reference.load(reference)
     try:
-        runner = Runner(model, threads)
+        runner = Runner(model, threads, python=python)
         if reason := _not_exchanged(runner) or ("" if reference is not None else _too_large(runner)):
             return VerificationReport(skipped=reason)
         keeps_state = runner.facts.variables if stateful is None else stateful

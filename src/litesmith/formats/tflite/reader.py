@@ -1,7 +1,7 @@
 """Reads a `.tflite` file into a program.
 
 Everything is read by the operators' declarations. What the IR cannot hold is refused, never dropped, but for what the
-runtime ignores: ``mutating_variable_inputs`` and the links into debug metadata.
+runtime ignores: ``mutating_variable_inputs``, the subtypes of variant tensors and the links into debug metadata.
 """
 
 from __future__ import annotations
@@ -39,11 +39,21 @@ def read_model(
     numbers: receives the number that each tensor has in its subgraph.
     Raises FormatError for a file that is missing, damaged or holds what the program could not.
     """
+    return read_graphs(source, opset=opset, numbers=numbers)[0]
+
+
+def read_graphs(
+    source: bytes | bytearray | memoryview | str | os.PathLike[str],
+    *,
+    opset: OpSet = OPS,
+    numbers: dict[Value, int] | None = None,
+) -> tuple[Program, list[Graph]]:
+    """The program of a `.tflite` file and its graphs in the order of the file. Errors: see `read_model`."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _Model(np.frombuffer(source, np.uint8), opset).program(numbers)
+        return _Model(np.frombuffer(source, np.uint8), opset).read(numbers)
     path = os.fspath(source)
     try:
-        return _Model(map_file(path), opset).program(numbers)
+        return _Model(map_file(path), opset).read(numbers)
     except FileNotFoundError as error:
         raise MissingFileError(f"no such file{path_suggestion(Path(path))}", path=path) from error
     except OSError as error:
@@ -87,8 +97,11 @@ class _Model:
         self.graphs = [Graph(table.text(4)) for table in self.subgraphs]
         self.inference = Inference()
 
-    def program(self, numbers: dict[Value, int] | None = None) -> Program:
-        """The whole program."""
+    def read(self, numbers: dict[Value, int] | None = None) -> tuple[Program, list[Graph]]:
+        """The whole program, and its graphs in the order of the file."""
+        return self._program(numbers), self.graphs
+
+    def _program(self, numbers: dict[Value, int] | None) -> Program:
         operators = [self._operators(table) for table in self.subgraphs]
         tensors = [TensorReader(t, self.buffers, self.inference) for t in self.subgraphs]
         for number in _callees_first(operators, self.graphs):

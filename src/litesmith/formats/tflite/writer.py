@@ -61,6 +61,11 @@ def write_file(
         _write(program, out, external_over)
 
 
+def tables_size(program: Program) -> int:
+    """Bytes of the file without its weights and what travels behind them."""
+    return len(_Tables(program, LARGEST_FLATBUFFER).data)
+
+
 def _write(program: Program, out: BinaryIO, external_over: int) -> None:
     tables = _Tables(program, external_over)
     out.write(bytes(len(tables.data)))

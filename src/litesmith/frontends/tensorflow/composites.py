@@ -227,8 +227,10 @@ def taken_whole(
         return _as_unknown_composite(context, definition, args)
     what = implemented(definition)
     attrs = what.attrs if what else {}
+    lower = context.session.composite
     for name in _names_of(context, definition):
-        results = context.session.composite(context.b, name, args, attrs)
+        assert lower is not None
+        results = lower(context.b, name, args, attrs)
         if results is not None:
             return list(results)
     names = _implemented_names(definition)
@@ -255,9 +257,11 @@ def _as_unknown_composite(context: Context, definition: Any, args: Sequence[Any]
     """The same where an argument could not be made: nothing can be lowered, but the body is not to be looked at."""
     whole = implemented(definition) is not None or any(map(plugins.registered, _implemented_names(definition)))
     aside = context.into(Graph("examined")).b
+    lower = context.session.composite
     for name in _names_of(context, definition):
+        assert lower is not None
         try:
-            whole = whole or context.session.composite(aside, name, args, {}) is not None
+            whole = whole or lower(aside, name, args, {}) is not None
         except Exception:  # whatever a lowering makes of an argument that is none, it takes the call
             whole = True
     return [POISON] * len(definition.signature.output_arg) if whole else None

@@ -105,6 +105,14 @@ class Session:
     graph_names: dict[str, int] = field(default_factory=dict)
     on_unknown: Callable[[str], Lowering | None] | None = None
     """A lowering for an operator that has none, where there shall be one (custom operators)."""
+    select: Callable[[Context, Any, Sequence[Any], Mapping[str, Any]], Any] | None = None
+    """Lowers a node where Select TF operators are allowed (see `select_ops`)."""
+    output_place: Callable[[Any, Mapping[str, Any], str], int | None] = lambda node, attrs, output: None
+    """The number of a node's named output, where its declaration knows it."""
+    select_state: dict[str, Any] = field(default_factory=dict)
+    """Variables and tables that are TensorFlow's as a whole, by name."""
+    select_functions: dict[str, Graph] = field(default_factory=dict)
+    """Functions that Select TF operators call, by name."""
     calls: int = 0
     """How many calls were inlined."""
     is_initializing: bool = False
@@ -437,6 +445,9 @@ class Scope:
         node = self.nodes.get(name)
         lowering = self.context.session.lowering_of(node.op) if node is not None else None
         if lowering is None or output not in lowering.outputs:
+            place = self.context.session.output_place(node, self._attrs(node), output) if node is not None else None
+            if place is not None:
+                return self._output(name, outputs, place + index)
             if len(outputs) > 1 and node is not None and node.op not in _ONE_LIST:
                 raise UnsupportedError(f"output {output!r} of {node.op} is not known", "report this model", node=name)
             return self._output(name, outputs, index)
@@ -479,13 +490,17 @@ class Scope:
             if any(value is POISON for value in inputs):
                 return examine(context, node.op, inputs, attrs, _refusal)
             context.session.decide_sizes(context.b.graph, node.op, inputs, attrs)
-            return lower_node(context, node, inputs, attrs)
+            return (context.session.select or lower_node)(context, node, inputs, attrs)
         except LitesmithError:
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # A damaged graph has operands and attributes that TensorFlow would not let into a node.
             reason = f"its lowering fails: {type(error).__name__}: {error}"
             raise ConverterError(Problem("LS090", reason, DAMAGED)) from error
+
+    def place_of(self, node: Any) -> str:
+        """What problems call the place of a node."""
+        return self._origin(node).label
 
     def _origin(self, node: Any) -> Origin:
         line = self.context.session.model.lines(self.context.function, node.name)

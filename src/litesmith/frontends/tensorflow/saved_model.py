@@ -15,6 +15,7 @@ from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import
 from litesmith.frontends.tensorflow.graph_def import frozen_entry
 from litesmith.frontends.tensorflow.importer import Model, Session
 from litesmith.frontends.tensorflow.resources import Variable
+from litesmith.frontends.tensorflow.select_ops import SelectOps
 from litesmith.ir import Constant, DType, Graph, Program
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -27,11 +28,13 @@ def import_saved_model(
     input_shapes: Shapes | None = None,
     on_unknown: Any = None,
     composite: Any = None,
+    select: SelectOps | None = None,
 ) -> Program:
     """Imports some signatures (default: all) of a SavedModel.
 
     input_shapes: input name -> shape with None for unknown sizes, replacing the model's. on_unknown, composite: see
-    `Session`. Raises UsageError for a key or input the model does not have, ConverterError with every problem found.
+    `Session`; select: see `import_until_stable`. Raises UsageError for a key or input the model does not have,
+    ConverterError with every problem found.
     """
     chosen = _chosen(model, signature_keys)
     shapes = given_shapes(input_shapes or {}, (name for s in chosen for name in s.inputs))
@@ -48,7 +51,7 @@ def import_saved_model(
             add_signature(program, signature, made[meaning])
         return program
 
-    return import_until_stable(source, build, on_unknown=on_unknown, composite=composite)
+    return import_until_stable(source, build, select, on_unknown=on_unknown, composite=composite)
 
 
 def import_between(
@@ -58,6 +61,7 @@ def import_between(
     input_shapes: Shapes | None = None,
     key: str = DEFAULT_SIGNATURE,
     on_unknown: Any = None,
+    select: SelectOps | None = None,
 ) -> Program:
     """Imports what lies between named tensors of a SavedModel's graph, whatever its signatures say.
 
@@ -72,7 +76,7 @@ def import_between(
         add_signature(program, entry.signature, graph)
         return program
 
-    return import_until_stable(source_model(model), build, on_unknown=on_unknown)
+    return import_until_stable(source_model(model), build, select, on_unknown=on_unknown)
 
 
 def _chosen(model: SavedModel, keys: Sequence[str] | None) -> list[SourceSignature]:
