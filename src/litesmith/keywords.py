@@ -37,7 +37,6 @@ class Keywords(TypedDict, total=False):
     quantize: Any
     calibrate: Any
     exclude: Sequence[str]
-    requantize: bool
     plan: Any
     requantize: bool
     metadata: Any

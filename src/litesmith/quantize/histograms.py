@@ -81,7 +81,7 @@ def least_entropy(histogram: Histogram, seen: Range) -> Range:
 def _best(histogram: Histogram, seen: Range, loss: Callable[[Array, Array, Range], float]) -> Range:
     values, counts = histogram.distribution()
     tried = [seen.widened(float(share)) for share in SHARES]
-    return min(tried, key=lambda r: loss(values, counts, r))
+    return min(tried, key=lambda r: float(loss(values, counts, r)))
 
 
 def _squared_error(values: Array, counts: Array, kept: Range) -> float:

@@ -15,8 +15,8 @@ import numpy as np
 
 from litesmith.decompositions.complex_parts import joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
-from litesmith.frontends.frame import POISON, Import, Place
 from litesmith.frontends import operator_plugins
+from litesmith.frontends.frame import POISON, Import, Place
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import decode
 from litesmith.frontends.tensorflow.composites import Body, taken_whole
