@@ -14,6 +14,7 @@ from litesmith.ir.clone import clone
 from litesmith.ir.constant import Array
 from litesmith.ir.verify import kernel_problems
 from litesmith.quantize.calibrate import Calibration, calibrate
+from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.plan import STATIC, Plan
 from litesmith.quantize.planner import make_plan
@@ -48,7 +49,7 @@ class Quantized:
 def quantize(
     program: Program,
     recipe: Recipe,
-    calls: Iterable[Call] | None = None,
+    calls: Iterable[Call] | CalibrationData | None = None,
     *,
     calibration: Calibration | None = None,
     plan: Plan | None = None,
@@ -72,7 +73,12 @@ def quantize(
     if recipe.is_static and calibration is None and calls is None and plan is None and not trained:
         raise _needs_data(recipe)
     if calls is not None:
-        if recipe.is_static and calibration is None:
+        if isinstance(calls, CalibrationData):
+            if recipe.is_static and calibration is None:
+                calibration = calls.calibrate(original, threads)
+            for _ in islice(_keeping(calls.calls(original), samples), KEPT):
+                pass
+        elif recipe.is_static and calibration is None:
             calibration = calibrate(original, _keeping(calls, samples), threads, progress)
         else:
             samples = list(islice(calls, KEPT))
