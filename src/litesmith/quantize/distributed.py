@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
 from litesmith.data import Batch, Dataset, open_data
 from litesmith.data.sources import Shard, Source, run_on_shards
 from litesmith.errors import UsageError

@@ -73,12 +73,11 @@ def quantize(
     if recipe.is_static and calibration is None and calls is None and plan is None and not trained:
         raise _needs_data(recipe)
     if calls is not None:
+        needs_ranges = recipe.is_static and calibration is None
         if isinstance(calls, CalibrationData):
-            if recipe.is_static and calibration is None:
-                calibration = calls.calibrate(original, threads)
-            for _ in islice(_keeping(calls.calls(original), samples), KEPT):
-                pass
-        elif recipe.is_static and calibration is None:
+            calibration = calls.calibrate(original, threads) if needs_ranges else calibration
+            calls, needs_ranges = islice(calls.calls(original), KEPT), False
+        if needs_ranges:
             calibration = calibrate(original, _keeping(calls, samples), threads, progress)
         else:
             samples = list(islice(calls, KEPT))
