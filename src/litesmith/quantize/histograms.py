@@ -63,9 +63,9 @@ def percentile(histogram: Histogram, seen: Range) -> Range:
     values, counts = histogram.distribution()
     share = np.cumsum(counts) / counts.sum()
     rare = (100 - PERCENTILE) / 100
-    low = values[np.searchsorted(share, rare)]
-    high = values[min(np.searchsorted(share, 1 - rare), len(values) - 1)]
-    return Range(max(seen.low, min(low, 0.0)), min(seen.high, max(high, 0.0)))
+    low = values[int(np.searchsorted(share, rare))]
+    high = values[min(int(np.searchsorted(share, 1 - rare)), len(values) - 1)]
+    return Range(max(seen.low, min(float(low), 0.0)), min(seen.high, max(float(high), 0.0)))
 
 
 def least_squares(histogram: Histogram, seen: Range) -> Range:

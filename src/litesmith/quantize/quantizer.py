@@ -15,6 +15,7 @@ from litesmith.ir.clone import clone
 from litesmith.ir.constant import Array
 from litesmith.ir.verify import kernel_problems
 from litesmith.quantize.calibrate import Calibration, calibrate
+from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
 from litesmith.quantize.plan import STATIC, Plan
@@ -53,7 +54,7 @@ class Quantized:
 def quantize(
     program: Program,
     recipe: Recipe,
-    calls: Iterable[Call] | None = None,
+    calls: Iterable[Call] | CalibrationData | None = None,
     *,
     calibration: Calibration | None = None,
     plan: Plan | None = None,
@@ -78,7 +79,11 @@ def quantize(
     if recipe.is_static and calibration is None and calls is None and plan is None and not trained:
         raise _needs_data(recipe)
     if calls is not None:
-        if recipe.is_static and calibration is None:
+        needs_ranges = recipe.is_static and calibration is None
+        if isinstance(calls, CalibrationData):
+            calibration = calls.calibrate(original, threads) if needs_ranges else calibration
+            calls, needs_ranges = islice(calls.calls(original), KEPT), False
+        if needs_ranges:
             smoothing = SMOOTHING if recipe.ranges == "moving-average" else 0.0
             calibration = calibrate(original, _keeping(calls, samples), threads, progress, smoothing)
             if recipe.ranges in ESTIMATORS:
