@@ -224,6 +224,10 @@ def convert(source: Any, *args: Any, **options: Any) -> Model:
     except TypeError as error:
         known = ", ".join(f.name for f in fields(Options))
         raise UsageError(f"{error}; the options are {known}") from error
+    if chosen.verify:
+        from litesmith.runtime.process import prepare
+
+        prepare()  # it loads the runtime while the model is converted
     from litesmith.ops.common import own_unknown_dims
 
     with own_unknown_dims():

@@ -27,15 +27,22 @@ from litesmith.errors import VerificationError
     show_default=True,
     help="Runs in a row, which must agree.",
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds that loading or one run may take.  [default: 60, more for large files and with reference data]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(model: str, reference: str | None, tolerance: float, invocations: int, as_json: bool) -> int:
+def command(
+    model: str, reference: str | None, tolerance: float, invocations: int, timeout: float | None, as_json: bool
+) -> int:
     """Load MODEL in the LiteRT runtime, run it several times in a row and compare it with reference data."""
     from pathlib import Path
 
     from litesmith.runtime import verify
 
     with progress(f"Verifying {model}"):
-        report = verify(Path(model), reference, invocations, tolerance)
+        report = verify(Path(model), reference, invocations, tolerance, timeout=timeout)
     rows = [
         (c.name, f"{c.max_abs:.3g}", f"{c.relative:.3g}", "ok" if c.passed else c.reason) for c in report.comparisons
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,19 +32,26 @@ class Runner:
     kernels. kernels: ``default`` (XNNPACK where it applies, as in applications), ``builtin`` (the built-in
     kernels alone) or ``reference`` (the slow reference kernels). signatures: the entry points; a model that
     declares none has one whose key is "" and whose names are those of the tensors. facts: what else the file
-    says.
+    says. on_step: called before each step in the runtime with the words for its failure.
 
     Not safe for use from several threads at once. Raises FormatError when there is no such file, UsageError
     for wrong options and VerificationError when the runtime refuses the model.
     """
 
-    def __init__(self, model: ModelSource, threads: int = 1, *, kernels: str = "default") -> None:
+    def __init__(
+        self,
+        model: ModelSource,
+        threads: int = 1,
+        *,
+        kernels: str = "default",
+        on_step: Callable[[str], None] | None = None,
+    ) -> None:
         if threads < 1:
             raise UsageError(f"threads must be at least 1, got {threads}")
         if kernels not in KERNELS:
             raise UsageError(f"kernels must be one of {', '.join(KERNELS)}, got {kernels!r}")
-        self.threads, self.kernels = threads, kernels
-        self._model: bytes | Path = _source(model)
+        self.threads, self.kernels, self._on_step = threads, kernels, on_step
+        self._model: bytes | Path = source_of(model)
         self._interpreter: Any = self._load()
         self.facts: ModelFacts = self._read_facts()
         self.signatures: tuple[SignatureInfo, ...] = self.facts.signatures
@@ -159,10 +167,18 @@ class Runner:
     @contextmanager
     def _errors(self, code: str, what: str) -> Iterator[None]:
         """Turn what the runtime raises into a VerificationError that says which step failed."""
+        if self._on_step is not None:
+            self._on_step(what)
         try:
             yield
-        except (IndexError, RuntimeError, ValueError) as error:
+        except MemoryError as error:
+            raise VerificationError(Problem("LS908", f"the model {what}: there is not enough memory")) from error
+        except _RAISED as error:
             raise VerificationError(_problem(code, what, str(error))) from error
+
+
+_RAISED = (LookupError, OverflowError, OSError, RuntimeError, TypeError, ValueError, struct.error)
+"""What the runtime's interface and the reading of tables raise where a model is not what it should be."""
 
 
 def _problem(code: str, what: str, message: str) -> Problem:
@@ -173,7 +189,8 @@ def _problem(code: str, what: str, message: str) -> Problem:
     return Problem(code, f"the model {what} in the LiteRT runtime: {message}")
 
 
-def _source(model: ModelSource) -> bytes | Path:
+def source_of(model: ModelSource) -> bytes | Path:
+    """The bytes or the path of a model. Raises FormatError when there is no such file."""
     if isinstance(model, bytes | bytearray | memoryview):
         return bytes(model)
     path = Path(model)
