@@ -39,8 +39,8 @@ def replacing(path: str | os.PathLike[str], check: Check | None = None) -> Itera
     """A new file to write and read, which takes the place of ``path`` when the block has ended and ``check`` passed.
 
     A link stays: the file it leads to is replaced. The new one lies beside it until then; where the block or the check
-    raises, or a signal ends the process, it is removed and an older file stays. What a killed process has left is removed first.
-    Raises OSError.
+    raises, or a signal ends the process, it is removed and an older file stays. What a killed process has left is
+    removed first. Raises OSError.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file() and not target.is_dir():
