@@ -11,6 +11,7 @@ from typing import Any
 
 from litesmith._util.replacing import NO_FILE
 from litesmith.errors import ConverterError, Problem, UsageError
+from litesmith.ir.budget import own_budget, own_limits
 from litesmith.ir.graph import Graph, Program
 
 Dump = Callable[[str, Program], None]
@@ -122,7 +123,8 @@ class Model:
         if self._content is None:
             from litesmith.formats.tflite import write_model
 
-            content = write_model(self.program, **self.options.layout)
+            with own_limits():
+                content = write_model(self.program, **self.options.layout)
             if self.options.verify:
                 self._verify(content)
             self._content = content
@@ -138,7 +140,8 @@ class Model:
         target = Path(path)
         try:
             check = self._verify if self.options.verify else None
-            write_file(self.program, target, check=check, **self.options.layout)
+            with own_limits():
+                write_file(self.program, target, check=check, **self.options.layout)
         except OSError as error:
             raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
         return target
@@ -230,7 +233,7 @@ def convert(source: Any, *args: Any, **options: Any) -> Model:
         prepare()  # it loads the runtime while the model is converted
     from litesmith.ops.common import own_unknown_dims
 
-    with own_unknown_dims():
+    with own_unknown_dims(), own_limits():
         return finished(optimize(import_source(source, args, chosen), chosen), chosen)
 
 
@@ -280,7 +283,8 @@ def import_source(source: Any, args: Sequence[Any], options: Options) -> Program
     else:
         kind = _kind_of_object(source)
     kind.check(args, options)
-    return kind.load(source, args, options)
+    with own_budget():
+        return kind.load(source, args, options)
 
 
 @dataclass(frozen=True)

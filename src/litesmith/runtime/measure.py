@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from litesmith._util.python import python_command
 from litesmith.errors import Problem, UsageError, VerificationError
 from litesmith.runtime.inputs import Inputs, check_inputs, random_inputs
-from litesmith.runtime.process import python_command
 from litesmith.runtime.reference import storable
 from litesmith.runtime.runner import ModelSource, Runner
 

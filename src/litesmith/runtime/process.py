@@ -14,7 +14,6 @@ import pickle
 import queue
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,14 +23,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from litesmith import errors
+from litesmith._util.python import can_start_python, python_command
 from litesmith.errors import Problem
 from litesmith.runtime.checking import NO_ROOM, Order
 from litesmith.runtime.report import VerificationReport, from_json
 
-_PROGRAM = (
-    "import importlib, json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
-    "importlib.import_module(sys.argv.pop(1)).main()"
-)
 _CRASH = "LS907"
 _KEEP_BYTES = 1 << 26
 _POLL_SECONDS = 0.05
@@ -43,17 +39,6 @@ _NOISE = ("INFO:", "W0000", "I0000", "WARNING: All log messages before absl")
 _MORE_TIME = "give the check more time (litesmith verify --timeout, runtime.verify(timeout=…))"
 _SMALLER = "check it on a machine with more memory"
 _OWN_INPUTS = "give inputs of your own as reference data (reference=…, --against)"
-
-
-def python_command(module: str, *args: str) -> list[str]:
-    """The command that runs ``main`` of a module of ours in a new Python, with the modules this one finds.
-
-    Not ``python -m``: it looks for modules in the current directory first.
-    """
-    paths = [path for path in sys.path if os.path.isabs(path)]
-    root = str(Path(__file__).parents[2])
-    paths += [root] * (root not in paths)
-    return [sys.executable, "-I", "-c", _PROGRAM, json.dumps(paths), module, *args]
 
 
 class NoProcessError(Exception):
@@ -94,7 +79,7 @@ class _Worker:
     """A process that checks models, one after the other."""
 
     def __init__(self) -> None:
-        if getattr(sys, "frozen", False) or "py" not in Path(sys.executable or "").name.lower():
+        if not can_start_python():
             raise NoProcessError("the program that runs is no Python interpreter")
         self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the worker)
         self.owner = os.getpid()

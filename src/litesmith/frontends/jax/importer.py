@@ -7,7 +7,7 @@ of the function.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from litesmith.errors import ConverterError, Problem, UnsupportedError
 from litesmith.frontends.jax.registry import Lowering
 from litesmith.frontends.jax.types import Complex, aval_dims, constant_of, is_key, tensor_type
 from litesmith.ir import Builder, Dim, DType, Graph, Origin, Sym, Value
+from litesmith.ir.budget import spend_call
 from litesmith.ir.dims import symbol_names
 from litesmith.ir.opdef import OpSet
 from litesmith.ops import OPS
@@ -49,6 +50,9 @@ class Session:
     """Lowers a call of a named function (builder, its name, its arguments) whole; None where it is to be inlined."""
     layer_of: Callable[[str], str] = lambda scope: scope
     """The layer path of a name scope."""
+
+    called: set[Hashable] = field(default_factory=set)
+    """The functions that were inlined, by identity."""
 
     def new_graph(self, name: str) -> Graph:
         """A graph with a name of its own."""
@@ -113,6 +117,7 @@ class Context:
         inner = getattr(jaxpr, "jaxpr", jaxpr)
         if self.depth > MAX_DEPTH:
             raise UnsupportedError("calls are nested too deeply", "remove the recursion")
+        spend_call(self.session.called, id(inner), len(inner.eqns))
         deeper = replace(self, depth=self.depth + 1)
         return import_jaxpr(deeper, inner, self.session.constants_of(jaxpr), args)
 

@@ -43,8 +43,7 @@ def import_path(path: Path, input_shapes: Shapes | None = None) -> Program:
 def import_bytes(data: bytes, input_shapes: Shapes | None = None, path: str = "") -> Program:
     """As `import_path`, of bytes at hand."""
     if data.startswith(BYTECODE) or _is_text(data):
-        if data.startswith(BYTECODE):
-            require_readable(data, path)
+        require_readable(data, path)
         return import_module(read_module(data, path), input_shapes)
     exported = _deserialized(data, path)
     require_readable(exported.mlir_module_serialized, path)

@@ -7,7 +7,7 @@ noted and its dependants skipped, so that one import reports every problem of th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,6 +40,7 @@ from litesmith.frontends.tensorflow.resources import (
 )
 from litesmith.frontends.tensorflow.sizes import decided
 from litesmith.ir import Builder, DType, Graph, Origin, TensorType, Value
+from litesmith.ir.budget import spend_call
 from litesmith.ir.dims import symbol_names
 from litesmith.ir.opdef import OpSet
 from litesmith.ops import OPS
@@ -59,9 +60,6 @@ _ONE_LIST = frozenset({"ConcatOffset", "ConcatOffsetV2"})
 
 MAX_DEPTH = 64
 """Function calls nested deeper than this are refused (the graph is recursive or hostile)."""
-
-MAX_CALLS = 1 << 17
-"""So many calls are inlined in one import; functions that call each other twice make more of them than can be stored."""
 
 
 @dataclass
@@ -105,8 +103,8 @@ class Session:
     graph_names: dict[str, int] = field(default_factory=dict)
     on_unknown: Callable[[str], Lowering | None] | None = None
     """A lowering for an operator that has none, where there shall be one (custom operators)."""
-    calls: int = 0
-    """How many calls were inlined."""
+    called: set[Hashable] = field(default_factory=set)
+    """Names of the functions that were inlined."""
     is_initializing: bool = False
     """Whether this import runs the model's initializer, to see what it fills tables with."""
     sizes: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -179,6 +177,8 @@ class Context:
     node: Any = None
     function: str = ""
     depth: int = 0
+    active: frozenset[str] = frozenset()
+    """The functions that are being inlined here, one in another."""
     layer: str = ""
     scope: Scope | None = None
 
@@ -266,15 +266,15 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
     """Inlines one call. Results are in the order of the function's declared outputs."""
     if context.depth > MAX_DEPTH:
         raise UnsupportedError(f"calls of {name!r} are nested too deeply", "remove the recursion")
-    context.session.calls += 1
-    if context.session.calls > MAX_CALLS:
-        raise UnsupportedError(f"more than {MAX_CALLS} calls of functions would be inlined", "call fewer functions")
+    if name in context.active:
+        raise UnsupportedError(f"function {name!r} calls itself", "remove the recursion")
     definition = context.definition(name)
+    spend_call(context.session.called, name, len(definition.node_def))
     taken = _as_composite(context, definition, args)
     if taken is not None:
         return taken
     scope = Scope(
-        replace(context, node=None, function=name, depth=context.depth + 1),
+        replace(context, node=None, function=name, depth=context.depth + 1, active=context.active | {name}),
         definition.node_def,
         call_attrs=attrs,
     )
@@ -309,6 +309,7 @@ def _import_body(context: Context, definition: Any, args: Sequence[Any]) -> Body
     session = context.session
     graph = Graph(definition.signature.name)
     inner = Session(session.model, session.lowerings, opset=session.opset, on_unknown=session.on_unknown)
+    inner.called = session.called
     scope = Scope(Context(Builder(graph, session.opset), inner, depth=context.depth + 1), definition.node_def)
     for declared, value in zip(definition.signature.input_arg, args, strict=True):
         inside = graph.add_input(value.type) if isinstance(value, Value) and not value.is_const else value
