@@ -9,8 +9,10 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
+from litesmith._util.damage import told_as_damage
+from litesmith._util.files import file_kind, require_file
 from litesmith._util.replacing import NO_FILE
-from litesmith.errors import ConverterError, Problem, UsageError
+from litesmith.errors import ConverterError, FormatError, Problem, UsageError
 from litesmith.ir.budget import own_budget, own_limits
 from litesmith.ir.graph import Graph, Program
 
@@ -113,6 +115,7 @@ class Model:
         self.program = program
         self.options = options or Options()
         self.report: Any = None
+        self.of_file = False
         self.quantized: Any = None
         self._content: bytes | None = None
         self._runner: Any = None
@@ -123,7 +126,7 @@ class Model:
         if self._content is None:
             from litesmith.formats.tflite import write_model
 
-            with own_limits():
+            with own_limits(), told_as_damage(self.of_file):
                 content = write_model(self.program, **self.options.layout)
             if self.options.verify:
                 self._verify(content)
@@ -140,7 +143,7 @@ class Model:
         target = Path(path)
         try:
             check = self._verify if self.options.verify else None
-            with own_limits():
+            with own_limits(), told_as_damage(self.of_file):
                 write_file(self.program, target, check=check, **self.options.layout)
         except OSError as error:
             raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
@@ -233,8 +236,11 @@ def convert(source: Any, *args: Any, **options: Any) -> Model:
         prepare()  # it loads the runtime while the model is converted
     from litesmith.ops.common import own_unknown_dims
 
-    with own_unknown_dims(), own_limits():
-        return finished(optimize(import_source(source, args, chosen), chosen), chosen)
+    of_file = isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) and chosen.dump is None
+    with own_unknown_dims(), own_limits(), told_as_damage(of_file):
+        model = finished(optimize(import_source(source, args, chosen), chosen), chosen)
+    model.of_file = of_file
+    return model
 
 
 def finished(program: Program, options: Options) -> Model:
@@ -262,11 +268,15 @@ def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Any
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raises UsageError where no file can be written to the path: said before a long conversion, not after."""
     target = Path(path)
-    folder = Path(os.path.realpath(path)).parent if target.is_symlink() else target.parent
-    if target.is_dir():
+    try:
+        exists = file_kind(target)
+    except FormatError as error:
+        raise UsageError(f"cannot write {error.path}: {error.message.removeprefix('cannot be read: ')}") from error
+    if exists == "directory":
         raise UsageError(f"cannot write {target}: it is a directory")
-    if target.exists() and not target.is_file():
+    if exists == "other":
         raise UsageError(f"cannot write {target}: {NO_FILE}; -o - writes to standard output")
+    folder = Path(os.path.realpath(path)).parent if target.is_symlink() else target.parent
     if not folder.is_dir():
         raise UsageError(f"cannot write {target}: there is no directory {folder}")
     if not os.access(folder, os.W_OK):
@@ -317,17 +327,28 @@ def _kind(name: str, load: Callable[..., Program], takes: str = "") -> _Kind:
 
 
 def _kind_of_path(path: Path) -> _Kind:
-    if path.is_dir():
+    exists = file_kind(path)
+    if exists == "directory":
         return _SAVED_MODEL
+    if exists == "other":
+        require_file(path)
     found = _SUFFIXES.get(path.suffix.lower())
-    if found is None and path.is_file():
-        found = _kind_of_bytes(path.open("rb").read(8))
+    if found is None and exists:
+        found = _kind_of_bytes(_start_of(path))
         if found is None:
             raise UsageError(
                 f"{path}: neither its name nor its first bytes tell what it is; give a SavedModel directory, or a file "
                 f"ending in {', '.join(_SUFFIXES)}"
             )
     return found or _SAVED_MODEL  # which tells what is missing
+
+
+def _start_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(8)
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror or error}", path=str(path)) from error
 
 
 def _kind_of_bytes(start: bytes) -> _Kind | None:

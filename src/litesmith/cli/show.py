@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from litesmith._util.files import file_kind
 from litesmith.cli.output import console, human_bytes, print_json, print_table
 
 
@@ -18,7 +19,7 @@ from litesmith.cli.output import console, human_bytes, print_json, print_table
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(model: str, tags: str | None, ir: bool, as_json: bool) -> None:
     """Show signatures, variables, operators and sizes of MODEL (a SavedModel directory or a .tflite file)."""
-    if Path(model).is_dir() or Path(model).suffix != ".tflite":
+    if file_kind(model) == "directory" or Path(model).suffix != ".tflite":
         if ir:
             raise click.UsageError("--ir takes a .tflite file; for a SavedModel use litesmith convert --dump-ir")
         _show_saved_model(model, tags.split(",") if tags else None, as_json)

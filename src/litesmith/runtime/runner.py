@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from litesmith.errors import FormatError, Problem, UsageError, VerificationError
+from litesmith._util.files import require_file
+from litesmith.errors import Problem, UsageError, VerificationError
 from litesmith.runtime.inputs import Array, Inputs, check_inputs
 from litesmith.runtime.model_file import ModelFacts, SignatureInfo, read_facts
 
@@ -193,7 +194,4 @@ def source_of(model: ModelSource) -> bytes | Path:
     """The bytes or the path of a model. Raises FormatError when there is no such file."""
     if isinstance(model, bytes | bytearray | memoryview):
         return bytes(model)
-    path = Path(model)
-    if not path.is_file():
-        raise FormatError("no such file", path=str(path))
-    return path
+    return require_file(model)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from litesmith._util.files import file_kind, require_file
 from litesmith.errors import FormatError, UsageError
 from litesmith.formats.saved_model import protos
 from litesmith.formats.saved_model.assets import Asset, read_assets
@@ -262,12 +263,13 @@ class SavedModel:
 
 
 def _model_file(path: Path) -> Path:
-    if not path.is_dir():
-        what = "is not a directory" if path.exists() else "does not exist"
+    kind = file_kind(path)
+    if kind != "directory":
+        what = "is not a directory" if kind else "does not exist"
         raise FormatError(f"the SavedModel directory {what}", path=str(path), fix="give the directory of the model")
     for name in ("saved_model.pb", "saved_model.pbtxt"):
-        if (path / name).is_file():
-            return path / name
+        if file_kind(path / name):
+            return require_file(path / name)
     if (path / "saved_model.cpb").is_file():
         fix = "save the model without experimental_image_format"
         raise FormatError("the model is saved in the chunked format (saved_model.cpb)", path=str(path), fix=fix)

@@ -36,10 +36,12 @@ def read_model(source: bytes | bytearray | memoryview | str | os.PathLike[str], 
     path = os.fspath(source)
     try:
         return _Model(map_file(path), opset).program()
+    except FormatError as error:
+        if error.path:
+            raise
+        raise FormatError(error.message, path=path, fix=error.fix) from None
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
-    except FormatError as error:
-        raise FormatError(error.message, path=path, fix=error.fix) from None
 
 
 @dataclass

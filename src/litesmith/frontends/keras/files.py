@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from litesmith._util.files import require_file
 from litesmith.errors import FormatError, UsageError
 from litesmith.frontends.keras.legacy import HARD_SIGMOID, TF_OP, hard_sigmoid, modern, with_old_functions
 from litesmith.frontends.keras.safety import read_config, refuse_code
@@ -35,8 +36,7 @@ def load_model(
     run, UsageError where Keras is not installed.
     """
     file = Path(path)
-    if not file.is_file():
-        raise FormatError("no such Keras file", path=str(file), fix="give the path of a .keras or .h5 file")
+    require_file(file, "Keras file", "give the path of a .keras or .h5 file")
     keras = _keras(file)
     config, version = read_config(file)
     if safe_mode:

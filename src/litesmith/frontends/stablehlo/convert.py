@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from litesmith._util.files import require_file
 from litesmith.errors import ConverterError, FormatError, UnsupportedError, UsageError
 from litesmith.frontends.jax.importer import POISON
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS
@@ -34,7 +35,7 @@ def import_path(path: Path, input_shapes: Shapes | None = None) -> Program:
     Raises FormatError where the file is damaged or none of these, UsageError where JAX, which reads it, is missing.
     """
     try:
-        data = path.read_bytes()
+        data = require_file(path).read_bytes()
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror or error}", path=str(path)) from error
     return import_bytes(data, input_shapes, str(path))

@@ -425,8 +425,7 @@ class Scope:
         return int(bool(value.numpy())) if isinstance(value, Value) and value.is_const else None
 
     def _node(self, name: str) -> Any:
-        node = self.nodes.get(name)
-        if node is None:
+        if (node := self.nodes.get(name)) is None:
             raise UnsupportedError(f"node {name!r} is not in the graph", "export the model again", node=name)
         return node
 
@@ -467,8 +466,12 @@ class Scope:
             if value.WhichOneof("value") == "placeholder"
             else decode(value)
             for name, value in node.attr.items()
-            if not name.startswith("_")
+            if not name.startswith("_") and self._has_value(value)
         }
+
+    def _has_value(self, attr: Any) -> bool:
+        kind = attr.WhichOneof("value")
+        return kind is not None and (kind != "placeholder" or attr.placeholder in self.call_attrs)
 
     def _inputs(self, node: Any) -> list[Any]:
         """A node's inputs; none where the lowering asks for them itself or needs none."""
