@@ -56,14 +56,14 @@ def test_paths_that_are_none(tmp_path, monkeypatch, reader, path, suffix):
 def test_pipes_are_not_opened(tmp_path, reader, suffix):
     path = tmp_path / f"pipe{suffix}"
     os.mkfifo(path)
-    with pytest.raises(LitesmithError, match="device, pipe or socket|not a directory|no such file"):
+    with pytest.raises(LitesmithError, match=r"device, pipe or socket|not a directory|no such file"):
         READERS[reader](str(path))
 
 
 @posix
 @pytest.mark.parametrize("reader", READERS)
 def test_devices_are_not_read(reader):
-    with pytest.raises(LitesmithError, match="device, pipe or socket|not a directory|no such file"):
+    with pytest.raises(LitesmithError, match=r"device, pipe or socket|not a directory|no such file"):
         READERS[reader]("/dev/zero")
 
 

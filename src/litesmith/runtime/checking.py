@@ -16,7 +16,7 @@ import numpy as np
 from litesmith.errors import Problem, VerificationError
 from litesmith.runtime.compare import Comparison, compare_outputs, identical
 from litesmith.runtime.inputs import RANGES, Array, made_up_shape, random_inputs
-from litesmith.runtime.model_file import NOT_EXCHANGED, SignatureInfo
+from litesmith.runtime.model_file import NOT_EXCHANGED, TENSOR_TYPES, SignatureInfo
 from litesmith.runtime.reference import Record
 from litesmith.runtime.report import MadeUp, VerificationReport
 from litesmith.runtime.runner import Runner
@@ -148,7 +148,7 @@ def _not_exchanged(runner: Runner) -> str:
     for signature in runner.signatures:
         for what, tensors in (("input", signature.inputs), ("output", signature.outputs)):
             for tensor in tensors:
-                if tensor.type in NOT_EXCHANGED:
+                if tensor.type in NOT_EXCHANGED or tensor.type not in TENSOR_TYPES:
                     return f"{what} {tensor.name!r} is {tensor.type}, of which Python can give the runtime no arrays"
     return ""
 
@@ -163,7 +163,7 @@ def _too_large(runner: Runner) -> str:
 
 
 def _bytes_of_inputs(signature: SignatureInfo, batch: int, size: int) -> int:
-    return sum(t.dtype.itemsize * prod(made_up_shape(t, batch, size)) for t in signature.inputs)
+    return sum(t.dtype.itemsize * prod(max(d, 1) for d in made_up_shape(t, batch, size)) for t in signature.inputs)
 
 
 def _made_up_calls(runner: Runner, made_up: list[MadeUp]) -> list[Record]:
