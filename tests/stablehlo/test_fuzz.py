@@ -38,7 +38,7 @@ def _converts(data: bytes) -> bool:
 @pytest.mark.parametrize("kind", ["exported", "bytecode", "text"])
 def test_damaged_sources(sources, kind):
     assert _converts(sources[kind])
-    assert not all([_converts(data) for data in mutations(sources[kind], 8, seed=5)])
+    assert not all([_converts(d) for d in mutations(sources[kind], 5, seed=5)])  # noqa: C419 (all of them)
 
 
 @pytest.mark.slow
@@ -69,7 +69,7 @@ def test_a_function_that_is_called_needs_a_body():
       }
       func.func private @f(tensor<4xf32>) -> tensor<4xf32>
     }"""
-    with pytest.raises(LitesmithError, match="'@f' has no body"):
+    with pytest.raises(LitesmithError, match="'f' has no body"):
         litesmith.convert(text.encode())
 
 
