@@ -13,7 +13,7 @@ from litesmith._util.damage import told_as_damage
 from litesmith._util.files import file_kind, require_file
 from litesmith._util.replacing import NO_FILE
 from litesmith.errors import ConverterError, FormatError, Problem, UsageError
-from litesmith.ir.budget import own_budget, own_limits
+from litesmith.ir.budget import own_limits
 from litesmith.ir.graph import Graph, Program
 
 Dump = Callable[[str, Program], None]
@@ -293,8 +293,7 @@ def import_source(source: Any, args: Sequence[Any], options: Options) -> Program
     else:
         kind = _kind_of_object(source)
     kind.check(args, options)
-    with own_budget():
-        return kind.load(source, args, options)
+    return kind.load(source, args, options)
 
 
 @dataclass(frozen=True)

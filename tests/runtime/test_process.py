@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,53 @@ def test_large_files_run_without_the_second_copy_of_their_weights(monkeypatch) -
 def test_an_empty_report_is_kept() -> None:
     empty = VerificationReport(skipped="why")
     assert from_json(to_json(empty)) == empty
+
+
+_FORKING = """
+import sys
+import time
+from litesmith.runtime import process, verify
+process.prepare(own=True)
+(worker,) = process._idle
+print(type(worker.process).__name__)
+content = open(sys.argv[1], "rb").read()
+for _ in range(2):
+    assert verify(content).ok
+assert process._idle == [worker]
+crashing = open(sys.argv[2], "rb").read()
+assert [p.code for p in verify(crashing).problems] == ["LS907"]
+assert not process._idle and worker.process.poll() is not None
+assert verify(content).ok
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there is a copy of the process safe")
+def test_a_program_of_our_own_is_copied(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.tflite", tmp_path / "bad.tflite"
+    good.write_bytes(ONE)
+    bad.write_bytes(crashing())
+    command = [sys.executable, "-c", _FORKING, str(good), str(bad)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "ForkedProcess\n"
+    assert "XNNPACK" not in done.stderr, "what the runtime says is kept"
+
+
+def test_the_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
+    code = "import os\nfrom litesmith.runtime import process\nprocess.prepare()\nprint(process._idle[0].process.pid)\n"
+    code += "import sys\nsys.stdout.flush()\nos._exit(0)"
+    pid = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    for _ in range(600):
+        if not _runs(pid):
+            return
+        time.sleep(0.1)
+    raise AssertionError("it still runs")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")

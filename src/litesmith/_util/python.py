@@ -21,9 +21,9 @@ def can_start_python() -> bool:
 def python_command(module: str, *args: str) -> list[str]:
     """The command that runs ``main`` of a module of ours in a new Python, with the modules this one finds.
 
-    Not ``python -m``: it looks for modules in the current directory first.
+    Not ``python -m``: it looks for modules in the current directory first. Without ``site``, whose work is in our path.
     """
     paths = [path for path in sys.path if os.path.isabs(path)]
     root = str(Path(__file__).parents[2])
     paths += [root] * (root not in paths)
-    return [sys.executable, "-I", "-c", _PROGRAM, json.dumps(paths), module, *args]
+    return [sys.executable, "-I", "-S", "-c", _PROGRAM, json.dumps(paths), module, *args]

@@ -89,6 +89,10 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     elif given["as_json"]:
         raise click.UsageError("-o - and --json both want standard output")
     shapes = parse_shapes(_with_names(given["shapes"], given["inputs"]))
+    if given["verify"]:
+        from litesmith.runtime.process import prepare
+
+        prepare(own=True)
     with progress(f"Converting {path}"):
         model = _convert(path, given, shapes) if source else _convert_as_tflite_convert(given, shapes)
         if output == "-":

@@ -40,7 +40,9 @@ def command(
     from pathlib import Path
 
     from litesmith.runtime import verify
+    from litesmith.runtime.process import prepare
 
+    prepare(own=True)
     with progress(f"Verifying {model}"):
         report = verify(Path(model), reference, invocations, tolerance, timeout=timeout)
     rows = [

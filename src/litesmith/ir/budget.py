@@ -86,9 +86,10 @@ def require_room(size: int, what: str) -> None:
 
 @contextmanager
 def own_limits() -> Iterator[None]:
-    """Raises ConverterError where Python itself runs out of memory or depth within the block."""
+    """A budget of its own for the block; raises ConverterError where Python itself runs out of memory or depth in it."""
     try:
-        yield
+        with own_budget():
+            yield
     except MemoryError as error:
         reason = f"there is not enough memory to convert it: {str(error) or 'out of memory'}"
         raise ConverterError(Problem(CODE, reason, "convert it on a machine with more memory")) from error

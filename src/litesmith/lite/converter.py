@@ -18,6 +18,7 @@ from litesmith.formats.tflite.conversion_metadata import (
     write_conversion_metadata,
 )
 from litesmith.ir import Program
+from litesmith.ir.budget import own_limits
 from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
@@ -64,7 +65,7 @@ class ConverterBase:
             raise ConverterError(problems)
         options = self._options(verify, reference)
         try:
-            with own_unknown_dims():
+            with own_unknown_dims(), own_limits():
                 source = self._source.load(Loading(bool(self._get("allow_custom_ops")), verify))
                 program = api.optimize(source, options)
         except ConverterError as error:

@@ -13,7 +13,6 @@ import os
 import pickle
 import queue
 import signal
-import sys
 import threading
 import traceback
 from contextlib import suppress
@@ -55,9 +54,10 @@ def main() -> None:
 
 def _read(orders: Orders) -> None:
     """Takes orders until the other process closes its end, which ends this one at once."""
+    source = os.fdopen(0, "rb")
     try:
         while True:
-            orders.put(pickle.load(sys.stdin.buffer))
+            orders.put(pickle.load(source))
     except EOFError:
         os._exit(0)
     except BaseException:

@@ -25,6 +25,7 @@ from typing import IO, Any
 from litesmith import errors
 from litesmith._util.python import can_start_python, python_command
 from litesmith.errors import Problem
+from litesmith.runtime._forking import ForkedProcess, can_fork
 from litesmith.runtime.checking import NO_ROOM, Order
 from litesmith.runtime.report import VerificationReport, from_json
 
@@ -75,21 +76,28 @@ def _available_memory() -> int | None:
     return None
 
 
+def _started(log: IO[bytes]) -> subprocess.Popen[bytes]:
+    if not can_start_python():
+        raise OSError("the program that runs is no Python interpreter")
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # more would only be started
+    command, pipe = python_command("litesmith.runtime._worker"), subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env=environment)
+
+
+def _forked(log: IO[bytes]) -> ForkedProcess:
+    from litesmith.runtime._worker import main
+
+    return ForkedProcess(main, log)
+
+
 class _Worker:
     """A process that checks models, one after the other."""
 
-    def __init__(self) -> None:
-        if not can_start_python():
-            raise NoProcessError("the program that runs is no Python interpreter")
+    def __init__(self, forked: bool = False) -> None:
         self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the worker)
         self.owner = os.getpid()
         try:
-            self.process = subprocess.Popen(
-                python_command("litesmith.runtime._worker"),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self.log,
-            )
+            self.process = _forked(self.log) if forked else _started(self.log)
         except (OSError, ValueError) as error:
             self.log.close()
             raise NoProcessError(str(error)) from error
@@ -145,12 +153,15 @@ _idle: list[_Worker] = []
 _lock = threading.Lock()
 
 
-def prepare() -> None:
-    """Starts the process that will be asked to check something soon; nothing where there is one, or none can be."""
+def prepare(own: bool = False) -> None:
+    """Starts the process that will be asked to check something soon; nothing where there is one, or none can be.
+
+    own: whether this program is all ours, so that a copy of it will do.
+    """
     with _lock:
         if not (_idle and _idle[-1].alive):
             with suppress(NoProcessError):
-                _idle.append(_Worker())
+                _idle.append(_Worker(forked=own and can_fork()))
 
 
 def _take() -> _Worker:
