@@ -145,4 +145,10 @@ def scenario_lines(scenarios: Mapping[str, Any]) -> list[str]:
         )
     if install := scenarios.get("install"):
         lines.append(f"core install {install['megabytes']:.0f} MB")
+    if growth := scenarios.get("growth"):
+        sizes = ", ".join(f"{size:,}" for size in growth["sizes"])
+        lines += [
+            f"{shape}: {' / '.join(f'{s:.2f}' for s in taken)} s CPU for {sizes} nodes"
+            for shape, taken in growth["seconds"].items()
+        ]
     return lines

@@ -358,10 +358,11 @@ class Graph:
         """Makes every user of ``old``, graph outputs included, use ``new``."""
         if old is new:
             return
-        for op in list(old.users):
-            for index, value in enumerate(op.operands):
-                if value is old:
-                    op.set_operand(index, new)
+        for op, count in list(old.users.items()):
+            index = -1
+            for _ in range(count):
+                index = op.operands.index(old, index + 1)  # values are compared by identity
+                op.set_operand(index, new)
         if old.output_uses:
             self.outputs = [new if v is old else v for v in self._outputs]
 
