@@ -44,7 +44,7 @@ def test_damaged_sources(sources, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["exported", "bytecode", "text"])
 def test_many_damaged_sources(sources, kind):
-    for data in mutations(sources[kind], 150, seed=6):
+    for data in mutations(sources[kind], 40, seed=6):
         _converts(data)
 
 
