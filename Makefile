@@ -1,4 +1,4 @@
-# Every target makes the environment it needs. Needed on the machine: make, and Python 3.10-3.13 or uv.
+# Every target makes the environment it needs. Needed on the machine: make, and Python 3.10-3.14 or uv.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -9,20 +9,30 @@ JOBS ?= 2
 FRAMEWORK_ENV := CUDA_VISIBLE_DEVICES= TF_CPP_MIN_LOG_LEVEL=3
 PYTEST_ARGS ?= -q -n $(JOBS) --dist worksteal
 NOT_SLOW := $(if $(SLOW),,and not slow)
-FRAMEWORKS := tf or keras or jax or tfx
+FRAMEWORKS := tf or keras or jax or tfx or flex or beam
 
 # $(call make-env,DIR) and $(call install,DIR,EXTRAS): with uv when the machine has it, else with venv and pip.
 # PYTHON is only looked up when an environment has to be made.
 ifneq ($(UV),)
-make-env = [ -x $(1)/bin/python ] || $(UV) venv -q --python "$(or $(PYTHON),>=3.10,<3.14)" $(1)
+make-env = [ -x $(1)/bin/python ] || $(UV) venv -q --python "$(or $(PYTHON),>=3.10,<3.15)" $(1)
 install = $(UV) pip install -q --python $(1)/bin/python -e ".$(2)"
+install-packages = $(UV) pip install -q --python $(1)/bin/python $(2)
+make-env-tfx = [ -x $(1)/bin/python ] || $(UV) venv -q --python "$(or $(PYTHON_TFX),3.11)" $(1)
 else
-make-env = [ -x $(1)/bin/python ] || { [ -n "$(PYTHON)" ] || { echo "make: no Python 3.10-3.13 found; set PYTHON=/path/to/python" >&2; exit 1; }; \
+make-env = [ -x $(1)/bin/python ] || { [ -n "$(PYTHON)" ] || { echo "make: no Python 3.10-3.14 found; set PYTHON=/path/to/python" >&2; exit 1; }; \
 	"$(PYTHON)" -m venv $(1); }
 install = $(1)/bin/python -m pip install -q --disable-pip-version-check -e ".$(2)"
+install-packages = $(1)/bin/python -m pip install -q --disable-pip-version-check $(2)
+make-env-tfx = [ -x $(1)/bin/python ] || { [ -n "$(PYTHON_TFX)" ] || { echo "make: no Python 3.11 found; set PYTHON_TFX=/path/to/python3.11" >&2; exit 1; }; \
+	"$(PYTHON_TFX)" -m venv $(1); }
 endif
 
-.PHONY: help demo test test-tf test-jax lint format types imports bench docs clean ci
+PYTHON_TFX ?= $(shell .ci/find-python 3.11)
+TFMA := tensorflow-model-analysis==0.52.0
+TFX := tfx==1.21.0 ml-pipelines-sdk==1.21.0 ml-metadata==1.17.1 tensorflow-transform==1.21.0 \
+	tensorflow-data-validation==1.16.1 pyfarmhash keras-tuner portpicker docker pydot
+
+.PHONY: help demo test test-tf test-jax test-flex test-tfx lint format types imports bench bench-evaluate docs clean ci
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -39,6 +49,12 @@ test-tf: .venv-tf/tf.stamp ## Run the tests against TensorFlow and Keras on Tens
 test-jax: .venv-jax/jax.stamp ## Run the tests against JAX and Keras on JAX (no TensorFlow)
 	$(FRAMEWORK_ENV) KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(TESTS)
 
+test-flex: .venv-flex/flex.stamp ## Run Select TF operators in the last TensorFlow that runs them (Python up to 3.12)
+	$(FRAMEWORK_ENV) .venv-flex/bin/python -m pytest $(PYTEST_ARGS) -m "flex $(NOT_SLOW)" tests/select
+
+test-tfx: .venv-tfx/tfx.stamp ## Run the tests against TFX, TFMA and Apache Beam, a pipeline among them
+	$(FRAMEWORK_ENV) .venv-tfx/bin/python -m pytest -q -m "(tfx or beam) $(NOT_SLOW)" $(or $(TESTS),tests/tfx tests/evaluate tests/data)
+
 lint: .venv/dev.stamp ## Check style and complexity (ruff)
 	.venv/bin/ruff check .
 
@@ -51,6 +67,9 @@ types: .venv/dev.stamp ## Check types (mypy --strict)
 imports: .venv/dev.stamp ## Check that imports run one way (import-linter)
 	.venv/bin/lint-imports
 
+bench-evaluate: .venv-tfx/tfx.stamp ## Measure litesmith evaluate against the bare interpreter and TFMA
+	$(FRAMEWORK_ENV) .venv-tfx/bin/python -m benchmarks.evaluation $(BENCH_ARGS)
+
 bench: .venv/core.stamp .venv-tf/tf.stamp ## Measure against the official converter, side by side
 	.venv/bin/python -m benchmarks $(BENCH_ARGS)
 
@@ -61,7 +80,7 @@ ci: ## Run everything a change has to pass
 	.ci/run
 
 clean: ## Remove environments, caches and build products
-	rm -rf .venv .venv-tf .venv-jax build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-tf .venv-jax .venv-flex .venv-tfx build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/core.stamp: pyproject.toml
@@ -82,10 +101,25 @@ clean: ## Remove environments, caches and build products
 	@$(call install,.venv-tf,[tf$(,)keras$(,)test])
 	@touch $@
 
+.venv-flex/flex.stamp: pyproject.toml
+	@$(call make-env,.venv-flex)
+	@echo "installing litesmith[test,flex] into .venv-flex" >&2
+	@$(call install,.venv-flex,[test$(,)flex])
+	@touch $@
+
 .venv-jax/jax.stamp: pyproject.toml
 	@$(call make-env,.venv-jax)
 	@echo "installing litesmith[test-jax] into .venv-jax" >&2
 	@$(call install,.venv-jax,[test-jax])
+	@touch $@
+
+# TFX pins packages that it runs well without: it is installed as docs/tfx.md tells, on Python 3.11.
+.venv-tfx/tfx.stamp: pyproject.toml
+	@$(call make-env-tfx,.venv-tfx)
+	@echo "installing TFX and litesmith[test] into .venv-tfx" >&2
+	@$(call install-packages,.venv-tfx,$(TFMA))
+	@$(call install-packages,.venv-tfx,--no-deps $(TFX))
+	@$(call install,.venv-tfx,[test])
 	@touch $@
 
 , := ,

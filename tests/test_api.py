@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ import pytest
 
 import litesmith
 from litesmith import ConverterError, FormatError, LitesmithError, Model, UsageError, VerificationError
+from litesmith.api import Options
 from litesmith.formats.tflite import read_model
+from litesmith.keywords import Keywords
 from litesmith.runtime import Reference
 from litesmith.runtime.reference import Record
 from tests.formats.saved_model.bundle import write_model
@@ -135,11 +139,64 @@ def test_input_shapes(source, shape, sizes):
             model(np.ones((sizes[0] + 1, 4), np.float32))
 
 
+def test_a_bare_shape_is_that_of_the_only_input(source, tmp_path):
+    model = litesmith.convert(source, input_shapes=[5, 4], signature_keys="scores")
+    assert [str(t) for t in model.inputs] == ["x: float32[5, 4]"]
+    a, b = placeholder("a", 2), placeholder("b", 2)
+    two = saved_model(tmp_path / "two", [a, b, node("y", "AddV2", "a", "b", T=FLOAT)], {
+        "s": signature({"a": a, "b": b}, {"y": "y:0"}),
+    })  # fmt: skip
+    with pytest.raises(UsageError, match="inputs are a, b: give shapes by name"):
+        litesmith.convert(two, input_shapes=[2])
+
+
+def test_a_model_tells_what_it_is(source):
+    model = litesmith.convert(source)
+    assert [s.key for s in model.signatures] == ["doubled", "scores"]
+    assert [(t.name, t.dtype, t.shape) for t in model.inputs] == [("x", "float32", (None, 4))]
+    assert [(t.name, t.dtype, t.shape) for t in model.outputs] == [("y", "float32", (None, 3))]
+    assert repr(model).startswith("<litesmith.Model doubled(x: float32[?, 4]) -> y: float32[?, 3]")
+    assert "3 operators" in repr(model)
+    assert "<td>scores</td><td>x: float32[?, 4]</td>" in model._repr_html_()
+    summary = model.summary()
+    assert (summary.operators, summary.constant_bytes) == (model.operators, 2 * 48)
+    assert "2  FULLY_CONNECTED" in str(summary)
+    assert bytes(model) == model.content
+
+
+def test_a_model_can_be_pickled(source):
+    model = litesmith.convert(source)
+    again = pickle.loads(pickle.dumps(model))
+    assert bytes(again) == bytes(model)
+    assert again.signatures == model.signatures
+    assert again.report == model.report
+    np.testing.assert_allclose(again(X, signature="scores")["y"], Y, rtol=1e-6)
+
+
+def test_the_keywords_of_convert_are_the_options():
+    assert set(Keywords.__annotations__) == {f.name for f in fields(Options)}
+
+
 # -- what is refused --------------------------------------------------------------------------------------------------
 
 # fmt: off
 REFUSED = {
-    "unknown option": (lambda source: litesmith.convert(source, quantise=True), UsageError, "the options are"),
+    "unknown option": (lambda source: litesmith.convert(source, **{"frobnicate": True}), UsageError, "the options are"),
+    "near option": (
+        lambda source: litesmith.convert(source, **{"input_shape": [1, 4]}), UsageError, "did you mean 'input_shapes'",
+    ),
+    "attribute": (
+        lambda source: litesmith.convert(source, **{"optimizations": []}), UsageError, "attribute of TFLiteConverter",
+    ),
+    "near signature": (lambda s: litesmith.convert(s, signature_keys="score"), UsageError, "did you mean 'scores'"),
+    "near input": (lambda source: litesmith.convert(source, input_shapes={"X": [1, 4]}), UsageError, "did you mean 'x'"),
+    "no shape": (lambda source: litesmith.convert(source, input_shapes={"x": 4}), UsageError, "is no shape"),
+    "missing as an OSError": (lambda source: litesmith.convert("nope"), FileNotFoundError, "does not exist"),
+    "missing file": (lambda source: litesmith.convert("nope.tflite"), FileNotFoundError, "no such file"),
+    "missing graph": (lambda source: litesmith.convert("nope.pb"), FileNotFoundError, "no such file"),
+    "missing StableHLO": (lambda source: litesmith.convert("nope.mlir"), FileNotFoundError, "no such file"),
+    "ONNX": (lambda source: litesmith.convert("m.onnx"), UsageError, "onnx2tf"),
+    "PyTorch": (lambda source: litesmith.convert("m.pt2"), UsageError, "litert-torch"),
     "not a model": (lambda source: litesmith.convert(42), UsageError, "cannot convert a int"),
     "no directory": (lambda source: litesmith.convert("nope"), FormatError, "does not exist"),
     "no signature": (lambda source: litesmith.convert(source, signature_keys=["a"]), UsageError, "'doubled', 'scores'"),
@@ -181,6 +238,35 @@ def test_every_problem_comes_with_origin_reason_and_fix(tmp_path):
     ]
     assert all(p.code == "LS010" and p.reason and p.fix for p in problems)
     assert all(str(p) in str(raised.value) for p in problems)
+
+
+def behind_a_refused_operator(path):
+    """A refused operator whose result goes on: to one in order, another refused one, a call, and a conditional."""
+    x = placeholder("x", 3)
+    nodes = [x, node("first", "StringLower", "x"), node("fine", "Neg", "first", T=FLOAT)]
+    nodes += [node("second", "Spence", "fine", T=FLOAT), node("call", "PartitionedCall", "fine", "x")]
+    nodes += [node("if", "StatelessIf", "first", "x")]
+    outputs = {"a": "second:0", "b": "call:0", "c": "call:1", "d": "if:0"}
+    meta = meta_graph(nodes, {"s": signature({"x": x}, outputs)})
+    by_name = {n.name: n for n in meta.graph_def.node}
+    by_name["call"].attr["f"].func.name = "f"
+    by_name["if"].attr["then_branch"].func.name = by_name["if"].attr["else_branch"].func.name = "g"
+    for name, ops in (("f", ("Frobnicate", "FresnelCos")), ("g", ("Dawsn",))):
+        function = meta.graph_def.library.function.add()
+        function.signature.name = name
+        for index, op in enumerate(ops):
+            function.signature.input_arg.add(name=f"x{index}", type="DT_FLOAT")
+            function.signature.output_arg.add(name=f"y{index}", type="DT_FLOAT")
+            function.node_def.append(node(f"n{index}", op, f"x{index}", T=FLOAT))
+            function.ret[f"y{index}"] = f"n{index}:y:0"
+    return write_model(path, meta)
+
+
+def test_what_stands_behind_a_refused_operator_is_examined(tmp_path):
+    with pytest.raises(ConverterError) as raised:
+        litesmith.convert(behind_a_refused_operator(tmp_path))
+    ops = {"StringLower", "Spence", "Frobnicate", "FresnelCos", "Dawsn"}
+    assert {p.op for p in raised.value.problems} == {f"tf.{op}" for op in ops}
 
 
 def test_a_lowering_that_fails_is_a_problem_with_its_cause(tmp_path, monkeypatch):

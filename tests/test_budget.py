@@ -230,7 +230,7 @@ def test_room_has_a_limit():
 
 @pytest.mark.parametrize("error", [MemoryError("Unable to allocate 9 GiB"), RecursionError("maximum recursion depth")])
 def test_what_python_itself_cannot_hold_is_an_error_of_the_project(tmp_path, monkeypatch, error):
-    def fail(*args: Any) -> None:
+    def fail(*args: Any, **options: Any) -> None:
         raise error
 
     monkeypatch.setattr("litesmith.passes.pipeline.run", fail)

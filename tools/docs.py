@@ -68,10 +68,10 @@ def operators_page() -> str:
         "Every operator of the schema as litesmith declares it. *Types* are those the runtime's kernel takes (operands "
         "of the same types are named together, `?` is optional, `*` any number). *Versions* name the first release "
         "that runs each; the lowest that carries an operation's semantics is written. *Folds*: a NumPy evaluator "
-        "computes it where its operands are known. *GPU*: the GPU delegate takes it. *Micro*: TFLite Micro has "
-        "a kernel.\n"
+        "computes it where its operands are known. *GPU*, *XNNPACK*: the delegate takes it, *Micro*: TFLite Micro has a "
+        "kernel, under conditions on types and shapes that `litesmith analyze` tells for each operation.\n"
     ]
-    columns = ("Operator", "Types", "Versions", "Folds", "GPU", "Micro", "Traits")
+    columns = ("Operator", "Types", "Versions", "Folds", "GPU", "XNNPACK", "Micro", "Traits")
     for family in FAMILIES:
         rows = [_operator_row(defn) for defn in family.DEFINITIONS]
         parts.append(f"## {title_of(family)}\n\n{table(columns, rows)}")
@@ -81,9 +81,9 @@ def operators_page() -> str:
 def _operator_row(defn: OpDef) -> tuple[str, ...]:
     versions = ", ".join(f"{v}: {release}" for v, release in sorted(defn.runtimes.items()))
     traits = [t.name.lower().replace("_", " ") for t in Trait if t & defn.traits and t.name]
-    gpu = defn.gpu if isinstance(defn.gpu, str) else _yes(defn.gpu)
     folds = _yes(defn.evaluate is not None)
-    return (f"`{defn.name}`", _types(defn.inputs), versions, folds, gpu, _yes(defn.micro), ", ".join(traits))
+    delegates = [_yes(condition is not None) for condition in (defn.gpu, defn.xnnpack, defn.micro)]
+    return (f"`{defn.name}`", _types(defn.inputs), versions, folds, *delegates, ", ".join(traits))
 
 
 def _yes(fact: bool) -> str:

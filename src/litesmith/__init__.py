@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from litesmith import compat, lite
     from litesmith.api import Model, convert, export
+    from litesmith.checking import check
     from litesmith.errors import ConverterError, FormatError, LitesmithError, UsageError, VerificationError
+    from litesmith.frontends.plugins import composite
     from litesmith.lite import (
         Interpreter,
         OpsSet,
@@ -43,7 +45,9 @@ __all__ = [
     "UsageError",
     "VerificationError",
     "__version__",
+    "check",
     "compat",
+    "composite",
     "convert",
     "enable_keras_export",
     "experimental",
@@ -53,7 +57,9 @@ __all__ = [
 
 _MODULES = {
     "api": ("Model", "convert", "export"),
+    "checking": ("check",),
     "errors": ("ConverterError", "FormatError", "LitesmithError", "UsageError", "VerificationError"),
+    "frontends.plugins": ("composite",),
     "lite": (
         "Interpreter",
         "OpsSet",

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from inspect import Parameter, signature
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litesmith._util.damage import told_as_damage
 from litesmith._util.files import file_kind, require_file
-from litesmith._util.replacing import NO_FILE
-from litesmith.errors import ConverterError, FormatError, Problem, UsageError
+from litesmith._util.naming import Shapes, shapes_by_name
+from litesmith._util.progress import tell
+from litesmith._util.replacing import check_target
+from litesmith._util.rnn_forms import check_form
+from litesmith._util.text import human_bytes
+from litesmith.describe import (
+    Signature,
+    Summary,
+    Tensor,
+    default_signature,
+    describe,
+    html_of,
+    summarize,
+)
+from litesmith.errors import ConverterError, FormatError, LitesmithError, Problem, UsageError
 from litesmith.ir.budget import own_limits
 from litesmith.ir.graph import Graph, Program
+from litesmith.keywords import CompositeLowering, Dump, Keywords, check_keywords
 
-Dump = Callable[[str, Program], None]
-CompositeLowering = Callable[..., Any]
-Shapes = Mapping[str, Sequence[Any]]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from litesmith.frontends.tensorflow.select_ops import SelectOps
 
 
 @dataclass(frozen=True)
@@ -26,7 +42,8 @@ class Options:
     """How to convert.
 
     signature_keys, tags: what to take of a SavedModel (default: all signatures, the tag ``serve``).
-    input_shapes: input name -> shape (None for an unknown size), replacing the model's. Of Keras models, unknown sizes
+    input_shapes: input name -> shape (None for an unknown size), replacing the model's; of a model with one input the
+    shape alone. Of Keras models, unknown sizes
     that are equal may have a common name: ``{"ids": [None, "n"], "mask": [None, "n"]}``.
     verify: whether the checksums of the weights are checked, and the result is loaded and run before it is handed out.
     reference: calls with expected outputs (see
@@ -41,9 +58,14 @@ class Options:
     composites: lowerings of functions that are taken whole instead of inlined, by the function's name, or by the one
     that ``tf.function(experimental_implements=…)`` or ``jax.lax.composite`` gives it. A lowering takes the builder and
     the call's tensors, and in keyword parameters the attributes of that name, and gives its results (see
-    docs/add-an-op.md).
+    docs/add-an-op.md). Those that are decorated with `litesmith.composite`, or that installed packages bring, need not be
+    given.
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
+    select_tf_ops: whether TensorFlow operators without a built-in form become Select TF operators, for a runtime with the
+    Flex delegate: True for those that TensorFlow's own delegate has; names of operators for those besides.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
+    rnn: the form of recurrent layers: ``fused`` operators, a ``loop``, ``unrolled``, or the fastest (``auto``; see
+    docs/recurrent.md).
     quantize: how to quantize: the name of a mode (``dynamic``, ``float16``, ``int8``, ``int16x8``, ``int8-best``, …), a
     `litesmith.Recipe`, its mapping, or the path of one in JSON or YAML (docs/quantize.md).
     calibrate: samples of the inputs, for modes whose activations become integers: a generator function, an iterable,
@@ -54,9 +76,9 @@ class Options:
     requantize: whether a quantized `.tflite` file may be quantized again, by way of floats.
     """
 
-    signature_keys: Sequence[str] | None = None
-    tags: Sequence[str] | None = None
-    input_shapes: Shapes = field(default_factory=dict)
+    signature_keys: Sequence[str] | str | None = None
+    tags: Sequence[str] | str | None = None
+    input_shapes: Shapes | Sequence[Any] = field(default_factory=dict)
     verify: bool = True
     reference: Any = None
     input_names: Sequence[str] | None = None
@@ -69,40 +91,48 @@ class Options:
     dump: Dump | None = None
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
+    select_tf_ops: bool | Sequence[str] = ()
     external_weights: bool = False
+    rnn: str = "auto"
     quantize: Any = None
     calibrate: Any = None
     exclude: Sequence[str] = ()
     plan: Any = None
     requantize: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "input_shapes", shapes_by_name(self.input_shapes))
+        for name in ("signature_keys", "tags", "input_names", "output_names"):
+            if isinstance(value := getattr(self, name), str):
+                object.__setattr__(self, name, [value])
+        check_form(self.rnn)
+
+    @property
+    def shapes(self) -> Shapes:
+        """``input_shapes`` by name; a bare one is that of `THE_INPUT`."""
+        return shapes_by_name(self.input_shapes)
+
     @property
     def layout(self) -> dict[str, int]:
         """What the writer has to know."""
         return {"external_over": 0} if self.external_weights else {}
 
+    @cached_property
+    def select(self) -> SelectOps | None:
+        """Which operators may be Select TF operators, None for no operator; it learns from one import to the next."""
+        if not self.select_tf_ops:
+            return None
+        from litesmith.frontends.tensorflow.select_ops import SelectOps
+
+        named = () if isinstance(self.select_tf_ops, bool) else self.select_tf_ops
+        return SelectOps(lambda op: None, frozenset(named))
+
     @property
     def composite(self) -> Callable[[Any, str, Sequence[Any], Mapping[str, Any]], list[Any] | None] | None:
         """What an import asks at each call of a function; None where every function is inlined."""
-        return self._lower_composite if self.composites else None
+        from litesmith.frontends.plugins import hook
 
-    def _lower_composite(
-        self, b: Any, name: str, tensors: Sequence[Any], attrs: Mapping[str, Any]
-    ) -> list[Any] | None:
-        if name not in self.composites:
-            return None
-        lowering = self.composites[name]
-        made = lowering(b, *tensors, **_accepted(lowering, attrs))
-        return list(made) if isinstance(made, (tuple, list)) else [made]
-
-
-def _accepted(lowering: CompositeLowering, attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes that a lowering has keyword parameters for: all, where it takes ``**attrs``."""
-    parameters = signature(lowering).parameters.values()
-    if any(p.kind is Parameter.VAR_KEYWORD for p in parameters):
-        return dict(attrs)
-    wanted = {p.name for p in parameters if p.kind is Parameter.KEYWORD_ONLY}
-    return {name: value for name, value in attrs.items() if name in wanted}
+        return hook(self.composites)
 
 
 class Model:
@@ -145,6 +175,8 @@ class Model:
             check = self._verify if self.options.verify else None
             with own_limits(), told_as_damage(self.of_file):
                 write_file(self.program, target, check=check, **self.options.layout)
+        except LitesmithError:  # some of them are an OSError, too
+            raise
         except OSError as error:
             raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
         return target
@@ -177,9 +209,11 @@ class Model:
     def _verify(self, model: bytes | Path) -> None:
         from litesmith.runtime import verify
 
+        tell("verifying")
         reference = None if self.quantized is not None else self.options.reference
         self.report = verify(model, reference)
         self.report.raise_if_failed()
+        _LOG.info("verified: %s", self.report.skipped or f"{self.report.invocations} invocations in a row")
 
     def __call__(self, *inputs: Any, signature: str | None = None, **named: Any) -> dict[str, Any]:
         """Runs a signature on arrays in order or by name; returns its outputs by name.
@@ -191,6 +225,48 @@ class Model:
     def reset(self) -> None:
         """Forgets what earlier calls have left in the model's variables."""
         self._loaded().reset()
+
+    def __bytes__(self) -> bytes:
+        return self.content
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """The entry points, with names, element types and shapes (None for an unknown size)."""
+        return tuple(map(describe, self.program.signatures))
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The inputs of the signature that is called where none is named."""
+        return default_signature(self.signatures).inputs
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The outputs of that signature."""
+        return default_signature(self.signatures).outputs
+
+    def summary(self) -> Summary:
+        """Signatures, operators and sizes: printed a text, and data by its attributes."""
+        return summarize(self.program)
+
+    def __repr__(self) -> str:
+        facts = self.summary()
+        shown = "; ".join(map(str, facts.signatures[:3])) + ("; …" if len(facts.signatures) > 3 else "")
+        return f"<litesmith.Model {shown}; {facts.operator_count} operators, weights {human_bytes(facts.constant_bytes)}>"
+
+    def _repr_html_(self) -> str:
+        return html_of(self.summary())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The file stands for the program; options that are functions or models stay behind."""
+        kept = {"verify": self.options.verify, "external_weights": self.options.external_weights}
+        return {"content": self.content, "report": self.report, "notes": self.notes, "options": kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from litesmith.formats.tflite import read_model
+
+        self.__init__(read_model(state["content"]), Options(**state["options"]))  # type: ignore[misc]
+        self._content, self.report = state["content"], state["report"]
+        self.program.notes[:] = state["notes"]
 
     def _loaded(self) -> Any:
         from litesmith.runtime import Runner
@@ -211,7 +287,7 @@ class Model:
         return self.program.histogram()
 
 
-def convert(source: Any, *args: Any, **options: Any) -> Model:
+def convert(source: Any, *args: Any, **options: Unpack[Keywords]) -> Model:
     """Converts a model to LiteRT.
 
     source: the directory of a SavedModel; a Keras model or its file (`.keras`, `.h5`); TensorFlow concrete functions
@@ -225,22 +301,41 @@ def convert(source: Any, *args: Any, **options: Any) -> Model:
     Raises ConverterError listing everything that stands in the way, FormatError for a damaged file, UsageError for a
     request that makes no sense.
     """
-    try:
-        chosen = Options(**options)
-    except TypeError as error:
-        known = ", ".join(f.name for f in fields(Options))
-        raise UsageError(f"{error}; the options are {known}") from error
+    from litesmith.ops.common import own_unknown_dims
+
+    chosen = options_of(options)
     if chosen.verify:
         from litesmith.runtime.process import prepare
 
         prepare()  # it loads the runtime while the model is converted
-    from litesmith.ops.common import own_unknown_dims
-
     of_file = isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) and chosen.dump is None
     with own_unknown_dims(), own_limits(), told_as_damage(of_file):
-        model = finished(optimize(import_source(source, args, chosen), chosen), chosen)
+        model = finished(optimized(source, args, chosen), chosen)
     model.of_file = of_file
     return model
+
+
+def options_of(options: Mapping[str, Any]) -> Options:
+    """The options of these keywords. Raises UsageError for one there is none of."""
+    check_keywords(options, [f.name for f in fields(Options)])
+    return Options(**options)
+
+
+def optimized(source: Any, args: Sequence[Any], options: Options) -> Program:
+    """The optimized program. What the kernels do not take is imported again as Select TF operators, where allowed."""
+    while True:
+        tell("reading")
+        program = import_source(source, args, options)
+        _log_size("imported", program)
+        tell("optimizing")
+        try:
+            program = optimize(program, options)
+        except ConverterError as error:
+            if options.select is None or not options.select.force(error.problems):
+                raise
+            continue
+        _log_size("after the passes", program)
+        return program
 
 
 def finished(program: Program, options: Options) -> Model:
@@ -255,7 +350,15 @@ def finished(program: Program, options: Options) -> Model:
     return model
 
 
-def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Any) -> Path:
+_LOG = logging.getLogger("litesmith")
+
+
+def _log_size(when: str, program: Program) -> None:
+    if _LOG.isEnabledFor(logging.INFO):
+        _LOG.info("%s: %d operators in %d graphs", when, sum(program.histogram().values()), len(program.all_graphs()))
+
+
+def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Unpack[Keywords]) -> Path:
     """Converts a model and writes it to a `.tflite` file; returns its path. Arguments and errors: see `convert`.
 
     It is the line for Keras models on the JAX backend, whose own ``model.export(path, format="litert")`` needs
@@ -263,24 +366,6 @@ def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Any
     """
     check_target(path)
     return convert(source, *args, **options).save(path)
-
-
-def check_target(path: str | os.PathLike[str]) -> None:
-    """Raises UsageError where no file can be written to the path: said before a long conversion, not after."""
-    target = Path(path)
-    try:
-        exists = file_kind(target)
-    except FormatError as error:
-        raise UsageError(f"cannot write {error.path}: {error.message.removeprefix('cannot be read: ')}") from error
-    if exists == "directory":
-        raise UsageError(f"cannot write {target}: it is a directory")
-    if exists == "other":
-        raise UsageError(f"cannot write {target}: {NO_FILE}; -o - writes to standard output")
-    folder = Path(os.path.realpath(path)).parent if target.is_symlink() else target.parent
-    if not folder.is_dir():
-        raise UsageError(f"cannot write {target}: there is no directory {folder}")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"cannot write {target}: no permission to write to {folder}")
 
 
 def import_source(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -306,7 +391,7 @@ class _Kind:
 
     def check(self, args: Sequence[Any], options: Options) -> None:
         """Raises UsageError for choices that would be left unheard."""
-        named = any(isinstance(size, str) for shape in options.input_shapes.values() for size in shape)
+        named = any(isinstance(size, str) for shape in options.shapes.values() for size in shape)
         given = [name for name in _CHOICES if getattr(options, name) or getattr(options, name) == 0]
         given += ["arguments"] * bool(args) + ["names of sizes"] * named
         if unheard := [name for name in given if name not in self.takes]:
@@ -315,7 +400,7 @@ class _Kind:
 
 
 _CHOICES = (
-    *("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites"),
+    *("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites", "select_tf_ops"),
     *("kwargs", "static_argnums", "static_argnames"),
 )
 """Options that choose a part or a form of the source. The others ask for nothing, or of the result."""
@@ -331,6 +416,8 @@ def _kind_of_path(path: Path) -> _Kind:
         return _SAVED_MODEL
     if exists == "other":
         require_file(path)
+    if path.suffix.lower() in _OTHERS:
+        raise UsageError(f"{path}: {_OTHERS[path.suffix.lower()]}")
     found = _SUFFIXES.get(path.suffix.lower())
     if found is None and exists:
         found = _kind_of_bytes(_start_of(path))
@@ -375,7 +462,10 @@ def _import_saved_model(path: Path, args: Sequence[Any], options: Options) -> Pr
     model = SavedModel.open(path, options.tags)
     model.checksums = options.verify
     hook = custom_ops(model.op_defs.get) if options.allow_custom_ops else None
-    return import_saved_model(model, options.signature_keys, options.input_shapes, hook, options.composite)
+    if options.select is not None:
+        options.select.declarations = model.op_defs.get
+    shapes, composite = options.shapes, options.composite
+    return import_saved_model(model, options.signature_keys, shapes, hook, composite, options.select)
 
 
 def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> Program:
@@ -384,9 +474,10 @@ def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> P
     from litesmith.frontends.tensorflow.graph_def import frozen_entry, import_entries
 
     graph_def = read_graph_def(path)
-    entry = frozen_entry(graph_def, options.input_names, options.output_names, options.input_shapes)
+    entry = frozen_entry(graph_def, options.input_names, options.output_names, options.shapes)
     hook = custom_ops(lambda op: None) if options.allow_custom_ops else None
-    return import_entries([entry], options.input_shapes, composite=options.composite, on_unknown=hook)
+    shapes, composite = options.shapes, options.composite
+    return import_entries([entry], shapes, select=options.select, composite=composite, on_unknown=hook)
 
 
 def _import_keras_file(path: Path, args: Sequence[Any], options: Options) -> Program:
@@ -398,7 +489,7 @@ def _import_keras_file(path: Path, args: Sequence[Any], options: Options) -> Pro
 def _import_stablehlo_file(path: Path, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.stablehlo import import_path
 
-    return import_path(path, options.input_shapes)
+    return import_path(path, options.shapes)
 
 
 def _import_tflite(source: Path | bytes, args: Sequence[Any], options: Options) -> Program:
@@ -447,7 +538,7 @@ def _is_tflite(source: Any) -> bool:
 def _import_keras(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.keras import import_keras
 
-    return import_keras(source, args, options.input_shapes, options.allow_custom_ops)
+    return import_keras(source, args, options.shapes, options.allow_custom_ops)
 
 
 def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -455,20 +546,21 @@ def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Prog
 
     many = isinstance(source, (list, tuple))
     functions = [as_concrete(f) for f in source] if many else [as_concrete(source, args)]
-    keys, shapes = options.signature_keys, options.input_shapes
-    return import_concrete_functions(functions, keys, shapes, options.allow_custom_ops, options.composite)
+    keys, shapes = options.signature_keys, options.shapes
+    custom, composite = options.allow_custom_ops, options.composite
+    return import_concrete_functions(functions, keys, shapes, custom, composite, options.select)
 
 
 def _import_exported(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.stablehlo import import_exported
 
-    return import_exported(source, options.input_shapes)
+    return import_exported(source, options.shapes)
 
 
 def _import_bytes(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.stablehlo import import_bytes
 
-    return import_bytes(bytes(source), options.input_shapes)
+    return import_bytes(bytes(source), options.shapes)
 
 
 def _import_function(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -496,8 +588,8 @@ def _import_function(source: Any, args: Sequence[Any], options: Options) -> Prog
 
 # -- the kinds --------------------------------------------------------------------------------------------------------
 
-_SAVED_MODEL = _kind("a SavedModel", _import_saved_model, "tags signature_keys input_shapes composites")
-_GRAPH = _kind("a frozen graph", _import_frozen_graph, "input_names output_names input_shapes composites")
+_SAVED_MODEL = _kind("a SavedModel", _import_saved_model, "tags signature_keys input_shapes composites select_tf_ops")
+_GRAPH = _kind("a frozen graph", _import_frozen_graph, "input_names output_names input_shapes composites select_tf_ops")
 _KERAS_FILE = _kind("a Keras file", _import_keras_file, "input_shapes names-of-sizes")
 _STABLEHLO_FILE = _kind("a StableHLO file", _import_stablehlo_file, "input_shapes")
 _TFLITE = _kind("a .tflite file", _import_tflite)
@@ -506,6 +598,10 @@ _FUNCTION = _kind(
     "a JAX function",
     _import_function,
     "signature_keys input_names output_names kwargs static_argnums static_argnames composites arguments",
+)
+
+_CONCRETE = _kind(
+    "a concrete function", _import_concrete, "signature_keys input_shapes composites select_tf_ops arguments"
 )
 
 _SUFFIXES: dict[str, _Kind] = {
@@ -518,6 +614,13 @@ _SUFFIXES: dict[str, _Kind] = {
     ".tflite": _TFLITE,
 }
 
+_PYTORCH = "a PyTorch model is converted by litert-torch (pip install litert-torch), not by litesmith"
+_OTHERS: dict[str, str] = {
+    ".onnx": "an ONNX model is converted by onnx2tf (pip install onnx2tf), whose SavedModel litesmith takes",
+    **dict.fromkeys((".pt2", ".pt", ".pth"), _PYTORCH),
+}
+"""Files of other formats: what converts them."""
+
 _MAGIC: tuple[tuple[int, bytes, _Kind], ...] = (
     (4, b"TFL3", _TFLITE),
     (0, b"\x89HDF\r\n\x1a\n", _KERAS_FILE),
@@ -526,7 +629,7 @@ _MAGIC: tuple[tuple[int, bytes, _Kind], ...] = (
 
 _OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
     (_is_keras, _kind("a Keras model", _import_keras, "input_shapes names-of-sizes arguments")),
-    (_is_concrete, _kind("a concrete function", _import_concrete, "signature_keys input_shapes composites arguments")),
+    (_is_concrete, _CONCRETE),
     (_is_exported, _kind("a jax.export artifact", _import_exported, "input_shapes")),
     (_is_tflite, _TFLITE),
     (_is_bytes, _kind("a serialized jax.export artifact", _import_bytes, "input_shapes")),
@@ -542,7 +645,7 @@ def optimize(program: Program, options: Options) -> Program:
     if options.dump is not None:
         options.dump("import", program)
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
-    pipeline.run(program, options.dump)
+    pipeline.run(program, options.dump, rnn=options.rnn)
     for graph, wanted in zip(program.graphs, names, strict=True):
         _name_outputs(graph, wanted)
     problems: list[Problem] = kernel_problems(program)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,8 @@ class Problem:
     """One thing that stands in the way of a conversion.
 
     code: stable identifier such as ``LS012``; op: source operator (``tf.Foo``, ``jax.sort``, ``CONV_2D``);
-    node: node or layer name; line: the user's source line (``model.py:41``) when known;
-    reason: what was got and what is expected; fix: a concrete way out.
+    node: its name in the source; layer: the Keras layer or module it is of; line: the user's source line
+    (``model.py:41``) when known; reason: what was got and what is expected; fix: a concrete way out.
     """
 
     code: str
@@ -25,10 +26,21 @@ class Problem:
     op: str = ""
     node: str = ""
     line: str = ""
+    layer: str = ""
 
-    def located(self, *, op: str = "", node: str = "", line: str = "") -> Problem:
+    def located(self, *, op: str = "", node: str = "", line: str = "", layer: str = "") -> Problem:
         """The same problem with the location fields that are still empty filled in."""
-        return replace(self, op=self.op or op, node=self.node or node, line=self.line or line)
+        return replace(
+            self,
+            op=self.op or op,
+            node=self.node or node,
+            line=self.line or line,
+            layer=self.layer or layer,
+        )
+
+    def to_json(self) -> dict[str, str]:
+        """As JSON has it: every field, empty where it is not known."""
+        return {name: getattr(self, name) for name in ("code", "op", "node", "layer", "line", "reason", "fix")}
 
     def __str__(self) -> str:
         where = f' at "{self.node}"' if self.node else ""
@@ -40,6 +52,8 @@ class Problem:
 
 class LitesmithError(Exception):
     """Base of every error the project raises on purpose."""
+
+    code: ClassVar[str] = "LS000"
 
 
 class ConverterError(LitesmithError):
@@ -67,6 +81,8 @@ class UnsupportedError(ConverterError):
 class FormatError(LitesmithError):
     """A file is missing, truncated, corrupt or not what it claims to be."""
 
+    code = "LS800"
+
     def __init__(self, message: str, *, path: str = "", fix: str = "") -> None:
         self.message = message
         self.path = path
@@ -75,12 +91,16 @@ class FormatError(LitesmithError):
         super().__init__(f"{where}{message}" + (f"\n      Fix: {fix}" if fix else ""))
 
 
-class MissingFileError(FormatError, OSError):
-    """A file or directory is not there (also an OSError, as programs expect)."""
+class MissingFileError(FormatError, FileNotFoundError):
+    """A file or directory is not there (also a FileNotFoundError, as programs expect)."""
+
+    code = "LS801"
 
 
 class UsageError(LitesmithError, ValueError):
     """The caller asked for something that makes no sense (unknown tag, signature, option, shape …)."""
+
+    code = "LS810"
 
 
 class TracingError(UsageError, TypeError):
@@ -93,3 +113,11 @@ class QuantizationError(ConverterError):
 
 class VerificationError(ConverterError):
     """The converted model does not load, does not run or does not agree with its reference."""
+
+
+def problems_of(error: LitesmithError) -> tuple[Problem, ...]:
+    """What an error tells, as data: its problems, or its text as one of them."""
+    if isinstance(error, ConverterError):
+        return error.problems
+    reason, _, fix = str(error).partition("\n      Fix: ")
+    return (Problem(error.code, reason, fix),)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -90,12 +91,14 @@ def test_flags_of_tflite_convert(run, model):
 def test_convert_as_json(run, model):
     code, out, _ = run("convert", model, "-o", "m.tflite", "--json", "--no-verify")
     assert code == 0
+    (x,), (y,) = ([{"name": n, "dtype": "float32", "shape": [None, s]}] for n, s in (("x", 4), ("y", 3)))
     assert json.loads(out) == {
+        "ok": True,
         "file": "m.tflite",
         "bytes": Path("m.tflite").stat().st_size,
         "operators": {"ADD": 1, "FULLY_CONNECTED": 2},
         "notes": [],
-        "signatures": ["doubled", "scores"],
+        "signatures": [{"key": key, "inputs": [x], "outputs": [y]} for key in ("doubled", "scores")],
         "verified": False,
         "verification_skipped": "",
     }
@@ -126,7 +129,7 @@ def test_what_could_not_be_verified_is_said(run, tmp_path):
 def test_signatures_are_chosen(run, model, given):
     code, out, _ = run("convert", model, "-o", "m.tflite", "--json", *given)
     wanted = [key for text in given[1::2] for key in text.split(",")]
-    assert (code, json.loads(out)["signatures"]) == (0, wanted)
+    assert (code, [s["key"] for s in json.loads(out)["signatures"]]) == (0, wanted)
 
 
 @pytest.mark.parametrize(("text", "shape"), [("x=2,4", (2, 4)), ("x=?,4", (-1, 4)), ("x=None,4", (-1, 4)),
@@ -202,6 +205,83 @@ def test_every_problem_is_reported_at_once(run, tmp_path):
     assert not Path("u.tflite").exists()
 
 
+def test_problems_as_json(run, tmp_path):
+    code, out, err = run("convert", unsupported_model(tmp_path / "u"), "-o", "u.tflite", "--json")
+    told = json.loads(out)
+    assert (code, told["ok"]) == (1, False)
+    assert [(p["op"], p["node"]) for p in told["problems"]] == [
+        ("tf.FresnelCos", "layer/fresnel"),
+        ("tf.Frobnicate", "other/frob"),
+        ("tf.Spence", "after/spence"),
+    ]
+    assert all(set(p) == {"code", "op", "node", "layer", "line", "reason", "fix"} for p in told["problems"])
+    assert "3 problems" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "problem"),
+    [
+        (("convert", "nope"), 1, "LS801"),
+        (("convert", DIGITS / "saved_model", "--signature", "nope"), 2, "LS810"),
+        (("convert",), 2, "LS810"),
+        (("show", "nope.tflite"), 1, "LS801"),
+        (("verify", "nope.tflite"), 1, "LS801"),
+    ],
+    ids=str,
+)
+def test_every_failure_is_json_where_it_was_asked_for(run, args, code, problem):
+    done, out, _ = run(*args, "--json")
+    told = json.loads(out)
+    assert (done, told["ok"], told["problems"][0]["code"]) == (code, False, problem)
+
+
+def test_near_names_are_suggested(run, model):
+    assert "did you mean 'scores'?" in run("convert", model, "--signature", "score")[2]
+    assert "did you mean 'model'?" in run("convert", "modle")[2]
+    assert "onnx2tf" in run("convert", "m.onnx")[2]
+    assert "litert-torch" in run("convert", "m.pt2")[2]
+
+
+def test_verbose_and_quiet(run, model):
+    code, out, err = run("convert", model, "-o", "m.tflite", "-q")
+    assert (code, out, err) == (0, "", "")
+    code, _, err = run("convert", model, "-o", "m.tflite", "-v")
+    assert (code, "after the passes: 3 operators" in err, "pass " in err) == (0, True, False)
+    assert "pass " in run("convert", model, "-o", "m.tflite", "-vv")[2]
+    assert run("verify", "m.tflite", "--quiet")[:2] == (0, "")
+
+
+def test_flags_of_tflite_convert_with_a_positional_source(run, model):
+    code, _, err = run("convert", model, "-o", "m.tflite", "--enable_v1_converter", "--signature", "scores")
+    assert (code, err) == (0, "")
+    Path("m.mlir").write_text("module {}")
+    code, _, err = run("convert", "m.mlir", "--post_training_quantize")
+    assert (code, "flags of tflite_convert take" in err) == (2, True)
+
+
+def test_tables_fit_80_columns(run, tmp_path):
+    x = placeholder("x" * 90, 2)
+    nodes = [x, node("y", "Neg", x.name, T=FLOAT)]
+    saved_model(tmp_path / "long", nodes, {"key/" * 20: signature({"deep/" * 15 + "x": x}, {"y": "y:0"})})
+    _, out, _ = run("show", "long")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "deep/\n" in out.replace(" ", "")
+
+
+def test_show_reads_what_convert_reads(run, tmp_path):
+    graph = meta_graph([placeholder("x", 2), node("y", "Neg", "x", T=FLOAT)], {})
+    (tmp_path / "g.pb").write_bytes(graph.graph_def.SerializeToString())
+    code, out, _ = run("show", "g.pb")
+    assert (code, "NEG" in out, "x: float32[2]" in out) == (0, True, True)
+
+
+def test_without_the_runtime_models_convert(run, model, monkeypatch):
+    monkeypatch.setattr(import_module("litesmith.runtime.verify"), "has_runtime", lambda: False)
+    code, out, err = run("convert", model, "-o", "m.tflite", "--json")
+    assert (code, json.loads(out)["verified"]) == (0, False)
+    assert "not verified: the LiteRT runtime is not installed" in err
+
+
 # -- what cannot be done ----------------------------------------------------------------------------------------------
 
 
@@ -253,6 +333,10 @@ REFUSED = {
 }
 
 
+ASKED_WRONG = ("no such signature", "one of two signatures", "no such tags", "no signatures", "no such input",
+               "shape of another model")  # fmt: skip
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_converted(run, tmp_path, name):
     build, flags, message = REFUSED[name]
@@ -260,7 +344,7 @@ def test_what_cannot_be_converted(run, tmp_path, name):
     Path("m.tflite").write_bytes(OLD)
     before = sorted(os.listdir())
     code, out, err = run("convert", source, "-o", "m.tflite", *flags)
-    assert (code, out) == (1, "")
+    assert (code, out) == (2 if name in ASKED_WRONG else 1, "")
     assert message in err
     assert "Traceback" not in err
     assert Path("m.tflite").read_bytes() == OLD
@@ -283,14 +367,14 @@ def test_outputs_that_cannot_be_written(run, model, target, command):
     Path("file").write_text("")
     before = sorted(os.listdir())
     code, _, err = run(*([command, model] if command == "convert" else [command]), "-o", target)
-    assert (code, f"cannot write {target}: " in err) == (1, True)
+    assert (code, f"cannot write {target}: " in err) == (2, True)
     assert sorted(os.listdir()) == before
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads and writes everything")
 def test_permissions(run, model):
     Path("locked").mkdir(mode=0o500)
-    assert run("convert", model, "-o", "locked/m.tflite")[0] == 1
+    assert run("convert", model, "-o", "locked/m.tflite")[0] == 2
     (model / GRAPH).chmod(0)
     assert run("convert", model, "-o", "m.tflite")[0] == 1
 
@@ -298,7 +382,7 @@ def test_permissions(run, model):
 def test_an_ir_dump_that_cannot_be_written(run, model):
     Path("file").write_text("")
     code, _, err = run("convert", model, "-o", "m.tflite", "--dump-ir", "file/ir")
-    assert (code, "cannot write file/ir" in err, Path("m.tflite").exists()) == (1, True, False)
+    assert (code, "cannot write file/ir" in err, Path("m.tflite").exists()) == (2, True, False)
 
 
 WRONG_USAGE = {
@@ -341,7 +425,8 @@ def test_show_saved_model(run, model):
 def test_show_saved_model_as_json(run, model):
     code, out, _ = run("show", model, "--json")
     facts = json.loads(out)
-    assert (code, facts["tags"], sorted(facts["signatures"])) == (0, ["serve"], ["doubled", "scores"])
+    assert (code, facts["tags"], [s["key"] for s in facts["signatures"]]) == (0, ["serve"], ["doubled", "scores"])
+    assert facts["signatures"][0]["inputs"] == [{"name": "x", "dtype": "float32", "shape": [None, 4]}]
     assert facts["variables"] == [{"name": "w", "dtype": "float32", "shape": [4, 3], "key": "w", "bytes": 48}]
     assert facts["operators"]["MatMul"] == 1
 
@@ -393,7 +478,7 @@ def test_files_that_are_no_models(run, tflite, command, content):
 def test_demo(run):
     code, out, _ = run("demo", "-o", "d.tflite")
     assert code == 0
-    assert all(text in out for text in ("CONV_2D", "Accuracy on the 360 held-out digits", "d.tflite", "█"))
+    assert all(text in out for text in ("CONV_2D", "of 360)", "d.tflite", "d_int8.tflite", "█"))
     assert Path("d.tflite").stat().st_size < 100_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,6 +182,107 @@ def test_from_file(row: Legacy, suffix: str, tmp_path: Path) -> None:
     file = tmp_path / f"model{suffix}"
     model.save(file)
     check(litesmith.convert(file), model, inputs)
+
+
+def without_modules(config: Any) -> Any:
+    """A configuration as Keras 2.0 to 2.12 wrote it: objects do not tell where their class lies."""
+    if isinstance(config, list):
+        return [without_modules(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    made = {k: without_modules(v) for k, v in config.items() if k not in ("module", "registered_name", "build_config")}
+    if str(made.get("class_name")) in ("GlorotUniform", "Zeros", "Orthogonal"):
+        made["config"]["dtype"] = "float32"
+    dtype = made.get("dtype")
+    return made | {"dtype": dtype["config"]["name"]} if isinstance(dtype, dict) else made
+
+
+def in_wrapped(config: Any) -> Any:
+    """The shape of the input stands in a wrapper's layer, too, and in no layer of its own."""
+    layers = config["config"]["layers"]
+    shape = layers.pop(0)["config"]["batch_input_shape"]
+    layers[0]["config"]["batch_input_shape"] = layers[0]["config"]["layer"]["config"]["batch_input_shape"] = shape
+    return config
+
+
+def bare_list(config: Any) -> Any:
+    """A Sequential before Keras 2.2.3 is the list of its layers, and so are those it wraps."""
+    if isinstance(config, list):
+        return [bare_list(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    made = {key: bare_list(value) for key, value in config.items()}
+    if made.get("class_name") == "Sequential":
+        shape = made["config"]["layers"].pop(0)["config"]["batch_input_shape"]
+        if isinstance(made["config"]["layers"][0]["config"], dict):
+            made["config"]["layers"][0]["config"]["batch_input_shape"] = shape
+        made["config"] = made["config"]["layers"]
+    return made
+
+
+def with_states() -> Any:
+    x, h, c = old.Input(SERIES, name="x"), old.Input((3,), name="h"), old.Input((3,), name="c")
+    first = L.LSTM(3, return_sequences=True, return_state=True)(x, initial_state=[h, c])
+    return old.Model([x, h, c], L.GRU(3)(first[0], initial_state=first[1]))
+
+
+def encoder_decoder() -> Any:
+    x, y = old.Input(SERIES, name="x"), old.Input((None, 4), name="y")
+    _, *states = L.Bidirectional(L.LSTM(3, return_state=True))(x)
+    return old.Model([x, y], L.Bidirectional(L.LSTM(3, return_sequences=True))(y, initial_state=states))
+
+
+HARD = {"recurrent_activation": "hard_sigmoid"}
+OLD = (
+    *(Legacy(r.name, r.make, r.inputs) for r in MODELS if r.file),
+    Legacy("hard-sigmoid", lambda: sequential(L.Bidirectional(L.LSTM(3, **HARD)), shape=SERIES), SERIES),
+    Legacy("cell", lambda: sequential(L.RNN(L.LSTMCell(3, **HARD)), shape=SERIES), SERIES),
+    Legacy("cells", lambda: sequential(L.RNN([L.LSTMCell(2), L.GRUCell(3)]), shape=SERIES), SERIES),
+    Legacy("steps-of-images", lambda: sequential(L.TimeDistributed(L.Conv2D(2, 3)), shape=(2, *IMAGE)), (2, *IMAGE)),
+    Legacy("steps-of-models", lambda: sequential(L.TimeDistributed(sequential(L.Dense(3), L.ReLU())), shape=SERIES), SERIES),
+    Legacy("initial-state", with_states, [f32(2, *SERIES), f32(2, 3), -f32(2, 3)]),
+    Legacy("encoder-decoder", encoder_decoder, [f32(2, *SERIES), f32(2, *SERIES)[:, ::-1]]),
+)  # fmt: skip
+
+
+def rewritten(model: Any, file: Path, edit: Callable[[Any], Any], version: str = "2.9.0") -> Any:
+    """Saves the model as an old Keras would have; returns what legacy Keras reads."""
+    import h5py
+
+    model.save(file)
+    with h5py.File(file, "r+") as opened:
+        opened.attrs["model_config"] = json.dumps(edit(without_modules(json.loads(opened.attrs["model_config"]))))
+        opened.attrs["keras_version"] = version
+    return old.models.load_model(file, compile=False)
+
+
+@pytest.mark.parametrize("row", OLD, ids=lambda row: row.name)
+def test_files_that_name_no_modules(row: Legacy, tmp_path: Path) -> None:
+    model, inputs = prepared(row)
+    loaded = rewritten(model, tmp_path / "old.h5", lambda config: config)
+    check(litesmith.convert(tmp_path / "old.h5"), loaded, inputs)
+
+
+BARE = (
+    Legacy("plain", lambda: sequential(L.LSTM(4), L.Dense(2), shape=SERIES), SERIES),
+    Legacy("nested", lambda: sequential(sequential(L.Dense(3), L.Dense(4)), L.Dense(2))),
+    Legacy("wrapped", lambda: sequential(L.TimeDistributed(sequential(L.Dense(3), L.ReLU())), shape=SERIES), SERIES),
+)
+
+
+@pytest.mark.parametrize("row", BARE, ids=lambda row: row.name)
+def test_sequentials_that_are_lists(row: Legacy, tmp_path: Path) -> None:
+    model, inputs = prepared(row)
+    loaded = rewritten(model, tmp_path / "old.h5", bare_list, version="2.0.6")
+    check(litesmith.convert(tmp_path / "old.h5"), loaded, inputs)
+
+
+@pytest.mark.parametrize("wrapper", [L.TimeDistributed, L.Bidirectional])
+def test_shapes_in_wrapped_layers(wrapper: Any, tmp_path: Path) -> None:
+    inner = L.LSTM(2) if wrapper is L.Bidirectional else L.Dense(3)
+    model, inputs = prepared(Legacy("wrapped", lambda: sequential(wrapper(inner), shape=SERIES), SERIES))
+    loaded = rewritten(model, tmp_path / "old.h5", in_wrapped)
+    check(litesmith.convert(tmp_path / "old.h5"), loaded, inputs)
 
 
 def test_operations_know_their_layers() -> None:

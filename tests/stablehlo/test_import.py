@@ -79,7 +79,7 @@ def test_given_shapes(dynamic: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "shapes, says", [({"image": (2, 7)}, "does not fit"), ({"other": (2, 6)}, "no input"), ({"image": (2,)}, "fit")]
+    "shapes, says", [({"image": (2, 7)}, "does not fit"), ({"other": (2, 6)}, "inputs are image"), ({"image": (2,)}, "fit")]
 )
 def test_given_shapes_that_do_not_fit(dynamic: Any, shapes: Any, says: str) -> None:
     with pytest.raises(UsageError, match=says):

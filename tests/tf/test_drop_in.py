@@ -17,6 +17,7 @@ tf = pytest.importorskip("tensorflow")
 
 import litesmith  # noqa: E402
 from litesmith._util.fingerprint import fingerprint64  # noqa: E402
+from litesmith.formats.tflite import read_model  # noqa: E402
 from litesmith.formats.tflite.flexbuffer import read_map  # noqa: E402
 from litesmith.lite.attributes import ALIASES, V1, V2  # noqa: E402
 
@@ -137,6 +138,120 @@ def test_first_converter(saved: Path) -> None:
     check_same(lambda lite: lite.compat_v1.TFLiteConverter.from_saved_model(str(saved), signature_key="alpha"))
 
 
+def test_first_converter_orders_by_tensor_names(tmp_path: Path) -> None:
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        z, a, m = (tf.compat.v1.placeholder(tf.float32, (2, 3), name=name) for name in ("zz", "aa", "mm"))
+        results = {"q": tf.identity(z - a, name="o1"), "r": tf.identity(a * m, name="b2")}
+        inputs = {"x": z, "y": a, "w": m}
+        tf.compat.v1.saved_model.simple_save(session, str(tmp_path / "model"), inputs, results)
+    arrays: dict[str, Any] = {"input_arrays": ["zz", "aa"], "output_arrays": ["o1"]}
+    for options in ({}, arrays):
+        check_same(lambda lite, o=options: lite.compat_v1.TFLiteConverter.from_saved_model(str(tmp_path / "model"), **o))
+
+
+def test_a_constant_as_input() -> None:
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder(tf.float32, (2, 3), name="x")
+        c = tf.constant(np.ones((2, 3), np.float32), name="c")
+        y = tf.add(x, c, name="y")
+        check_same(lambda lite: lite.compat_v1.TFLiteConverter.from_session(session, [x, c], [y]))
+
+
+KERAS_2: dict[str, Callable[[Any], Any]] = {
+    "list": lambda keras: _two_inputs(keras, list),
+    "dict": lambda keras: _two_inputs(keras, dict),
+    "sequential": lambda keras: keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]),
+}
+
+
+def _two_inputs(keras: Any, kind: type) -> Any:
+    z, a = keras.Input((3,), name="zi"), keras.Input((3,), name="ai")
+    results = [keras.layers.Dense(2, name="d1")(z), keras.layers.Dense(4, name="c1")(a)]
+    if kind is dict:
+        return keras.Model({"zi": z, "ai": a}, {"u": results[0], "b": results[1]})
+    return keras.Model([z, a], results)
+
+
+@pytest.mark.parametrize("name", KERAS_2)
+def test_first_converter_takes_keras_2_files(name: str, tmp_path: Path) -> None:
+    tf_keras = pytest.importorskip("tf_keras")
+    KERAS_2[name](tf_keras).save(tmp_path / "m.h5")
+    check_same(lambda lite: lite.compat_v1.TFLiteConverter.from_keras_model_file(str(tmp_path / "m.h5")))
+    with tf.Graph().as_default():
+        converter = litesmith.compat.v1.lite.TFLiteConverter.from_keras_model_file(str(tmp_path / "m.h5"))
+        assert converter.convert()
+
+
+@pytest.mark.parametrize("legacy", ("0", "1"))
+def test_keras_2_files_have_the_outputs_of_keras_2(legacy: str, tmp_path: Path, monkeypatch: Any) -> None:
+    tf_keras = pytest.importorskip("tf_keras")
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", legacy)
+    model = _two_inputs(tf_keras, list)
+    model.save(tmp_path / "m.h5")
+    theirs = litesmith.Interpreter(model_content=tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    ours = litesmith.Interpreter(
+        model_content=litesmith.TFLiteConverter.from_keras_file(str(tmp_path / "m.h5")).convert()
+    )
+    assert details(ours.get_output_details()) == details(theirs.get_output_details())
+    assert ours.get_signature_list() == theirs.get_signature_list()
+
+
+def test_arrays_of_a_keras_file(tmp_path: Path) -> None:
+    tf_keras = pytest.importorskip("tf_keras")
+    _two_inputs(tf_keras, list).save(tmp_path / "m.h5")
+    first = litesmith.compat.v1.lite.TFLiteConverter
+    arrays: dict[str, Any] = {"input_arrays": ["zi"], "output_arrays": ["d1/BiasAdd"]}
+    with pytest.raises(ValueError, match="unsupported with Eager mode"):
+        first.from_keras_model_file(str(tmp_path / "m.h5"), **arrays)
+    with tf.Graph().as_default():
+        made = litesmith.Interpreter(model_content=first.from_keras_model_file(tmp_path / "m.h5", **arrays).convert())
+        with pytest.raises(ValueError, match="Invalid tensors 'nope'"):
+            first.from_keras_model_file(tmp_path / "m.h5", input_arrays=["nope"])
+    assert [d["name"] for d in made.get_input_details()] == ["zi"]
+    assert [d["name"] for d in made.get_output_details()] == ["d1/BiasAdd"]
+    with pytest.raises(ValueError, match="'nope'"):
+        first.from_keras_model_file(tmp_path / "m.h5", input_shapes={"nope": [1, 3]})
+
+
+def test_mistakes_are_told_when_constructing(saved: Path) -> None:
+    first = litesmith.compat.v1.lite.TFLiteConverter
+    with pytest.raises(ValueError, match="'nope'"):
+        first.from_saved_model(str(saved), signature_key="alpha", input_shapes={"nope": [1, 4]})
+
+
+def test_graphs_in_the_dot_language() -> None:
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder(tf.float32, (2, 3), name="x")
+        converter = litesmith.compat.v1.lite.TFLiteConverter.from_session(session, [x], [tf.nn.relu(x, name="y")])
+    converter.output_format = litesmith.compat.v1.lite.constants.GRAPHVIZ_DOT
+    text = converter.convert().decode()
+    assert text.startswith("digraph")
+    assert 'label="RELU"' in text
+
+
+# -- authoring --------------------------------------------------------------------------------------------------------
+
+
+def test_compatible_methods_have_a_check_each() -> None:
+    class Model(tf.Module):  # type: ignore[misc]
+        def __init__(self, kind: str) -> None:
+            self.kind = kind
+
+        @litesmith.experimental.authoring.compatible
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+        def run(self, x: Any) -> Any:
+            return tf.nn.relu(x) if self.kind == "fine" else tf.math.special.spence(tf.math.special.fresnel_cos(x))
+
+    fine, other = Model("fine"), Model("other")
+    assert fine.run(tf.constant([-1.0, 1.0])).numpy().tolist() == [0, 1]
+    with pytest.warns(UserWarning, match="Select TF Ops"):
+        other.run(tf.constant([1.0]))
+    assert fine.run.get_compatibility_log() == []
+    head, *details = other.run.get_compatibility_log()
+    assert head.startswith("COMPATIBILITY WARNING: op 'tf.FresnelCos, tf.Spence' require(s) \"Select TF Ops\"")
+    assert [line.split("\n")[0] for line in details] == ["Op: tf.FresnelCos", "Op: tf.Spence"]
+
+
 def test_session() -> None:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         x = tf.compat.v1.placeholder(tf.float32, (2, 3), name="x")
@@ -227,7 +342,7 @@ def test_every_public_name_is_there() -> None:
 
     assert names(tf.lite) <= names(litesmith.lite) | {"Interpreter"}
     assert names(tf.lite.experimental) <= set(litesmith.lite.experimental.__all__)
-    assert names(tf.compat.v1.lite) - {"OpHint", "TocoConverter", "toco_convert"} <= set(
+    assert names(tf.compat.v1.lite) - {"OpHint", "toco_convert"} <= set(
         litesmith.compat.v1.lite.__all__
     )
     assert names(tf.compat.v1.lite.constants) <= names(litesmith.compat.v1.lite.constants)
@@ -238,9 +353,9 @@ def test_every_public_name_is_there() -> None:
 # -- errors, metadata, custom operators -------------------------------------------------------------------------------
 
 
-def inverse() -> Any:
-    function = tf.function(lambda x: tf.linalg.inv(x) + 1.0)
-    return function.get_concrete_function(tf.TensorSpec((3, 3), tf.float32))
+def lower_case() -> Any:
+    function = tf.function(tf.strings.lower)
+    return function.get_concrete_function(tf.TensorSpec((3,), tf.string))
 
 
 def test_errors_are_those_existing_code_catches(saved: Path) -> None:
@@ -257,18 +372,20 @@ def test_errors_are_those_existing_code_catches(saved: Path) -> None:
         converter.from_concrete_functions([])
 
 
-@pytest.mark.parametrize("allowed", (False, True))
-def test_unsupported_operators_are_named_in_the_known_phrases(allowed: bool) -> None:
-    converter = litesmith.TFLiteConverter.from_concrete_functions([inverse()])
-    if allowed:
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+def test_unsupported_operators_are_named_in_the_known_phrases() -> None:
+    converter = litesmith.TFLiteConverter.from_concrete_functions([lower_case()])
     with pytest.raises(litesmith.ConverterError) as raised:
         converter.convert()
     text = str(raised.value)
     assert "Some ops are not supported by the native TFLite runtime" in text
-    assert "TF Select ops: MatrixInverse" in text
-    assert "'tf.MatrixInverse' op is neither a custom op nor a flex op" in text
-    assert ("this version does not make" in text) is allowed
+    assert "TF Select ops: StringLower" in text
+    assert "'tf.StringLower' op is neither a custom op nor a flex op" in text
+
+
+def test_select_ops_are_those_that_need_be() -> None:
+    converter = litesmith.TFLiteConverter.from_concrete_functions([lower_case()])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+    assert [op.attrs["custom_code"] for op in read_model(converter.convert()).main.ops] == ["FlexStringLower"]
 
 
 def test_select_ops_do_not_hinder_models_that_need_none(saved: Path) -> None:
@@ -298,8 +415,8 @@ def test_fingerprint() -> None:
 
 
 CUSTOM: dict[str, tuple[Callable[..., Any], list[Any]]] = {
-    "inverse": (tf.linalg.inv, [tf.TensorSpec((3, 3), tf.float32)]),
-    "several results": (tf.linalg.qr, [tf.TensorSpec((None, 3), tf.float32)]),
+    "one result": (tf.math.special.spence, [tf.TensorSpec((3, 3), tf.float32)]),
+    "several results": (lambda x: tf.audio.decode_wav(x)[0], [tf.TensorSpec((), tf.string)]),
     "lists and types": (
         lambda x: tf.raw_ops.FractionalMaxPool(value=x, pooling_ratio=[1.0, 1.5, 1.5, 1.0])[0],
         [tf.TensorSpec((1, 8, 8, 1), tf.float32)],

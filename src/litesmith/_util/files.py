@@ -6,8 +6,10 @@ import os
 import stat
 from pathlib import Path
 
-from litesmith._util.replacing import NO_FILE
+from litesmith._util.naming import path_suggestion
 from litesmith.errors import FormatError, MissingFileError
+
+NO_FILE = "it is a device, pipe or socket, not a file"
 
 
 def file_kind(path: str | os.PathLike[str]) -> str:
@@ -29,7 +31,7 @@ def require_file(path: str | os.PathLike[str], what: str = "file", fix: str = ""
     """The path of what is a regular file. Raises MissingFileError where there is none, FormatError for anything else."""
     kind = file_kind(path)
     if kind == "":
-        raise MissingFileError(f"no such {what}", path=_shown(path), fix=fix)
+        raise MissingFileError(f"no such {what}{path_suggestion(Path(path))}", path=_shown(path), fix=fix)
     if kind != "file":
         reason = "it is a directory, not a file" if kind == "directory" else NO_FILE
         raise FormatError(f"cannot be read: {reason}", path=_shown(path), fix=fix)

@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-NO_FILE = "it is a device, pipe or socket, not a file"
+from litesmith._util.files import NO_FILE, file_kind
+from litesmith.errors import FormatError, UsageError
 
 _ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that end a process and give it the chance to clean up."""
@@ -119,3 +120,21 @@ def _mode_of(target: Path) -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Raises UsageError where no file can be written to the path: said before a long conversion, not after."""
+    target = Path(path)
+    try:
+        kind = file_kind(target)
+    except FormatError as error:
+        raise UsageError(f"cannot write {error.path}: {error.message.removeprefix('cannot be read: ')}") from error
+    if kind == "directory":
+        raise UsageError(f"cannot write {target}: it is a directory")
+    if kind == "other":
+        raise UsageError(f"cannot write {target}: {NO_FILE}; -o - writes to standard output")
+    folder = Path(os.path.realpath(path)).parent if target.is_symlink() else target.parent
+    if not folder.is_dir():
+        raise UsageError(f"cannot write {target}: there is no directory {folder}")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"cannot write {target}: no permission to write to {folder}")

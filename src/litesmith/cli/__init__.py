@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import click
 
 from litesmith import __version__
-from litesmith.errors import LitesmithError
+from litesmith.errors import LitesmithError, Problem, UsageError, problems_of
 
 COMMANDS = {
+    "analyze": "Show what a .tflite file holds, costs and runs on.",
+    "check": "Tell whether a model converts, by which path, and which devices it suits.",
     "convert": "Convert a model to a .tflite file.",
     "demo": "Convert, quantize, verify and judge the example model.",
     "dequantize": "Turn a quantized .tflite file into a float one.",
+    "evaluate": "Compute metrics of models on data, by slice, and check thresholds.",
     "metadata": "Show, add, extract, remove or check what a .tflite file says of itself.",
+    "ops": "Show the operators of several models and write what selective builds need.",
     "quantize": "Quantize a model, and say which layers it costs.",
     "show": "Show what is in a SavedModel or a .tflite file.",
     "verify": "Run a .tflite file and compare it with reference data.",
+    "view": "Show the graph of a .tflite file in Model Explorer or Netron.",
 }
 """The commands and what they do; the command ``x`` is ``litesmith.cli.x.command``."""
 
@@ -56,13 +62,27 @@ def main(args: list[str] | None = None, **options: Any) -> int:
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:
+        if _wants_json(args):
+            _fail_as_json((Problem(UsageError.code, error.format_message()),))
         error.show()
         return error.exit_code
     except LitesmithError as error:
         from litesmith.cli.output import print_error
 
+        if _wants_json(args):
+            _fail_as_json(problems_of(error))
         print_error(error)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+
+
+def _wants_json(args: list[str] | None) -> bool:
+    return "--json" in (sys.argv[1:] if args is None else args)
+
+
+def _fail_as_json(problems: Sequence[Problem]) -> None:
+    from litesmith.cli.output import print_failure
+
+    print_failure(problems)

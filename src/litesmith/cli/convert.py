@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
-from litesmith.cli.output import click_echo, console, human_bytes, print_json, progress
+from litesmith._util.text import human_bytes
+from litesmith.cli.output import click_echo, console, print_json
+from litesmith.cli.progress import is_quiet, progress, with_verbosity
 from litesmith.cli.tflite_convert import converter, flags_given, with_flags
 
 
@@ -52,11 +54,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--verify/--no-verify", default=True, show_default=True, help="Load and run the result first."),
     click.option("--reference", type=click.Path(), help="Data the result must agree with (.npz or directory)."),
     click.option("--unsafe", is_flag=True, help="Let a Keras file run code it carries (Lambda layers)."),
+    click.option("--rnn", type=click.Choice(["auto", "fused", "loop", "unrolled"]), default="auto", show_default=True,
+                 help="The form of recurrent layers (docs/recurrent.md)."),
     click.option("--quantize", "quantize", metavar="MODE|FILE",
                  help="Quantize: dynamic, float16, int8, int16x8, int8-best, weight-only, …, or a recipe (.json, .yaml)."),
     click.option("--calibrate", "calibrate", metavar="PATH",
                  help="Samples: .npz, .npy, a directory of images, or a saved calibration (.json)."),
     click.option("--exclude", "exclude", multiple=True, metavar="PATTERN", help="Layers that stay float."),
+    click.option("--select-tf-ops", is_flag=True, help="What has no built-in form becomes a Select TF operator."),
     click.option("--dump-ir", "dump_ir", metavar="DIR", help="Write the IR after each pass to this directory."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
 )  # fmt: skip
@@ -71,30 +76,38 @@ def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("convert")
 @_with_options
 @with_flags
+@with_verbosity
 def command(source: str | None, output: str | None, **given: Any) -> None:
     """Convert SOURCE to a .tflite file.
 
     SOURCE is a SavedModel directory, a Keras file (.keras, .h5), a frozen graph (.pb), a serialized JAX function
     (.jax, .jax_export: what jax.export writes) or a StableHLO module (.mlir, .mlirbc, .stablehlo).
 
-    Every flag of tflite_convert is taken too (docs/drop-in.md); with --saved_model_dir, --keras_model_file or
-    --graph_def_file, inputs and outputs are ordered and named as tflite_convert does.
+    Every flag of tflite_convert is taken too (docs/drop-in.md); with one of them, inputs and outputs are ordered and
+    named as tflite_convert does.
     """
-    from litesmith.api import check_target
+    from litesmith._util.replacing import check_target
 
     path = _the_one_source(source, given)
-    target = Path(output or f"{Path(path).stem or 'model'}.tflite")
+    suffix = "dot" if given["output_format"] == "GRAPHVIZ_DOT" else "tflite"
+    target = Path(output or f"{Path(path).stem or 'model'}.{suffix}")
     if output != "-":
         check_target(target)
     elif given["as_json"]:
         raise click.UsageError("-o - and --json both want standard output")
+    as_original = not source or bool(flags_given(given) - {"allow_custom_ops"})
+    if source and as_original:
+        given[_kind_of(path)] = path
     shapes = parse_shapes(_with_names(given["shapes"], given["inputs"]))
     if given["verify"]:
         from litesmith.runtime.process import prepare
 
         prepare(own=True)
     with progress(f"Converting {path}"):
-        model = _convert(path, given, shapes) if source else _convert_as_tflite_convert(given, shapes)
+        model = _convert_as_tflite_convert(given, shapes) if as_original else _convert(path, given, shapes)
+        if given["output_format"] == "GRAPHVIZ_DOT":
+            _write_graph(model, None if output == "-" else target)
+            return
         if output == "-":
             sys.stdout.buffer.write(model.content)
             sys.stdout.buffer.flush()
@@ -106,12 +119,18 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     _report(model, target, given["as_json"])
 
 
+def _write_graph(model: Any, target: Path | None) -> None:
+    from litesmith.lite.graphviz import as_dot
+
+    if target is None:
+        click_echo(as_dot(model.program))
+    else:
+        target.write_text(as_dot(model.program))
+
+
 def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Any:
     from litesmith import api
 
-    foreign = sorted(flags_given(given) - {"allow_custom_ops"})
-    if foreign:
-        raise click.UsageError(f"--{foreign[0]} needs --saved_model_dir, --keras_model_file or --graph_def_file")
     return api.convert(
         path,
         signature_keys=[k for s in given["signatures"] for k in s.split(",")] or None,
@@ -124,17 +143,32 @@ def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None
         safe_mode=not given["unsafe"],
         dump=_dump(given["dump_ir"]) if given["dump_ir"] else None,
         allow_custom_ops=bool(given["allow_custom_ops"]),
+        rnn=given["rnn"],
         quantize=given["quantize"],
         calibrate=given["calibrate"],
         exclude=given["exclude"],
+        select_tf_ops=given["select_tf_ops"] or (),
     )
 
 
 def _convert_as_tflite_convert(given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Any:
     made = converter(given, shapes)
+    made.rnn = given["rnn"]
     made.ir_dump_dir = given["dump_ir"] or made.ir_dump_dir
     made.representative_dataset = given["calibrate"]
     return made.to_model(verify=given["verify"], reference=given["reference"])
+
+
+def _kind_of(path: str) -> str:
+    """Which source of ``tflite_convert`` a path is. Raises click.UsageError where it is none."""
+    suffix = Path(path).suffix.lower()
+    if suffix in (".keras", ".h5", ".hdf5"):
+        return "keras_file"
+    if suffix in (".pb", ".pbtxt") and Path(path).stem != "saved_model":
+        return "graph_file"
+    if Path(path).is_file() and Path(path).stem != "saved_model":
+        raise click.UsageError(f"flags of tflite_convert take a SavedModel, a Keras file or a frozen graph, not {path}")
+    return "saved_model"
 
 
 def _dump(directory: str) -> Any:
@@ -171,15 +205,18 @@ def _report(model: Any, target: Path, as_json: bool) -> None:
     if as_json:
         print_json(
             {
+                "ok": True,
                 "file": str(target),
                 "bytes": size,
                 "operators": operators,
                 "notes": model.notes,
-                "signatures": [s.key for s in model.program.signatures],
+                "signatures": [s.to_json() for s in model.signatures],
                 "verified": verified,
                 "verification_skipped": skipped,
             }
         )
+    elif is_quiet():
+        return
     elif sys.stdout.isatty():
         checked = ", verified" if verified else ""
         console().print(f"[green]✓[/] [bold]{target}[/]  {human_bytes(size)}, {count} operators{checked}")
@@ -190,6 +227,8 @@ def _report(model: Any, target: Path, as_json: bool) -> None:
 
 def _tell_notes(model: Any, notes: Iterable[str]) -> None:
     """What the user should know of the result, on standard error."""
+    if is_quiet():
+        return
     for note in notes:
         click.echo(f"note: {note}", err=True)
     if model.report is not None and model.report.skipped:

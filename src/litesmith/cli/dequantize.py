@@ -16,10 +16,11 @@ from litesmith.cli.output import click_echo, human_bytes, progress
 def command(source: str, output: str | None, verify: bool) -> None:
     """Write the float model that a quantized .tflite file stands for: the same weights, nothing rounded between."""
     from litesmith import api
+    from litesmith._util.replacing import check_target
     from litesmith.quantize.dequantize import dequantized
 
     target = Path(output or f"{Path(source).stem}_float.tflite")
-    api.check_target(target)
+    check_target(target)
     with progress(f"Dequantizing {source}"):
         options = api.Options(verify=verify)
         program = dequantized(api.import_source(source, (), options))

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from litesmith.cli.output import click_echo, console, human_bytes, print_json, print_table
+from litesmith._util.text import human_bytes
+from litesmith.cli.output import click_echo, console, print_json, print_table
 from litesmith.errors import UsageError
 from litesmith.formats.metadata import Described, from_document, json_schema, read_described, to_document
 from litesmith.formats.metadata import schema as s

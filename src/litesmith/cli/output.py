@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from litesmith.errors import ConverterError, LitesmithError
+from litesmith._util.text import human_bytes
+from litesmith.cli.progress import progress
+from litesmith.errors import ConverterError, LitesmithError, Problem
+
+__all__ = [
+    "click_echo",
+    "console",
+    "fold",
+    "human_bytes",
+    "print_error",
+    "print_failure",
+    "print_json",
+    "print_table",
+    "progress",
+]
 
 
 def console(stderr: bool = False) -> Any:
@@ -21,7 +35,16 @@ def console(stderr: bool = False) -> Any:
 
 def print_json(data: Any) -> None:
     """One JSON document on standard output."""
-    click_echo(json.dumps(data, indent=2, sort_keys=True, default=str))
+    click_echo(json.dumps(_finite(data), indent=2, sort_keys=True, default=str))
+
+
+def _finite(data: Any) -> Any:
+    """The same data with null for what JSON has no number for."""
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(item) for item in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def click_echo(text: str) -> None:
@@ -31,17 +54,59 @@ def click_echo(text: str) -> None:
     click.echo(text)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table; columns whose name starts with ``>`` are aligned to the right."""
+LONGEST = 60
+"""Rows a table has at most unless all are asked for."""
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], all_rows: bool = True) -> None:
+    """A table as wide as the terminal, 80 columns on a pipe; text that is wider goes on in the next line.
+
+    Columns whose name starts with ``>`` are aligned to the right. all_rows: whether it may have more than `LONGEST`.
+    """
     from rich import box
     from rich.table import Table
 
+    out = console()
+    cells = [[str(cell) for cell in row] for row in rows]
+    further = 0 if all_rows else max(0, len(cells) - LONGEST)
+    cells = cells[: len(cells) - further]
+    widths = _widths([[c.lstrip(">") for c in columns], *cells], _width_of(out) - 3 * len(columns))
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_plain(str(cell)) for cell in row))
-    console().print(table)
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", no_wrap=True)
+    for row in cells:
+        table.add_row(*(_plain(fold(cell, width)) for cell, width in zip(row, widths, strict=True)))
+    out.print(table)
+    if further:
+        out.print(f"… and {further} more (--all shows them)")
+
+
+def _width_of(out: Any) -> int:
+    return int(out.width) if sys.stdout.isatty() else 80
+
+
+def _widths(rows: Sequence[Sequence[str]], available: int) -> list[int]:
+    """Widths of columns: what their text needs, the widest shortened where the sum is too much."""
+    widths = [max(max(map(len, cell.split("\n"))) for cell in column) for column in zip(*rows, strict=True)]
+    while sum(widths) > available and max(widths) > 12:
+        widest = widths.index(max(widths))
+        second = max([w for i, w in enumerate(widths) if i != widest], default=0)
+        widths[widest] = max(12, min(widths[widest] - 1, max(second, widths[widest] - (sum(widths) - available))))
+    return widths
+
+
+def fold(text: str, width: int) -> str:
+    """The text in lines of this width, broken after ``/`` and spaces where there are some."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        rest = line
+        while len(rest) > width:
+            cut = max(rest.rfind("/", 0, width), rest.rfind(" ", 0, width)) + 1
+            cut = cut if cut > width // 3 else width
+            lines.append(rest[:cut].rstrip())
+            rest = rest[cut:]
+        lines.append(rest)
+    return "\n".join(lines)
 
 
 def print_error(error: LitesmithError, outcome: str = "nothing was written") -> None:
@@ -63,26 +128,14 @@ def print_error(error: LitesmithError, outcome: str = "nothing was written") -> 
     out.print(f"[bold]{count} problem{'s' if count != 1 else ''}; {outcome}.[/]")
 
 
+def print_failure(problems: Sequence[Problem]) -> None:
+    """The JSON document of a command that failed."""
+    print_json({"ok": False, "problems": [p.to_json() for p in problems]})
+
+
 def _plain(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
 
 
-@contextmanager
-def progress(what: str) -> Iterator[None]:
-    """A spinner with these words on a terminal; nothing on a pipe."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    with console(stderr=True).status(what):
-        yield
-
-
-def human_bytes(count: float) -> str:
-    """A size as people read it: ``312 B``, ``4.1 kB``, ``1.2 GB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from litesmith.cli.output import click_echo, console, human_bytes, print_json, print_table, progress
+from litesmith.cli.output import click_echo, human_bytes, print_json, print_table, progress
 
 
 @click.command("quantize")
@@ -36,7 +36,8 @@ def command(source: str, output: str | None, **given: Any) -> None:
     Modes that make activations integers need samples of the inputs. What is compared, and how near the result is to the
     float model, is printed; a result that lost the model's meaning is an error, not a file.
     """
-    from litesmith.api import check_target, convert
+    from litesmith._util.replacing import check_target
+    from litesmith.api import convert
 
     recipe = _recipe(given)
     target = Path(output or f"{Path(source).stem or 'model'}_{_suffix(given, recipe)}.tflite")
@@ -132,19 +133,31 @@ def _tell_fidelity(fidelity: Any) -> None:
 
 
 def print_layers(report: Any, count: int = 20) -> None:
-    """The worst layers as a table."""
+    """The worst layers as a table, and what would mend them."""
+    shown = report.layers[:count]
     rows = [
         (
             layer.operator,
-            (layer.layer or layer.tensor)[-40:],
+            _short(layer.layer or layer.tensor),
             f"{layer.sqnr:.1f}",
             f"{layer.rmse_per_scale:.2f}",
             f"{layer.saturated:.1%}",
             f"{layer.alone:.1f}",
-            layer.advice,
         )
-        for layer in report.layers[:count]
+        for layer in shown
     ]
-    columns = ("operator", "layer", ">SQNR dB", ">RMSE/scale", ">saturated", ">alone dB", "advice")
-    print_table(f"Layers by what they cost the output, the worst first ({len(report.layers)} in all)", columns, rows)
-    console()
+    columns = ("operator", "layer", ">SQNR", ">RMSE", ">satur.", ">alone")
+    title = f"What each of {len(report.layers)} layers costs the output, in dB (RMSE in steps), the worst first"
+    print_table(title, columns, rows)
+    for layer in shown:
+        if layer.advice:
+            click_echo(f"{_short(layer.layer or layer.tensor)}: {layer.advice}")
+
+
+def _short(name: str) -> str:
+    """The end of a layer's path."""
+    return name if len(name) <= SHOWN else f"…{name[1 - SHOWN :]}"
+
+
+SHOWN = 24
+"""Characters of a layer's path that a line has room for."""

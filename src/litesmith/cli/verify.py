@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from litesmith.cli.output import console, print_error, print_json, print_table, progress
+from litesmith.cli.output import console, print_error, print_json, print_table
+from litesmith.cli.progress import is_quiet, progress, with_verbosity
 from litesmith.errors import VerificationError
 
 
@@ -27,16 +28,27 @@ from litesmith.errors import VerificationError
     show_default=True,
     help="Runs in a row, which must agree.",
 )
+@click.option("--runtime", type=click.Path(), metavar="PYTHON", help="Run it in this Python's environment.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     help="Seconds that loading or one run may take.  [default: 60, more for large files and with reference data]",
 )
+@with_verbosity
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(
-    model: str, reference: str | None, tolerance: float, invocations: int, timeout: float | None, as_json: bool
+    model: str,
+    reference: str | None,
+    tolerance: float,
+    invocations: int,
+    runtime: str | None,
+    timeout: float | None,
+    as_json: bool,
 ) -> int:
-    """Load MODEL in the LiteRT runtime, run it several times in a row and compare it with reference data."""
+    """Load MODEL in the LiteRT runtime, run it several times in a row and compare it with reference data.
+
+    Select TF operators need another runtime: --runtime names a Python that has TensorFlow 2.18 or older.
+    """
     from pathlib import Path
 
     from litesmith.runtime import verify
@@ -44,7 +56,7 @@ def command(
 
     prepare(own=True)
     with progress(f"Verifying {model}"):
-        report = verify(Path(model), reference, invocations, tolerance, timeout=timeout)
+        report = verify(Path(model), reference, invocations, tolerance, python=runtime, timeout=timeout)
     rows = [
         (c.name, f"{c.max_abs:.3g}", f"{c.relative:.3g}", "ok" if c.passed else c.reason) for c in report.comparisons
     ]
@@ -56,15 +68,20 @@ def command(
                 "signatures": report.signatures,
                 "skipped": report.skipped,
                 "max_error": report.max_error,
-                "problems": [str(p) for p in report.problems],
-                "comparisons": [dict(zip(("output", "max_abs", "relative", "verdict"), r, strict=True)) for r in rows],
+                "problems": [p.to_json() for p in report.problems],
+                "comparisons": [
+                    {"output": c.name, "max_abs": c.max_abs, "relative": c.relative, "passed": c.passed, "reason": c.reason}
+                    for c in report.comparisons
+                ],
             }
         )
         return 0 if report.ok else 1
-    if rows:
+    if rows and not is_quiet():
         print_table(f"{model} against {reference}", ("output", ">max error", ">of the range", "verdict"), rows)
     if report.problems:
         print_error(VerificationError(report.problems), f"{model} is not verified")
+    elif is_quiet():
+        pass
     elif report.skipped:
         print(f"not run: {report.skipped}", file=sys.stderr)
     else:

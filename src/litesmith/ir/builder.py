@@ -105,16 +105,21 @@ class Builder:
         operands: Sequence[OperandLike],
         *,
         result_types: Sequence[TensorType] | None = None,
+        as_is: bool = False,
         **attrs: Any,
     ) -> tuple[Value, ...]:
         """Makes one operation and returns its results; folds it away where possible.
 
-        ``result_types`` overrides inference (needed where the declaration has none: CUSTOM). Raises UnsupportedError
-        when the operands do not fit the declaration, TypeError for an attribute it does not have.
+        ``result_types`` overrides inference (needed where the declaration has none: CUSTOM). ``as_is``: the operation
+        is made even where its results are known. Raises UnsupportedError when the operands do not fit the declaration,
+        TypeError for an attribute it does not have.
         """
         spend_emitted()
         op = Op(defn, self._values(defn, operands), _complete(defn, attrs), self.origins)
         op.attrs.update({name: derive(op) for name, derive in defn.derived.items()})
+        if as_is:
+            self._insert(op, result_types or infer_types(op))
+            return tuple(op.results)
         simpler = defn.simplify(self, op) if defn.simplify is not None else None
         if simpler is not None:
             return (simpler,)

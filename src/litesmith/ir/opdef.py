@@ -40,6 +40,9 @@ class Trait(Flag):
     """A smooth function of its operands: constants are folded in float64 and rounded once, where they are used."""
     FUSES_ACTIVATION = auto()
     """Has a fused_activation_function attribute its kernel honours."""
+    CONTRACTS = auto()
+    """Sums products of elements (convolutions, matrix products, recurrent layers): what published counts of
+    multiply-adds count."""
     REPEATS = auto()
     """Picks parts of its first operand, some several times. Folded however large the result is: it may be the scales of
     weights, one for each block, repeated for each element."""
@@ -147,8 +150,9 @@ class OpDef:
     an object array (a sequence of them for several results), or None.
     simplify: an existing or cheaper value equal to the only result, or None; called before the operation is made.
     version: lowest version carrying the semantics of an operation whose types are set. runtimes: version -> first
-    release that runs it. cost: multiply-adds. gpu: whether (or the condition under which) the GPU delegate
-    takes it. micro: whether TFLite Micro has a kernel.
+    release that runs it. cost: multiply-adds where they are not one for each element that an element-wise operator
+    makes. gpu, micro, xnnpack: the reason why the GPU delegate, TFLite Micro or XNNPACK does not take an operation
+    (None where it does); None where it takes the operator under no condition.
     """
 
     name: str
@@ -173,8 +177,9 @@ class OpDef:
     runtimes: Mapping[int, str] = field(default_factory=dict)
     quant: QuantRule | None = None
     cost: Callable[[Op], Dim] | None = None
-    gpu: bool | str = False
-    micro: bool = False
+    gpu: Check | None = None
+    micro: Check | None = None
+    xnnpack: Check | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -215,6 +220,12 @@ class OpDef:
     def defaults(self) -> dict[str, Any]:
         """Default of every attribute."""
         return {name: attr.default for name, attr in self.attrs.items() if attr.kind != "none"}
+
+    def cost_of(self, op: Op) -> Dim:
+        """Multiply-adds of this operation, or what costs as much; 0 where elements are only moved."""
+        if self.cost is not None:
+            return self.cost(op)
+        return op.results[0].type.count if self.traits & Trait.ELEMENTWISE and op.results else 0
 
     def version_of(self, op: Op) -> int:
         """The version to write for this operation."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from litesmith.errors import UsageError
-from litesmith.ir import Graph, Op, Program, Value
 
 
 class Analyzer:
@@ -25,98 +23,21 @@ class Analyzer:
         gpu_compatibility: whether operators the GPU delegate does not take are marked. experimental_use_mlir: prints
         the IR as text instead. Raises a ValueError where neither is given, FormatError for a damaged model.
         """
-        from litesmith.formats.tflite import read_model
-        from litesmith.ir.printer import print_program
-
         if not model_path and not model_content:
             raise UsageError("neither `model_path` nor `model_content` is provided")
-        program = read_model(Path(model_path) if model_path else model_content or b"")
-        size = Path(model_path).stat().st_size if model_path else len(model_content or b"")
+        source = Path(model_path) if model_path else model_content or b""
         print(f"=== {model_path or 'TFLite ModelAnalyzer'} ===\n")
-        if kwargs.get("experimental_use_mlir"):
-            print(print_program(program))
-            return
-        print("\n".join(report(program, size, gpu_compatibility)))
+        print(analyzed_text(source, gpu_compatibility, bool(kwargs.get("experimental_use_mlir"))))
 
 
-def report(program: Program, size: int, gpu: bool = False) -> Iterator[str]:
-    """The lines `Analyzer.analyze` prints."""
-    graphs = program.all_graphs()
-    numbers = {id(g): i for i, g in enumerate(graphs)}
-    yield f"Your TFLite model has '{len(graphs)}' subgraph(s). T# are numbers of tensors, Op# of operators.\n"
-    for graph in graphs:
-        yield from _graph_lines(graph, numbers, gpu)
-    for signature in program.signatures:
-        yield from _signature_lines(signature, numbers)
-    yield "---------------------------------------------------------------"
-    constants = {id(v.const): v.const.nbytes for g in graphs for v in g.constants() if v.const is not None}
-    buffers = sum(constants.values())
-    yield f"              Model size: {size:>10} bytes"
-    yield f"  Total data buffer size: {buffers:>10} bytes ({100 * buffers / max(size, 1):05.2f} %)"
-    unfit = [f"{op.name}: {reason}" for g in graphs for op in g.ops if (reason := gpu_reason(op))]
-    if gpu:
-        yield "\nGPU COMPATIBILITY: " + ("; ".join(dict.fromkeys(unfit)) if unfit else "all operators")
+def analyzed_text(source: Path | bytes, gpu: bool, ir: bool) -> str:
+    """What `Analyzer.analyze` prints of a model."""
+    from litesmith.analyze import analyze_file
+    from litesmith.analyze.layout import layout_lines
+    from litesmith.formats.tflite import read_model
+    from litesmith.formats.tflite.listing import list_model
+    from litesmith.ir.printer import print_program
 
-
-def gpu_reason(op: Op) -> str:
-    """Why the GPU delegate does not take an operation, as far as its declaration tells; empty where it does."""
-    if isinstance(op.defn.gpu, str):
-        return f"taken only {op.defn.gpu}"
-    return "" if op.defn.gpu else "not taken by the GPU delegate"
-
-
-def _graph_lines(graph: Graph, numbers: Mapping[int, int], gpu: bool) -> Iterator[str]:
-    tensors = _tensors(graph)
-    index = {id(v): i for i, v in enumerate(tensors)}
-    name = f"Subgraph#{numbers[id(graph)]}"
-    yield f"{name} {graph.name}({_list(graph.inputs, index)}) -> [{_list(graph.outputs, index)}]"
-    for i, op in enumerate(graph.ops):
-        called = "".join(f", Subgraph#{numbers[id(g)]}" for g in op.subgraphs)
-        note = f"  <- GPU: {reason}" if gpu and (reason := gpu_reason(op)) else ""
-        yield f"  Op#{i} {_op_name(op)}({_list(op.slots, index)}{called}) -> [{_list(op.results, index)}]{note}"
-    yield f"\nTensors of {name}"
-    for i, value in enumerate(tensors):
-        constant = f" RO {value.const.nbytes} bytes" if value.const is not None else ""
-        yield f"  T#{i}({value.name}) {_type(value)}{constant}"
-    yield ""
-
-
-def _signature_lines(signature: Any, numbers: Mapping[int, int]) -> Iterator[str]:
-    graph: Graph = signature.graph
-    index = {id(v): i for i, v in enumerate(_tensors(graph))}
-    yield f"Signature '{signature.key}' of Subgraph#{numbers[id(graph)]}"
-    for title, places, values in (
-        ("input", signature.inputs, graph.inputs),
-        ("output", signature.outputs, graph.outputs),
-    ):
-        for name, place in places.items():
-            yield f"  {title} '{name}': T#{index[id(values[place])]}"
-    yield ""
-
-
-def _tensors(graph: Graph) -> list[Value]:
-    """Every tensor once: inputs, then in order of first use."""
-    found: dict[int, Value] = {id(v): v for v in graph.inputs}
-    for op in graph.ops:
-        found.update((id(v), v) for v in (*op.inputs, *op.results) if id(v) not in found)
-    found.update((id(v), v) for v in graph.outputs if id(v) not in found)
-    return list(found.values())
-
-
-def _list(values: Sequence[Value | None], index: Mapping[int, int]) -> str:
-    return ", ".join("T#-1" if v is None else f"T#{index[id(v)]}" for v in values)
-
-
-def _op_name(op: Op) -> str:
-    return f"CUSTOM {op.attrs['custom_code']}" if op.name == "CUSTOM" else op.name
-
-
-def _type(value: Value) -> str:
-    """Shape and element type; in the signature of the shape, -1 is an unknown size."""
-    shape = value.type.shape
-    if shape is None:
-        return f"unranked, type:{value.type.dtype.name}"
-    known = [d if isinstance(d, int) else 1 for d in shape]
-    signature = [d if isinstance(d, int) else -1 for d in shape]
-    unknown = f" shape_signature:{signature}," if known != signature else ""
-    return f"shape:{known},{unknown} type:{value.type.dtype.name}"
+    if ir:
+        return print_program(read_model(source))
+    return "\n".join(layout_lines(list_model(source), analyze_file(source), gpu))

@@ -51,6 +51,9 @@ def _not_float32(value: Any) -> bool:
 _ONE_CONVERTER = "there is one converter"
 _ONE_QUANTIZER = "there is one quantizer"
 _LISTS = "TensorLists always become built-in operators, with a dynamic batch"
+_RNN = (
+    'not in the original: the form of recurrent layers, `"auto"`, `"fused"`, `"loop"` or `"unrolled"` (see recurrent.md)'
+)
 _TEXT_IR = "the IR is litesmith's own and has its own dump (`ir_dump_dir`)"
 
 COMMON: tuple[Attribute, ...] = (
@@ -60,6 +63,7 @@ COMMON: tuple[Attribute, ...] = (
     ),
     Attribute("target_spec", None, SAME, "see TargetSpec"),
     Attribute("allow_custom_ops", False, SAME, "unknown TensorFlow operators become custom ones with their attributes"),
+    Attribute("rnn", "auto", BETTER, _RNN),
     Attribute("exclude_conversion_metadata", False, SAME, "the metadata names litesmith and its version"),
     Attribute("experimental_new_converter", True, NO_EFFECT, _ONE_CONVERTER),
     Attribute("experimental_new_quantizer", True, NO_EFFECT, _ONE_QUANTIZER),
@@ -108,7 +112,7 @@ COMMON: tuple[Attribute, ...] = (
     Attribute("_experimental_unfold_large_splat_constant", False, NO_EFFECT, "equal constants are stored once"),
     Attribute("_experimental_enable_dynamic_update_slice", False, NO_EFFECT, "the operator is used where it fits"),
     Attribute("_experimental_guarantee_all_funcs_one_use", False, NO_EFFECT, "functions are inlined at their calls"),
-    Attribute("_experimental_allow_all_select_tf_ops", False, NO_EFFECT, "no operator becomes a Select TF one"),
+    Attribute("_experimental_allow_all_select_tf_ops", False, SAME, "every TensorFlow operator may become a Select TF one"),
     Attribute("_experimental_enable_composite_direct_lowering", True, NO_EFFECT, "composites are lowered or inlined"),
     Attribute(
         "_experimental_unsafe_fuse_dynamic_shaped_broadcast", False, NO_EFFECT, "broadcasts are fused where it is safe"
@@ -128,8 +132,8 @@ V1: tuple[Attribute, ...] = (
     Attribute("inference_type", "float32", SAME, "int8 and uint8 quantize, by trained ranges or samples"),
     Attribute("inference_input_type", None, SAME, "default: `inference_type`"),
     Attribute("inference_output_type", None, SAME, "default: `inference_type`"),
-    _refused("output_format", "TFLITE", "another format than TFLITE", lambda v: v not in (None, "TFLITE", 2)),
-    Attribute("quantized_input_stats", None, SAME, "mean and deviation, the range of quantized inputs"),
+    Attribute("output_format", "TFLITE", BETTER, "GRAPHVIZ_DOT gives the converted graph in the DOT language"),
+    Attribute("quantized_input_stats", {}, SAME, "mean and deviation, the range of quantized inputs"),
     _refused("default_ranges_stats", None, _QUANTIZATION),
     Attribute("drop_control_dependency", True, NO_EFFECT, "the file has none; effects keep their order"),
     Attribute("reorder_across_fake_quant", False, NO_EFFECT, "as in the current original"),

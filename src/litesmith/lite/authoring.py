@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from litesmith.errors import ConverterError
+from litesmith.errors import ConverterError, Problem
 from litesmith.lite.converter import TFLiteConverter
+from litesmith.lite.messages import tensorflow_ops
 
 
 class CompatibilityError(Exception):
@@ -33,16 +35,50 @@ def compatible(
     return decorate if target is None else decorate(target)
 
 
+_CUSTOM = (
+    "COMPATIBILITY ERROR: op '{}' is(are) not natively supported by TensorFlow Lite. You need to provide a custom "
+    "operator. https://www.tensorflow.org/lite/guide/ops_custom"
+)
+_SELECT = (
+    "COMPATIBILITY WARNING: op '{}' require(s) \"Select TF Ops\" for model conversion for TensorFlow Lite. "
+    "https://www.tensorflow.org/lite/guide/ops_select"
+)
+
+
+def compatibility_log(problems: Sequence[Problem]) -> list[str]:
+    """The problems as the original groups them: one message for all custom operators, one for all of TensorFlow's."""
+    ops = [p for p in problems if p.op.startswith("tf.") and p.code == "LS010"]
+    select = [p for p in ops if p.op.removeprefix("tf.") in tensorflow_ops()]
+    custom = [p for p in ops if p not in select]
+    log = [f"COMPATIBILITY ERROR: {p}" for p in problems if p not in ops]
+    for text, group in ((_CUSTOM, custom), (_SELECT, select)):
+        if group:
+            log.append(text.format(", ".join(sorted({p.op for p in group}))))
+            log += [f"Op: {p.op}\n  - {p.line or p.node}\n    {p.reason}\n" for p in group]
+    return log
+
+
 class Compatible:
     """A ``tf.function`` that is checked when it is first called."""
 
     def __init__(self, function: Any, target_spec: Any, allow_custom_ops: bool, raise_exception: bool) -> None:
         functools.update_wrapper(self, function)
+        self._bound: WeakKeyDictionary[Any, Compatible] = WeakKeyDictionary()
         self._function = function
         self._target_spec = target_spec
         self._allow_custom_ops = allow_custom_ops
         self._raise_exception = raise_exception
         self._log: list[str] | None = None
+
+    def __get__(self, instance: Any, owner: Any = None) -> Compatible:
+        """The method of an instance, with a check and a log of its own."""
+        if instance is None:
+            return self
+        if instance not in self._bound:
+            function = self._function.__get__(instance, owner)
+            options = self._target_spec, self._allow_custom_ops, self._raise_exception
+            self._bound[instance] = Compatible(function, *options)
+        return self._bound[instance]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the function; checks it the first time."""
@@ -72,7 +108,8 @@ class Compatible:
         try:
             converter.convert()
         except ConverterError as error:
-            self._log = [f"COMPATIBILITY ERROR: {problem}" for problem in error.problems]
+            self._log = compatibility_log(error.problems)
             if self._raise_exception:
-                raise CompatibilityError("\n".join(self._log)) from error
+                told = "\n".join(self._log)
+                raise CompatibilityError(f"CompatibilityException at {self._function!r}\n{told}") from error
             warnings.warn("\n".join(self._log), stacklevel=3)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import litesmith
 from litesmith import api
+from litesmith._util.naming import suggestion
 from litesmith.errors import ConverterError
 from litesmith.formats.tflite.conversion_metadata import (
     CONVERSION_METADATA,
@@ -19,12 +21,13 @@ from litesmith.formats.tflite.conversion_metadata import (
 )
 from litesmith.ir import Program
 from litesmith.ir.budget import own_limits
+from litesmith.keywords import Dump
 from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
 from litesmith.lite.quantization import calibrated_only, recipe_of
-from litesmith.lite.requests import allows_select_ops, check_result, refusals
+from litesmith.lite.requests import allows_select_ops, check_result, refusals, select_ops
 from litesmith.lite.sources import Loading, Shapes, Source
 from litesmith.ops.common import own_unknown_dims
 
@@ -35,17 +38,49 @@ class ConverterBase:
     attributes: ClassVar[Sequence[Attribute]] = ()
     api_version: ClassVar[int] = 2
 
+    optimizations: Iterable[Any]
+    representative_dataset: Any
+    target_spec: TargetSpec
+    allow_custom_ops: bool
+    rnn: str
+    exclude_conversion_metadata: bool
+    experimental_new_converter: bool
+    experimental_new_quantizer: bool
+    experimental_new_dynamic_range_quantizer: bool
+    experimental_enable_resource_variables: bool
+    unfold_batchmatmul: bool
+    legalize_custom_tensor_list_ops: bool
+    model_origin_framework: Any
+    canonicalizing_inf_as_min_max_float: bool
+    ir_dump_dir: str | os.PathLike[str] | None
+    ir_dump_pass_regex: str | None
+    ir_dump_func_regex: str | None
+    enable_timing: bool | None
+    print_ir_before: str | None
+    print_ir_after: str | None
+    print_ir_module_scope: bool | None
+    elide_elementsattrs_if_larger: int | None
+    experimental_use_stablehlo_quantizer: bool
+    experimental_stablehlo_quantizer_config: Any
+    serialize_debug_metadata: bool
+    inference_input_type: Any
+    inference_output_type: Any
+
     def _set_up(self, source: Source) -> None:
         self._source = source
         for attribute in self.attributes:
             if attribute.name not in ALIASES:
                 object.__setattr__(self, attribute.name, copy.copy(attribute.default))
-        self.target_spec: Any = TargetSpec()
+        self.target_spec = TargetSpec()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _OWN and name not in {a.name for a in self.attributes}:
-            warnings.warn(f"TFLiteConverter has no attribute {name!r}; it has no effect", stacklevel=2)
-        object.__setattr__(self, name, value)
+    if not TYPE_CHECKING:  # where it is seen, type checkers take every name for an attribute
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            known = [a.name for a in self.attributes]
+            if name not in _OWN and name not in known:
+                near = suggestion(name, known)
+                warnings.warn(f"TFLiteConverter has no attribute {name!r}, so it has no effect{near}", stacklevel=2)
+            object.__setattr__(self, name, value)
 
     def convert(self) -> bytes:
         """The converted model as the bytes of a `.tflite` file, verified.
@@ -55,10 +90,11 @@ class ConverterBase:
         """
         return self.to_model().content
 
-    def to_model(self, verify: bool = True, reference: Any = None) -> api.Model:
+    def to_model(self, verify: bool = True, reference: Any = None, edit_recipe: Any = None) -> api.Model:
         """What `convert` makes, as a `litesmith.Model`, whose weights are not in memory yet.
 
-        verify, reference: see `litesmith.api.Options`.
+        verify, reference: see `litesmith.api.Options`. edit_recipe: a function from the quantization recipe that the
+        attributes ask for to the one that is used.
         """
         problems = refusals(self, self.attributes)
         if problems:
@@ -66,8 +102,7 @@ class ConverterBase:
         options = self._options(verify, reference)
         try:
             with own_unknown_dims(), own_limits():
-                source = self._source.load(Loading(bool(self._get("allow_custom_ops")), verify))
-                program = api.optimize(source, options)
+                program = self._program(options, verify)
         except ConverterError as error:
             raise explained(error, allows_select_ops(self)) from error
         check_result(self, program)
@@ -78,9 +113,21 @@ class ConverterBase:
         recipe = recipe_of(self, program)
         if recipe is None:
             return api.Model(program, options)
+        recipe = recipe if edit_recipe is None else edit_recipe(recipe)
         data = self._get("representative_dataset")
         asked = replace(options, quantize=recipe, calibrate=data if recipe.is_static else None)
         return api.finished(program, asked)
+
+    def _program(self, options: api.Options, verify: bool) -> Program:
+        """The optimized program; what the kernels do not take is loaded again as Select TF operators, where allowed."""
+        select = select_ops(self)
+        while True:
+            try:
+                loading = Loading(bool(self._get("allow_custom_ops")), verify, select)
+                return api.optimize(self._source.load(loading), options)
+            except ConverterError as error:
+                if select is None or not select.force(error.problems):
+                    raise
 
     def _get(self, name: str) -> Any:
         return getattr(self, name)
@@ -91,9 +138,10 @@ class ConverterBase:
             reference=reference,
             dump=self._dump(),
             external_weights=bool(self._get("_experimental_use_buffer_offset")),
+            rnn=self._get("rnn"),
         )
 
-    def _dump(self) -> api.Dump | None:
+    def _dump(self) -> Dump | None:
         directory = self._dump_directory()
         if not directory:
             return None

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from litesmith import api
+from litesmith._util.replacing import check_target
 from litesmith.errors import UsageError
 from litesmith.frontends.keras.exporting import ExportFormat
 from litesmith.lite.converter import TFLiteConverter
@@ -32,7 +32,7 @@ def _export(model: Any, filepath: Any, verbose: bool | None = None, input_signat
     path = Path(filepath)
     if path.suffix != ".tflite":
         raise UsageError(f'the path of format="litert" has to end in .tflite; got {filepath}')
-    api.check_target(path)
+    check_target(path)
     converter = TFLiteConverter.from_keras_model(model, input_signature)
     for name, value in options.items():
         _set(converter, name, value)

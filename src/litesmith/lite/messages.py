@@ -20,7 +20,7 @@ _CUSTOM = "Some ops in the model are custom ops, which need a kernel of your own
 
 
 def explained(error: ConverterError, allow_select: bool) -> ConverterError:
-    """The same error with the note; where Select TF operators are allowed, told that this version makes none."""
+    """The same error with the note; where Select TF operators are allowed, told that these cannot be any."""
     problems = [_about_select(p) if allow_select and _is_select(p) else p for p in error.problems]
     note = _note(problems)
     return ConverterError(problems, note=note) if note else error
@@ -43,7 +43,7 @@ def _is_select(problem: Problem) -> bool:
 
 
 def _about_select(problem: Problem) -> Problem:
-    reason = f"{problem.reason}; it would have to be a Select TF operator, which this version does not make"
+    reason = f"{problem.reason}; it cannot be a Select TF operator either"
     return replace(problem, reason=reason)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from litesmith import api
@@ -133,8 +133,4 @@ def calibrated_only(converter: Any, program: Program, options: api.Options) -> a
 def with_denied(recipe: Recipe, ops: Any, nodes: Any) -> Recipe:
     """The recipe with operators and nodes left float, as a debugger's options name them."""
     rules = [Rule(op=name) for name in ops or ()] + [Rule(match=name) for name in nodes or ()]
-    return Recipe(**{**_fields(recipe), "rules": (*recipe.rules, *rules)})
-
-
-def _fields(recipe: Recipe) -> Mapping[str, Any]:
-    return {name: getattr(recipe, name) for name in recipe.__dataclass_fields__}
+    return replace(recipe, rules=(*recipe.rules, *rules))

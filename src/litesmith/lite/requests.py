@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litesmith.errors import ConverterError, Problem
 from litesmith.ir.graph import Program
 from litesmith.lite.attributes import ALIASES, Attribute
 from litesmith.lite.options import OpsSet, members
+
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.select_ops import SelectOps
 
 _FIX = "leave it at its default to get the float model"
 
@@ -57,6 +60,17 @@ def check_result(converter: Any, program: Program) -> None:
         problems.append(Problem("LS031", reason, "set unfold_batchmatmul=False; every runtime since 2.1 has it"))
     if problems:
         raise ConverterError(problems)
+
+
+def select_ops(converter: Any) -> SelectOps | None:
+    """Which operators may become Select TF operators; None where none may."""
+    if not allows_select_ops(converter):
+        return None
+    from litesmith.frontends.tensorflow.select_ops import SelectOps
+
+    named = frozenset(map(str, converter.target_spec.experimental_select_user_tf_ops or ()))
+    everything = bool(getattr(converter, "_experimental_allow_all_select_tf_ops", False))
+    return SelectOps(lambda op: None, named, everything)
 
 
 def allows_select_ops(converter: Any) -> bool:

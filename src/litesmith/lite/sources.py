@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from litesmith._util.naming import input_shapes
 from litesmith.errors import MissingFileError, UsageError
 from litesmith.formats.tflite.conversion_metadata import ModelType
 from litesmith.ir import Program
 from litesmith.lite.layout import name_as_exported, name_as_frozen, order_by_fingerprint
+
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.select_ops import SelectOps
 
 Shapes = Mapping[str, Sequence[int | None]]
 
@@ -20,10 +24,12 @@ _KERAS_EXPORT = "serve"
 
 @dataclass(frozen=True)
 class Loading:
-    """How to load: whether unknown operators may become custom ones, and checksums of weights are checked."""
+    """How to load: whether unknown operators may become custom ones, and checksums of weights are checked. select: which
+    may become Select TF operators."""
 
     allow_custom_ops: bool = False
     checksums: bool = True
+    select: SelectOps | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def saved_model(directory: Any, keys: Sequence[str] | None, tags: Any, shapes: S
         from litesmith.frontends.tensorflow.saved_model import import_saved_model
 
         hook = _hook(model, how)
-        program = import_saved_model(model, keys or _keys(model), shapes, on_unknown=hook)
+        program = import_saved_model(model, keys or _keys(model), shapes, hook, select=how.select)
         order_by_fingerprint(program)
         return program
 
@@ -84,6 +90,8 @@ def _hook(model: Any, how: Loading) -> Any:
     from litesmith.frontends.tensorflow.custom_ops import custom_ops
 
     model.checksums = how.checksums
+    if how.select is not None:
+        how.select.declarations = model.op_defs.get
     return custom_ops(model.op_defs.get) if how.allow_custom_ops else None
 
 
@@ -96,20 +104,22 @@ def saved_model_arrays(
         signature = model.signature(key or SERVING)
         inputs = inputs or [t.tensor_name for t in signature.inputs.values()]
         outputs = outputs or [t.tensor_name for t in signature.outputs.values()]
-    names = [str(n).removesuffix(":0") for n in inputs]
+    inputs, outputs = sorted(map(str, inputs)), sorted(map(str, outputs))
+    names = [n.removesuffix(":0") for n in inputs]
+    input_shapes(given_shapes(shapes), names)
 
     def load(how: Loading) -> Program:
         from litesmith.frontends.tensorflow.saved_model import import_between
 
         hook = _hook(model, how)
-        program = import_between(model, inputs, outputs, _given(shapes), key or SERVING, hook)
+        program = import_between(model, inputs, outputs, given_shapes(shapes), key or SERVING, hook, how.select)
         name_as_frozen(program)
         return program
 
     return Source(ModelType.TF_SAVED_MODEL, load, lambda: names)
 
 
-def _given(shapes: Shapes | None) -> Shapes:
+def given_shapes(shapes: Shapes | None) -> Shapes:
     """The shapes by plain name."""
     return {name.removesuffix(":0"): list(shape) for name, shape in (shapes or {}).items()}
 
@@ -126,7 +136,28 @@ def frozen_graph_file(
     path = Path(file)
     if not path.exists():
         raise MissingFileError(f"File '{path}' does not exist.", fix="give the path of a frozen GraphDef")
-    return frozen_graph(read_graph_def(path), inputs, outputs, shapes, ModelType.TF_GRAPH_DEF)
+    graph_def = read_graph_def(path)
+    if any(node.op.startswith("Variable") or node.op.endswith("VariableOp") for node in graph_def.node):
+        raise UsageError("Please freeze the graph using freeze_graph.py.")
+    return frozen_graph(graph_def, inputs, outputs, shapes, ModelType.TF_GRAPH_DEF)
+
+
+NO_ARRAYS = (
+    "If input_tensors and output_tensors are None, both input_arrays_with_shape and "
+    "output_arrays|control_output_arrays must be defined."
+)
+
+
+def given_graph(graph_def: Any, inputs: Sequence[str], outputs: Sequence[str], shapes: Shapes) -> Source:
+    """A GraphDef at hand. What is missing (the graph itself, names) is told when it is converted, as in the original."""
+    if graph_def is not None and inputs and outputs:
+        return frozen_graph(graph_def, inputs, outputs, shapes, ModelType.TF_GRAPH_DEF)
+    reason = "Must provide the graph_def." if inputs and outputs else NO_ARRAYS
+
+    def load(how: Loading) -> Program:
+        raise UsageError(reason)
+
+    return Source(ModelType.TF_GRAPH_DEF, load, lambda: [n.removesuffix(":0") for n in inputs])
 
 
 def frozen_graph(
@@ -142,15 +173,14 @@ def frozen_graph(
     """
     from litesmith.frontends.tensorflow.graph_def import frozen_entry, import_entries
 
-    given = _given(shapes)
+    given = given_shapes(shapes)
     entry = frozen_entry(graph_def, list(inputs or ()), list(outputs or ()), given)
 
     def load(how: Loading) -> Program:
         from litesmith.frontends.tensorflow.custom_ops import custom_ops
 
-        program = import_entries(
-            [entry], given, on_unknown=custom_ops(lambda op: None) if how.allow_custom_ops else None
-        )
+        hook = custom_ops(lambda op: None) if how.allow_custom_ops else None
+        program = import_entries([entry], given, select=how.select, on_unknown=hook)
         name_as_frozen(program)
         return program
 
@@ -191,7 +221,7 @@ def concrete_functions(functions: Any, trackable: Any) -> Source:
     as_saved = trackable is not None and not hasattr(trackable, "get_concrete_function") and not is_concrete(trackable)
 
     def load(how: Loading) -> Program:
-        program = import_concrete_functions(concrete, allow_custom_ops=how.allow_custom_ops)
+        program = import_concrete_functions(concrete, allow_custom_ops=how.allow_custom_ops, select=how.select)
         if as_saved:
             keys = [s.key for s in program.signatures]
             name_as_exported(program, _calls(dict(zip(keys, concrete, strict=True))))
@@ -218,10 +248,13 @@ def _calls(functions: Mapping[str, Any]) -> dict[str, str]:
 # -- Keras ------------------------------------------------------------------------------------------------------------
 
 
-def keras_model(model: Any, shapes: Shapes | None = None, input_signature: Any = None) -> Source:
+def keras_model(
+    model: Any, shapes: Shapes | None = None, input_signature: Any = None, as_keras_2: bool = False
+) -> Source:
     """A Keras model, with the names and the order of the SavedModel the official converter makes of it.
 
     input_signature: specifications of the inputs, a list with one (or a structure of them) for each argument.
+    as_keras_2: whether outputs are named as legacy Keras names them, whatever Keras the model is of.
     """
     given = input_signature if isinstance(input_signature, (list, tuple)) else [input_signature]
     args = () if input_signature is None else given
@@ -229,8 +262,8 @@ def keras_model(model: Any, shapes: Shapes | None = None, input_signature: Any =
     def load(how: Loading) -> Program:
         from litesmith.frontends.keras import import_keras
 
-        program = import_keras(model, args, _given(shapes), allow_custom_ops=how.allow_custom_ops)
-        is_keras_3 = not type(model).__module__.startswith("tf_keras")
+        program = import_keras(model, args, given_shapes(shapes), allow_custom_ops=how.allow_custom_ops)
+        is_keras_3 = not (as_keras_2 or type(model).__module__.startswith("tf_keras"))
         (signature,) = program.signatures
         if is_keras_3 and not _names_outputs(model):
             signature.outputs = {f"output_{i}": place for i, place in enumerate(signature.outputs.values())}
@@ -268,12 +301,19 @@ def keras_file(
     file: Any, custom_objects: Mapping[str, Any] | None = None, shapes: Shapes | None = None, safe_mode: bool = True
 ) -> Source:
     """A Keras file. Raises MissingFileError where there is none."""
+    model = opened_keras_file(file, custom_objects, safe_mode)
+    from litesmith.frontends.keras.files import is_of_keras_2
+
+    return keras_model(model, shapes, as_keras_2=is_of_keras_2(Path(file)))
+
+
+def opened_keras_file(file: Any, custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> Any:
+    """The model in a Keras file. Raises MissingFileError where there is none."""
     from litesmith.frontends.keras import load_model
 
     if not Path(file).exists():
         raise MissingFileError(f"File '{file}' does not exist.", fix="give the path of a .keras or .h5 file")
-    extra = {"custom_objects": custom_objects} if custom_objects else {}
-    return keras_model(load_model(file, safe_mode=safe_mode, **extra), shapes)
+    return load_model(file, safe_mode=safe_mode, custom_objects=custom_objects)
 
 
 # -- JAX --------------------------------------------------------------------------------------------------------------

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from litesmith.errors import UsageError
-from litesmith.formats.tflite.conversion_metadata import ModelType
 from litesmith.lite import sources
 from litesmith.lite.attributes import V1
 from litesmith.lite.converter import ConverterBase
+from litesmith.lite.graphviz import as_dot
+from litesmith.lite.keras_arrays import keras_file_arrays, runs_eagerly
 from litesmith.lite.options import Optimize, members
 from litesmith.lite.sources import Loading, Shapes, Source
 
@@ -24,6 +26,17 @@ class TFLiteConverter(ConverterBase):
     attributes = V1
     api_version = 1
 
+    inference_type: Any
+    output_format: Any
+    quantized_input_stats: Any
+    default_ranges_stats: Any
+    drop_control_dependency: bool
+    reorder_across_fake_quant: bool
+    change_concat_input_ranges: bool
+    dump_graphviz_dir: str | os.PathLike[str] | None
+    dump_graphviz_video: bool
+    conversion_summary_dir: str | os.PathLike[str] | None
+
     def __init__(
         self,
         graph_def: Any,
@@ -34,14 +47,20 @@ class TFLiteConverter(ConverterBase):
         experimental_debug_info_func: Any = None,
     ) -> None:
         """A frozen GraphDef between tensors, or between arrays given by name and shape."""
+        ignored = {
+            "input_arrays_with_shape": input_tensors is not None and input_arrays_with_shape is not None,
+            "output_arrays": output_tensors is not None and output_arrays is not None,
+        }
+        for name in (n for n, is_ignored in ignored.items() if is_ignored):
+            warnings.warn(f"{name} is ignored: tensors are given, too", stacklevel=2)
         if input_tensors is not None and output_tensors:
-            inputs = [t.name for t in input_tensors]
-            outputs: Sequence[str] = [t.name for t in output_tensors]
-            shapes: Shapes = {t.name: t.shape.as_list() for t in input_tensors if t.shape.rank is not None}
+            inputs = [_name(t) for t in input_tensors]
+            outputs: Sequence[str] = [_name(t) for t in output_tensors]
+            shapes: Shapes = {t.name: t.shape.as_list() for t in input_tensors if _has_rank(t)}
         else:
             pairs = list(input_arrays_with_shape or ())
             inputs, outputs, shapes = [name for name, _ in pairs], list(output_arrays or ()), dict(pairs)
-        self._set_up(sources.frozen_graph(graph_def, inputs, outputs, shapes, ModelType.TF_GRAPH_DEF))
+        self._set_up(sources.given_graph(graph_def, inputs, outputs, shapes))
 
     @classmethod
     def _of(cls, source: Source) -> TFLiteConverter:
@@ -98,12 +117,17 @@ class TFLiteConverter(ConverterBase):
     ) -> TFLiteConverter:
         """A converter for a Keras file, whose own inputs and outputs are taken.
 
-        safe_mode (not in the original): whether code in the file is refused. Raises a ValueError where arrays
-        are named, as the original does when it runs eagerly.
+        input_arrays, output_arrays: names of inputs, and of outputs or layers (``dense/BiasAdd``), where they are not
+        to be the model's; raises a ValueError for them when TensorFlow runs eagerly, as the original does. safe_mode
+        (not in the original): whether code in the file is refused.
         """
-        if input_arrays or output_arrays:
-            raise UsageError("`input_arrays` and `output_arrays` are unsupported with Eager mode.")
-        return cls._of(sources.keras_file(model_file, custom_objects, _shapes(input_shapes), safe_mode))
+        if (input_arrays or output_arrays) and runs_eagerly():
+            raise UsageError(
+                "`input_arrays` and `output_arrays` are unsupported with Eager mode. If your model requires any of these "
+                "parameters, please use disable_eager_execution()."
+            )
+        shapes, arrays = _shapes(input_shapes), (input_arrays or (), output_arrays or ())
+        return cls._of(keras_file_arrays(model_file, custom_objects, shapes, arrays, safe_mode))
 
     def get_input_arrays(self) -> list[str]:
         """Names of the inputs."""
@@ -133,9 +157,51 @@ class TFLiteConverter(ConverterBase):
         _deprecated("target_ops", "target_spec.supported_ops")
         self.target_spec.supported_ops = value
 
+    def convert(self) -> bytes:
+        """The converted model, verified: a `.tflite` file, or a graph in the DOT language where it is asked for."""
+        if self._get("output_format") in ("GRAPHVIZ_DOT", 3):
+            return as_dot(self.to_model().program).encode()
+        return super().convert()
+
     def _dump_directory(self) -> Any:
         named = ("ir_dump_dir", "dump_graphviz_dir", "conversion_summary_dir")
         return next(filter(None, map(self._get, named)), None)
+
+
+class TocoConverter:
+    """The deprecated name of `TFLiteConverter`."""
+
+    @classmethod
+    def from_session(cls, *args: Any, **kwargs: Any) -> TFLiteConverter:
+        """Deprecated: `TFLiteConverter.from_session`."""
+        _deprecated("TocoConverter", "TFLiteConverter")
+        return TFLiteConverter.from_session(*args, **kwargs)
+
+    @classmethod
+    def from_frozen_graph(cls, *args: Any, **kwargs: Any) -> TFLiteConverter:
+        """Deprecated: `TFLiteConverter.from_frozen_graph`."""
+        _deprecated("TocoConverter", "TFLiteConverter")
+        return TFLiteConverter.from_frozen_graph(*args, **kwargs)
+
+    @classmethod
+    def from_saved_model(cls, *args: Any, **kwargs: Any) -> TFLiteConverter:
+        """Deprecated: `TFLiteConverter.from_saved_model`."""
+        _deprecated("TocoConverter", "TFLiteConverter")
+        return TFLiteConverter.from_saved_model(*args, **kwargs)
+
+    @classmethod
+    def from_keras_model_file(cls, *args: Any, **kwargs: Any) -> TFLiteConverter:
+        """Deprecated: `TFLiteConverter.from_keras_model_file`."""
+        _deprecated("TocoConverter", "TFLiteConverter")
+        return TFLiteConverter.from_keras_model_file(*args, **kwargs)
+
+
+def _name(tensor: Any) -> str:
+    return tensor if isinstance(tensor, str) else str(tensor.name)
+
+
+def _has_rank(tensor: Any) -> bool:
+    return not isinstance(tensor, str) and tensor.shape.rank is not None
 
 
 def _shapes(given: Mapping[str, Sequence[int] | None] | None) -> Shapes | None:

@@ -15,6 +15,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, QuantRule, Trait
 from litesmith.ir.types import TensorType
+from litesmith.ops import costs, gpu, micro, xnnpack
 from litesmith.ops.common import (
     FLOAT,
     INT8,
@@ -84,8 +85,9 @@ RELU = _activation(
     taken=FLOAT | _EIGHT | INT16,
     simplify=_simplify_relu,
     version=by_dtype(int8=2, uint8=2, int16=3),
-    gpu=True,
-    micro=True,
+    gpu=gpu.always,
+    micro=micro.ACTIVATIONS,
+    xnnpack=xnnpack.data,
 )
 RELU6 = _activation(
     "RELU6",
@@ -94,11 +96,12 @@ RELU6 = _activation(
     {1: "1.5.0", 2: "1.14.0", 3: "2.5.0"},
     taken=FLOAT | _EIGHT | INT16,
     version=by_dtype(int8=2, int16=3),
-    gpu=True,
-    micro=True,
+    gpu=gpu.always,
+    micro=micro.ACTIVATIONS,
+    xnnpack=xnnpack.data,
 )
-RELU_N1_TO_1 = _activation("RELU_N1_TO_1", 20, _clamp(-1, 1), {1: "1.5.0"}, gpu=True)
-RELU_0_TO_1 = _activation("RELU_0_TO_1", 152, _clamp(0, 1), {1: "2.10.0"}, gpu=True)
+RELU_N1_TO_1 = _activation("RELU_N1_TO_1", 20, _clamp(-1, 1), {1: "1.5.0"}, gpu=gpu.always, xnnpack=xnnpack.data)
+RELU_0_TO_1 = _activation("RELU_0_TO_1", 152, _clamp(0, 1), {1: "2.10.0"})
 
 # -- smooth and leaky ones --------------------------------------------------------------------------------------------
 
@@ -111,8 +114,9 @@ LEAKY_RELU = _activation(
     attrs={"alpha": real()},
     options=("LeakyReluOptions", 75),
     version=by_dtype(int16=2),
-    gpu=True,
-    micro=True,
+    gpu=gpu.always,
+    micro=micro.ACTIVATIONS,
+    xnnpack=xnnpack.leaky,
 )
 ELU = _activation(
     "ELU",
@@ -120,8 +124,9 @@ ELU = _activation(
     lambda x: np.where(x < 0, np.expm1(x), x),
     {1: "1.14.0"},
     taken=FLOAT | INT8,
-    gpu=True,
-    micro=True,
+    gpu=gpu.one_operand,
+    micro=micro.FLOAT_INT8,
+    xnnpack=xnnpack.data,
 )
 
 _erf = np.vectorize(erf, otypes=[np.float64])
@@ -145,7 +150,8 @@ GELU = _activation(
     options=("GeluOptions", 116),
     taken=FLOAT | _EIGHT | INT16,
     version=by_dtype(int8=2, uint8=2, int16=3),
-    gpu=True,
+    gpu=gpu.one_operand,
+    xnnpack=xnnpack.data,
 )
 HARD_SWISH = _activation(
     "HARD_SWISH",
@@ -153,8 +159,9 @@ HARD_SWISH = _activation(
     lambda x: x * np.minimum(np.maximum(x + np.float32(3), 0), 6) / np.float32(6),
     {1: "1.15.0"},
     options=("HardSwishOptions", 91),
-    gpu=True,
-    micro=True,
+    gpu=gpu.ONE,
+    micro=micro.FLOAT_INT8,
+    xnnpack=xnnpack.data,
 )
 
 
@@ -171,8 +178,9 @@ TANH = _activation(
     taken=FLOAT | _EIGHT | INT16,
     version=by_dtype(int8=2, int16=3),
     quant=_fixed(int8=(1 / 128, 0), uint8=(1 / 128, 128), int16=(1 / 32768, 0)),
-    gpu=True,
-    micro=True,
+    gpu=gpu.one_operand,
+    micro=micro.ACTIVATIONS,
+    xnnpack=xnnpack.data,
 )
 _UNIT_INTERVAL = _fixed(int8=(1 / 256, -128), uint8=(1 / 256, 0), int16=(1 / 32768, 0))
 LOGISTIC = _activation(
@@ -183,8 +191,9 @@ LOGISTIC = _activation(
     taken=FLOAT | _EIGHT | INT16,
     version=by_dtype(int8=2, int16=3),
     quant=_UNIT_INTERVAL,
-    gpu=True,
-    micro=True,
+    gpu=gpu.one_operand,
+    micro=micro.ACTIVATIONS,
+    xnnpack=xnnpack.data,
 )
 
 # -- over the last dimension ------------------------------------------------------------------------------------------
@@ -208,7 +217,7 @@ SOFTMAX = _activation(
     "SOFTMAX",
     25,
     _softmax,
-    {1: "1.5.0", 2: "1.14.0", 3: "2.3.0"},
+    {1: "1.5.0", 2: "1.14.0", 3: "2.3.0", 4: "2.23.0"},
     taken=FLOAT | _EIGHT | INT16,
     attrs={"beta": real()},
     options=("SoftmaxOptions", 9),
@@ -216,8 +225,10 @@ SOFTMAX = _activation(
     check=_LAST_DIMENSION,
     version=by_dtype(int8=2, int16=3),
     quant=_UNIT_INTERVAL,
-    gpu=True,
-    micro=True,
+    gpu=gpu.softmax,
+    micro=micro.ACTIVATIONS,
+    xnnpack=xnnpack.softmax,
+    cost=costs.normalizes,
 )
 LOG_SOFTMAX = _activation(
     "LOG_SOFTMAX",
@@ -229,7 +240,8 @@ LOG_SOFTMAX = _activation(
     check=_LAST_DIMENSION,
     version=by_dtype(int8=2),
     quant=_fixed(int8=(16 / 256, 127), uint8=(16 / 256, 255)),
-    micro=True,
+    micro=micro.FLOAT_INT8,
+    cost=costs.normalizes,
 )
 
 # -- with a learned slope ---------------------------------------------------------------------------------------------
@@ -254,8 +266,9 @@ PRELU = OpDef(
     check=_NEEDING,
     runtimes={1: "1.8.0"},
     quant=QuantRule(weights={"alpha": None}),
-    gpu=True,
-    micro=True,
+    gpu=gpu.always,
+    micro=micro.ACTIVATIONS,
+    xnnpack=xnnpack.PRELU,
 )
 
 DEFINITIONS = (

@@ -15,6 +15,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, Trait, VersionRule
 from litesmith.ir.types import TensorType
+from litesmith.ops import costs, gpu, micro
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -99,8 +100,8 @@ def _comparison(
         version=version,
         runtimes=runtimes,
         quant=REQUANTIZED,
-        gpu=True,
-        micro=True,
+        gpu=gpu.two_operands,
+        micro=micro.always,
     )
 
 
@@ -116,7 +117,7 @@ EQUAL = _comparison(
     np.equal,
     _equal,
     by_dtype(int8=2, string=3, int16=4),
-    {**_SINCE_114, 3: "2.3.0", 4: "2.13.0"},
+    {**_SINCE_114, 3: "2.3.0", 4: "2.13.0", 5: "2.21.0"},
     _EQUALITY | INT16,
     Trait.COMMUTATIVE,
 )
@@ -127,7 +128,7 @@ NOT_EQUAL = _comparison(
     np.not_equal,
     _not_equal,
     by_dtype(int8=2, string=3),
-    {**_SINCE_114, 3: "2.3.0"},
+    {**_SINCE_114, 3: "2.3.0", 4: "2.21.0"},
     _EQUALITY,
     Trait.COMMUTATIVE,
 )
@@ -213,7 +214,7 @@ def _choice(
         symbolic=_symbolic_select,
         simplify=_simplify_select,
         runtimes=runtimes,
-        gpu=True,
+        gpu=gpu.select,
         **rest,
     )
 
@@ -226,6 +227,7 @@ SELECT = _choice(
     _select,
     {1: "1.14.0", 2: "1.14.0", 3: "2.12.0", 4: "2.12.0"},
     version=_select_version,
+    cost=costs.elements_made,
 )
 SELECT_V2 = _choice(
     "SELECT_V2",
@@ -237,7 +239,7 @@ SELECT_V2 = _choice(
     traits=Trait.ELEMENTWISE,
     check=broadcast_rank_at_most(5),
     version=highest(by_dtype(1, uint32=2)),
-    micro=True,
+    micro=micro.DATA,
 )
 
 DEFINITIONS = (EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, SELECT, SELECT_V2)

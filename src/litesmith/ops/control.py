@@ -14,6 +14,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Graph, Op, Value
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import Shape, TensorType
+from litesmith.ops import micro
 from litesmith.ops.common import BOOL, operands, subgraph, unknown_dim
 
 
@@ -113,7 +114,7 @@ IF = OpDef(
     infer=_infer_if,
     check=lambda op: None if op["condition"].type.count == 1 else "the condition is not one element",
     runtimes={1: "1.15.0"},
-    micro=True,
+    micro=micro.always,
 )
 
 WHILE = OpDef(
@@ -126,7 +127,7 @@ WHILE = OpDef(
     infer=_infer_while,
     check=_condition_is_bool,
     runtimes={1: "1.15.0"},
-    micro=True,
+    micro=micro.always,
 )
 
 # -- calls ------------------------------------------------------------------------------------------------------------
@@ -152,7 +153,7 @@ CALL_ONCE = OpDef(
     traits=Trait.STATEFUL,
     infer=lambda op: [],
     runtimes={1: "2.5.0"},
-    micro=True,
+    micro=micro.always,
 )
 
 DEFINITIONS = (IF, WHILE, CALL, CALL_ONCE)

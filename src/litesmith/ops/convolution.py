@@ -15,6 +15,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, QuantRule, Trait
 from litesmith.ir.types import Shape, TensorType, shape_text
+from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
     ACTIVATION,
     FLOAT,
@@ -169,7 +170,7 @@ CONV_2D = OpDef(
         "quantized_bias_type": element_type(),
     },
     options=("Conv2DOptions", 1),
-    traits=Trait.FUSES_ACTIVATION,
+    traits=Trait.CONTRACTS | Trait.FUSES_ACTIVATION,
     infer=_infer_conv_2d,
     evaluate=_conv_2d,
     foldable=has_no_nan,
@@ -186,8 +187,9 @@ CONV_2D = OpDef(
     },
     quant=QuantRule(weights={"filter": 0}, bias="bias", dynamic_range=True),
     cost=_conv_cost,
-    gpu=True,
-    micro=True,
+    gpu=gpu.CONV,
+    micro=micro.WEIGHTED,
+    xnnpack=xnnpack.WEIGHTED,
 )  # fmt: skip
 
 # -- DEPTHWISE_CONV_2D ------------------------------------------------------------------------------------------------
@@ -261,7 +263,7 @@ DEPTHWISE_CONV_2D = OpDef(
     },
     options=("DepthwiseConv2DOptions", 2),
     derived={"depth_multiplier": _depth_multiplier},
-    traits=Trait.FUSES_ACTIVATION,
+    traits=Trait.CONTRACTS | Trait.FUSES_ACTIVATION,
     infer=_infer_depthwise,
     evaluate=_depthwise,
     foldable=has_no_nan,
@@ -277,8 +279,9 @@ DEPTHWISE_CONV_2D = OpDef(
     runtimes={1: "1.5.0", 2: "1.12.0", 3: "1.14.0", 4: "2.2.0", 5: "2.3.0", 6: "2.3.0", 7: "2.11.0"},
     quant=QuantRule(weights={"filter": 3}, bias="bias", dynamic_range=True),
     cost=_depthwise_cost,
-    gpu=True,
-    micro=True,
+    gpu=gpu.DEPTHWISE_CONV,
+    micro=micro.WEIGHTED,
+    xnnpack=xnnpack.WEIGHTED,
 )
 
 # -- TRANSPOSE_CONV ---------------------------------------------------------------------------------------------------
@@ -347,7 +350,7 @@ TRANSPOSE_CONV = OpDef(
         "quantized_bias_type": element_type(),
     },
     options=("TransposeConvOptions", 49),
-    traits=Trait.FUSES_ACTIVATION,
+    traits=Trait.CONTRACTS | Trait.FUSES_ACTIVATION,
     infer=_infer_transpose_conv,
     evaluate=_transpose_conv,
     foldable=has_no_nan,
@@ -360,8 +363,9 @@ TRANSPOSE_CONV = OpDef(
     runtimes={1: "1.9.0", 2: "2.2.0", 3: "2.3.0", 4: "2.13.0", 5: "2.15.0"},
     quant=QuantRule(weights={"filter": 0}, bias="bias", dynamic_range=True),
     cost=_transposed_cost,
-    gpu=True,
-    micro=True,
+    gpu=gpu.TRANSPOSE_CONV,
+    micro=micro.TRANSPOSE_CONV,
+    xnnpack=xnnpack.TRANSPOSE_CONV,
 )
 
 # -- CONV_3D, CONV_3D_TRANSPOSE ---------------------------------------------------------------------------------------
@@ -405,7 +409,7 @@ CONV_3D = OpDef(
     operands("x filter bias?", FLOAT),
     attrs=CONV_3D_ATTRS,
     options=("Conv3DOptions", 106),
-    traits=Trait.FUSES_ACTIVATION,
+    traits=Trait.CONTRACTS | Trait.FUSES_ACTIVATION,
     infer=_infer_conv_3d,
     evaluate=_conv_3d,
     foldable=has_no_nan,
@@ -432,7 +436,7 @@ CONV_3D_TRANSPOSE = OpDef(
     operands("output_shape filter x bias?", INT32, FLOAT),
     attrs=CONV_3D_ATTRS,
     options=("Conv3DOptions", 106),
-    traits=Trait.FUSES_ACTIVATION,
+    traits=Trait.CONTRACTS | Trait.FUSES_ACTIVATION,
     infer=_infer_conv_3d_transpose,
     evaluate=_conv_3d_transpose,
     foldable=has_no_nan,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litesmith.ir.opdef import Attr, OpDef, Trait
+from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import operands
 
 CUSTOM = OpDef(
@@ -17,6 +18,9 @@ CUSTOM = OpDef(
     },
     traits=Trait.STATEFUL,
     version=lambda op: int(op.attrs["custom_version"]),
+    gpu=gpu.custom,
+    micro=micro.custom,
+    xnnpack=xnnpack.custom,
 )
 """An operator known by name: ``custom_code`` of the operator code, its options as raw bytes (mostly a FlexBuffer)."""
 

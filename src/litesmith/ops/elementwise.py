@@ -12,6 +12,7 @@ from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, Sym, floordiv, maximum, minimum, modulo, non_negative
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Check, OpDef, Trait
+from litesmith.ops import costs, gpu, micro, xnnpack
 from litesmith.ops.common import (
     ACTIVATION,
     FLOAT,
@@ -48,11 +49,6 @@ def clamping_activation(op: Op) -> str | None:
     """Arithmetic kernels honour the activations that clamp, and silently skip TANH and SIGN_BIT."""
     activation = op.attrs["fused_activation_function"]
     return None if activation in _CLAMPING else f"the kernel does not apply a fused {activation}"
-
-
-def elements_made(op: Op) -> Dim:
-    """One multiply-add for each result element."""
-    return op.results[0].type.count
 
 
 def _fused(function: Callable[[Array, Array], Array]) -> Callable[..., Array]:
@@ -191,11 +187,12 @@ ADD = OpDef(
     simplify=elide(_is_negative_zero, either=True),
     check=_arithmetic_check("int8 uint8", rank=6),
     version=highest(by_dtype(int8=2, int64=4), _plain_int16(5), _general_scale_int16(3)),
-    runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.13.0"},
+    runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.13.0", 6: "2.23.0"},
     quant=REQUANTIZED,
-    cost=elements_made,
-    gpu=True,
-    micro=True,
+    cost=costs.elements_made,
+    gpu=gpu.ADD,
+    micro=micro.ARITHMETIC,
+    xnnpack=xnnpack.ARITHMETIC,
 )
 
 SUB = OpDef(
@@ -213,9 +210,10 @@ SUB = OpDef(
     version=highest(by_dtype(int8=2, int64=4), _general_scale_int16(5), _wide_broadcast(3)),
     runtimes={1: "1.6.0", 2: "1.14.0", 3: "2.3.0", 4: "2.4.0", 5: "2.4.0"},
     quant=REQUANTIZED,
-    cost=elements_made,
-    gpu=True,
-    micro=True,
+    cost=costs.elements_made,
+    gpu=gpu.DIV,
+    micro=micro.ARITHMETIC,
+    xnnpack=xnnpack.ARITHMETIC,
 )
 
 
@@ -245,11 +243,12 @@ MUL = OpDef(
     simplify=elide(_is_one, either=True),
     check=_arithmetic_check("int8 uint8", rank=6),
     version=_mul_version,
-    runtimes={1: "1.5.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0", 5: "2.6.0", 6: "2.11.0", 7: "2.13.0"},
+    runtimes={1: "1.5.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0", 5: "2.6.0", 6: "2.11.0", 7: "2.13.0", 8: "2.23.0"},
     quant=REQUANTIZED,
-    cost=elements_made,
-    gpu=True,
-    micro=True,
+    cost=costs.elements_made,
+    gpu=gpu.MUL,
+    micro=micro.ARITHMETIC,
+    xnnpack=xnnpack.ARITHMETIC,
 )
 
 
@@ -277,9 +276,10 @@ DIV = OpDef(
     check=_arithmetic_check("uint8 int8 int16", rank=5),
     version=_wide_broadcast(2),
     runtimes={1: "1.6.0", 2: "2.3.0"},
-    cost=elements_made,
-    gpu=True,
-    micro=True,
+    cost=costs.elements_made,
+    gpu=gpu.DIV,
+    micro=micro.always,
+    xnnpack=xnnpack.ARITHMETIC,
 )
 
 # -- arithmetic without ----------------------------------------------------------------------------------------------
@@ -303,8 +303,8 @@ FLOOR_DIV = OpDef(
     check=broadcast_rank_at_most(4),
     version=by_dtype(float32=2, int8=3, int16=3),
     runtimes={1: "1.14.0", 2: "1.14.0", 3: "2.13.0"},
-    gpu=True,
-    micro=True,
+    gpu=gpu.two_operands,
+    micro=micro.FLOAT,
 )
 
 
@@ -328,8 +328,8 @@ FLOOR_MOD = OpDef(
     check=broadcast_rank_at_most(4),
     version=by_dtype(int8=2, int16=2),
     runtimes={1: "1.13.0", 2: "2.13.0"},
-    gpu=True,
-    micro=True,
+    gpu=gpu.two_operands,
+    micro=micro.FLOAT,
 )
 
 
@@ -360,7 +360,7 @@ POW = OpDef(
     simplify=elide(_is_one, either=False),
     check=broadcast_rank_at_most(4),
     runtimes={1: "1.10.0"},
-    gpu=True,
+    gpu=gpu.two_operands,
 )
 
 
@@ -380,8 +380,9 @@ def _extremum(
         version=highest(by_dtype(int8=2, int16=4), _wide_broadcast(3)),
         runtimes={1: "1.14.0", 2: "1.14.0", 3: "2.3.0", 4: "2.3.0"},
         quant=SAME_SCALE,
-        gpu=True,
-        micro=True,
+        gpu=gpu.two_operands,
+        micro=micro.DATA,
+        xnnpack=xnnpack.data,
     )
 
 
@@ -408,9 +409,10 @@ SQUARED_DIFFERENCE = OpDef(
     version=by_dtype(int8=2),
     runtimes={1: "1.13.1", 2: "2.5.0"},
     quant=REQUANTIZED,
-    cost=elements_made,
-    gpu=True,
-    micro=True,
+    cost=costs.elements_made,
+    gpu=gpu.two_operands,
+    micro=micro.always,
+    xnnpack=xnnpack.ARITHMETIC,
 )
 
 
@@ -444,8 +446,8 @@ ADD_N = OpDef(
     check=same_shapes,
     runtimes={1: "1.14.0"},
     cost=lambda op: op.results[0].type.count * (len(op.inputs) - 1),
-    gpu=True,
-    micro=True,
+    gpu=gpu.counts(operands=2),
+    micro=micro.always,
 )
 
 ATAN2 = OpDef(
@@ -458,6 +460,7 @@ ATAN2 = OpDef(
     evaluate=np.arctan2,
     check=same_shapes,
     runtimes={1: "2.10.0"},
+    gpu=gpu.two_operands,
 )
 
 DEFINITIONS = (

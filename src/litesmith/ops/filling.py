@@ -14,6 +14,7 @@ from litesmith.ir.dims import Dim, Sym, floordiv, maximum
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import OpDef
 from litesmith.ir.types import TensorType
+from litesmith.ops import costs, micro
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -67,8 +68,8 @@ FILL = OpDef(
     evaluate=_fill,
     symbolic=_symbolic_fill,
     version=by_dtype(1, bool=2, string=2, int8=3, int16=3, float16=4),
-    runtimes={1: "1.13.0", 2: "2.3.0", 3: "2.5.0", 4: "2.12.0"},
-    micro=True,
+    runtimes={1: "1.13.0", 2: "2.3.0", 3: "2.5.0", 4: "2.12.0", 5: "2.23.0"},
+    micro=micro.always,
 )
 
 
@@ -117,6 +118,7 @@ RANGE = OpDef(
     foldable=_range_is_defined,
     version=by_dtype(int64=2),
     runtimes={1: "1.13.0", 2: "2.14.0"},
+    cost=costs.elements_made,
 )
 
 # -- diagonals --------------------------------------------------------------------------------------------------------
@@ -195,6 +197,7 @@ SEGMENT_SUM = OpDef(
     evaluate=_segment_sum,
     foldable=_ids_ascend,
     runtimes={1: "2.2.0"},
+    cost=costs.elements_read,
 )
 
 
@@ -240,6 +243,7 @@ def _unsorted_segment(
         evaluate=_unsorted(reduce, empty),
         foldable=_ids_below_count,
         runtimes={1: since},
+        cost=costs.elements_read,
     )
 
 

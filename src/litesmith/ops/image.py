@@ -14,6 +14,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Attr, OpDef, Trait, VersionRule
 from litesmith.ir.types import Shape, TensorType, shape_text
+from litesmith.ops import costs, gpu, micro, xnnpack
 from litesmith.ops.common import (
     FLOAT,
     INT32,
@@ -111,8 +112,9 @@ RESIZE_BILINEAR = OpDef(
     runtimes={1: "1.7.0", 2: "1.14.0", 3: "2.2.0", 4: "2.5.0"},
     quant=SAME_SCALE,
     cost=_cost,
-    gpu=True,
-    micro=True,
+    gpu=gpu.bilinear,
+    micro=micro.always,
+    xnnpack=xnnpack.RESIZE,
 )
 
 RESIZE_NEAREST_NEIGHBOR = OpDef(
@@ -128,8 +130,8 @@ RESIZE_NEAREST_NEIGHBOR = OpDef(
     version=_version("half_pixel_centers", "align_corners"),
     runtimes={1: "1.13.1", 2: "1.14.0", 3: "2.3.0", 4: "2.4.0"},
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    gpu=gpu.ONE,
+    micro=micro.always,
 )
 
 # -- non-maximum suppression ------------------------------------------------------------------------------------------
@@ -210,6 +212,7 @@ NON_MAX_SUPPRESSION_V4 = OpDef(
     infer=_infer_nms_v4,
     evaluate=_nms_v4,
     runtimes={1: "2.1.0"},
+    cost=costs.compares_pairs,
 )
 
 NON_MAX_SUPPRESSION_V5 = OpDef(
@@ -221,6 +224,7 @@ NON_MAX_SUPPRESSION_V5 = OpDef(
     infer=_infer_nms_v5,
     evaluate=_nms_v5,
     runtimes={1: "2.1.0"},
+    cost=costs.compares_pairs,
 )
 
 DEFINITIONS = (RESIZE_BILINEAR, RESIZE_NEAREST_NEIGHBOR, NON_MAX_SUPPRESSION_V4, NON_MAX_SUPPRESSION_V5)

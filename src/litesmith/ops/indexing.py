@@ -12,6 +12,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Attr, OpDef, QuantRule, Trait
 from litesmith.ir.types import Shape, TensorType
+from litesmith.ops import costs, gpu, micro
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -123,10 +124,10 @@ GATHER = OpDef(
     version=lambda op: max(
         by_dtype(int8=2, bool=3, int16=4, int4=7)(op), by_dtype(1, int16=6)(op), 5 if op.attrs["batch_dims"] else 1
     ),
-    runtimes={1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 4: "2.4.0", 5: "2.5.0", 6: "2.13.0", 7: "2.15.0"},
+    runtimes={1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 4: "2.4.0", 5: "2.5.0", 6: "2.13.0", 7: "2.15.0", 8: "2.23.0"},
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    gpu=gpu.indices("indices"),
+    micro=micro.of("float32 int8 int32"),
 )
 
 # -- GATHER_ND and SCATTER_ND -----------------------------------------------------------------------------------------
@@ -166,9 +167,9 @@ GATHER_ND = OpDef(
     evaluate=_gather_nd,
     foldable=_indices_nd_inside,
     version=lambda op: max(by_dtype(string=2, int16=3, bool=5)(op), by_dtype(1, int16=4)(op)),
-    runtimes={1: "1.14.0", 2: "2.3.0", 3: "2.5.0", 4: "2.13.0", 5: "2.16.0"},
+    runtimes={1: "1.14.0", 2: "2.3.0", 3: "2.5.0", 4: "2.13.0", 5: "2.16.0", 6: "2.23.0"},
     quant=SAME_SCALE,
-    micro=True,
+    micro=micro.always,
 )
 
 
@@ -306,7 +307,8 @@ EMBEDDING_LOOKUP = OpDef(
     version=_embedding_version,
     runtimes={1: "1.13.0", 2: "1.14.0", 3: "1.14.0", 4: "2.18.0", 5: "2.21.0"},
     quant=QuantRule(weights={"table": 0}, dynamic_range=True),
-    micro=True,
+    micro=micro.always,
+    gpu=gpu.embedding,
 )
 
 
@@ -337,7 +339,8 @@ ONE_HOT = OpDef(
     infer=_infer_one_hot,
     evaluate=_one_hot,
     runtimes={1: "1.11.0"},
-    gpu=True,
+    gpu=gpu.one_hot,
+    cost=costs.elements_made,
 )
 
 
@@ -359,6 +362,7 @@ BUCKETIZE = OpDef(
     infer=_infer_bucketize,
     evaluate=_bucketize,
     runtimes={1: "2.8.0"},
+    cost=costs.elements_made,
 )
 
 # -- searching --------------------------------------------------------------------------------------------------------
@@ -403,6 +407,8 @@ TOPK_V2 = OpDef(
     ),
     runtimes={1: "1.7.0", 2: "1.14.0", 3: "2.13.0"},
     quant=SAME_SCALE,
+    gpu=gpu.TOPK,
+    cost=costs.sorts,
 )
 
 
@@ -422,6 +428,7 @@ WHERE = OpDef(
     check=rank_at_least(1, "condition"),
     version=lambda op: 1 if op["condition"].type.dtype is DType.BOOL else 2,
     runtimes={1: "1.14.0", 2: "2.8.0"},
+    cost=costs.elements_read,
 )
 
 
@@ -452,6 +459,7 @@ UNIQUE = OpDef(
     foldable=has_no_nan,
     check=rank_at_most(1, "x"),
     runtimes={1: "1.14.0"},
+    cost=costs.elements_read,
 )
 
 DEFINITIONS = (

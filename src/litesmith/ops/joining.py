@@ -13,6 +13,7 @@ from litesmith.ir.dims import Dim, Sym, floordiv
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import TensorType, shape_text
+from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
     ACTIVATION,
     BOOL,
@@ -115,10 +116,11 @@ CONCATENATION = OpDef(
     simplify=_simplify_concatenation,
     check=_no_activation,
     version=by_dtype(int8=2, int16=3, uint32=4),
-    runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.3.0", 4: "2.14.0"},
+    runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.3.0", 4: "2.14.0", 5: "2.21.0", 6: "2.23.0", 7: "2.23.0"},
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    gpu=gpu.always,
+    micro=micro.DATA,
+    xnnpack=xnnpack.joined,
 )
 
 
@@ -158,10 +160,10 @@ PACK = OpDef(
     symbolic=lambda op: None if (known := _all_known(op)) is None else np.stack(known, op.attrs["axis"]),
     simplify=_simplify_pack,
     version=by_dtype(int8=2, int16=3, uint32=4),
-    runtimes={1: "1.11.0", 2: "1.14.0", 3: "2.3.0", 4: "2.13.0"},
+    runtimes={1: "1.11.0", 2: "1.14.0", 3: "2.3.0", 4: "2.13.0", 5: "2.23.0"},
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    gpu=gpu.always,
+    micro=micro.DATA,
 )
 
 # -- UNPACK, SPLIT and SPLIT_V ----------------------------------------------------------------------------------------
@@ -209,10 +211,9 @@ UNPACK = OpDef(
     symbolic=_symbolic_parts,
     simplify=_simplify_unpack,
     version=by_dtype(int8=2, uint8=2, bool=3, int16=4),
-    runtimes={1: "1.11.0", 2: "1.14.0", 3: "2.2.0", 4: "2.3.0"},
+    runtimes={1: "1.11.0", 2: "1.14.0", 3: "2.2.0", 4: "2.3.0", 5: "2.22.0", 6: "2.23.0"},
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    micro=micro.DATA,
 )
 
 
@@ -256,10 +257,11 @@ SPLIT = OpDef(
     symbolic=_symbolic_parts,
     simplify=_whole,
     version=by_dtype(1, int8=2, int32=3, int16=4),
-    runtimes={1: "1.5.0", 2: "1.14.0", 3: "1.14.0", 4: "2.3.0"},
+    runtimes={1: "1.5.0", 2: "1.14.0", 3: "1.14.0", 4: "2.3.0", 5: "2.23.0"},
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    gpu=gpu.always,
+    micro=micro.DATA,
+    xnnpack=xnnpack.split,
 )
 
 
@@ -312,10 +314,10 @@ SPLIT_V = OpDef(
     symbolic=lambda op: _symbolic_parts(op) if op["size_splits"].is_const else None,
     simplify=_whole,
     version=by_dtype(int8=2),
-    runtimes={1: "1.13.1", 2: "2.3.0"},
+    runtimes={1: "1.13.1", 2: "2.3.0", 3: "2.23.0"},
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    gpu=gpu.always,
+    micro=micro.always,
 )
 
 DEFINITIONS = (CONCATENATION, PACK, UNPACK, SPLIT, SPLIT_V)

@@ -14,6 +14,7 @@ from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import Shape, TensorType, shape_text
+from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -113,10 +114,14 @@ TRANSPOSE = OpDef(
     simplify=_simplify_transpose,
     check=first_reason(rank_at_most(6, "x"), rank_at_least(1)),
     version=_transpose_version,
-    runtimes={1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0", 5: "2.4.0", 6: "2.12.0", 7: "2.14.4"},
+    runtimes={
+        **{1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0", 5: "2.4.0", 6: "2.12.0", 7: "2.14.4"},
+        **{8: "2.22.0", 9: "2.23.0"},
+    },
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    gpu=gpu.ONE,
+    micro=micro.DATA,
+    xnnpack=xnnpack.TRANSPOSE,
 )
 
 
@@ -166,7 +171,7 @@ TILE = OpDef(
     version=by_dtype(string=2, int8=3, int16=3),
     runtimes={1: "1.10.1", 2: "2.2.0", 3: "2.8.0"},
     quant=SAME_SCALE,
-    gpu=True,
+    gpu=gpu.ONE,
 )
 
 
@@ -204,9 +209,9 @@ BROADCAST_TO = OpDef(
     simplify=_simplify_broadcast_to,
     check=rank_at_most(8, "x"),
     version=lambda op: max(2, by_dtype(int8=3, int16=3)(op)),
-    runtimes={2: "2.5.0", 3: "2.5.0"},
+    runtimes={2: "2.5.0", 3: "2.5.0", 4: "2.23.0"},
     quant=SAME_SCALE,
-    micro=True,
+    micro=micro.always,
 )
 
 # -- reversal ---------------------------------------------------------------------------------------------------------
@@ -230,10 +235,14 @@ def _consecutive(op: Op) -> str | None:
 
 
 def _simplify_reverse(b: Builder, op: Op) -> Value | None:
-    """No axes, or axes of size 1."""
+    """No axes, or axes of size 1; or what was reversed is reversed again."""
     axes, x = const_ints(op, "axes"), op["x"]
     if axes is None or x.type.shape is None or is_quantized(x):
         return None
+    if x.op is not None and x.op.name == "REVERSE_V2" and not is_quantized(x.op["x"]):
+        inner = const_ints(x.op, "axes")
+        if inner is not None and normalized_axes(inner, x.rank, op) == normalized_axes(axes, x.rank, op):
+            return x.op["x"]
     return x if all(x.dims[normalized_axis(a, x.rank, op)] == 1 for a in axes) else None
 
 
@@ -249,9 +258,10 @@ REVERSE_V2 = OpDef(
     simplify=_simplify_reverse,
     check=first_reason(rank_at_most(8, "x"), _consecutive),
     version=by_dtype(bool=2, int8=3),
-    runtimes={1: "1.14.0", 2: "2.2.0", 3: "2.5.0"},
+    runtimes={1: "1.14.0", 2: "2.2.0", 3: "2.5.0", 4: "2.23.0"},
     quant=SAME_SCALE,
-    micro=True,
+    micro=micro.DATA,
+    gpu=gpu.AXES,
 )
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
+from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ops import gpu, micro
 from litesmith.ops.common import BOOL, broadcast_rank_at_most, broadcasting, dtypes, operands
 from litesmith.ops.elementwise import elide
+
+Simplify: TypeAlias = "Callable[[Builder, Op], Value | None]"
 
 _BITS = dtypes("int8 uint8 int16 uint16 int32 uint32")
 
@@ -42,10 +48,16 @@ RIGHT_SHIFT = OpDef(
     evaluate=_right_shift,
     check=broadcast_rank_at_most(4),
     runtimes={1: "2.13.0"},
+    gpu=gpu.two_operands,
 )
 
 
-def _logical(name: str, code: int, options: tuple[str, int], function: Any, neutral: bool, gpu: bool) -> OpDef:
+def _without_repetition(simplify: Simplify) -> Simplify:
+    """Simplifies further: a truth value joined with itself is itself."""
+    return lambda b, op: op["x"] if op["x"] is op["y"] else simplify(b, op)
+
+
+def _logical(name: str, code: int, options: tuple[str, int], function: Any, neutral: bool) -> OpDef:
     return OpDef(
         name,
         code,
@@ -54,15 +66,15 @@ def _logical(name: str, code: int, options: tuple[str, int], function: Any, neut
         traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE,
         infer=broadcasting(),
         evaluate=function,
-        simplify=elide(lambda a: a == neutral, either=True),
+        simplify=_without_repetition(elide(lambda a: a == neutral, either=True)),
         check=broadcast_rank_at_most(4),
         runtimes={1: "1.11.0"},
-        gpu=gpu,
-        micro=True,
+        gpu=gpu.two_operands,
+        micro=micro.LOGICAL,
     )
 
 
-LOGICAL_AND = _logical("LOGICAL_AND", 86, ("LogicalAndOptions", 62), np.logical_and, neutral=True, gpu=True)
-LOGICAL_OR = _logical("LOGICAL_OR", 84, ("LogicalOrOptions", 60), np.logical_or, neutral=False, gpu=False)
+LOGICAL_AND = _logical("LOGICAL_AND", 86, ("LogicalAndOptions", 62), np.logical_and, neutral=True)
+LOGICAL_OR = _logical("LOGICAL_OR", 84, ("LogicalOrOptions", 60), np.logical_or, neutral=False)
 
 DEFINITIONS = (BITWISE_XOR, RIGHT_SHIFT, LOGICAL_AND, LOGICAL_OR)

@@ -13,6 +13,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Attr, OpDef, QuantRule, Trait
 from litesmith.ir.types import Shape, TensorType
+from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
     ACTIVATION,
     FLOAT,
@@ -133,7 +134,7 @@ FULLY_CONNECTED = OpDef(
     },
     options=("FullyConnectedOptions", 8),
     all_slots=True,  # with a slot for the absent bias, version 1 will do; without one it takes version 6
-    traits=Trait.FUSES_ACTIVATION,
+    traits=Trait.CONTRACTS | Trait.FUSES_ACTIVATION,
     infer=_infer_fully_connected,
     evaluate=_fully_connected,
     foldable=has_no_nan,
@@ -151,8 +152,9 @@ FULLY_CONNECTED = OpDef(
     },
     quant=QuantRule(weights={"weights": 0}, bias="bias", dynamic_range=True),
     cost=_fully_connected_cost,
-    gpu=True,
-    micro=True,
+    gpu=gpu.dense,
+    micro=micro.WEIGHTED,
+    xnnpack=xnnpack.WEIGHTED,
 )  # fmt: skip
 
 # -- BATCH_MATMUL -----------------------------------------------------------------------------------------------------
@@ -205,6 +207,7 @@ BATCH_MATMUL = OpDef(
     operands("x y", dtypes("float32 int8 int16")),
     attrs={"adj_x": boolean(), "adj_y": boolean(), "asymmetric_quantize_inputs": boolean()},
     options=("BatchMatMulOptions", 101),
+    traits=Trait.CONTRACTS,
     infer=_infer_batch_matmul,
     evaluate=_batch_matmul,
     foldable=lambda op: op["x"].type.dtype in FLOAT and op["y"].type.dtype in FLOAT,
@@ -217,8 +220,9 @@ BATCH_MATMUL = OpDef(
     runtimes={1: "2.3.0", 2: "2.3.0", 3: "2.4.0", 4: "2.5.0"},
     quant=QuantRule(weights={"y": None}, dynamic_range=True),
     cost=_batch_matmul_cost,
-    gpu=True,
-    micro=True,
+    gpu=gpu.counts(operands=2),
+    micro=micro.ACTIVATIONS,
+    xnnpack=xnnpack.ARITHMETIC,
 )
 
 DEFINITIONS = (FULLY_CONNECTED, BATCH_MATMUL)

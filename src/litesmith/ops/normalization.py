@@ -9,6 +9,7 @@ from litesmith.ir.dims import Dim
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import OpDef, QuantRule
+from litesmith.ops import micro
 from litesmith.ops.common import (
     ACTIVATION,
     FLOAT,
@@ -51,7 +52,7 @@ L2_NORMALIZATION = OpDef(
     runtimes={1: "1.5.0", 2: "1.14.0"},
     quant=QuantRule(fixed={DType.INT8: (1 / 128, 0), DType.UINT8: (1 / 128, 128)}),
     cost=lambda op: op["x"].type.count,
-    micro=True,
+    micro=micro.always,
 )
 
 

@@ -14,6 +14,7 @@ from litesmith.ir.dims import Dim, floordiv
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef
 from litesmith.ir.types import TensorType
+from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -86,8 +87,9 @@ def _padding(
         version=_pad_version,
         runtimes=runtimes,
         quant=SAME_SCALE,
-        gpu=True,
-        micro=True,
+        gpu=gpu.padding,
+        micro=micro.PAD,
+        xnnpack=xnnpack.pad if name == "PAD" else None,
     )
 
 
@@ -97,7 +99,7 @@ PAD = _padding(
     ("PadOptions", 22),
     "x paddings",
     lambda x, paddings: np.pad(x, _widths(paddings)),
-    {1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.21.0"},
+    {1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.20.0", 6: "2.23.0"},
 )
 PADV2 = _padding(
     "PADV2",
@@ -105,7 +107,7 @@ PADV2 = _padding(
     ("PadV2Options", 43),
     "x paddings value",
     lambda x, paddings, value: np.pad(x, _widths(paddings), constant_values=value.ravel()[0]),
-    {1: "1.9.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.21.0"},
+    {1: "1.9.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.20.0", 6: "2.23.0"},
 )
 
 
@@ -135,8 +137,8 @@ MIRROR_PAD = OpDef(
     version=by_dtype(int8=2, int16=3),
     runtimes={1: "1.13.1", 2: "2.3.0", 3: "2.12.0"},
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    gpu=gpu.mirror,
+    micro=micro.always,
 )
 
 # -- space and depth: [N, H, W, C] ------------------------------------------------------------------------------------
@@ -192,8 +194,9 @@ def _block_op(
         version=by_dtype(int8=2),
         runtimes=runtimes,
         quant=SAME_SCALE,
-        gpu=True,
-        micro=True,
+        gpu=gpu.blocks,
+        micro=micro.FLOAT_INT8,
+        xnnpack=xnnpack.data,
     )
 
 
@@ -286,7 +289,7 @@ def _batch_op(
         version=_batch_version,
         runtimes={1: "1.6.0", 2: "1.14.0", 3: "2.3.0", 4: "2.12.0"},
         quant=SAME_SCALE,
-        micro=True,
+        micro=micro.FLOAT_INT8,
     )
 
 

@@ -12,6 +12,7 @@ from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import TensorType, shape_text
+from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
     ACTIVATION,
     FLOAT,
@@ -97,8 +98,9 @@ AVERAGE_POOL_2D = OpDef(
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.3.0"},
     quant=SAME_SCALE,
     cost=_cost,
-    gpu=True,
-    micro=True,
+    gpu=gpu.POOL,
+    micro=micro.ACTIVATIONS,
+    xnnpack=xnnpack.AVERAGE_POOL,
 )
 
 MAX_POOL_2D = OpDef(
@@ -114,8 +116,10 @@ MAX_POOL_2D = OpDef(
     version=by_dtype(int8=2, int16=3),
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.3.0"},
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    cost=_cost,
+    gpu=gpu.POOL,
+    micro=micro.ACTIVATIONS,
+    xnnpack=xnnpack.MAX_POOL,
 )
 
 L2_POOL_2D = OpDef(
@@ -130,7 +134,7 @@ L2_POOL_2D = OpDef(
     foldable=_is_plain,
     runtimes={1: "1.5.0"},
     cost=_cost,
-    micro=True,
+    micro=micro.FLOAT,
 )
 
 DEFINITIONS = (AVERAGE_POOL_2D, MAX_POOL_2D, L2_POOL_2D)

@@ -13,6 +13,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import TensorType
+from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import FLOAT, boolean, dtypes, int32, operands, quantized_only, real, same_as
 
 
@@ -67,8 +68,9 @@ QUANTIZE = OpDef(
     check=_goes,
     version=_quantize_version,
     runtimes={1: "1.14.0", 2: "1.15.0", 3: "2.7.0", 4: "2.21.0", 5: "2.21.0", 6: "2.21.0"},
-    gpu=True,
-    micro=True,
+    gpu=gpu.ONE,
+    micro=micro.QUANTIZE,
+    xnnpack=xnnpack.convert,
 )
 
 
@@ -97,10 +99,11 @@ DEQUANTIZE = OpDef(
     check=quantized_only("int8 uint8 int16 int4 uint4 int2"),
     version=_dequantize_version,
     runtimes={
-        1: "1.13.1", 2: "1.14.0", 3: "1.15.0", 4: "2.2.0", 5: "2.7.0", 6: "2.18.0", 7: "2.21.0", 8: "2.22.0",
+        1: "1.13.1", 2: "1.14.0", 3: "1.15.0", 4: "2.2.0", 5: "2.7.0", 6: "2.18.0", 7: "2.21.0", 8: "2.22.0", 9: "2.23.0",
     },
-    gpu=True,
-    micro=True,
+    gpu=gpu.DEQUANTIZE,
+    micro=micro.QUANTIZE,
+    xnnpack=xnnpack.convert,
 )  # fmt: skip
 
 
@@ -153,7 +156,7 @@ DENSIFY = OpDef(
     foldable=lambda op: op["x"].const is not None and op["x"].const.sparsity is None,
     check=lambda op: None if op["x"].is_const else "the operand is no constant",
     runtimes={1: "2.2.0"},
-    gpu=True,
+    gpu=gpu.densify,
 )
 
 DEFINITIONS = (QUANTIZE, DEQUANTIZE, FAKE_QUANT, DENSIFY)

@@ -8,6 +8,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Attr, OpDef, Trait
 from litesmith.ir.types import TensorType
+from litesmith.ops import costs
 from litesmith.ops.common import FLOAT, INT32, operands, unknown_dim, unknown_dims
 
 SEEDS = {"seed": Attr("int64", 0), "seed2": Attr("int64", 0)}
@@ -31,6 +32,7 @@ RANDOM_UNIFORM, RANDOM_STANDARD_NORMAL = (
         traits=Trait.RANDOM,
         infer=_infer_random,
         runtimes={1: "2.8.0"},
+        cost=costs.elements_made,
     )
     for name, code in (("RANDOM_UNIFORM", 148), ("RANDOM_STANDARD_NORMAL", 146))
 )
@@ -54,6 +56,7 @@ MULTINOMIAL = OpDef(
     infer=_infer_multinomial,
     check=lambda op: None if op["logits"].rank == 2 else "logits are not of rank 2",
     runtimes={1: "2.8.0"},
+    cost=costs.elements_read,
 )
 
 DEFINITIONS = (RANDOM_UNIFORM, RANDOM_STANDARD_NORMAL, MULTINOMIAL)

@@ -15,9 +15,10 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Attr, DTypes, OpDef, Operand, QuantRule, Trait, VersionRule
 from litesmith.ir.types import TensorType
+from litesmith.ops import gpu, micro
 from litesmith.ops.common import ACTIVATION, FLOAT, boolean, dtypes, enum8, int32, operands, real
 
-OWN_STATE = Trait.STATEFUL | Trait.REMOVABLE
+OWN_STATE = Trait.STATEFUL | Trait.REMOVABLE | Trait.CONTRACTS
 INPUTS = dtypes("float32 int8 int16")
 WEIGHTS = dtypes("float32 int8 uint8")
 BIASES = dtypes("float32 int32 int64")
@@ -160,7 +161,7 @@ LSTM = OpDef(
     runtimes={1: "1.7.0", 2: "1.10.0", 3: "1.14.0", 4: "2.3.0"},
     quant=_weights_rule(LSTM_OPERANDS),
     cost=_rnn_cost,
-    gpu="with the basic kernel",
+    gpu=gpu.lstm,
 )
 
 
@@ -191,7 +192,7 @@ UNIDIRECTIONAL_SEQUENCE_LSTM = OpDef(
     runtimes={1: "1.13.1", 2: "1.14.0", 3: "2.3.0", 4: "2.12.0"},
     quant=_weights_rule(LSTM_OPERANDS),
     cost=_rnn_cost,
-    micro=True,
+    micro=micro.ACTIVATIONS,
 )
 
 BIDIRECTIONAL_SEQUENCE_LSTM = OpDef(
@@ -312,7 +313,7 @@ SVDF = OpDef(
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.2.0", 4: "2.3.0"},
     quant=_weights_rule(_SVDF_OPERANDS),
     cost=_rnn_cost,
-    micro=True,
+    micro=micro.ACTIVATIONS,
 )
 
 DEFINITIONS = (

@@ -10,11 +10,11 @@ import numpy as np
 from litesmith.errors import UnsupportedError
 from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
-from litesmith.ir.dims import Dim
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, QuantRule
 from litesmith.ir.types import Shape, TensorType
+from litesmith.ops import costs, gpu, micro, xnnpack
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -117,10 +117,6 @@ def _extremum_is_defined(op: Op) -> bool:
     return _is_nonempty(op) and has_no_nan(op)
 
 
-def _reads_all(op: Op) -> Dim:
-    return op["x"].type.count
-
-
 def _reduction(
     name: str, code: int, function: Callable[..., Any], runtimes: dict[int, str], taken: Any, **rest: Any
 ) -> OpDef:
@@ -150,9 +146,10 @@ SUM = _reduction(
     check=quantized_only("int8 uint8 int16"),
     version=by_dtype(int8=2),
     quant=REQUANTIZED,
-    cost=_reads_all,
-    gpu=True,
-    micro=True,
+    cost=costs.elements_read,
+    gpu=gpu.AXES,
+    micro=micro.always,
+    xnnpack=xnnpack.REDUCTION,
 )
 MEAN = _reduction(
     "MEAN",
@@ -164,9 +161,10 @@ MEAN = _reduction(
     check=quantized_only("int8 uint8 int16"),
     version=by_dtype(int8=2, int16=3),
     quant=REQUANTIZED,
-    cost=_reads_all,
-    gpu=True,
-    micro=True,
+    cost=costs.elements_read,
+    gpu=gpu.AXES,
+    micro=micro.always,
+    xnnpack=xnnpack.REDUCTION,
 )
 
 
@@ -180,8 +178,10 @@ def _extremum(name: str, code: int, function: Callable[..., Any]) -> OpDef:
         foldable=_extremum_is_defined,
         version=by_dtype(int8=2, int16=3),
         quant=SAME_SCALE,
-        gpu=True,
-        micro=True,
+        cost=costs.elements_read,
+        gpu=gpu.AXES,
+        micro=micro.REDUCTION,
+        xnnpack=xnnpack.REDUCTION,
     )
 
 
@@ -203,11 +203,13 @@ REDUCE_PROD = _reduction(
     symbolic=_symbolic_reduction(np.prod),
     check=_product_check,
     version=by_dtype(int8=2, int16=2),
-    cost=_reads_all,
-    gpu=True,
+    cost=costs.elements_read,
+    gpu=gpu.AXES,
 )
-REDUCE_ANY = _reduction("REDUCE_ANY", 91, np.any, {1: "1.11.0"}, BOOL)
-REDUCE_ALL = _reduction("REDUCE_ALL", 140, np.all, {1: "2.6.0"}, BOOL)
+REDUCE_ANY = _reduction("REDUCE_ANY", 91, np.any, {1: "1.11.0"}, BOOL, gpu=gpu.AXES, cost=costs.elements_read)
+REDUCE_ALL = _reduction(
+    "REDUCE_ALL", 140, np.all, {1: "2.6.0"}, BOOL, gpu=gpu.AXES, micro=micro.always, cost=costs.elements_read
+)
 
 # -- positions of extrema ---------------------------------------------------------------------------------------------
 
@@ -240,7 +242,8 @@ def _argument(name: str, code: int, options: tuple[str, int], function: Callable
         version=by_dtype(int8=2, bool=3),
         runtimes={1: "1.9.0", 2: "1.14.0", 3: "2.9.0"},
         quant=QuantRule(),
-        micro=True,
+        cost=costs.elements_read,
+        micro=micro.FLOAT_INT8,
     )
 
 
@@ -276,9 +279,9 @@ CUMSUM = OpDef(
     infer=same_as("x"),
     evaluate=_cumsum,
     runtimes={1: "2.4.0"},
-    cost=_reads_all,
-    gpu=True,
-    micro=True,
+    cost=costs.elements_read,
+    gpu=gpu.CUMSUM,
+    micro=micro.FLOAT_INT8,
 )
 
 DEFINITIONS = (

@@ -14,6 +14,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import Shape, TensorType, shape_text
+from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
     INDEX,
     SAME_SCALE,
@@ -108,8 +109,9 @@ RESHAPE = OpDef(
     simplify=_simplify_reshape,
     runtimes={1: "1.5.0"},
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    gpu=gpu.ONE,
+    micro=micro.SHAPED,
+    xnnpack=xnnpack.RESHAPE,
 )
 
 
@@ -138,7 +140,7 @@ SHAPE = OpDef(
     evaluate=lambda x, *, out_type: np.array(x.shape, out_type.numpy),
     symbolic=_symbolic_shape,
     runtimes={1: "1.10.0"},
-    micro=True,
+    micro=micro.always,
 )
 
 
@@ -199,7 +201,8 @@ EXPAND_DIMS = OpDef(
     simplify=_as_reshape,
     runtimes={1: "1.10.0"},
     quant=SAME_SCALE,
-    micro=True,
+    micro=micro.always,
+    xnnpack=xnnpack.EXPAND_DIMS,
 )
 
 
@@ -247,7 +250,7 @@ SQUEEZE = OpDef(
     version=by_dtype(string=2),
     runtimes={1: "1.6.0", 2: "2.5.0"},
     quant=SAME_SCALE,
-    micro=True,
+    micro=micro.always,
 )
 
 # -- arithmetic on shapes ---------------------------------------------------------------------------------------------
@@ -275,7 +278,7 @@ BROADCAST_ARGS = OpDef(
     evaluate=lambda x, y: np.array(np.broadcast_shapes(tuple(x), tuple(y)), x.dtype),
     symbolic=_symbolic_broadcast_args,
     runtimes={1: "2.6.0"},
-    micro=True,
+    micro=micro.always,
 )
 
 DEFINITIONS = (RESHAPE, SHAPE, RANK, EXPAND_DIMS, SQUEEZE, BROADCAST_ARGS)

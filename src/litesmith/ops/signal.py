@@ -12,6 +12,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import OpDef
 from litesmith.ir.types import TensorType
+from litesmith.ops import costs
 from litesmith.ops.common import FLOAT, INT32, const_ints, operands, unknown_dim
 
 
@@ -47,6 +48,7 @@ RFFT2D = OpDef(
     evaluate=_rfft2d,
     check=_powers_of_two,
     runtimes={1: "2.5.0"},
+    cost=costs.transforms,
 )
 
 DEFINITIONS = (RFFT2D,)

@@ -15,6 +15,7 @@ from litesmith.ir.dims import Dim, Sym, floordiv, maximum, minimum, non_negative
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import Shape, TensorType
+from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -97,10 +98,11 @@ SLICE = OpDef(
     simplify=_simplify_slice,
     check=rank_at_most(5, "x"),
     version=_slice_version,
-    runtimes={1: "1.14.0", 2: "1.14.0", 3: "1.14.0", 4: "2.4.0", 5: "2.5.0", 6: "2.14.0"},
+    runtimes={1: "1.14.0", 2: "1.14.0", 3: "1.14.0", 4: "2.4.0", 5: "2.5.0", 6: "2.14.0", 7: "2.21.0", 8: "2.23.0"},
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    gpu=gpu.slice_,
+    micro=micro.DATA,
+    xnnpack=xnnpack.SLICE,
 )
 
 # -- STRIDED_SLICE ----------------------------------------------------------------------------------------------------
@@ -365,8 +367,9 @@ STRIDED_SLICE = OpDef(
         8: "2.14.0",
     },
     quant=SAME_SCALE,
-    gpu=True,
-    micro=True,
+    gpu=gpu.strided_slice,
+    micro=micro.SLICES,
+    xnnpack=xnnpack.strided_slice,
 )
 
 # -- DYNAMIC_UPDATE_SLICE ---------------------------------------------------------------------------------------------
@@ -402,9 +405,10 @@ DYNAMIC_UPDATE_SLICE = OpDef(
     evaluate=_update,
     check=rank_at_most(8, "x"),
     version=lambda op: max(by_dtype(float16=3, int16=4)(op), by_dtype(2, int64=2)(op)),
-    runtimes={1: "2.9.0", 2: "2.17.0", 3: "2.19.0", 4: "2.20.0"},
+    runtimes={1: "2.9.0", 2: "2.17.0", 3: "2.19.0", 4: "2.20.0", 5: "2.21.0", 6: "2.22.0"},
     quant=SAME_SCALE,
-    micro=True,
+    micro=micro.always,
+    gpu=gpu.update_slice,
 )
 
 DEFINITIONS = (SLICE, STRIDED_SLICE, DYNAMIC_UPDATE_SLICE)

@@ -6,7 +6,7 @@ emitted where a built-in operator of the older vocabulary says the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,13 @@ import numpy as np
 
 from litesmith.errors import UnsupportedError
 from litesmith.ir.constant import Array
-from litesmith.ir.dims import Sym, maximum
+from litesmith.ir.dims import Dim, Sym, maximum, product
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Attr, Check, DTypes, Evaluate, Infer, OpDef, Trait
 from litesmith.ir.types import TensorType
 from litesmith.ir.verify import compatible
+from litesmith.ops import costs, gpu, xnnpack
 from litesmith.ops.common import boolean, dtypes, enum8, has_no_nan, same_as, subgraph
 from litesmith.ops.common import operands as declared_operands
 from litesmith.ops.control import joined_branches
@@ -210,7 +211,7 @@ ROWS = (
         "BROADCAST_IN_DIM", 170, "x", ("StablehloBroadcastInDimOptions", 2), {"broadcast_dimensions": INT64S},
         traits=Trait.MOVES_DATA,
     ),
-    Row("CONVOLUTION", 171, "lhs rhs", ("StablehloConvolutionOptions", 4), CONVOLUTION),
+    Row("CONVOLUTION", 171, "lhs rhs", ("StablehloConvolutionOptions", 4), CONVOLUTION, traits=Trait.CONTRACTS),
     Row(
         "SLICE", 172, "x", ("StablehloSliceOptions", 3),
         {"start_indices": INT64S, "limit_indices": INT64S, "strides": INT64S}, traits=Trait.MOVES_DATA,
@@ -255,7 +256,7 @@ ROWS = (
         since="2.16.0", kernel=ARITHMETIC | dtypes("complex64"), evaluate=_pad,
     ),
     Row("IOTA", 196, "", ("StablehloIotaOptions", 11), {"iota_dimension": INT64}),
-    Row("DOT_GENERAL", 197, "lhs rhs", ("StablehloDotGeneralOptions", 12), DOT_GENERAL),
+    Row("DOT_GENERAL", 197, "lhs rhs", ("StablehloDotGeneralOptions", 12), DOT_GENERAL, traits=Trait.CONTRACTS),
     Row(
         "REDUCE_WINDOW", 198, "x init", ("StablehloReduceWindowOptions", 13), REDUCE_WINDOW, since="2.16.0",
         kernel=dtypes("float32 int32 int64 int8 uint8 int16 bool"), results="results*",
@@ -298,6 +299,34 @@ ROWS = (
 
 
 CHECKS: Mapping[str, Check] = {"COMPOSITE": _composite_attributes}
+def _dot_cost(op: Op) -> Dim:
+    """A multiply-add for each result element and contracted one."""
+    lhs = op.inputs[0].type.dims
+    cost: Dim = op.results[0].type.count * product([lhs[int(axis)] for axis in op.attrs["lhs_contracting_dimensions"]])
+    return cost
+
+
+def _convolution_cost(op: Op) -> Dim:
+    """A multiply-add for each result element, tap and input channel of its filter."""
+    weights, units = op.inputs[1].type.dims, op.attrs["kernel_output_feature_dimension"]
+    cost: Dim = op.results[0].type.count * product([d for axis, d in enumerate(weights) if axis != units])
+    return cost
+
+
+COSTS: Mapping[str, Callable[[Op], Dim]] = {
+    **dict.fromkeys(("CLAMP", "SELECT", "COMPARE"), costs.elements_made),
+    **dict.fromkeys(("REDUCE", "REDUCE_WINDOW"), costs.elements_read),
+    "SORT": costs.sorts,
+    "DOT_GENERAL": _dot_cost,
+    "CONVOLUTION": _convolution_cost,
+}
+GPU: Mapping[str, Check] = {
+    "BROADCAST_IN_DIM": gpu.broadcast_in_dim,
+    "CBRT": gpu.one_operand,
+    "CLAMP": gpu.clamp,
+    "REMAINDER": gpu.two_operands,
+    "SHIFT_LEFT": gpu.two_operands,
+}
 
 
 def _declaration(row: Row) -> OpDef:
@@ -315,6 +344,9 @@ def _declaration(row: Row) -> OpDef:
         foldable=has_no_nan if row.evaluate is not None else None,
         check=CHECKS.get(row.name) if row.since else lambda op: NO_KERNEL,
         runtimes={1: row.since} if row.since else {},
+        cost=COSTS.get(row.name),
+        gpu=GPU.get(row.name),
+        xnnpack=xnnpack.composite if row.name == "COMPOSITE" else None,
     )
 
 

@@ -12,8 +12,9 @@ from litesmith.ir.builder import Builder, symbolically
 from litesmith.ir.constant import Array
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import Attr, OpDef, Trait
+from litesmith.ir.opdef import Attr, Check, OpDef, Trait
 from litesmith.ir.types import TensorType
+from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -49,6 +50,10 @@ def _function(name: str, code: int, evaluate: Callable[..., Any], runtimes: dict
     )
 
 
+EVERYWHERE: dict[str, Check] = {"gpu": gpu.one_operand, "micro": micro.always, "xnnpack": xnnpack.data}
+"""Functions that every delegate takes."""
+
+
 def _undone_by_itself(b: Builder, op: Op) -> Value | None:
     """f(f(x)) is x."""
     below = op["x"].op
@@ -79,8 +84,9 @@ ABS = _function(
     check=quantized_only("int8"),
     version=_abs_version,
     quant=REQUANTIZED,
-    gpu=True,
-    micro=True,
+    gpu=gpu.one_operand,
+    micro=micro.always,
+    xnnpack=xnnpack.data,
 )
 NEG = _function(
     "NEG",
@@ -93,8 +99,9 @@ NEG = _function(
     check=quantized_only("int8 int16"),
     symbolic=symbolically,
     simplify=_undone_by_itself,
-    gpu=True,
-    micro=True,
+    gpu=gpu.one_operand,
+    micro=micro.FLOAT,
+    xnnpack=xnnpack.data,
 )
 SQRT = _function(
     "SQRT",
@@ -105,8 +112,7 @@ SQRT = _function(
     taken=FLOAT | INT8 | INT16,
     check=quantized_only("int8 int16"),
     version=by_dtype(int8=2, int16=2),
-    gpu=True,
-    micro=True,
+    **EVERYWHERE,
 )
 
 
@@ -125,8 +131,9 @@ RSQRT = _function(
     check=quantized_only("int8 int16"),
     version=by_dtype(int8=2, int16=3),
     quant=REQUANTIZED,
-    gpu=True,
-    micro=True,
+    gpu=gpu.one_operand,
+    micro=micro.always,
+    xnnpack=xnnpack.data,
 )
 SQUARE = _function(
     "SQUARE",
@@ -136,8 +143,9 @@ SQUARE = _function(
     traits=Trait.ARITHMETIC,
     options=("SquareOptions", 66),
     cost=lambda op: op["x"].type.count,
-    gpu=True,
-    micro=True,
+    gpu=gpu.one_operand,
+    micro=micro.always,
+    xnnpack=xnnpack.data,
 )
 
 
@@ -152,18 +160,19 @@ def _exponential(name: str, code: int, evaluate: Any, runtimes: dict[int, str], 
         check=quantized_only("int8 int16"),
         version=by_dtype(int8=2, int16=2),
         quant=REQUANTIZED,
-        gpu=True,
-        micro=True,
+        gpu=gpu.one_operand,
+        micro=micro.FLOAT_INT8,
+        xnnpack=xnnpack.data,
     )
 
 
 EXP = _exponential("EXP", 47, np.exp, {1: "1.7.0", 2: "2.12.0"}, ("ExpOptions", 33))
 LOG = _exponential("LOG", 73, np.log, {1: "1.14.0", 2: "2.15.0"}, None)
-SIN = _function("SIN", 66, np.sin, {1: "1.9.0"}, gpu=True, micro=True)
-COS = _function("COS", 108, np.cos, {1: "1.14.0"}, options=("CosOptions", 84), gpu=True, micro=True)
-FLOOR = _function("FLOOR", 8, np.floor, {1: "1.9.0"}, simplify=_done_already, gpu=True, micro=True)
-CEIL = _function("CEIL", 104, np.ceil, {1: "1.14.0"}, simplify=_done_already, micro=True)
-ROUND = _function("ROUND", 116, np.rint, {1: "1.14.0"}, simplify=_done_already, micro=True)
+SIN = _function("SIN", 66, np.sin, {1: "1.9.0", 2: "2.23.0"}, **EVERYWHERE)
+COS = _function("COS", 108, np.cos, {1: "1.14.0", 2: "2.23.0"}, options=("CosOptions", 84), **EVERYWHERE)
+FLOOR = _function("FLOOR", 8, np.floor, {1: "1.9.0"}, simplify=_done_already, **EVERYWHERE)
+CEIL = _function("CEIL", 104, np.ceil, {1: "1.14.0"}, simplify=_done_already, **EVERYWHERE)
+ROUND = _function("ROUND", 116, np.rint, {1: "1.14.0"}, simplify=_done_already, **EVERYWHERE)
 SIGN = _function(
     "SIGN",
     158,
@@ -173,7 +182,7 @@ SIGN = _function(
     options=("SignOptions", 123),
     foldable=has_no_nan,
     version=by_dtype(int32=2),
-    gpu=True,
+    gpu=gpu.one_operand,
 )
 ZEROS_LIKE = _function(
     "ZEROS_LIKE",
@@ -182,7 +191,7 @@ ZEROS_LIKE = _function(
     {1: "1.12.0"},
     taken=FLOAT | INDEX,
     options=("ZerosLikeOptions", 67),
-    micro=True,
+    micro=micro.always,
 )
 LOGICAL_NOT = _function(
     "LOGICAL_NOT",
@@ -192,7 +201,8 @@ LOGICAL_NOT = _function(
     taken=BOOL,
     options=("LogicalNotOptions", 63),
     simplify=_undone_by_itself,
-    micro=True,
+    micro=micro.LOGICAL,
+    gpu=gpu.one_operand,
 )
 
 # -- complex numbers --------------------------------------------------------------------------------------------------
@@ -293,9 +303,12 @@ CAST = OpDef(
     simplify=_simplify_cast,
     check=_cast_check,
     version=_cast_version,
-    runtimes={1: "1.5.0", 2: "2.7.0", 3: "2.8.0", 4: "2.9.0", 5: "2.12.0", 6: "2.15.0", 7: "2.17.0"},
-    gpu=True,
-    micro=True,
+    runtimes={
+        **{1: "1.5.0", 2: "2.7.0", 3: "2.8.0", 4: "2.9.0", 5: "2.12.0", 6: "2.15.0", 7: "2.17.0"},
+        **{8: "2.21.0", 9: "2.23.0"},
+    },
+    gpu=gpu.cast,
+    micro=micro.CAST,
 )
 
 
@@ -335,6 +348,7 @@ BITCAST = OpDef(
     evaluate=_bitcast,
     simplify=_simplify_cast,
     runtimes={1: "2.13.0"},
+    gpu=gpu.bitcast,
 )
 
 DEFINITIONS = (

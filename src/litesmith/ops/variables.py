@@ -10,6 +10,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Attr, OpDef, Trait
 from litesmith.ir.types import TensorType
+from litesmith.ops import micro, xnnpack
 from litesmith.ops.common import RESOURCE, dtypes, element_type, int32, operands
 
 STATE_READ = Trait.STATEFUL | Trait.REMOVABLE
@@ -29,7 +30,8 @@ VAR_HANDLE = OpDef(
     options=("VarHandleOptions", 111),
     infer=_infer_handle,
     runtimes={1: "2.6.0"},
-    micro=True,
+    micro=micro.always,
+    xnnpack=xnnpack.variable,
 )
 
 READ_VARIABLE = OpDef(
@@ -39,7 +41,8 @@ READ_VARIABLE = OpDef(
     options=("ReadVariableOptions", 112),
     traits=STATE_READ,
     runtimes={1: "2.6.0"},
-    micro=True,
+    micro=micro.always,
+    xnnpack=xnnpack.variable,
 )
 
 ASSIGN_VARIABLE = OpDef(
@@ -51,7 +54,8 @@ ASSIGN_VARIABLE = OpDef(
     traits=Trait.STATEFUL,
     infer=lambda op: [],
     runtimes={1: "2.6.0"},
-    micro=True,
+    micro=micro.always,
+    xnnpack=xnnpack.variable,
 )
 
 KEYS = dtypes("string int64")

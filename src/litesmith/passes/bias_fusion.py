@@ -5,6 +5,13 @@
 ⇒
     %2 = CONV_2D(%x, w, b + c) {fused_activation_function=RELU}
 
+    %1 = FULLY_CONNECTED(%x, w)
+    %2 = ADD(%y, %1)
+    %3 = ADD(%2, c)
+⇒
+    %1 = FULLY_CONNECTED(%x, w, c)
+    %3 = ADD(%y, %1)
+
 For every operator with weights and a bias. SUB subtracts. Reshapes may stand between, and move behind, where the
 constant still has one element for each channel: after splitting 128 channels into [4, 32], one of [4, 32]. Legal
 because the kernels add the bias along the last dimension of the result before the activation; only the order of two
@@ -23,6 +30,8 @@ from litesmith.passes.match import (
     channel_vector,
     constant_operand,
     linear,
+    rebuilt,
+    sole_producer,
 )
 
 
@@ -53,5 +62,22 @@ def _sum(b: Builder, name: str, bias: Value | None, delta: Value) -> Value:
     return total
 
 
+def fuse_distant_bias(op: Op, b: Builder) -> Outcome:
+    """ADD of a per-channel constant after an ADD of what a linear operation makes."""
+    found = constant_operand(op)
+    total = sole_producer(found.variable, "ADD") if found is not None else None
+    if found is None or total is None or activation(total) != "NONE":
+        return None
+    for value, other in (total.inputs, total.inputs[::-1]):
+        target = linear(value.op)
+        if target is None or other.is_const or value.type != total.result.type:
+            continue
+        if absorption_obstacle(op, found, target) is None:
+            bias = _sum(b, "ADD", target.bias, channel_vector(b, found.constant, value.dims, target.channels))
+            return rebuilt(b, op, [other, target.rebuilt(b, bias=bias)])
+    return None
+
+
+DISTANT_BIAS = Pass("distant-bias", ("ADD",), fuse_distant_bias, after=("bias-fusion",))
 BIAS_FUSION = Pass("bias-fusion", ("ADD", "SUB"), fuse_bias)
-PASSES = (BIAS_FUSION,)
+PASSES = (BIAS_FUSION, DISTANT_BIAS)

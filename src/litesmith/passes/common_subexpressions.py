@@ -22,7 +22,7 @@ import numpy as np
 
 from litesmith.ir.graph import Graph, Op, Program, Value
 from litesmith.ir.opdef import Trait
-from litesmith.passes.driver import ProgramPass, erase_dead, merge_origins, replace_result
+from litesmith.passes.driver import ProgramPass, erase_dead, merge_origins, replace_result, touches_variables
 
 
 def share_constants(program: Program) -> int:
@@ -56,7 +56,7 @@ def _merge_equal(graph: Graph) -> int:
     seen: dict[Hashable, Op] = {}
     changes = 0
     for op in graph.ops:
-        if not op.defn.is_pure or op.subgraphs or not op.inputs:
+        if not op.defn.is_pure or op.subgraphs or not op.inputs or touches_variables(op):
             continue
         first = seen.setdefault(_key(op), op)
         if first is op:

@@ -151,7 +151,7 @@ class _GraphRun:
                 self.queue.append(op)
 
     def rewrite(self, op: Op) -> bool:
-        if any(v.type.quant is not None for v in op.results):
+        if any(v.type.quant is not None for v in op.results) or touches_variables(op):
             return False
         previous = op.prev
         b = Builder(self.graph, OPS, before=op)
@@ -191,6 +191,11 @@ class _GraphRun:
         for value in (v for e in erased for v in e.inputs if v.op is not None):
             self.add([value.op])
             self.add(value.users if len(value.users) == 1 else ())
+
+
+def touches_variables(op: Op) -> bool:
+    """Whether an operation reads or writes a variable tensor: it is to run, once, where it stands."""
+    return any(v.is_variable for v in (*op.inputs, *op.results))
 
 
 def _between(graph: Graph, previous: Op | None, end: Op) -> Iterator[Op]:

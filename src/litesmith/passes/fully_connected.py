@@ -97,9 +97,9 @@ def drop_flattening(op: Op, b: Builder) -> Outcome:
     """A FULLY_CONNECTED whose operand is reshaped to its rows of features first."""
     reshape = producer(op["x"], "RESHAPE")
     target = linear(op)
-    if reshape is None or target is None or op.attrs["keep_num_dims"] or op["x"].rank != 2:
+    if reshape is None or target is None or op.attrs["keep_num_dims"]:
         return None
-    if reshape["x"].type.shape is None or reshape["x"].rank < 2 or op["x"].dims[1] != target.weights.dims[1]:
+    if reshape["x"].type.shape is None or reshape["x"].rank < 2 or op["x"].dims[-1] != target.weights.dims[1]:
         return None
     made = target.rebuilt(b, x=reshape["x"])
     if made.type.shape != op.result.type.shape:

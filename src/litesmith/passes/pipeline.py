@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
@@ -57,6 +58,7 @@ from litesmith.passes import (
     variable_reads,
 )
 from litesmith.passes.driver import AnyPass, PassResult, UnsettledWarning, run_pass
+from litesmith.passes.recurrent import forms
 
 MODULES = (
     dead_code,
@@ -118,6 +120,8 @@ FINISHING: tuple[AnyPass, ...] = (
 ROUNDS = 16
 """More rounds than this mean that two passes undo each other."""
 
+_LOG = logging.getLogger(__name__)
+
 Dump: TypeAlias = Callable[[str, Program], None]
 
 
@@ -126,14 +130,28 @@ def run(
     dump: Dump | None = None,
     check: bool = False,
     passes: Sequence[AnyPass] = PASSES,
+    rnn: str = "auto",
 ) -> list[PassResult]:
     """Runs the passes over the program, in place, until none changes anything. Running it again changes nothing.
 
+    rnn: the form of recurrent layers, one of `decompositions.recurrent.FORMS`.
     dump: called with the pass's name and the program after each pass that changed something.
     check: verify the IR after each such pass (for tests and debugging; it costs more than most passes).
     Returns the result of every run, in order. Raises InvalidIRError when a pass breaks the IR; warns with
     UnsettledWarning, and leaves it at that, when passes undo each other for `ROUNDS` rounds.
     """
+    results = _settle(program, dump, check, passes)
+    if passes is PASSES:
+        formed = forms.run(program, rnn)
+        results += formed
+        for result in (r for r in formed if r.modified):
+            _after(result, program, dump, check)
+        if any(r.modified for r in formed):
+            results += _settle(program, dump, check, passes)
+    return [*results, *_finish(program, dump, check)]
+
+
+def _settle(program: Program, dump: Dump | None, check: bool, passes: Sequence[AnyPass]) -> list[PassResult]:
     results: list[PassResult] = []
     clean: set[str] = set()
     for _ in range(ROUNDS):
@@ -151,7 +169,7 @@ def run(
     else:
         reason = f"the passes reach no fixed point in {ROUNDS} rounds: {_last_to_change(results)} still change"
         warnings.warn(UnsettledWarning(reason), stacklevel=2)
-    return [*results, *_finish(program, dump, check)]
+    return results
 
 
 def _finish(program: Program, dump: Dump | None, check: bool) -> list[PassResult]:
@@ -165,6 +183,7 @@ def _finish(program: Program, dump: Dump | None, check: bool) -> list[PassResult
 
 
 def _after(result: PassResult, program: Program, dump: Dump | None, check: bool) -> None:
+    _LOG.debug("pass %s changed the program", result.name)
     if dump is not None:
         dump(result.name, program)
     if check:

@@ -5,16 +5,26 @@
 ⇒
     %2 = STRIDED_SLICE(%x, [0, 3, 0], [0, 4, 0], [1, 1, 1]) {begin_mask=5, end_mask=5, shrink_axis_mask=2}
 
+A slice that takes away a dimension of size 1 and leaves the others whole is a change of shape itself:
+
+    %1 = STRIDED_SLICE(%x, [-1, 0, 0], [0, 0, 0], [1, 1, 1]) {begin_mask=6, end_mask=6, shrink_axis_mask=1}   %x: [1, b, 8]
+⇒
+    %1 = RESHAPE(%x, [-1, 8])
+
 Legal where the one index kept of the dimension is in its bounds: the kernel takes just that.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import Dim
-from litesmith.ir.graph import Op
+from litesmith.ir.graph import Op, Value
+from litesmith.ops.shape import constant_target
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import rebuilt, sole_producer, unit_steps, with_operands
+from litesmith.passes.unpacks import axis_taken
 
 _NO_MASKS = ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask", "offset")
 
@@ -52,5 +62,18 @@ def _in_bounds(index: int, size: Dim) -> bool:
     return -size <= index < size if isinstance(size, int) else index in (0, -1)
 
 
+def reshape_instead(op: Op, b: Builder) -> Outcome:
+    """A slice of the one index of a dimension."""
+    axis = axis_taken(op)
+    if axis is None or op["x"].dims[axis] != 1:
+        return None
+    target = constant_target(op.result.dims)
+    if target is None:
+        return Declined("two dimensions are of unknown size")
+    made: Value = b.reshape(op["x"], np.array(target, np.int32))
+    return made
+
+
+WHOLE_SLICES = Pass("whole-slices", ("STRIDED_SLICE",), reshape_instead)
 SHRUNK_SLICES = Pass("shrunk-slices", ("RESHAPE", "SQUEEZE"), shrink)
-PASSES = (SHRUNK_SLICES,)
+PASSES = (WHOLE_SLICES, SHRUNK_SLICES)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from litesmith.ir.graph import Graph, Op, Program, Value
-from litesmith.passes.driver import ProgramPass, has_effects, is_dead, replace_result
+from litesmith.passes.driver import ProgramPass, has_effects, is_dead, replace_result, touches_variables
 
 
 def trim_subgraphs(program: Program) -> int:
@@ -38,6 +38,8 @@ def call_counts(program: Program) -> dict[int, int]:
 
 
 def _trim(op: Op, calls: dict[int, int]) -> int:
+    if touches_variables(op):
+        return 0
     return TRIM[op.name](op) if all(calls[id(g)] == 1 for g in op.subgraphs) else 0
 
 

@@ -28,7 +28,7 @@ def unpack(program: Program) -> int:
 def _unpack(graph: Graph) -> int:
     changes = 0
     for first in list(graph.ops):
-        axis = _axis_taken(first) if first.graph is graph else None
+        axis = _axis_inside(first) if first.graph is graph else None
         if axis is None:
             continue
         parts, size = _parts(first, axis), first["x"].dims[axis]
@@ -49,16 +49,21 @@ def _parts(first: Op, axis: int) -> dict[int, list[Op]]:
     """The slices that take one index of the same dimension, by index."""
     found: dict[int, list[Op]] = {}
     for op in dict.fromkeys(first["x"].users):
-        if op.graph is first.graph and op.name == first.name and op["x"] is first["x"] and _axis_taken(op) == axis:
+        if op.graph is first.graph and op.name == first.name and op["x"] is first["x"] and _axis_inside(op) == axis:
             found.setdefault(_index(op, axis), []).append(op)
     return dict(sorted(found.items()))
 
 
-def _axis_taken(op: Op) -> int | None:
+def _axis_inside(op: Op) -> int | None:
+    """`axis_taken` of a slice that is no output of the graph, which keeps its name."""
+    return None if op.name != "STRIDED_SLICE" or op.result.output_uses else axis_taken(op)
+
+
+def axis_taken(op: Op) -> int | None:
     """The dimension of which a STRIDED_SLICE takes one index, and all of the others."""
     if op.name != "STRIDED_SLICE" or op["x"].type.shape is None or op["x"].type.quant is not None:
         return None
-    if op["x"].type.dtype not in _TYPES or op.result.output_uses or not all(v.is_const for v in op.inputs[1:]):
+    if op["x"].type.dtype not in _TYPES or not all(v.is_const for v in op.inputs[1:]):
         return None
     rank = op["x"].rank
     axes = [a for a in range(rank) if op.attrs["shrink_axis_mask"] >> a & 1]

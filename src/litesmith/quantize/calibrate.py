@@ -206,10 +206,10 @@ def _extreme(b: Builder, value: Value, reduction: str) -> Value:
     if value.type.shape is None or value.rank > 4:
         value = b.reshape(value, np.array([-1], np.int32))
     if value.rank == 0:
-        return b.reshape(value, np.array([1], np.int32))  # type: ignore[no-any-return]
+        return b.reshape(value, np.array([1], np.int32))
     axes = np.arange(value.rank, dtype=np.int32)
     made: Value = getattr(b, reduction)(value, axes, keep_dims=False)
-    return b.reshape(made, np.array([1], np.int32))  # type: ignore[no-any-return]
+    return b.reshape(made, np.array([1], np.int32))
 
 
 WIDEST = 100
@@ -228,11 +228,17 @@ def _joined(b: Builder, parts: Sequence[Value]) -> Value:
 
 
 def calibrate(
-    program: Program, calls: Iterable[tuple[str, Mapping[str, Array]]], threads: int = 1, progress: Any = None
+    program: Program,
+    calls: Iterable[tuple[str, Mapping[str, Array]]],
+    threads: int = 1,
+    progress: Any = None,
+    smoothing: float = 0.0,
 ) -> Calibration:
     """Runs the float program on calls of its signatures and gives what its tensors held.
 
     calls: pairs of a signature's key and its inputs by name. progress: called with the number of calls made so far.
+    smoothing: 0 for the least and largest elements of all samples; else the weight of what was seen before in a moving
+    average over the samples, in their order.
     Raises QuantizationError where there is no call, or a tensor becomes NaN or infinite.
     """
     from litesmith.runtime import Runner
@@ -242,13 +248,26 @@ def calibrate(
     found = Calibration()
     for number, (key, inputs) in enumerate(calls, 1):
         answer = runner.run(dict(inputs), key)
-        found = found.merge(_seen_in(observed, key, answer))
+        seen = _seen_in(observed, key, answer)
+        found = found.merge(_smoothed(found, seen, smoothing) if smoothing else seen)
         if progress is not None:
             progress(number)
     if not found.samples:
         raise QuantizationError([Problem("LS041", "the calibration data has no sample", "give at least one sample")])
     _require_numbers(found)
     return found
+
+
+def _smoothed(before: Calibration, seen: Calibration, weight: float) -> Calibration:
+    """What was seen, averaged with what was before; takes the place of the latter."""
+    for key, now in seen.ranges.items():
+        old = before.ranges.pop(key, Range())
+        if not (old.is_empty or now.is_empty):
+            low, high = (weight * a + (1 - weight) * b for a, b in ((old.low, now.low), (old.high, now.high)))
+            seen.ranges[key] = Range(low, high)
+        elif now.is_empty:
+            seen.ranges[key] = old
+    return seen
 
 
 def record_ranges(program: Program, seen: Calibration) -> None:

@@ -34,9 +34,10 @@ def _size(dim: Dim) -> int:
     if not isinstance(dim, Sym):
         return int(dim)
     try:
-        return int(substitute(dim, dict.fromkeys(symbol_names(dim), 1)))
-    except (TypeError, ValueError, ZeroDivisionError, AttributeError):
+        size = substitute(dim, dict.fromkeys(symbol_names(dim), 1))
+    except (ValueError, ZeroDivisionError):
         return 1
+    return 1 if isinstance(size, Sym) else int(size)
 
 
 def float_cost(op: Op) -> float:

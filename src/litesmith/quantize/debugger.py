@@ -59,10 +59,10 @@ class LayerError:
     def advice(self) -> str:
         """The edit of the recipe that mends it."""
         name = self.layer or self.tensor
-        if self.saturated > 0.01:
-            return "the range is exceeded: calibrate with more samples, or headroom: 1.1"
         if self.rmse_per_scale > 4 or self.alone < 25:
             return f"leave it float: --exclude '{name}', or mode: int16x8 for it"
+        if self.saturated > 0.01:
+            return "the range is exceeded: calibrate with more samples, or headroom: 1.1"
         return ""
 
 

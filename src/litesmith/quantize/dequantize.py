@@ -64,9 +64,9 @@ def _rewrite(graph: Graph, op: Op, constants: dict[int, Value], problems: list[P
     if op.name == "CAST" and quantized:
         reason = "a CAST of a quantized tensor reads its stored integers, which the float model does not have"
         problems.append(Problem("LS045", reason, "convert the float source", op.name, op.origin.label))
-    for name, value in (("quantized_bias_type", DType.FLOAT32), ("asymmetric_quantize_inputs", False)):
+    for name in ("quantized_bias_type", "asymmetric_quantize_inputs"):
         if name in op.attrs:
-            op.attrs[name] = value
+            op.attrs[name] = op.defn.defaults[name]
 
 
 def widen_weights(program: Program) -> None:

@@ -229,8 +229,8 @@ def _rounded(layer: Layer) -> Array:
         steps = np.concatenate([round_rows(r, p, s, most) for r, p, s in zip(rows, layer.products, each, strict=True)])
         return steps.T.reshape(array.shape)
     rows = array.reshape(array.shape[0], -1)
-    each = np.broadcast_to(scales, (len(rows),)).reshape(-1, 1)
-    return round_rows(rows, layer.products, each, most).reshape(array.shape)
+    of_rows = np.broadcast_to(scales, (len(rows),)).reshape(-1, 1)
+    return round_rows(rows, layer.products, of_rows, most).reshape(array.shape)
 
 
 def _narrow(layer: Layer) -> Array:

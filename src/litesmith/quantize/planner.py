@@ -13,7 +13,7 @@ from litesmith.quantize.islands import choose_islands
 from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan
 from litesmith.quantize.ranges import Range, range_of
 from litesmith.quantize.recipe import Mode, Recipe
-from litesmith.quantize.roles import ANY_TYPE, float_operands, is_mask, weight_operands, weight_type
+from litesmith.quantize.roles import ANY_TYPE, float_operands, is_mask, large_constants, weight_operands, weight_type
 
 SLOW_HYBRID = 1.5
 """A kernel that takes integer weights beside floats and is slower than this is worse than floats made of the weights."""
@@ -120,14 +120,15 @@ class _Planner:
                 made, form=STATIC, activations=side, weights=kind, per_channel=kernel.per_channel and self._by_channel(op)
             )
         why = "floats are faster here" if could else self.reasons.get(op, "")
-        if mode.weights is DType.FLOAT32 or not weights:
-            return replace(made, why=why)
-        if mode.weights is DType.FLOAT16:
+        if mode.weights is DType.FLOAT16 and (weights or large_constants(op)):
             return replace(made, form=WIDENED, weights=DType.FLOAT16)
+        if mode.weights in (DType.FLOAT32, DType.FLOAT16) or not weights:
+            return replace(made, why=why)
         return replace(self._beside_floats(op, mode, made), why=why) if self._is_worth_it(op) else made
 
     def _is_worth_it(self, op: Op) -> bool:
-        return sum(op[name].const.size for name in weight_operands(op)) >= self.recipe.smallest_weights  # type: ignore[union-attr]
+        sizes = [const.size for name in weight_operands(op) if (const := op[name].const) is not None]
+        return sum(sizes) >= self.recipe.smallest_weights
 
     def _beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
         """Integer weights beside float activations."""
@@ -138,7 +139,12 @@ class _Planner:
             by_channel = self._by_channel(op) and _channels_of_hybrid(op)
             return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)
         if op.name in ONLY_HYBRID:
-            return made if kernel is None or not mode.compute else replace(made, form=HYBRID, weights=DType.INT8)
+            widens_itself = op.name == "EMBEDDING_LOOKUP"
+            if kernel is None or not (mode.compute or widens_itself):
+                return made
+            kind = kind if kind in kernel.weights else DType.INT8
+            by_channel = self._by_channel(op) and widens_itself
+            return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)
         kind = DType.INT8 if op.name == "DEPTHWISE_CONV_2D" and mode.compute else kind
         return replace(made, form=WIDENED, weights=kind, per_channel=self.recipe.per_channel)
 

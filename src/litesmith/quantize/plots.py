@@ -28,7 +28,7 @@ def plot_layers(report: DebugReport, path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("signal to quantization noise, dB (more is better)")
     axes.set_title(f"Layers by what they cost, over {report.samples} samples")
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
     axes.grid(axis="x", alpha=0.3)
     _save(figure, path)
 

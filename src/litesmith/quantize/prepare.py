@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from litesmith.ir import Builder, DType, Op, Program, Value
+import numpy as np
+
+from litesmith.ir import Builder, DType, Op, Program, Sym, Value
 from litesmith.passes.driver import Outcome, Pass, run_pass
 from litesmith.quantize.calibrate import Calibration, tensor_keys
 from litesmith.quantize.dequantize import widen_weights
-from litesmith.quantize.recipe import Recipe
+from litesmith.quantize.ranges import Range, representable
+from litesmith.quantize.recipe import Recipe, mode_named
 from litesmith.quantize.trained import Trained, take_trained_ranges
 
 
@@ -24,21 +27,57 @@ def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
 
 
 def _forms(recipe: Recipe) -> list[Pass]:
-    return [PRODUCTS, SQUARES] if recipe.integer_only else []
+    if recipe.integer_only:
+        return [PRODUCTS, SQUARES, NEGATIVES]
+    modes = [mode_named(name) for name in (recipe.mode, *(r.mode for r in recipe.rules))]
+    narrow = any(not m.is_static and m.weights in (DType.INT8, DType.INT4) for m in modes)
+    return [_tables(recipe)] if narrow else []
+
+
+def _tables(recipe: Recipe) -> Pass:
+    """Rows of a large constant table, picked by a GATHER, which would copy integers as they are."""
+
+    def rewrite(op: Op, b: Builder) -> Outcome:
+        mode = recipe.mode_of(op)
+        if mode.is_static or mode.weights not in (DType.INT8, DType.INT4):
+            return None
+        table, ids = op["x"], op["indices"]
+        is_table = table.const is not None and table.type.dtype is DType.FLOAT32 and table.rank == 2
+        if not is_table or op.attrs["axis"] or op.attrs["batch_dims"] or ids.type.shape is None:
+            return None
+        if table.type.count < recipe.smallest_weights or sum(isinstance(d, Sym) for d in ids.dims) > 1:
+            return None
+        flat = ids if ids.rank == 1 else b.reshape(ids, np.array([-1], np.int32))
+        flat = flat if flat.type.dtype is DType.INT32 else b.cast(flat, out_data_type=DType.INT32)
+        rows = b.embedding_lookup(flat, table)
+        if ids.rank == 1:
+            return rows
+        shape = [-1 if isinstance(d, Sym) else d for d in (*ids.dims, table.dims[1])]
+        return b.reshape(rows, np.array(shape, np.int32))
+
+    return Pass("lookup-tables", ("GATHER",), rewrite)
 
 
 def _square_of_difference(op: Op, b: Builder) -> Outcome:
     """SQUARED_DIFFERENCE has no kernel for 16 bits, and a slow one for 8: a SUB times itself."""
     difference = b.sub(op["x"], op["y"])
-    return b.mul(difference, difference)  # type: ignore[no-any-return]
+    return b.mul(difference, difference)
 
 
 def _square(op: Op, b: Builder) -> Outcome:
     """SQUARE has no integer kernel."""
-    return b.mul(op["x"], op["x"])  # type: ignore[no-any-return]
+    return b.mul(op["x"], op["x"])
 
 
 SQUARES = Pass("squares", ("SQUARE",), _square)
+def _negative(op: Op, b: Builder) -> Outcome:
+    """NEG has no integer kernel that is right for the least integer."""
+    if op["x"].type.dtype is not DType.FLOAT32:
+        return None
+    return b.mul(op["x"], np.float32(-1))
+
+
+NEGATIVES = Pass("negatives", ("NEG",), _negative)
 PRODUCTS = Pass("squares-of-differences", ("SQUARED_DIFFERENCE",), _square_of_difference)
 
 
@@ -67,10 +106,8 @@ def _sharing(op: Op) -> list[Value]:
     return [v for v in (*op.inputs, *op.results) if v.type.dtype is DType.FLOAT32 and not v.is_const]
 
 
-def _add_fixed(op: Op, keys: dict[int, str], ranges: dict[str, object]) -> None:
+def _add_fixed(op: Op, keys: dict[int, str], ranges: dict[str, Range]) -> None:
     """Results whose range the operator itself says."""
-    from litesmith.quantize.ranges import representable
-
     rule = op.defn.quant
     if rule is not None and DType.INT8 in rule.fixed:
         for result in op.results:

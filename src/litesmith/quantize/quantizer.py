@@ -15,11 +15,15 @@ from litesmith.ir.constant import Array
 from litesmith.ir.verify import kernel_problems
 from litesmith.quantize.calibrate import Calibration, calibrate
 from litesmith.quantize.fidelity import Fidelity, compare
+from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
 from litesmith.quantize.plan import STATIC, Plan
 from litesmith.quantize.planner import make_plan
 from litesmith.quantize.prepare import prepare, with_trained_ranges
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.rewrite import Improvements, rewrite
+
+SMOOTHING = 0.95
+"""Weight of what was seen before, in a moving average."""
 
 KEPT, KEPT_BYTES = 64, 1 << 26
 """Samples that are kept in memory after calibration, to compare the result with the float model: so many, so many bytes."""
@@ -73,7 +77,10 @@ def quantize(
         raise _needs_data(recipe)
     if calls is not None:
         if recipe.is_static and calibration is None:
-            calibration = calibrate(original, _keeping(calls, samples), threads, progress)
+            smoothing = SMOOTHING if recipe.ranges == "moving-average" else 0.0
+            calibration = calibrate(original, _keeping(calls, samples), threads, progress, smoothing)
+            if recipe.ranges in ESTIMATORS:
+                calibration = estimated(calibration, histograms(original, samples, threads), recipe.ranges)
         else:
             samples = list(islice(calls, KEPT))
     if trained:

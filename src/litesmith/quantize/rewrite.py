@@ -16,7 +16,7 @@ from litesmith.quantize.groups import call_ties
 from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan, TensorPlan
 from litesmith.quantize.ranges import parameters, quantization, range_of, stored
 from litesmith.quantize.recipe import Recipe
-from litesmith.quantize.roles import ANY_TYPE, float_operands, weight_operands
+from litesmith.quantize.roles import ANY_TYPE, float_operands, large_constants, weight_operands
 from litesmith.quantize.trained import grid_scales
 from litesmith.quantize.weights import Form, halved, quantized, weight_quantization
 
@@ -272,16 +272,20 @@ class _Rewriter:
 
     def _narrow_weights(self, b: Builder, op: Op, key: str, plan: OpPlan) -> None:
         rule = op.defn.quant
-        assert rule is not None
         assert plan.weights is not None
+        if plan.weights is DType.FLOAT16:
+            weights = [op.defn.operand_index(name) for name in weight_operands(op)]
+            for index in dict.fromkeys([*weights, *large_constants(op)]):
+                value = op.operands[index]
+                assert value is not None
+                op.set_operand(index, self._widened(b, self._halved(value)))
+            return
+        assert rule is not None
         for name in weight_operands(op):
-            if plan.weights is DType.FLOAT16:
-                narrow = self._halved(op[name])
-            else:
-                axis = rule.weights[name]
-                axis = _output_axis(op, name) if axis is None and op.name == "BATCH_MATMUL" else axis
-                self._set_weights(op, name, key, Form(plan.weights, axis if plan.per_channel else None))
-                narrow = op[name]
+            axis = rule.weights[name]
+            axis = _output_axis(op, name) if axis is None and op.name == "BATCH_MATMUL" else axis
+            self._set_weights(op, name, key, Form(plan.weights, axis if plan.per_channel else None))
+            narrow = op[name]
             if plan.form == WIDENED:
                 narrow = self._widened(b, narrow)
             op.set_operand(op.defn.operand_index(name), narrow)

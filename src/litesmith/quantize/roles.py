@@ -32,6 +32,18 @@ def weight_operands(op: Op) -> list[str]:
     return [n for n in found if op[n].type.dtype is DType.FLOAT32 and op[n].type.quant is None]
 
 
+LARGE = 1024
+"""Elements from which on a constant that is no weight of a layer is worth storing in float16."""
+
+
+def large_constants(op: Op) -> list[int]:
+    """The places of an operation's large float constants."""
+    return [
+        i for i, v in enumerate(op.operands)
+        if v is not None and v.const is not None and v.type.dtype is DType.FLOAT32 and v.const.size >= LARGE
+    ]  # fmt: skip
+
+
 def float_operands(op: Op) -> list[Value]:
     """The operands of an operation that are activations: floats, and neither weights nor bias."""
     rule = op.defn.quant

@@ -46,6 +46,7 @@ class Order:
     steps: int
     stateful: bool | None
     threads: int
+    python: str | None = None
 
     @property
     def size(self) -> int:
@@ -58,7 +59,7 @@ def check(order: Order, on_step: Callable[[str], None] | None = None) -> Verific
     kernels = "builtin" if order.size > _PACKED_BYTES else "default"
     source = order.model if isinstance(order.model, bytes) else Path(order.model)
     try:
-        return _checked(Runner(source, order.threads, kernels=kernels, on_step=on_step), order)
+        return _checked(Runner(source, order.threads, kernels=kernels, python=order.python, on_step=on_step), order)
     except VerificationError as error:
         codes = {problem.code for problem in error.problems}
         if codes == {_NO_KERNEL} or (codes == {NO_ROOM} and order.calls is None):

@@ -30,6 +30,13 @@ CUSTOM = 32
 STATE_OPS = {142, 143, 144}  # VAR_HANDLE, READ_VARIABLE, ASSIGN_VARIABLE
 # RANDOM_STANDARD_NORMAL, RANDOM_UNIFORM, MULTINOMIAL, STABLEHLO_RNG_BIT_GENERATOR
 RANDOM_OPS = {146, 148, 149, 204}
+SELECT_STATE_OPS = {
+    "FlexVarHandleOp",
+    *("FlexHashTableV2", "FlexMutableHashTableV2", "FlexMutableDenseHashTableV2", "FlexIteratorV2"),
+}
+"""Select TF operators whose resources outlive a run."""
+SELECT_RANDOM = "FlexRandom"
+"""What the names of random Select TF operators that draw anew begin with."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +147,10 @@ def read_facts(buffer: Buffer) -> ModelFacts:
     kinds = {code for code, _ in codes}
     return ModelFacts(
         signatures or (_main_graph(graphs[0], tensors[0]),),
-        bool(kinds & STATE_OPS) or any(table.scalar(5, "?") for graph in tensors for table in graph),
-        bool(kinds & RANDOM_OPS),
+        bool(kinds & STATE_OPS)
+        or any(name in SELECT_STATE_OPS for _, name in codes)
+        or any(table.scalar(5, "?") for graph in tensors for table in graph),
+        bool(kinds & RANDOM_OPS) or any(name.startswith(SELECT_RANDOM) for _, name in codes),
         tuple(name for (code, _), name in codes.items() if code == CUSTOM),
     )
 

@@ -7,6 +7,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -31,7 +32,8 @@ class Runner:
 
     model: the file's bytes, or its path (the file is then memory-mapped, not read). threads: of the CPU
     kernels. kernels: ``default`` (XNNPACK where it applies, as in applications), ``builtin`` (the built-in
-    kernels alone) or ``reference`` (the slow reference kernels). signatures: the entry points; a model that
+    kernels alone) or ``reference`` (the slow reference kernels). python: the executable of another environment, whose
+    interpreter runs the model. signatures: the entry points; a model that
     declares none has one whose key is "" and whose names are those of the tensors. facts: what else the file
     says. on_step: called before each step in the runtime with the words for its failure.
 
@@ -45,6 +47,7 @@ class Runner:
         threads: int = 1,
         *,
         kernels: str = "default",
+        python: str | os.PathLike[str] | None = None,
         on_step: Callable[[str], None] | None = None,
     ) -> None:
         if threads < 1:
@@ -52,6 +55,7 @@ class Runner:
         if kernels not in KERNELS:
             raise UsageError(f"kernels must be one of {', '.join(KERNELS)}, got {kernels!r}")
         self.threads, self.kernels, self._on_step = threads, kernels, on_step
+        self._python = python
         self._model: bytes | Path = source_of(model)
         self._interpreter: Any = self._load()
         self.facts: ModelFacts = self._read_facts()
@@ -96,6 +100,11 @@ class Runner:
             copied = np.empty(details["shape"], details["dtype"])
         return copied
 
+    def tensor_name(self, index: int) -> str:
+        """The name of a tensor that is an input or output of the main graph."""
+        details = [*self._interpreter.get_input_details(), *self._interpreter.get_output_details()]
+        return str(next(d["name"] for d in details if d["index"] == index))
+
     def repeater(self, inputs: Inputs = (), signature: str | None = None) -> Callable[[], object]:
         """A function that runs the model on these inputs and leaves the outputs where they are, to be
         timed."""
@@ -112,15 +121,19 @@ class Runner:
         self._shapes, self._allocated = {}, False
 
     def _load(self) -> Any:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+        if self._python is not None:
+            from litesmith.runtime.remote import RemoteInterpreter
 
+            with self._errors("LS901", "does not load"):
+                return RemoteInterpreter(self._python, self._model, self.threads)
+        interpreter = _runtime()
         in_memory = isinstance(self._model, bytes)
         with self._errors("LS901", "does not load"):
-            return Interpreter(
+            return interpreter.Interpreter(
                 model_path=None if in_memory else str(self._model),
                 model_content=self._model if in_memory else None,
                 num_threads=self.threads,
-                experimental_op_resolver_type=getattr(OpResolverType, KERNELS[self.kernels]),
+                experimental_op_resolver_type=getattr(interpreter.OpResolverType, KERNELS[self.kernels]),
             )
 
     def _read_facts(self) -> ModelFacts:
@@ -180,12 +193,27 @@ class Runner:
 
 _RAISED = (LookupError, OverflowError, OSError, RuntimeError, TypeError, ValueError, struct.error)
 """What the runtime's interface and the reading of tables raise where a model is not what it should be."""
+NO_RUNTIME = "the LiteRT runtime is not installed"
+
+
+def _runtime() -> Any:
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError as error:
+        fix = "pip install ai-edge-litert, on a platform it has wheels for; converting does not need it"
+        raise UsageError(f"{NO_RUNTIME} ({error})\n      Fix: {fix}") from error
+    return interpreter
+
+
+def has_runtime() -> bool:
+    """Whether models can be run here."""
+    return find_spec("ai_edge_litert") is not None
 
 
 def _problem(code: str, what: str, message: str) -> Problem:
     message = " ".join(message.split())
     if "unresolved custom op" in message or "Select TensorFlow op" in message:
-        fix = "run it where these operators are registered, or convert without custom and Select TF operators"
+        fix = "run it where these operators are registered"
         return Problem("LS903", f"the model needs operators this runtime does not have: {message}", fix)
     return Problem(code, f"the model {what} in the LiteRT runtime: {message}")
 

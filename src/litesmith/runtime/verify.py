@@ -16,7 +16,7 @@ from litesmith.runtime.compare import TOLERANCE
 from litesmith.runtime.process import Bounds, NoProcessError, check_in_process
 from litesmith.runtime.reference import Record, Reference
 from litesmith.runtime.report import VerificationReport
-from litesmith.runtime.runner import ModelSource, source_of
+from litesmith.runtime.runner import NO_RUNTIME, ModelSource, has_runtime, source_of
 
 __all__ = ["VerificationReport", "verify"]
 
@@ -30,6 +30,7 @@ def verify(
     steps: int = 0,
     stateful: bool | None = None,
     threads: int = 1,
+    python: str | os.PathLike[str] | None = None,
     timeout: float | None = None,
     isolated: bool = True,
 ) -> VerificationReport:
@@ -40,7 +41,7 @@ def verify(
     are all NaN show. invocations: runs of each call, which have to agree with each other. tol, steps: see
     `compare`. stateful: whether the model keeps anything between calls by design; then the calls are made in
     order, and it is the whole sequence that is repeated, from the initial state. None: it does when the file
-    has variables.
+    has variables. python: see `Runner`.
 
     isolated: do it in a process of its own, so that a model that crashes the runtime, never ends or wants more memory
     than there is does not end this one. timeout: seconds that one step (loading, a run) may take there; by default a
@@ -54,6 +55,8 @@ def verify(
         raise UsageError(f"invocations must be at least 1, got {invocations}")
     if timeout is not None and not timeout > 0:
         raise UsageError(f"timeout must be more than 0 seconds, got {timeout}")
+    if not has_runtime():
+        return VerificationReport(skipped=f"{NO_RUNTIME} (ai-edge-litert)")
     if isinstance(reference, str | os.PathLike):
         reference = Reference.load(reference)
     source = source_of(model)
@@ -66,8 +69,9 @@ def verify(
         steps,
         stateful,
         threads,
+        None if python is None else os.fspath(python),
     )
-    if isolated:
+    if isolated and python is None:  # another Python is a process of its own already
         try:
             return check_in_process(order, Bounds.of(order, timeout))
         except NoProcessError:

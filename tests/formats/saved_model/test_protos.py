@@ -17,10 +17,13 @@ def test_committed_files_are_those_of_the_proto():
     pytest.importorskip("grpc_tools")
     tool = runpy.run_path(str(TOOL))
     generated = tool["compile_protos"]()
-    assert generated[tool["DESCRIPTORS"]] == tool["DESCRIPTORS"].read_bytes()
-    ours, theirs = tool["STUB"].read_bytes(), generated[tool["STUB"]]
-    assert ours.splitlines()[:1] == theirs.splitlines()[:1]
-    assert ours.count(b"class ") == theirs.count(b"class ")  # the stub's wording depends on the protoc version
+    for path, theirs in generated.items():
+        ours = path.read_bytes()
+        if path.suffix == ".pyi":  # the stub's wording depends on the protoc version
+            assert ours.splitlines()[:1] == theirs.splitlines()[:1]
+            assert ours.count(b"class ") == theirs.count(b"class ")
+        else:
+            assert ours == theirs
 
 
 def test_the_default_pool_knows_nothing_of_them():

@@ -62,10 +62,6 @@ def external_group(model: Any) -> None:
     model.externalBufferGroups = [schema.ExternalBufferGroupT()]
 
 
-def variant(model: Any) -> None:
-    model.subgraphs[0].tensors[0].variantTensors = [schema.VariantSubTypeT()]
-
-
 def double_metadata(model: Any) -> None:
     model.metadata += model.metadata
 
@@ -111,7 +107,6 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "variable with data": (tensor(1, isVariable=True), "has a buffer"),
     "scales without zero points": (one_scale, "2 scales and 0 zero points"),
     "unknown quantization": (multi_axis, "not known (3)"),
-    "variant subtypes": (variant, "variant subtypes"),
     "external tensor": (tensor(1, externalBuffer=1), "another file"),
     "external groups": (external_group, "other files"),
     "options of another": (operator(0, builtinOptionsType=8, builtinOptions=schema.AddOptionsT()), "another"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from litesmith.compat.v1 import constants
 from litesmith.lite import OpsSet, Optimize, RepresentativeDataset, TargetSpec, experimental
-from litesmith.lite.v1 import TFLiteConverter
+from litesmith.lite.v1 import TFLiteConverter, TocoConverter
 
 __all__ = [
     "Interpreter",  # noqa: F822 (resolved when asked for)
@@ -15,6 +15,7 @@ __all__ = [
     "RepresentativeDataset",
     "TFLiteConverter",
     "TargetSpec",
+    "TocoConverter",
     "constants",
     "experimental",
 ]

@@ -66,6 +66,10 @@ _TABLE: dict[int, DType] = {
 _INVALID = DType("invalid", None, "")
 
 
+NUMBERS = {row.name: number for number, row in _TABLE.items()}
+"""`DataType` numbers by name."""
+
+
 def dtype_of(number: int) -> DType:
     """The row of a `DataType` number, reference types taken as their base; an unknown number has no array form."""
     base = number - _REFERENCE if number > _REFERENCE else number

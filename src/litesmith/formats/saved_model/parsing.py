@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from litesmith._util.files import require_file
-from litesmith.errors import FormatError
+from litesmith.errors import FormatError, MissingFileError
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -59,6 +59,8 @@ def map_file(path: Path) -> memoryview:
             if not path.stat().st_size:
                 raise FormatError("the file is empty", path=str(path), fix=_EXPORT_AGAIN)
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except MissingFileError:
+        raise
     except (OSError, ValueError) as error:
         raise FormatError(f"cannot be read ({error})", path=str(path)) from error
 

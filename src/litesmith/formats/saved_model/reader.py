@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from litesmith._util.files import file_kind, require_file
-from litesmith.errors import FormatError, UsageError
+from litesmith._util.naming import path_suggestion, suggestion
+from litesmith.errors import FormatError, MissingFileError, UsageError
 from litesmith.formats.saved_model import protos
 from litesmith.formats.saved_model.assets import Asset, read_assets
 from litesmith.formats.saved_model.checkpoint import Checkpoint
@@ -142,7 +143,8 @@ class SavedModel:
         """One signature; UsageError listing those there are when there is no such one."""
         if key not in self.signatures:
             known = ", ".join(repr(name) for name in self.signatures) or "none"
-            raise UsageError(f"{self.path} has no signature {key!r}; it has {known}")
+            near = suggestion(key, self.signatures)
+            raise UsageError(f"{self.path} has no signature {key!r}; it has {known}{near}")
         return self.signatures[key]
 
     @cached_property
@@ -265,8 +267,11 @@ class SavedModel:
 def _model_file(path: Path) -> Path:
     kind = file_kind(path)
     if kind != "directory":
-        what = "is not a directory" if kind else "does not exist"
-        raise FormatError(f"the SavedModel directory {what}", path=str(path), fix="give the directory of the model")
+        fix = "give the directory of the model"
+        if not kind:
+            said = f"the SavedModel directory does not exist{path_suggestion(path)}"
+            raise MissingFileError(said, path=str(path), fix=fix)
+        raise FormatError("the SavedModel directory is not a directory", path=str(path), fix=fix)
     for name in ("saved_model.pb", "saved_model.pbtxt"):
         if file_kind(path / name):
             return require_file(path / name)

@@ -20,6 +20,15 @@ def write_map(entries: Mapping[str, Plain]) -> bytes:
     return bytes(builder.Finish())
 
 
+def write_pair(name: str, content: bytes) -> bytes:
+    """A vector of two strings, the second of any bytes, as the Flex delegate reads its options."""
+    builder = flexbuffers.Builder()
+    with builder.Vector():
+        builder.String(name)
+        builder._WriteBlob(content, append_zero=True, type_=flexbuffers.Type.STRING)
+    return bytes(builder.Finish())
+
+
 def _add(builder: Any, value: Plain) -> None:
     if isinstance(value, list):
         is_text = any(isinstance(v, str) for v in value)

@@ -1,7 +1,7 @@
 """Reads a `.tflite` file into a program.
 
 Everything is read by the operators' declarations. What the IR cannot hold is refused, never dropped, but for what the
-runtime ignores: ``mutating_variable_inputs`` and the links into debug metadata.
+runtime ignores: ``mutating_variable_inputs``, the subtypes of variant tensors and the links into debug metadata.
 """
 
 from __future__ import annotations
@@ -26,22 +26,44 @@ from litesmith.ir import Graph, Op, OpDef, OpSet, Origin, Program, Signature, Va
 from litesmith.ops import OPS
 
 
-def read_model(source: bytes | bytearray | memoryview | str | os.PathLike[str], *, opset: OpSet = OPS) -> Program:
+def read_model(
+    source: bytes | bytearray | memoryview | str | os.PathLike[str],
+    *,
+    opset: OpSet = OPS,
+    numbers: dict[Value, int] | None = None,
+) -> Program:
     """The program of a `.tflite` file, given as its bytes or its path. Constants are views of the bytes or the file.
 
+    numbers: receives the number that each tensor has in its subgraph.
     Raises FormatError for a file that is missing, damaged or holds what the program could not.
     """
+    return read_graphs(source, opset=opset, numbers=numbers)[0]
+
+
+def read_graphs(
+    source: bytes | bytearray | memoryview | str | os.PathLike[str],
+    *,
+    opset: OpSet = OPS,
+    numbers: dict[Value, int] | None = None,
+) -> tuple[Program, list[Graph]]:
+    """The program of a `.tflite` file and its graphs in the order of the file. Errors: see `read_model`."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _Model(np.frombuffer(source, np.uint8), opset).program()
+        return _Model(np.frombuffer(source, np.uint8), opset).read(numbers)
     path = os.fspath(source)
     try:
-        return _Model(map_file(path), opset).program()
+        return _Model(map_file(path), opset).read(numbers)
     except FormatError as error:
         if error.path:
             raise
         raise FormatError(error.message, path=path, fix=error.fix) from None
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
+
+
+def read_numbered(source: bytes | str | os.PathLike[str]) -> tuple[Program, dict[Value, int]]:
+    """The program, and the number that each tensor has in its subgraph of the file. Errors: see `read_model`."""
+    numbers: dict[Value, int] = {}
+    return read_model(source, numbers=numbers), numbers
 
 
 @dataclass
@@ -73,12 +95,18 @@ class _Model:
         self.graphs = [Graph(table.text(4)) for table in self.subgraphs]
         self.inference = Inference()
 
-    def program(self) -> Program:
-        """The whole program."""
+    def read(self, numbers: dict[Value, int] | None = None) -> tuple[Program, list[Graph]]:
+        """The whole program, and its graphs in the order of the file."""
+        return self._program(numbers), self.graphs
+
+    def _program(self, numbers: dict[Value, int] | None) -> Program:
         operators = [self._operators(table) for table in self.subgraphs]
         tensors = [TensorReader(t, self.buffers, self.inference) for t in self.subgraphs]
         for number in _callees_first(operators, self.graphs):
-            _GraphReader(self, number, tensors[number]).read(operators[number])
+            reader = _GraphReader(self, number, tensors[number])
+            reader.read(operators[number])
+            if numbers is not None:
+                numbers.update((value, n) for n, value in reader.values.items())
         signatures = [self._signature(t, tensors) for t in self.root.tables(7, "SignatureDef")]
         metadata = self._metadata()
         if self.root.tables(8, "ExternalBufferGroup") or self.root.tables(9, "ExternalBuffer"):
@@ -160,7 +188,6 @@ class _GraphReader:
         for number in self.tensors.inputs:
             type_ = self.inference.named(self.tensors.type(number))
             self._define(number, self.graph.add_input(type_, self.tensors.name(number)))
-            self.values[number].is_variable = self.tensors.is_variable(number)
         for operator in operators:
             self._op(operator)
         self.graph.outputs = [self._operand(number, "the graph") for number in self.tensors.outputs]
@@ -168,6 +195,7 @@ class _GraphReader:
     def _define(self, number: int, value: Value) -> None:
         if number in self.values or self.tensors.has_data(number):
             raise FormatError(f"tensor {number} ({self.tensors.name(number)!r}) has more than one source")
+        value.is_variable = self.tensors.is_variable(number)
         self.values[number] = value
 
     def _operand(self, number: int, user: str) -> Value:

@@ -127,8 +127,8 @@ class TensorReader:
         self._tables = subgraph.tables(0, "Tensor")
         for table in self._tables:
             table.require_known(11)
-            if table.tables(9, "VariantSubType") or table.scalar(10, "I"):
-                raise FormatError("a tensor has variant subtypes or lies in another file, which is not supported")
+            if table.scalar(10, "I"):
+                raise FormatError("a tensor lies in another file, which is not supported")
         self._buffers = buffers
         self._types: dict[int, TensorType] = {}
         self.inputs = self._numbers(subgraph, 1)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from litesmith._util.progress import tell
 from litesmith._util.replacing import replacing
 from litesmith.formats.tflite.archive import write_archive
 from litesmith.formats.tflite.buffers import BufferPool
@@ -60,11 +61,17 @@ def write_file(
         _write(program, out, external_over)
 
 
+def tables_size(program: Program) -> int:
+    """Bytes of the file without its weights and what travels behind them."""
+    return len(_Tables(program, LARGEST_FLATBUFFER).data)
+
+
 def _write(program: Program, out: BinaryIO, external_over: int) -> None:
     tables = _Tables(program, external_over)
     out.write(bytes(len(tables.data)))
     for number, place in enumerate(tables.pool.stream(out, len(tables.data), tables.external)):
         tables.locate(number, place.start, place.size)
+        tell("writing", place.start, tables.pool.total)
     out.seek(0)
     out.write(tables.data)
     out.seek(0, os.SEEK_END)

@@ -1,7 +1,7 @@
 """Walks a jaxpr once, in order, and lowers every equation the outputs need.
 
-Calls are inlined. What cannot be lowered is noted and its dependants skipped, so that one import reports every problem
-of the function.
+Calls are inlined. What cannot be lowered is noted and an unknown value of its type stands in for it, so that one import
+reports every problem of the function.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Context:
     def problem(self, error: ConverterError, origin: Origin) -> None:
         """Notes what stands in the way."""
         for problem in error.problems:
-            located = problem.located(op=origin.op, node=origin.label, line=origin.line)
+            located = problem.located(op=origin.op, node=origin.label, line=origin.line, layer=origin.layer)
             self.session.problems[located] = None
 
 
@@ -192,8 +192,7 @@ def _needed(jaxpr: Any) -> list[Any]:
 
 
 def import_equation(context: Context, eqn: Any, read: Callable[[Any], Any]) -> Sequence[Any]:
-    """The results of an equation; ``read`` gives its operands. What stands in the way is noted (`POISON`)."""
-    failed: list[Any] = [POISON] * len(eqn.outvars)
+    """The results of an equation; ``read`` gives its operands. What stands in the way is noted (see `stand_in`)."""
     layer = _join(context.layer, str(eqn.source_info.name_stack))
     line = source_line(eqn) or context.line
     path = context.session.layer_of(layer)
@@ -209,11 +208,20 @@ def import_equation(context: Context, eqn: Any, read: Callable[[Any], Any]) -> S
         try:
             operands = [read(a) for a in eqn.invars]
             if any(v is POISON for v in operands):
-                return failed
+                return [stand_in(v.aval) for v in eqn.outvars]
             return lower_primitive(inner, eqn.primitive.name, eqn.params, operands)
         except ConverterError as error:
             context.problem(error, origin)
-            return failed
+            return [stand_in(v.aval) for v in eqn.outvars]
+
+
+def stand_in(aval: Any) -> Any:
+    """An unknown value in place of what could not be made; `POISON` where no tensor is of its type."""
+    try:
+        made = [Value(tensor_type(aval)) for _ in range(1 + _is_complex(aval))]
+    except (ConverterError, AttributeError, TypeError, ValueError):
+        return POISON
+    return Complex(*made) if len(made) == 2 else made[0]
 
 
 def _join(outer: str, inner: str) -> str:

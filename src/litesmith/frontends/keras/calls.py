@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from litesmith._util.naming import THE_INPUT, input_shapes
 from litesmith.errors import LitesmithError, UsageError
 from litesmith.ir import Dim, DType, Sym
 
@@ -128,9 +129,7 @@ def calling(model: Any, keras: Any, args: Sequence[Any], shapes: Shapes) -> Call
     structure = _structure(model, keras, args, shapes)
     leaves = tree_of(keras).flatten(structure)
     names = _names(structure, leaves, model, keras)
-    unknown = sorted(set(shapes) - set(names))
-    if unknown:
-        raise UsageError(f"input_shapes names {unknown[0]!r}; the model's inputs are {', '.join(names)}")
+    shapes = input_shapes(shapes, names)
     specs = [_spec(name, leaf, shapes.get(name)) for name, leaf in zip(names, leaves, strict=True)]
     return Calling(model, keras, structure, specs)
 
@@ -188,6 +187,8 @@ def _from_shapes(model: Any, dtype: str, shapes: Shapes) -> dict[str, Any]:
     """Inputs of a model that was never built, where ``shapes`` names every parameter that is needed."""
     parameters = [p for p in inspect.signature(model.call).parameters.values() if p.name not in _OPTIONS]
     needed = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    if THE_INPUT in shapes and len(needed) == 1:
+        shapes = {needed[0]: shapes[THE_INPUT]}
     if not shapes or not set(needed) <= set(shapes) <= {p.name for p in parameters}:
         fix = f"build it, {_EXAMPLE}, or give the shape of each: input_shapes={{{(needed or ['x'])[0]!r}: [...]}}"
         raise UsageError(f"the inputs of {model.name!r} are unknown\n      Fix: {fix}")

@@ -13,6 +13,7 @@ from typing import Any
 
 from litesmith._util.files import require_file
 from litesmith.errors import FormatError, UsageError
+from litesmith.frontends.keras.graphs import outside_graphs
 from litesmith.frontends.keras.legacy import HARD_SIGMOID, TF_OP, hard_sigmoid, modern, with_old_functions
 from litesmith.frontends.keras.safety import read_config, refuse_code
 
@@ -41,8 +42,48 @@ def load_model(
     config, version = read_config(file)
     if safe_mode:
         refuse_code(config, keras, file, custom_objects or ())
+    with outside_graphs():
+        if (legacy := _legacy_keras()) is not None and not zipfile.is_zipfile(file):
+            return _load_legacy(file, config, legacy, custom_objects)
+        return _load_checked(file, config, version, keras, safe_mode, custom_objects)
+
+
+def is_of_keras_2(file: Path) -> bool:
+    """Whether Keras 2 wrote this file."""
+    return read_config(file)[1].startswith(("1.", "2."))
+
+
+def _legacy_keras() -> Any:
+    """The package ``tf_keras`` where the environment asks for it, as it asks TensorFlow; else None."""
+    if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() not in ("1", "true"):
+        return None
+    from importlib.util import find_spec
+
+    if find_spec("tf_keras") is None:
+        raise UsageError("TF_USE_LEGACY_KERAS asks for tf_keras, which is not installed\n      Fix: pip install tf_keras")
+    import tf_keras
+
+    return tf_keras
+
+
+def _load_legacy(file: Path, config: Mapping[str, Any], keras: Any, custom_objects: Mapping[str, Any] | None) -> Any:
     try:
-        with keras.saving.custom_object_scope(dict(custom_objects or {})):
+        return keras.models.load_model(file, custom_objects=dict(custom_objects or {}), compile=False)
+    except _DAMAGE as error:
+        reason = f"legacy Keras cannot load it: {_first_line(error)}"
+        raise FormatError(reason, path=str(file), fix=_fix(error, config)) from error
+
+
+def _load_checked(
+    file: Path,
+    config: dict[str, Any],
+    version: str,
+    keras: Any,
+    safe_mode: bool,
+    custom_objects: Mapping[str, Any] | None,
+) -> Any:
+    try:
+        with keras.saving.custom_object_scope({**_custom(keras), **(custom_objects or {})}):
             repaired = modern(with_old_functions(config) if version.startswith(("1.", "2.")) else config)
             if safe_mode and repaired != config:
                 refuse_code(repaired, keras, file, {*(custom_objects or ()), *_custom(keras)})
@@ -63,7 +104,7 @@ def _load(file: Path, config: dict[str, Any], repaired: dict[str, Any], keras: A
             source = file
         else:
             _with_config(file, source, repaired)
-        return keras.saving.load_model(source, custom_objects=_custom(keras), compile=False, safe_mode=safe_mode)
+        return keras.saving.load_model(source, compile=False, safe_mode=safe_mode)
 
 
 def _custom(keras: Any) -> dict[str, Any]:

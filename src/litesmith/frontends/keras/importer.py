@@ -12,6 +12,7 @@ from typing import Any
 from litesmith.errors import ConverterError, LitesmithError, UsageError
 from litesmith.frontends.keras import recurrent, resizing
 from litesmith.frontends.keras.calls import Calling, Shapes, calling
+from litesmith.frontends.keras.graphs import outside_graphs
 from litesmith.frontends.keras.layers import Backend, Interception, LayerNames, Lower, all_layers, all_variables
 from litesmith.frontends.keras.naming import name_by_layers
 from litesmith.frontends.keras.quantized import quantization_problems
@@ -37,9 +38,14 @@ def import_keras(
     allow_custom_ops: whether TensorFlow operators without a lowering become custom ones.
     Raises UsageError where the inputs are unknown or the backend is not supported, ConverterError with every problem.
     """
+    with outside_graphs():
+        return _import(model, args, shapes or {}, allow_custom_ops)
+
+
+def _import(model: Any, args: Sequence[Any], shapes: Shapes, allow_custom_ops: bool) -> Program:
     keras = keras_of(model)
     through = _backend(keras)
-    call = calling(model, keras, args, shapes or {})
+    call = calling(model, keras, args, shapes)
     _build(call)
     layers = all_layers(model, keras.layers.Layer)
     problems = quantization_problems(layers, keras)

@@ -47,6 +47,11 @@ _GONE: tuple[tuple[str, tuple[str, ...], tuple[Any, ...]], ...] = (
 )
 """Arguments Keras 3 has no longer: the argument, the layers that had it, the values that say nothing."""
 
+_WRAPPED = ("layer", "backward_layer", "cell", "cells")
+"""Arguments that are descriptions of layers. Keras 3 asks for the module of these, though of no other layer's."""
+
+_RENAMED = {"BatchNormalizationV1": "BatchNormalization", "BatchNormalizationV2": "BatchNormalization"}
+
 _MODULES = {"Functional": "keras.src.models.functional", "Model": "keras.src.models.functional", "Sequential": "keras"}
 
 
@@ -56,7 +61,12 @@ HARD_SIGMOID = "keras2_hard_sigmoid"
 
 def hard_sigmoid(keras: Any) -> Callable[[Any], Any]:
     """Keras 2's ``hard_sigmoid`` in the operations of Keras 3."""
-    return lambda x: keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+    def clip(x: Any) -> Any:
+        return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+    clip.__name__ = HARD_SIGMOID  # Bidirectional writes its layer to a configuration and reads it again
+    return clip
 
 
 def with_old_functions(config: Any) -> Any:
@@ -86,17 +96,21 @@ def modern(config: Any) -> Any:
         return config
     made = {key: modern(value) for key, value in config.items()}
     name = made.get("class_name")
+    if name == "Sequential" and isinstance(made.get("config"), list):  # Keras before 2.2.3
+        made["config"] = {"name": made.get("name", "sequential"), "layers": made["config"]}
     if not isinstance(name, str) or not isinstance(made.get("config"), dict):
         return made
     if name in _ATTENTION and "input_shape" in (made.get("build_config") or {}):
         made["build_config"] = None  # the shape of the first input alone; the call tells the others
     _rename_module(made, name)
+    name = made["class_name"]
     _repair_arguments(name, made["config"])
     repair = _REPAIRS.get(name)
     return made if repair is None else repair(made)
 
 
 def _rename_module(made: Config, name: str) -> None:
+    made["class_name"] = _RENAMED.get(name, name)
     module = str(made.get("module") or "")
     if module.startswith(("keras.src.engine", "tf_keras.src.engine")) and name in _MODULES:
         made["module"], made["registered_name"] = _MODULES[name], name if name == "Functional" else None
@@ -110,6 +124,9 @@ def _repair_arguments(name: str, arguments: Config) -> None:
         arguments["dtype"] = policy.get("config", {}).get("name", "float32")
     if name.startswith("Random"):
         arguments.pop("rng_type", None)
+    if name == "GRU":
+        arguments.setdefault("reset_after", False)  # Keras before 2.1.3 had no other
+    _repair_nested(arguments)
     if name in _NORMALIZATIONS and isinstance(arguments.get("axis"), list) and len(arguments["axis"]) == 1:
         arguments["axis"] = arguments["axis"][0]
     for argument, classes, silent in _GONE:
@@ -118,6 +135,19 @@ def _repair_arguments(name: str, arguments: Config) -> None:
         value = arguments.pop(argument)
         if ANY not in silent and value not in silent:
             raise FormatError(f"{name} with {argument}={value!r} is not in Keras 3", fix="convert from a SavedModel")
+
+
+def _repair_nested(arguments: Config) -> None:
+    """Wrapped layers and cells name their place, and initializers no type (they never matter: the weights are known)."""
+    for key, value in arguments.items():
+        if key.endswith("_initializer") and isinstance(value, dict) and isinstance(value.get("config"), dict):
+            value["config"].pop("dtype", None)
+        if key not in _WRAPPED:
+            continue
+        for layer in value if isinstance(value, list) else [value]:
+            if isinstance(layer, dict) and isinstance(layer.get("config"), dict):
+                layer["config"].pop("batch_input_shape", None)
+                layer.setdefault("module", _MODULES.get(str(layer.get("class_name")), "keras.layers"))
 
 
 # -- classes that changed ---------------------------------------------------------------------------------------------
@@ -191,7 +221,8 @@ def _name_layer(layer: Config, names: Mapping[str, str], first: Mapping[str, int
         layer["name"] = names[layer["name"]]
     nodes = layer.get("inbound_nodes")
     if isinstance(nodes, list):
-        layer["inbound_nodes"] = [_call(_renamed(node, names, first), set(names.values())) for node in nodes]
+        calls = [_call(_renamed(node, names, first), set(names.values())) for node in nodes]
+        layer["inbound_nodes"] = [_with_states(node, layer) for node in calls] if _is_recurrent(layer) else calls
     if layer.get("class_name") == TF_OP:
         _keep_arguments(layer)
 
@@ -253,6 +284,23 @@ def _call(node: Any, names: set[str]) -> Any:
     given = [_tensor(t) for t in tensors]
     arguments = {key: _marked(value, names) for key, value in further.items()}
     return {"args": [given[0] if len(given) == 1 else given], "kwargs": arguments}
+
+
+def _is_recurrent(layer: Config) -> bool:
+    return layer.get("class_name") in (*_LOOPS, "Bidirectional")
+
+
+def _with_states(node: Any, layer: Config) -> Any:
+    """A call whose first argument is the sequence alone: Keras 2 has the states, too, in one list of tensors."""
+    if isinstance(node, list) and len(node) > 1 and all(isinstance(t, list) for t in node):
+        node = {"args": [[_tensor(t) for t in node]], "kwargs": {}}
+    if not isinstance(node, dict) or not isinstance(given := (node.get("args") or [None])[0], list):
+        return node
+    options = dict(node.get("kwargs") or {})
+    if options.pop("constants", None) or (layer.get("config") or {}).get("num_constants"):
+        raise FormatError(f"{layer.get('name')} gets constants beside its states", fix="convert from a SavedModel")
+    states = {"initial_state": given[1:]} if len(given) > 1 else {}
+    return {"args": given[:1], "kwargs": options | states}
 
 
 def _has_reference(value: Any, names: set[str]) -> bool:

@@ -22,7 +22,7 @@ _UNCALIBRATED_FIX = "convert the model that was quantized while it is in memory"
 def quantization_problems(layers: Sequence[Any], keras: Any) -> list[Problem]:
     """Why layers cannot be converted as they are quantized, one problem for each such layer."""
     return [
-        problem.located(op=f"keras.{type(layer).__name__}", node=_path(layer))
+        problem.located(op=f"keras.{type(layer).__name__}", node=_path(layer), layer=_path(layer))
         for layer, problem in _found(layers, keras)
     ]
 

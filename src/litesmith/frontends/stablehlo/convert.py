@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from litesmith._util.files import require_file
+from litesmith._util.naming import input_shapes as shapes_by_input
 from litesmith.errors import ConverterError, FormatError, UnsupportedError, UsageError
 from litesmith.frontends.jax.importer import POISON
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS
@@ -34,8 +35,9 @@ def import_path(path: Path, input_shapes: Shapes | None = None) -> Program:
 
     Raises FormatError where the file is damaged or none of these, UsageError where JAX, which reads it, is missing.
     """
+    require_file(path)
     try:
-        data = require_file(path).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror or error}", path=str(path)) from error
     return import_bytes(data, input_shapes, str(path))
@@ -173,9 +175,7 @@ def _attempted(context: Context, origin: Origin, makers: Sequence[Callable[[], A
 
 def _with_shapes(avals: Sequence[Aval], names: Sequence[str], given: Shapes) -> list[Aval]:
     """The inputs with the sizes the user gives. Raises UsageError for one that does not fit."""
-    unknown = set(given) - set(names)
-    if unknown:
-        raise UsageError(f"there is no input {sorted(unknown)[0]!r}; the inputs are {', '.join(names)}")
+    given = shapes_by_input(given, names)
     fitting = [(a.shape, _fitting(name, a, given)) for name, a in zip(names, avals, strict=True)]
     pairs = [pair for shape, sizes in fitting for pair in zip(shape, sizes, strict=True)]
     sizes: dict[Dim, Dim] = {mine: theirs for mine, theirs in pairs if theirs is not None and not isinstance(mine, int)}

@@ -266,13 +266,12 @@ def needed(region: Region) -> list[Operation]:
 
 
 def _import_operation(context: Context, operation: Operation) -> list[Bound]:
-    failed = [Bound(POISON, Aval((), None))] * len(operation.results)
     place = Location(operation.location.stack or context.layer, operation.location.line or context.line)
     origin = Origin(operation.name, _node(operation, place), layer_of(place.stack), place.line)
     operands = [context.env[v] for v in operation.operands]
     captured = [context.env[v] for r in operation.regions for v in r.captured]
     if any(o.value is POISON for o in (*operands, *captured)):
-        return failed
+        return _stand_ins(operation, operands)
     here = replace(
         context,
         operation=operation,
@@ -286,7 +285,17 @@ def _import_operation(context: Context, operation: Operation) -> list[Bound]:
             return _lowered(here, operation, operands)
         except ConverterError as error:
             context.problem(error, origin)
-            return failed
+            return _stand_ins(operation, operands)
+
+
+def _stand_ins(operation: Operation, operands: Sequence[Bound]) -> list[Bound]:
+    """Unknown values in place of what could not be made; `POISON` where the module does not say of what shape."""
+    avals = [_expected(v.type, operands) for v in operation.results]
+    known = [a.dtype is not None and UNRESOLVED not in a.shape for a in avals]
+    return [
+        Bound(jax_importer.stand_in(a), a) if is_known else Bound(POISON, Aval((), None))
+        for a, is_known in zip(avals, known, strict=True)
+    ]
 
 
 def _node(operation: Operation, place: Location) -> str:

@@ -8,15 +8,21 @@ other is inlined only where its body computes from its arguments.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litesmith.errors import UnsupportedError
 from litesmith.formats.tflite.flexbuffer import write_map
+from litesmith.frontends import plugins
 from litesmith.frontends.tensorflow.attributes import FunctionName, decode
-from litesmith.ir import Builder, DType, Op, TensorType, Value
+from litesmith.frontends.tensorflow.resources import POISON
+from litesmith.ir import Builder, DType, Graph, Op, TensorType, Value
 from litesmith.ops.common import unknown_dim
+
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.importer import Context
 
 IMPLEMENTS = "_implements"
 FUSABLE = "tfl_fusable_op"
@@ -221,3 +227,59 @@ BUILT_IN: Mapping[str, Callable[[Builder, Implemented, Sequence[Value]], list[Va
     "tftext:custom:SgnnProjection": _projection,
 }
 """What functions of these names become; None as the result means that the body is inlined."""
+
+
+# -- calls --------------------------------------------------------------------------------------------------------------
+
+
+def taken_whole(
+    context: Context, definition: Any, args: Sequence[Any], import_body: Callable[[], Body]
+) -> list[Any] | None:
+    """Results of a function that somebody lowers whole, told by what it implements or by its own name; else None."""
+    if any(value is POISON for value in args):
+        return _as_unknown_composite(context, definition, args)
+    what = implemented(definition)
+    attrs = what.attrs if what else {}
+    lower = context.session.composite
+    for name in _names_of(context, definition):
+        assert lower is not None
+        results = lower(context.b, name, args, attrs)
+        if results is not None:
+            return list(results)
+    names = _implemented_names(definition)
+    results = plugins.lower_first(names, context.b, args, attrs, len(definition.signature.output_arg))
+    if results is not None:
+        return list(results)
+    return None if what is None else lower_implemented(context.b, what, args, import_body)
+
+
+def _names_of(context: Context, definition: Any) -> list[str]:
+    """What a composite lowering is asked for: what the function implements, and its own name."""
+    if context.session.composite is None:
+        return []
+    return [*_implemented_names(definition), python_name(definition.signature.name)]
+
+
+def _implemented_names(definition: Any) -> list[str]:
+    what = implemented(definition)
+    api = decode(definition.attr["api_implements"]) if "api_implements" in definition.attr else None
+    return [str(n) for n in (what.name if what else None, api) if n is not None]
+
+
+def _as_unknown_composite(context: Context, definition: Any, args: Sequence[Any]) -> list[Any] | None:
+    """The same where an argument could not be made: nothing can be lowered, but the body is not to be looked at."""
+    whole = implemented(definition) is not None or any(map(plugins.registered, _implemented_names(definition)))
+    aside = context.into(Graph("examined")).b
+    lower = context.session.composite
+    for name in _names_of(context, definition):
+        assert lower is not None
+        try:
+            whole = whole or lower(aside, name, args, {}) is not None
+        except Exception:  # whatever a lowering makes of an argument that is none, it takes the call
+            whole = True
+    return [POISON] * len(definition.signature.output_arg) if whole else None
+
+
+def python_name(function: str) -> str:
+    """The Python function's name, out of ``__inference_name_12``."""
+    return re.sub(r"^__inference_|_\d+$", "", function) or function

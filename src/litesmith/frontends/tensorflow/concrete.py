@@ -14,11 +14,12 @@ from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
 from litesmith.formats.saved_model.dtypes import dtype_of
 from litesmith.frontends.tensorflow.attributes import tf_dtype
+from litesmith.frontends.tensorflow.composites import python_name
 from litesmith.frontends.tensorflow.custom_ops import custom_ops
 from litesmith.frontends.tensorflow.entries import Shapes
 from litesmith.frontends.tensorflow.graph_def import Entry, import_entries
-from litesmith.frontends.tensorflow.importer import python_name
 from litesmith.frontends.tensorflow.resources import Table, Variable
+from litesmith.frontends.tensorflow.select_ops import SelectOps
 from litesmith.ir import Constant, Dim, DType, Program, Value
 
 
@@ -28,11 +29,13 @@ def import_concrete_functions(
     shapes: Shapes | None = None,
     allow_custom_ops: bool = False,
     composite: Any = None,
+    select: SelectOps | None = None,
 ) -> Program:
     """Imports TensorFlow ConcreteFunctions, an entry point each; what several of them capture is stored once.
 
     keys: their names (default: ``serving_default`` for one, the functions' own for several). allow_custom_ops: whether
-    operators without a lowering become custom ones. composite: see `Session`. Raises UsageError where the keys do not
+    operators without a lowering become custom ones. composite: see `Session`; select: see
+    `import_until_stable`. Raises UsageError where the keys do not
     fit or a function takes a resource.
     """
     chosen = list(keys or _keys_of(functions))
@@ -40,11 +43,13 @@ def import_concrete_functions(
         raise UsageError(f"{len(functions)} functions need as many different signature keys, got {chosen}")
     captured = Captured()
     entries = [
-        concrete_entry(f, k, captured=captured, with_shapes=allow_custom_ops)
+        concrete_entry(f, k, captured=captured, with_shapes=allow_custom_ops or select is not None)
         for f, k in zip(functions, chosen, strict=True)
     ]
     on_unknown = custom_ops(declarations(functions).get) if allow_custom_ops else None
-    return import_entries(entries, shapes, on_unknown=on_unknown, composite=composite)
+    if select is not None:
+        select.declarations = declarations(functions).get
+    return import_entries(entries, shapes, select=select, on_unknown=on_unknown, composite=composite)
 
 
 def declarations(functions: Sequence[Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.registry import EXPORT_AGAIN
 
 SWITCH = frozenset({"Switch", "RefSwitch"})
 MERGE = frozenset({"Merge", "RefMerge"})
@@ -392,3 +393,11 @@ def _in_order(nodes: Mapping[str, Any]) -> list[str]:
         stuck = next(name for name, count in waiting.items() if count > 0)
         raise UnsupportedError(f"node {stuck!r} depends on itself", "export the model again", node=stuck)
     return order
+
+
+def control_flow_of(nodes: Mapping[str, Any]) -> ControlFlow | None:
+    """The conditionals and loops of a graph, if any. Raises UnsupportedError where they are not complete."""
+    try:
+        return ControlFlow.of(nodes)
+    except LookupError as error:
+        raise UnsupportedError(f"a conditional or loop lacks a node or an input ({error})", EXPORT_AGAIN) from error

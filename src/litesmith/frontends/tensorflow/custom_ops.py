@@ -35,7 +35,7 @@ def custom_ops(declarations: Declarations) -> Callable[[str], Lowering]:
         declaration = declarations(op)
 
         def custom(context: Context, operands: list[Value], **attrs: Any) -> Sequence[Value]:
-            given = {**_defaults(declaration), **attrs}
+            given = with_defaults(declaration, attrs)
             types = _result_types(context.node, declaration, given)
             options = write_map({k: plain for k, v in given.items() if (plain := _plain(v)) is not None})
             return context.b.custom(*operands, custom_code=op, custom_options=options, result_types=types)
@@ -45,11 +45,10 @@ def custom_ops(declarations: Declarations) -> Callable[[str], Lowering]:
     return lowering
 
 
-def _defaults(declaration: Any) -> dict[str, Any]:
-    """Attributes with a default value, which a model may leave out."""
-    if declaration is None:
-        return {}
-    return {a.name: decode(a.default_value) for a in declaration.attr if a.HasField("default_value")}
+def with_defaults(declaration: Any, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes, and the declared defaults of those that a model leaves out."""
+    declared = declaration.attr if declaration is not None else ()
+    return {**{a.name: decode(a.default_value) for a in declared if a.HasField("default_value")}, **attrs}
 
 
 def _result_types(node: Any, declaration: Any, attrs: Mapping[str, Any]) -> list[TensorType]:
@@ -58,7 +57,7 @@ def _result_types(node: Any, declaration: Any, attrs: Mapping[str, Any]) -> list
             "becomes a custom operator, but nothing says what types its results have",
             "save the model as a SavedModel, which declares its operators",
         )
-    dtypes = [dtype for output in declaration.output_arg for dtype in _element_types(output, attrs)]
+    dtypes = [dtype for output in declaration.output_arg for dtype in element_types(output, attrs)]
     declared = node.attr["_output_shapes"].list.shape if "_output_shapes" in node.attr else ()
     shapes = [shape_of(s) for s in declared]
     if len(shapes) != len(dtypes) or any(shape is None for shape in shapes):
@@ -69,7 +68,7 @@ def _result_types(node: Any, declaration: Any, attrs: Mapping[str, Any]) -> list
     return [TensorType(dtype, _dims(shape or ())) for dtype, shape in zip(dtypes, shapes, strict=True)]
 
 
-def _element_types(output: Any, attrs: Mapping[str, Any]) -> list[DType]:
+def element_types(output: Any, attrs: Mapping[str, Any]) -> list[DType]:
     """Element types of one declared output, which may be a list of tensors."""
     if output.type_list_attr:
         return list(attrs[output.type_list_attr])

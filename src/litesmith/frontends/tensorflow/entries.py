@@ -14,24 +14,32 @@ from litesmith.frontends.tensorflow.importer import DAMAGED, Context, Model, Sco
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
 from litesmith.frontends.tensorflow.ranks import demanded_shape
 from litesmith.frontends.tensorflow.resources import POISON, Complex, TensorList, Variable
+from litesmith.frontends.tensorflow.select_ops import SelectOps, initialize
 from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
 from litesmith.ir.dims import substitute
 
 Shapes = Mapping[str, Sequence[int | None]]
 
 
-def import_until_stable(model: Model, build: Callable[[Session], Program], **session: Any) -> Program:
+def import_until_stable(
+    model: Model, build: Callable[[Session], Program], select: SelectOps | None = None, **session: Any
+) -> Program:
     """Imports again while variables are found to be assigned that were taken for constants, or sizes to be decided.
 
-    session: further fields of each import's `Session`.
+    select: which Select TF operators are allowed; session: further fields of each import's `Session`.
     """
+    if select is not None:
+        session |= {"select": select.lower, "output_place": select.output_place}
     mutable: frozenset[str] = frozenset()
     sizes: dict[tuple[str, str], int] = {}
     while True:
+        resources = set(select.resources) if select is not None else set()
         current = Session(model, LOWERINGS, mutable=mutable, sizes=sizes, **session)
         program = build(current)
         found = mutable | current.assigned.keys()
         known = current.decided | sizes
+        if select is not None and select.resources != resources:
+            continue
         if found == mutable and known == sizes:
             current.raise_problems()
             _initialize_state(program, current)
@@ -173,7 +181,8 @@ def add_signature(program: Program, signature: SourceSignature, graph: Graph) ->
 
 def _initialize_state(program: Program, session: Session) -> None:
     """Fills every table and gives every assigned variable its first value, once, before anything else runs."""
-    if not session.assigned and not session.tables:
+    if not session.assigned and not session.tables and not session.select_state:
+        program.graphs += session.select_functions.values()
         return
     missing = [v.name for v in session.assigned.values() if v.initial is None]
     if missing:
@@ -187,6 +196,8 @@ def _initialize_state(program: Program, session: Session) -> None:
     for variable in session.assigned.values():
         handle = b.var_handle(container="", shared_name=variable.name)
         b.assign_variable(handle, Value.constant(variable.initial, variable.name))
+    initialize(b, session)
     for entry in program.graphs:
         first = next(entry.ops, None)
         Builder(entry, session.opset, before=first).call_once(init_subgraph=graph)
+    program.graphs += session.select_functions.values()

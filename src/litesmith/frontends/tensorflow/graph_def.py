@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from litesmith._util.naming import input_shapes, suggestion
 from litesmith.errors import UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
@@ -78,27 +79,21 @@ def frozen_entry(
     for name in [*ins, *outs]:
         if name.partition(":")[0] not in nodes:
             known = ", ".join(placeholders) or "none"
-            raise UsageError(f"the graph has no node {name!r}; its placeholders are {known}")
+            raise UsageError(
+                f"the graph has no node {name!r}; its placeholders are {known}{suggestion(name, nodes)}"
+            )
     if not outs:
         raise UsageError("the graph has no outputs: name them")
-    check_shape_names(shapes or {}, map(_plain, ins))
+    shapes = input_shapes(shapes or {}, map(_plain, ins))
     return Entry(
         SourceSignature(
             key,
-            {_plain(n): _frozen_input(nodes, n, _plain(n) in (shapes or {})) for n in ins},
+            {_plain(n): _frozen_input(nodes, n, _plain(n) in shapes) for n in ins},
             {_plain(n): SignatureTensor(_plain(n), _reference(n), dtype_of(1), None) for n in outs},
         ),
         list(graph_def.node),
         {f.signature.name: f for f in graph_def.library.function},
     )
-
-
-def check_shape_names(shapes: Shapes, inputs: Iterable[str]) -> None:
-    """Raises UsageError where a shape is given for what is no input."""
-    known = sorted(inputs)
-    wrong = next((name for name in shapes if name not in known), None)
-    if wrong is not None:
-        raise UsageError(f"input_shapes names {wrong!r}; the model's inputs are {', '.join(known) or 'none'}")
 
 
 def _plain(name: str) -> str:
@@ -118,8 +113,11 @@ def _frozen_input(nodes: Mapping[str, Any], name: str, is_given: bool) -> Signat
     """An input: a placeholder with its own type and shape, or the result of another node, which is cut off there."""
     node = nodes[name.partition(":")[0]]
     attrs = node.attr
-    if node.op not in _PLACEHOLDERS and node.op not in _TYPE_T:
+    if node.op not in _PLACEHOLDERS and node.op not in _TYPE_T and node.op != "Const":
         raise UsageError(f"{name!r} is a {node.op}, whose result type the graph does not say: name a placeholder")
+    if node.op == "Const":
+        value = attrs["value"].tensor
+        return SignatureTensor(_plain(name), _reference(name), dtype_of(value.dtype), shape_of(value.tensor_shape))
     number = attrs["dtype" if node.op in _PLACEHOLDERS else "T"].type or 1
     declared = shape_of(attrs["shape"].shape) if "shape" in attrs and node.op in _PLACEHOLDERS else None
     scalar_by_default = declared == () and is_given  # old graphs leave the shape out where it is unknown

@@ -1,12 +1,11 @@
 """Walks a TensorFlow graph once, in order, and lowers every node it needs.
 
 Functions are inlined where they are called, unless a composite lowering takes them whole. What cannot be lowered is
-noted and its dependants skipped, so that one import reports every problem of the model.
+noted and its dependants are examined only, so that one import reports every problem of the model.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -18,15 +17,16 @@ from litesmith.decompositions.complex_parts import joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import decode
-from litesmith.frontends.tensorflow.composites import Body, implemented, lower_implemented
+from litesmith.frontends.tensorflow.composites import Body, taken_whole
 from litesmith.frontends.tensorflow.control_v1 import (
     EXIT,
     GROUPED,
     WITHOUT_INPUTS,
-    ControlFlow,
+    control_flow_of,
     node_name,
     tensor_key,
 )
+from litesmith.frontends.tensorflow.examine import examine
 from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import (
@@ -103,6 +103,14 @@ class Session:
     graph_names: dict[str, int] = field(default_factory=dict)
     on_unknown: Callable[[str], Lowering | None] | None = None
     """A lowering for an operator that has none, where there shall be one (custom operators)."""
+    select: Callable[[Context, Any, Sequence[Any], Mapping[str, Any]], Any] | None = None
+    """Lowers a node where Select TF operators are allowed (see `select_ops`)."""
+    output_place: Callable[[Any, Mapping[str, Any], str], int | None] = lambda node, attrs, output: None
+    """The number of a node's named output, where its declaration knows it."""
+    select_state: dict[str, Any] = field(default_factory=dict)
+    """Variables and tables that are TensorFlow's as a whole, by name."""
+    select_functions: dict[str, Graph] = field(default_factory=dict)
+    """Functions that Select TF operators call, by name."""
     called: set[Hashable] = field(default_factory=set)
     """Names of the functions that were inlined."""
     is_initializing: bool = False
@@ -115,6 +123,8 @@ class Session:
     """The graph of the entry point being imported."""
     tables: dict[tuple[object, ...], tuple[int, RuntimeTable]] = field(default_factory=dict)
     """The tables of the converted model and their numbers, by content."""
+    examined: set[str] = field(default_factory=set)
+    """Functions behind an operator that could not be lowered, which were looked into."""
 
     def table(self, name: str, key_dtype: DType, value_dtype: DType) -> Table:
         """The lookup table of this name, filled as the model's initializer does."""
@@ -160,7 +170,7 @@ class Session:
         """Keeps what stands in the way of the operation from this origin."""
         self.cause = self.cause or error.__cause__
         for problem in error.problems:
-            self.problems[problem.located(op=origin.op, node=origin.label, line=origin.line)] = None
+            self.problems[problem.located(op=origin.op, node=origin.label, line=origin.line, layer=origin.layer)] = None
 
     def raise_problems(self) -> None:
         """Raises ConverterError when anything stands in the way."""
@@ -270,7 +280,7 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
         raise UnsupportedError(f"function {name!r} calls itself", "remove the recursion")
     definition = context.definition(name)
     spend_call(context.session.called, name, len(definition.node_def))
-    taken = _as_composite(context, definition, args)
+    taken = taken_whole(context, definition, args, lambda: _import_body(context, definition, args))
     if taken is not None:
         return taken
     scope = Scope(
@@ -287,21 +297,6 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
     wanted = [definition.ret[out.name] for out in definition.signature.output_arg]
     scope.run([*wanted, *(f"^{node}" for node in definition.control_ret.values())])
     return [scope.result(reference) for reference in wanted]
-
-
-def _as_composite(context: Context, definition: Any, args: Sequence[Any]) -> list[Any] | None:
-    """Results of a function that somebody lowers whole, told by what it implements or by its own name; else None."""
-    what = implemented(definition)
-    if context.session.composite is not None:
-        api = decode(definition.attr["api_implements"]) if "api_implements" in definition.attr else None
-        names = [what.name if what else None, api, python_name(definition.signature.name)]
-        for name in (str(n) for n in names if n is not None):
-            results = context.session.composite(context.b, name, args, what.attrs if what else {})
-            if results is not None:
-                return list(results)
-    if what is None:
-        return None
-    return lower_implemented(context.b, what, args, lambda: _import_body(context, definition, args))
 
 
 def _import_body(context: Context, definition: Any, args: Sequence[Any]) -> Body:
@@ -321,11 +316,6 @@ def _import_body(context: Context, definition: Any, args: Sequence[Any]) -> Body
     except ConverterError:
         results = [POISON for _ in wanted]
     return Body(graph.inputs, results)
-
-
-def python_name(function: str) -> str:
-    """The Python function's name, out of ``__inference_name_12``."""
-    return re.sub(r"^__inference_|_\d+$", "", function) or function
 
 
 def _type_of(variable: Variable) -> TensorType:
@@ -352,7 +342,7 @@ class Scope:
         self.fed: dict[str, Any] = {}
         self.call_attrs = call_attrs or {}
         self.prefix = prefix
-        self.flow = _control_flow(self.nodes)
+        self.flow = control_flow_of(self.nodes)
         self.is_inside: Callable[[str], bool] | None = None
 
     def part(self, context: Context, is_inside: Callable[[str], bool]) -> Scope:
@@ -455,6 +445,9 @@ class Scope:
         node = self.nodes.get(name)
         lowering = self.context.session.lowering_of(node.op) if node is not None else None
         if lowering is None or output not in lowering.outputs:
+            place = self.context.session.output_place(node, self._attrs(node), output) if node is not None else None
+            if place is not None:
+                return self._output(name, outputs, place + index)
             if len(outputs) > 1 and node is not None and node.op not in _ONE_LIST:
                 raise UnsupportedError(f"output {output!r} of {node.op} is not known", "report this model", node=name)
             return self._output(name, outputs, index)
@@ -497,17 +490,21 @@ class Scope:
         """The results of a node; `POISON` where an operand could not be made. Raises ConverterError otherwise."""
         try:
             inputs = self._inputs(node)
-            if any(value is POISON for value in inputs):
-                return POISON
             attrs = self._attrs(node)
+            if any(value is POISON for value in inputs):
+                return examine(context, node.op, inputs, attrs, _refusal)
             context.session.decide_sizes(context.b.graph, node.op, inputs, attrs)
-            return lower_node(context, node, inputs, attrs)
+            return (context.session.select or lower_node)(context, node, inputs, attrs)
         except LitesmithError:
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # A damaged graph has operands and attributes that TensorFlow would not let into a node.
             reason = f"its lowering fails: {type(error).__name__}: {error}"
             raise ConverterError(Problem("LS090", reason, DAMAGED)) from error
+
+    def place_of(self, node: Any) -> str:
+        """What problems call the place of a node."""
+        return self._origin(node).label
 
     def _origin(self, node: Any) -> Origin:
         line = self.context.session.model.lines(self.context.function, node.name)
@@ -526,14 +523,6 @@ def nodes_by_name(nodes: Iterable[Any]) -> dict[str, Any]:
     return named
 
 
-def _control_flow(nodes: Mapping[str, Any]) -> ControlFlow | None:
-    """The conditionals and loops of TensorFlow 1. Raises UnsupportedError where they are not complete."""
-    try:
-        return ControlFlow.of(nodes)
-    except LookupError as error:
-        raise UnsupportedError(f"a conditional or loop lacks a node or an input ({error})", EXPORT_AGAIN) from error
-
-
 def _name_results(name: str, results: Sequence[Any]) -> None:
     for value in results:
         if isinstance(value, Value) and not value.is_const and not value.name and value.op is not None:
@@ -546,8 +535,7 @@ def lower_node(context: Context, node: Any, inputs: Sequence[Any], attrs: Mappin
     if lowering is None:
         if node.op in context.session.model.functions:
             return context.call(node.op, inputs, attrs)
-        reason, fix = REFUSED.get(node.op, UNKNOWN)
-        raise UnsupportedError(reason, fix, code="LS010")
+        raise _refusal(node.op)
     wants = lowering.parameters
     bound = lowering.bind_inputs(inputs)
     operands = [
@@ -559,6 +547,11 @@ def lower_node(context: Context, node: Any, inputs: Sequence[Any], attrs: Mappin
     if results is None:
         return []
     return list(results) if isinstance(results, (tuple, list)) else [results]
+
+
+def _refusal(op: str) -> UnsupportedError:
+    reason, fix = REFUSED.get(op, UNKNOWN)
+    return UnsupportedError(reason, fix, code="LS010")
 
 
 def _of_complex(session: Session, op: str, inputs: Sequence[Any]) -> Lowering | None:

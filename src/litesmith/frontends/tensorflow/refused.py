@@ -67,14 +67,14 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
         "UnsortedSegmentJoin EncodeBase64 DecodeBase64 StringToHashBucket StringToHashBucketFast "
         "StringToHashBucketStrong SparseCross SparseCrossV2 SparseCrossHashed",
         "text processing (splitting, joining, formatting, hashing of strings) has no kernel",
-        "prepare the text outside the model, or allow Select TF operators",
+        "prepare the text outside the model",
     ),
     (
         "ParseExample ParseExampleV2 ParseSingleExample ParseSequenceExample ParseSequenceExampleV2 "
         "ParseSingleSequenceExample ParseTensor SerializeTensor DecodeProtoV2 EncodeProto DecodeCSV DecodeJSONExample "
         "DecodeRaw DecodePaddedRaw DecodeCompressed",
         "serialized data cannot be parsed by the runtime",
-        "export a signature that takes the parsed tensors, or allow Select TF operators",
+        "export a signature that takes the parsed tensors",
     ),
     (
         "DecodeJpeg DecodeAndCropJpeg DecodePng DecodeGif DecodeBmp DecodeImage DecodeWebP EncodeJpeg EncodePng "

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from litesmith._util.naming import input_shapes as given_shapes
 from litesmith.errors import UsageError
 from litesmith.formats.saved_model import SavedModel
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import Variable as SourceVariable
 from litesmith.frontends.tensorflow.attributes import tf_dtype
 from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
-from litesmith.frontends.tensorflow.graph_def import check_shape_names, frozen_entry
+from litesmith.frontends.tensorflow.graph_def import frozen_entry
 from litesmith.frontends.tensorflow.importer import Model, Session
 from litesmith.frontends.tensorflow.resources import Variable
+from litesmith.frontends.tensorflow.select_ops import SelectOps
 from litesmith.ir import Constant, DType, Graph, Program
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -26,14 +28,16 @@ def import_saved_model(
     input_shapes: Shapes | None = None,
     on_unknown: Any = None,
     composite: Any = None,
+    select: SelectOps | None = None,
 ) -> Program:
     """Imports some signatures (default: all) of a SavedModel.
 
     input_shapes: input name -> shape with None for unknown sizes, replacing the model's. on_unknown, composite: see
-    `Session`. Raises UsageError for a key or input the model does not have, ConverterError with every problem found.
+    `Session`; select: see `import_until_stable`. Raises UsageError for a key or input the model does not have,
+    ConverterError with every problem found.
     """
     chosen = _chosen(model, signature_keys)
-    check_shape_names(input_shapes or {}, {name for s in chosen for name in s.inputs})
+    shapes = given_shapes(input_shapes or {}, (name for s in chosen for name in s.inputs))
     source = source_model(model)
 
     def build(session: Session) -> Program:
@@ -42,12 +46,12 @@ def import_saved_model(
         for signature in chosen:
             meaning = meaning_of(model, signature) or signature.key
             if meaning not in made:
-                made[meaning] = import_signature(session, model.nodes.values(), signature, input_shapes or {})
+                made[meaning] = import_signature(session, model.nodes.values(), signature, shapes)
                 program.graphs.append(made[meaning])
             add_signature(program, signature, made[meaning])
         return program
 
-    return import_until_stable(source, build, on_unknown=on_unknown, composite=composite)
+    return import_until_stable(source, build, select, on_unknown=on_unknown, composite=composite)
 
 
 def import_between(
@@ -57,6 +61,7 @@ def import_between(
     input_shapes: Shapes | None = None,
     key: str = DEFAULT_SIGNATURE,
     on_unknown: Any = None,
+    select: SelectOps | None = None,
 ) -> Program:
     """Imports what lies between named tensors of a SavedModel's graph, whatever its signatures say.
 
@@ -71,7 +76,7 @@ def import_between(
         add_signature(program, entry.signature, graph)
         return program
 
-    return import_until_stable(source_model(model), build, on_unknown=on_unknown)
+    return import_until_stable(source_model(model), build, select, on_unknown=on_unknown)
 
 
 def _chosen(model: SavedModel, keys: Sequence[str] | None) -> list[SourceSignature]:

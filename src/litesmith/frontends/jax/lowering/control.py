@@ -11,6 +11,7 @@ from litesmith.decompositions import rnn
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import full, reshape, size_value
 from litesmith.errors import UnsupportedError
+from litesmith.frontends import plugins
 from litesmith.frontends.jax.importer import POISON, Context
 from litesmith.frontends.jax.lowering import resize, searching
 from litesmith.frontends.jax.registry import lowers
@@ -46,9 +47,10 @@ def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
     jaxpr = next((params[name] for name in _JAXPRS if params.get(name) is not None), None)
     if jaxpr is None:
         raise UnsupportedError("a call whose function JAX does not show", "use a supported version of JAX")
-    if ctx.session.composite is not None:
+    lowering = plugins.registered(str(params.get("name", ""))) if _is_composite(params) else None
+    if ctx.session.composite is not None or lowering is not None:
         full = [ctx.expanded(v, a) for v, a in zip(args, ctx.avals_in, strict=True)]
-        taken = ctx.session.composite(ctx.b, str(params.get("name", "")), full, _attributes(params))
+        taken = _whole(ctx, lowering, full, params)
         if taken is not None:
             return list(taken)
     if params.get("name") in resize.NAMES:
@@ -60,6 +62,19 @@ def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
         if places is not None:
             return [places]
     return ctx.call(jaxpr, args)
+
+
+def _is_composite(params: Mapping[str, Any]) -> bool:
+    return "attributes" in params
+
+
+def _whole(ctx: Context, lowering: plugins.Lowering | None, args: list[Any], params: Mapping[str, Any]) -> Any:
+    """The results of a call that somebody lowers whole; None where nobody does."""
+    name, attrs = str(params.get("name", "")), _attributes(params)
+    taken = ctx.session.composite(ctx.b, name, args, attrs) if ctx.session.composite is not None else None
+    if taken is None and lowering is not None:
+        taken = plugins.lower(lowering, ctx.b, name, args, attrs)
+    return taken
 
 
 def _attributes(params: Mapping[str, Any]) -> dict[str, Any]:

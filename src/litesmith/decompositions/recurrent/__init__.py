@@ -1,0 +1,25 @@
+"""Recurrent layers: one description, made by every way in, and the forms that compute it."""
+
+from litesmith._util.rnn_forms import FORMS
+from litesmith.decompositions.recurrent.adapters import keras_lstm
+from litesmith.decompositions.recurrent.choice import Choice, choose
+from litesmith.decompositions.recurrent.description import GATES, LSTM, SIMPLE, RecurrentLayer, Results
+from litesmith.decompositions.recurrent.fused import fused, fused_pair, make_a_pair, obstacle
+from litesmith.decompositions.recurrent.loop import as_loop
+
+__all__ = [
+    "FORMS",
+    "GATES",
+    "LSTM",
+    "SIMPLE",
+    "Choice",
+    "RecurrentLayer",
+    "Results",
+    "as_loop",
+    "choose",
+    "fused",
+    "fused_pair",
+    "keras_lstm",
+    "make_a_pair",
+    "obstacle",
+]

@@ -1,0 +1,99 @@
+"""The loop form: a step for each place of the sequence, with any batch and any number of steps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from litesmith.decompositions import rnn
+from litesmith.decompositions.recurrent.description import GATES, LSTM, RecurrentLayer, Results
+from litesmith.decompositions.shapes import transpose
+from litesmith.errors import UnsupportedError
+from litesmith.ir import Builder, Value
+
+
+def as_loop(b: Builder, layer: RecurrentLayer) -> Results:
+    """The layer as a WHILE. The passes give it the form that is asked for, where the fused operator has it.
+
+    Raises UnsupportedError for a layer-normalized or stateful layer.
+    """
+    if layer.layer_norm or layer.stateful:
+        what = "layer-normalized" if layer.layer_norm else "stateful"
+        raise UnsupportedError(f"a {what} layer has no loop form", "compute its cell with operators of the builder")
+    steps = layer.x if layer.time_major else transpose(b, layer.x, [1, 0, 2])
+    sizes = zip(layer.initial, layer.state_sizes, strict=False)
+    initial = [rnn.zero_state(b, steps, size, 1) if v is None else v for v, size in sizes]
+    weights = _Weights(b, layer)
+
+    def step(inner: Builder, index: Value, carry: list[Value], inputs: list[Value]) -> tuple[list[Value], list[Value]]:
+        new = _lstm(inner, weights, inputs[0], *carry) if layer.cell == LSTM else _simple(inner, weights, inputs[0], *carry)
+        return new, new[:1]
+
+    final, (sequence,) = rnn.scan(
+        b,
+        step,
+        initial,
+        [steps],
+        steps.dims[0],
+        layer.reverse,
+        name=layer.name or "recurrent",
+        output_types=[initial[0].type],
+    )
+    return Results(sequence if layer.time_major else transpose(b, sequence, [1, 0, 2]), tuple(final))
+
+
+class _Weights:
+    """A layer's weights, those of all gates joined."""
+
+    def __init__(self, b: Builder, layer: RecurrentLayer) -> None:
+        self.layer = layer
+        self.gates = [g for g in GATES if g in layer.weights]
+        zeros = b.constant(np.zeros(layer.units, np.float32))
+        self.input = self._joined(b, [layer.weights[g] for g in self.gates])
+        self.recurrent = self._joined(b, [layer.recurrent[g] for g in self.gates])
+        self.bias = self._joined(b, [layer.bias.get(g, zeros) for g in self.gates]) if layer.bias else None
+
+    @staticmethod
+    def _joined(b: Builder, parts: list[Value]) -> Value:
+        made: Value = parts[0] if len(parts) == 1 else b.concatenation(*parts, axis=0)
+        return made
+
+    def sums(self, b: Builder, x: Value, h: Value) -> dict[str, Value]:
+        """W x + U h + b, by gate."""
+        total = b.add(b.fully_connected(x, self.input, self.bias), b.fully_connected(h, self.recurrent))
+        if len(self.gates) == 1:
+            return {self.gates[0]: total}
+        parts = b.split(np.array(1, np.int32), total, num_splits=len(self.gates))
+        return dict(zip(self.gates, parts, strict=True))
+
+
+def _lstm(b: Builder, weights: _Weights, x: Value, h: Value, c: Value) -> list[Value]:
+    layer, sums = weights.layer, weights.sums(b, x, h)
+
+    def gate(name: str, seen: Value) -> Value:
+        peephole = layer.peepholes.get(name)
+        made: Value = b.logistic(sums[name] if peephole is None else b.add(sums[name], b.mul(seen, peephole)))
+        return made
+
+    forget = gate("forget", c)
+    one = b.constant(np.array(1, np.float32))
+    update = b.sub(one, forget) if layer.is_coupled else gate("input", c)
+    new_c = b.add(b.mul(forget, c), b.mul(update, _activated(b, layer, sums["cell"])))
+    new_c = _clipped(b, new_c, layer.cell_clip)
+    new_h = b.mul(gate("output", new_c), _activated(b, layer, new_c))
+    if layer.projection is not None:
+        new_h = _clipped(b, b.fully_connected(new_h, layer.projection, layer.projection_bias), layer.projection_clip)
+    return [new_h, new_c]
+
+
+def _simple(b: Builder, weights: _Weights, x: Value, h: Value) -> list[Value]:
+    return [_activated(b, weights.layer, weights.sums(b, x, h)["cell"])]
+
+
+def _activated(b: Builder, layer: RecurrentLayer, x: Value) -> Value:
+    made: Value = x if layer.activation == "NONE" else getattr(b, layer.activation.lower())(x)
+    return made
+
+
+def _clipped(b: Builder, x: Value, limit: float) -> Value:
+    made: Value = b.maximum(b.minimum(x, np.float32(limit)), np.float32(-limit)) if limit else x
+    return made

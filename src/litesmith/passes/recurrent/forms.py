@@ -1,0 +1,58 @@
+"""Recurrent layers and other loops over rows take the form that was asked for: fused, a loop, unrolled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from litesmith._util.rnn_forms import AUTO, FUSED, UNROLLED
+from litesmith.ir.graph import Op, Program
+from litesmith.passes.driver import PassResult
+from litesmith.passes.recurrent import hoisting, repeating
+from litesmith.passes.recurrent.affine import UnclearError
+from litesmith.passes.recurrent.loops import Scan, read_scan
+from litesmith.passes.recurrent.raising import raise_loops
+
+
+def run(program: Program, asked: str) -> list[PassResult]:
+    """Gives every loop over rows its form. Where the user asked for another than a loop has, a note says why."""
+    results = [raise_loops(program, asked)] if asked in (AUTO, FUSED) else []
+    results.append(PassResult(hoisting.NAME, hoisting.hoist(program)))
+    if asked == UNROLLED:
+        results.append(_unroll(program))
+    else:
+        results.append(PassResult("joined-steps", sum(_join(scan) for scan in hoisting.own_scans(program))))
+    if asked in (FUSED, UNROLLED):
+        program.notes += [f"{_label(op)} stays a loop: {reason}" for r in results for op, reason in r.declined]
+    return results
+
+
+def _label(op: Op) -> str:
+    return op.origin.label or str(op.attrs["body_subgraph"].name)
+
+
+def _unroll(program: Program) -> PassResult:
+    result = PassResult("unrolled-loops")
+    for graph in program.all_graphs():
+        for op in list(graph.ops):
+            if op.name != "WHILE":
+                continue
+            reason = _tried(op, repeating.unroll)
+            if reason is None:
+                result.rewrites += 1
+            else:
+                result.declined.append((op, reason))
+    return result
+
+
+def _tried(op: Op, rewrite: Callable[[Scan], str | None]) -> str | None:
+    try:
+        return rewrite(read_scan(op))
+    except UnclearError as reason:
+        return str(reason)
+
+
+def _join(scan: Scan) -> bool:
+    steps = repeating.steps_in_body(scan)
+    if steps > 1:
+        repeating.join_steps(scan, steps)
+    return steps > 1

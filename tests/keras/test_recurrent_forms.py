@@ -1,0 +1,227 @@
+"""The forms of recurrent layers: each computes what the layer does, in every invocation, whatever was asked before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as L  # noqa: N812
+
+import litesmith
+from litesmith.formats.tflite import read_model
+from litesmith.runtime import Runner, compare
+from tests.keras.parity import BACKEND, case_rng
+
+UNITS, FEATURES, STEPS = 6, 4, 7
+BATCHES, LENGTHS = (2, 1, 5, 5, 3), (7, 5, 5, 9, 2)
+TOLERANCE = 1e-5
+
+FIXED_1, FIXED_3, BATCH, BATCH_AND_TIME, TIME = (1, STEPS), (3, STEPS), (None, STEPS), (None, None), (1, None)
+
+Shape = tuple[int | None, int | None]
+Make = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model of one input sequence, and the shapes (batch, steps) it is tried with.
+
+    fused: the operators of its fused form with a batch of 1, where it has one. states: further inputs, the initial
+    states. files: whether it is tried as a SavedModel too.
+    """
+
+    name: str
+    make: Make
+    fused: Mapping[str, int] = field(default_factory=dict)
+    shapes: Sequence[Shape] = (FIXED_1, FIXED_3, BATCH, BATCH_AND_TIME)
+    states: int = 0
+    files: bool = True
+
+
+LSTM, PAIR, RNN, RNN_PAIR = (
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    "BIDIRECTIONAL_SEQUENCE_LSTM",
+    "UNIDIRECTIONAL_SEQUENCE_RNN",
+    "BIDIRECTIONAL_SEQUENCE_RNN",
+)
+SEQUENCES = {"return_sequences": True}
+BOTH = {"return_sequences": True, "return_state": True}
+ZEROS = {"SPLIT": 1}
+LAST = {"STRIDED_SLICE": 1}
+
+
+def layer(kind: Any, **options: Any) -> Make:
+    return lambda x: kind(UNITS, **options)(x)
+
+
+def two_ways(kind: Any, merge: str | None, **options: Any) -> Make:
+    return lambda x: L.Bidirectional(kind(UNITS, **options), merge_mode=merge)(x)
+
+
+def given(kind: Any, **options: Any) -> Make:
+    return lambda x: kind(UNITS, **options)(x[0], initial_state=list(x[1:]))
+
+
+def stacked(*makes: Make) -> Make:
+    def make(x: Any) -> Any:
+        for one in makes:
+            x = one(x)
+        return x
+
+    return make
+
+
+MERGES = {"sum": "ADD", "mul": "MUL", "concat": "CONCATENATION"}
+
+ROWS = [
+    Row("LSTM", layer(L.LSTM), {LSTM: 1, **ZEROS, **LAST}, (*Row("", str).shapes, TIME)),
+    Row("LSTM-sequence", layer(L.LSTM, **SEQUENCES), {LSTM: 1, **ZEROS}, (*Row("", str).shapes, TIME)),
+    Row("LSTM-states", layer(L.LSTM, **BOTH), {LSTM: 1, "SPLIT": 2, "CONCATENATION": 1, **LAST}),
+    Row("LSTM-backwards", layer(L.LSTM, go_backwards=True, **SEQUENCES), {LSTM: 1, "REVERSE_V2": 1, **ZEROS}),
+    Row("LSTM-no_bias", layer(L.LSTM, use_bias=False), {LSTM: 1, **ZEROS, **LAST}),
+    Row("LSTM-given", given(L.LSTM, **SEQUENCES), {LSTM: 1, "SLICE": 2}, states=2),
+    Row("LSTM-classifier", stacked(layer(L.LSTM), lambda x: L.Dense(3, activation="softmax")(x)),
+        {LSTM: 1, **ZEROS, **LAST, "FULLY_CONNECTED": 1, "SOFTMAX": 1}),
+    Row("LSTM-stacked", stacked(layer(L.LSTM, **SEQUENCES), layer(L.LSTM)), {LSTM: 2, "SPLIT": 2, **LAST}),
+    Row("LSTM-stateful", layer(L.LSTM, stateful=True, **SEQUENCES), {LSTM: 1}, (FIXED_1, FIXED_3)),
+    Row("LSTM-stateful_last", layer(L.LSTM, stateful=True), {LSTM: 1, **LAST}, (FIXED_1, FIXED_3)),
+    *(
+        Row(f"LSTM-both_ways_{m}", two_ways(L.LSTM, m, **SEQUENCES), {PAIR: 1, "SPLIT": 1, MERGES[m]: 1})
+        for m in MERGES
+    ),
+    Row("LSTM-both_ways_ave", two_ways(L.LSTM, "ave", **SEQUENCES), {PAIR: 1, "SPLIT": 1, "ADD": 1, "DIV": 1}),
+    Row("LSTM-both_ways_none", two_ways(L.LSTM, None, **SEQUENCES), {PAIR: 1, "SPLIT": 1}),
+    Row("LSTM-both_ways_last", two_ways(L.LSTM, "concat"), {PAIR: 1, "SPLIT": 1, "STRIDED_SLICE": 2, "CONCATENATION": 1}),
+    Row("LSTM-both_ways_states", two_ways(L.LSTM, "concat", **BOTH)),
+    Row("LSTM-both_ways_stateful", two_ways(L.LSTM, "concat", stateful=True, **SEQUENCES),
+        {PAIR: 1, "CONCATENATION": 1}, (FIXED_1, FIXED_3)),
+    Row("SimpleRNN", layer(L.SimpleRNN), {RNN: 1, "SLICE": 1, **LAST}),
+    Row("SimpleRNN-relu", layer(L.SimpleRNN, activation="relu", **SEQUENCES), {RNN: 1, "SLICE": 1}),
+    Row("SimpleRNN-linear", layer(L.SimpleRNN, activation=None, **SEQUENCES), {RNN: 1, "SLICE": 1}),
+    Row("SimpleRNN-stateful", layer(L.SimpleRNN, stateful=True, **SEQUENCES), {RNN: 1}, (FIXED_1, FIXED_3)),
+    Row("SimpleRNN-both_ways", two_ways(L.SimpleRNN, "concat", **SEQUENCES), {RNN_PAIR: 1, "SPLIT": 1, "CONCATENATION": 1}),
+    Row("GRU", layer(L.GRU, **BOTH)),
+    Row("GRU-before", layer(L.GRU, reset_after=False)),
+    Row("GRU-both_ways", two_ways(L.GRU, "concat", **SEQUENCES)),
+    Row("LSTM-hard_sigmoid", layer(L.LSTM, recurrent_activation="hard_sigmoid")),
+    Row("masked", stacked(lambda x: L.Masking()(x), layer(L.LSTM, **SEQUENCES))),
+    Row("cells", lambda x: L.RNN(L.StackedRNNCells([L.LSTMCell(UNITS), L.GRUCell(UNITS)]))(x)),
+]  # fmt: skip
+
+FORMS = ("fused", "loop", "unrolled")
+CASES = [(row, shape, form) for row in ROWS for shape in row.shapes for form in FORMS]
+
+
+def case_name(value: Any) -> str:
+    if isinstance(value, Row):
+        return value.name
+    return value if isinstance(value, str) else "x".join("n" if d is None else str(d) for d in value)
+
+
+def model_of(row: Row, shape: Shape) -> Any:
+    batch, steps = shape
+    x = keras.Input((steps, FEATURES), batch_size=batch)
+    states = [keras.Input((UNITS,), batch_size=batch) for _ in range(row.states)]
+    model = keras.Model([x, *states] if states else x, row.make([x, *states] if states else x))
+    rng = case_rng(row.name)
+    model.set_weights([rng.uniform(-0.8, 0.8, w.shape).astype(np.float32) for w in model.get_weights()])
+    return model
+
+
+def calls_of(model: Any) -> list[list[np.ndarray]]:
+    """Five calls, the batch and the length changing between them where they may."""
+    rng = case_rng("calls")
+    sizes = [(batch, steps) for batch, steps in zip(BATCHES, LENGTHS, strict=True)]
+    return [
+        [
+            rng.normal(size=[size if d is None else d for size, d in zip((*pair, 0), t.shape, strict=False)])
+            .astype(np.float32)
+            for t in model.inputs
+        ]
+        for pair in sizes
+    ]  # fmt: skip
+
+
+def expected_of(model: Any, calls: Sequence[Sequence[np.ndarray]]) -> list[list[np.ndarray]]:
+    """What the model itself computes, from its first state on."""
+    for part in model._flatten_layers():
+        if getattr(part, "stateful", False) and hasattr(part, "reset_states") and hasattr(part, "cell"):
+            part.reset_states()
+    results = [model(list(call) if len(call) > 1 else call[0]) for call in calls]
+    return [[np.asarray(keras.ops.convert_to_numpy(t)) for t in keras.tree.flatten(r)] for r in results]
+
+
+def check_runs(content: bytes, calls: Sequence[Any], expected: Sequence[Any], order: Sequence[str] = ()) -> None:
+    """The file computes what is expected, with and without delegates, and again after the runtime has reset it."""
+    for kernels in ("default", "builtin"):
+        runner = Runner(content, kernels=kernels)
+        for _ in range(2):
+            for call, wanted in zip(calls, expected, strict=True):
+                outputs = runner.run(list(call))
+                got = [outputs[name] for name in order] if order else list(outputs.values())
+                assert len(got) == len(wanted)
+                for g, w in zip(got, wanted, strict=True):
+                    report = compare(g, w, TOLERANCE)
+                    assert not report.mismatches, f"{kernels}: {report}"
+            if any(op for op in ("VAR_HANDLE",) if op in read_model(content).histogram()):
+                runner.reset()  # the runtime does not reset resource variables
+            else:
+                runner._interpreter.reset_all_variables()
+
+
+@pytest.mark.parametrize(("row", "shape", "form"), CASES, ids=case_name)
+def test_form(row: Row, shape: Shape, form: str) -> None:
+    model = model_of(row, shape)
+    calls = calls_of(model)
+    made = litesmith.convert(model, rnn=form)
+    if form == "fused" and shape == FIXED_1 and row.fused:
+        assert made.operators == dict(sorted(row.fused.items()))
+    if form == "fused":
+        assert bool(row.fused or "states" in row.name) == (not made.operators.get("WHILE")), made.notes
+        assert bool(made.operators.get("WHILE")) == bool(made.notes)
+    check_runs(made.content, calls, expected_of(model, calls))
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a SavedModel of Keras")
+@pytest.mark.parametrize("shape", [FIXED_1, BATCH], ids=case_name)
+@pytest.mark.parametrize("row", [r for r in ROWS if r.fused and r.files and not r.states], ids=case_name)
+def test_saved_model(row: Row, shape: Shape, tmp_path: Path) -> None:
+    if shape not in row.shapes:
+        pytest.skip("a stateful layer has a batch of known size")
+    model = model_of(row, shape)
+    calls = calls_of(model)
+    expected = expected_of(model, calls)
+    expected_of(model, [])
+    spec = keras.InputSpec(shape=model.inputs[0].shape, dtype="float32")
+    model.export(tmp_path / "saved", verbose=False, input_signature=[spec])
+    made = litesmith.convert(tmp_path / "saved", rnn="fused")
+    if shape == FIXED_1:
+        assert made.operators == dict(sorted(row.fused.items()))
+    assert "WHILE" not in made.operators, made.notes
+    names = sorted(tensor.name for tensor in Runner(made.content).signature().outputs)
+    check_runs(made.content, calls, expected, names)
+
+
+@pytest.mark.parametrize("shape", [BATCH, BATCH_AND_TIME], ids=case_name)
+def test_behind_a_tensor_whose_size_is_computed(shape: Shape) -> None:
+    row = Row("loop first", stacked(layer(L.GRU, **SEQUENCES), layer(L.LSTM, **BOTH)))
+    model = model_of(row, shape)
+    calls = calls_of(model)
+    made = litesmith.convert(model, rnn="fused")
+    assert {LSTM, "WHILE"} <= set(made.operators)
+    check_runs(made.content, calls, expected_of(model, calls))
+
+
+def test_a_written_state_survives_another_conversion() -> None:
+    row = next(r for r in ROWS if r.name == "LSTM-states")
+    model = model_of(row, FIXED_1)
+    calls = calls_of(model)
+    once = litesmith.convert(model, rnn="fused")
+    again = litesmith.convert(once.content)
+    assert again.operators == once.operators
+    check_runs(again.content, calls, expected_of(model, calls))

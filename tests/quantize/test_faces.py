@@ -1,0 +1,206 @@
+"""Quantization by the drop-in converter and the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import litesmith as lite
+from litesmith.cli import main
+from litesmith.errors import ConverterError
+from litesmith.ir import DType
+
+DIGITS = Path(__file__).resolve().parent.parent.parent / "examples" / "digits"
+OPS = lite.OpsSet
+WIDE = OPS.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+DEFAULT = [lite.Optimize.DEFAULT]
+
+
+def images() -> Any:
+    return np.load(DIGITS / "heldout.npz")["images"].astype(np.float32)
+
+
+def samples() -> Iterator[Any]:
+    for image in images()[:40]:
+        yield [image[None]]
+
+
+def converter(**attributes: Any) -> lite.TFLiteConverter:
+    made = lite.TFLiteConverter.from_saved_model(str(DIGITS / "saved_model"))
+    for name, value in attributes.items():
+        if name in ("supported_ops", "supported_types"):
+            setattr(made.target_spec, name, value)
+        else:
+            setattr(made, name, value)
+    return made
+
+
+ASKED: dict[str, tuple[dict[str, Any], str, str, str | None]] = {
+    # attributes: input type, output type, type of the first filter
+    "nothing": ({}, "float32", "float32", "float32"),
+    "dataset alone": (dict(representative_dataset=samples), "float32", "float32", "float32"),
+    "dynamic": (dict(optimizations=DEFAULT), "float32", "float32", None),
+    "float16": (dict(optimizations=DEFAULT, supported_types=[np.float16]), "float32", "float32", None),
+    "float16 with data": (
+        dict(optimizations=DEFAULT, supported_types=[np.float16], representative_dataset=samples),
+        "float32", "float32", None,
+    ),
+    "int8": (dict(optimizations=DEFAULT, representative_dataset=samples), "float32", "float32", "int8"),
+    "int8 entries": (
+        dict(optimizations=DEFAULT, representative_dataset=samples, inference_input_type=np.int8,
+             inference_output_type=np.uint8),
+        "int8", "uint8", "int8",
+    ),
+    "integers only": (
+        dict(optimizations=DEFAULT, representative_dataset=samples, supported_ops=[OPS.TFLITE_BUILTINS_INT8],
+             inference_input_type=np.uint8, inference_output_type=np.uint8),
+        "uint8", "uint8", "int8",
+    ),
+    "int16": (
+        dict(optimizations=DEFAULT, representative_dataset=samples, supported_ops=[WIDE, OPS.TFLITE_BUILTINS]),
+        "float32", "float32", "int8",
+    ),
+    "int16 only": (
+        dict(optimizations=DEFAULT, representative_dataset=samples, supported_ops=[WIDE], inference_input_type=np.int16,
+             inference_output_type=np.int16),
+        "int16", "int16", "int8",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_attributes(name: str) -> None:
+    attributes, given, gives, weights = ASKED[name]
+    content = converter(**attributes).convert()
+    interpreter = lite.Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert (np.dtype(entry["dtype"]).name, np.dtype(result["dtype"]).name) == (given, gives)
+    assert entry["name"] == "serving_default_image:0"
+    assert result["name"].startswith("StatefulPartitionedCall")
+    if weights is not None:
+        model = lite.convert(content)
+        (first, *_) = (op["filter"].type.dtype.text for op in model.program.main.ops if op.name == "CONV_2D")
+        assert first == weights
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "entries without data": (dict(optimizations=DEFAULT, inference_input_type=np.int8), "must be tf.float32"),
+    "entries of a float model": (dict(inference_output_type=np.uint8), "must be tf.float32"),
+    "integers without data": (dict(optimizations=DEFAULT, supported_ops=[OPS.TFLITE_BUILTINS_INT8]), "must be specified"),
+    "int16 without data": (dict(optimizations=DEFAULT, supported_ops=[WIDE]), "must be specified"),
+    "int16 entries of int8": (
+        dict(optimizations=DEFAULT, representative_dataset=samples, inference_input_type=np.int16), "must be in",
+    ),
+    "wide biases of int8": (
+        dict(optimizations=DEFAULT, representative_dataset=samples,
+             _experimental_full_integer_quantization_bias_type=np.int64),
+        "Expected bias type",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_go_together_is_an_error(name: str) -> None:
+    attributes, text = REFUSED[name]
+    with pytest.raises((ValueError, ConverterError), match=text):
+        converter(**attributes).convert()
+
+
+def test_one_scale_for_all_channels() -> None:
+    made = converter(optimizations=DEFAULT, representative_dataset=samples, _experimental_disable_per_channel=True)
+    model = lite.convert(made.convert())
+    scales = [op["filter"].type.quant.scale.size for op in model.program.main.ops if op.name == "CONV_2D"]
+    assert scales == [1, 1, 1]
+
+
+def test_bias_types_of_wide_activations() -> None:
+    for dtype in (np.int32, np.int64):
+        made = converter(
+            optimizations=DEFAULT, representative_dataset=samples, _experimental_full_integer_quantization_bias_type=dtype
+        )
+        made.target_spec.supported_ops = [WIDE]
+        model = lite.convert(made.convert())
+        kinds = {op["bias"].type.dtype for op in model.program.main.ops if op.name == "CONV_2D"}
+        assert kinds == {DType.of(dtype)}
+
+
+def test_calibration_alone_records_ranges() -> None:
+    made = converter(representative_dataset=samples, _experimental_calibrate_only=True)
+    model = lite.convert(made.convert())
+    first = next(model.program.main.ops).results[0].type
+    assert first.dtype is DType.FLOAT32
+    assert first.quant is not None
+    assert first.quant.minimum[0] <= 0 < first.quant.maximum[0]
+
+
+def test_the_debugger() -> None:
+    made = converter(optimizations=DEFAULT, representative_dataset=samples)
+    options = lite.experimental.QuantizationDebugOptions(
+        layer_debug_metrics={"l1": lambda diffs: float(np.mean(np.abs(diffs)))},
+        model_debug_metrics={"worst": lambda a, b: float(np.abs(a[0] - b[0]).max())},
+    )
+    debugger = lite.experimental.QuantizationDebugger(converter=made, debug_dataset=samples, debug_options=options)
+    debugger.run()
+    text = io.StringIO()
+    debugger.layer_statistics_dump(text)
+    rows = list(csv.DictReader(io.StringIO(text.getvalue())))
+    assert [r["op_name"] for r in rows][:2] == ["CONV_2D", "DEPTHWISE_CONV_2D"]
+    assert all(float(r["mean_squared_error"]) < float(r["scale"]) ** 2 * 10 for r in rows)
+    assert 0 < debugger.model_statistics["worst"] < 0.1
+    size = len(debugger.get_nondebug_quantized_model())
+    options.denylisted_ops = ["CONV_2D"]
+    debugger.options = options
+    debugger.run()
+    assert len(debugger.get_nondebug_quantized_model()) > size
+    assert "CONV_2D" not in {debugger._places[n][0] for n in debugger.layer_statistics}
+
+
+# -- command line -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    np.savez(tmp_path / "samples.npz", image=images()[:20])
+    lite.convert(DIGITS / "saved_model").save(tmp_path / "digits.tflite")
+    return tmp_path / "digits.tflite", tmp_path / "samples.npz"
+
+
+def test_quantize_command(files: tuple[Path, Path], tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, data = map(str, files)
+    arguments = ["--plan-out", "p.json", "--calibration-out", "c.json", "--debug-out", "d.csv", "--debug"]
+    assert main(["quantize", model, "-c", data, *arguments]) == 0
+    told = capsys.readouterr().out
+    assert "digits_int8.tflite" in told
+    assert "SQNR" in told
+    assert "DEPTHWISE_CONV_2D" in told
+    assert len((tmp_path / "d.csv").read_text().splitlines()) > 5
+    first = (tmp_path / "digits_int8.tflite").read_bytes()
+    assert main(["quantize", model, "-c", data, "-o", "again.tflite", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["sqnr"]["serving_default/output_0"] > 30
+    assert (tmp_path / "again.tflite").read_bytes() == first
+    assert main(["quantize", model, "--plan", "p.json", "-o", "planned.tflite"]) == 0
+    assert main(["dequantize", "digits_int8.tflite"]) == 0
+    assert (tmp_path / "digits_int8_float.tflite").stat().st_size > 2 * len(first)
+
+
+def test_quantize_command_without_data(files: tuple[Path, Path], tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["quantize", str(files[0])]) == 0
+    assert (tmp_path / "digits_dynamic.tflite").exists()
+    assert main(["quantize", str(files[0]), "-m", "int8", "-o", "x.tflite"]) == 1
+    assert "LS040" in capsys.readouterr().err
+    assert not (tmp_path / "x.tflite").exists()
+    assert main(["convert", str(files[0]), "--quantize", "float16", "-o", "half.tflite"]) == 0
+    flags = ["--saved_model_dir", str(DIGITS / "saved_model"), "--output_file", "flags.tflite"]
+    assert main(["convert", *flags, "--post_training_quantize", "--quantize_to_float16"]) == 0
+    assert (tmp_path / "flags.tflite").stat().st_size < 0.6 * files[0].stat().st_size

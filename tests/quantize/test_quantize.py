@@ -1,0 +1,497 @@
+"""Quantization as users ask for it: modes, data, recipes, plans, trained ranges, control flow, errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import litesmith
+from litesmith.errors import LitesmithError, QuantizationError, UsageError
+from litesmith.formats.tflite import read_model, write_model
+from litesmith.ir import Builder, DType, Graph, Program, Signature, TensorType
+from litesmith.ops import OPS
+from litesmith.quantize import Calibration, Plan, Recipe, Rule, as_recipe
+from litesmith.quantize.calibrate import calibrate, tensor_keys
+from litesmith.quantize.dequantize import dequantized
+from litesmith.quantize.exchange import RealRunner
+from litesmith.quantize.fidelity import compare
+from litesmith.quantize.histograms import Histogram, histograms, least_squares, percentile
+from litesmith.quantize.quantizer import quantize
+from litesmith.quantize.samples import calls_of
+from litesmith.runtime import Runner
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DIGITS = ROOT / "examples" / "digits"
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    loaded = np.load(DIGITS / "heldout.npz")
+    return loaded["images"].astype(np.float32), loaded["labels"]
+
+
+@pytest.fixture(scope="module")
+def float_model() -> litesmith.Model:
+    return litesmith.convert(DIGITS / "saved_model")
+
+
+# -- modes ------------------------------------------------------------------------------------------------------------
+
+MODES = {  # mode: least SQNR in dB on held-back digits, largest share of the float file's size, points of accuracy lost
+    "float16": (60, 0.60, 0),
+    "dynamic": (45, 0.42, 0),
+    "weight-only": (45, 0.42, 0),
+    "dynamic-int4": (25, 0.32, 0.5),
+    "weight-only-int4": (25, 0.32, 0.5),
+    "int8": (35, 0.40, 0.3),
+    "int8-best": (35, 0.40, 0.3),
+    "int16x8": (42, 0.40, 0),
+    "int8-int4": (18, 0.30, 1.0),
+    "uint8": (30, 0.40, 0.5),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes(mode: str, digits: Any, float_model: litesmith.Model) -> None:
+    images, labels = digits
+    sqnr, share, lost = MODES[mode]
+    model = litesmith.convert(DIGITS / "saved_model", quantize=mode, calibrate=images[:100])
+    assert len(model.content) <= share * len(float_model.content)
+    calls = [("serving_default", {"image": x[None]}) for x in images[150:210]]
+    assert compare(float_model.content, model.content, calls).worst >= sqnr
+    for kernels in ("default", "builtin"):
+        runner = Runner(model.content, kernels=kernels)
+        answers = [next(iter(runner.run([images]).values())) for _ in range(3)]
+        right = (answers[0].argmax(axis=1) == labels).mean()
+        assert (answers[0] == answers[1]).all()
+        assert (answers[0] == answers[2]).all()
+        assert right >= _accuracy(float_model, images, labels) - lost / 100
+
+
+def _accuracy(model: litesmith.Model, images: Any, labels: Any) -> float:
+    (scores,) = Runner(model.content).run([images]).values()
+    return float((scores.argmax(axis=1) == labels).mean())
+
+
+def test_the_same_input_gives_the_same_bytes(digits: Any) -> None:
+    made = [
+        litesmith.convert(DIGITS / "saved_model", quantize="int8", calibrate=digits[0][:20]).content for _ in range(2)
+    ]
+    assert made[0] == made[1]
+
+
+ENTRY_TYPES = (
+    ("int8", "int8", "int8", True),
+    ("int8", "uint8", "uint8", True),
+    ("int8", "float32", "int8", False),
+    ("int16x8", "int16", "int16", True),
+)
+
+
+@pytest.mark.parametrize(("mode", "given", "gives", "only"), ENTRY_TYPES)
+def test_types_of_inputs_and_outputs(mode: str, given: str, gives: str, only: bool, digits: Any) -> None:
+    images, labels = digits
+    recipe = {"mode": mode, "input_type": given, "output_type": gives, "integer_only": only}
+    model = litesmith.convert(DIGITS / "saved_model", quantize=recipe, calibrate=images[:50])
+    (signature,) = {s.graph: s for s in model.program.signatures}.values()
+    assert signature.graph.inputs[0].type.dtype.text == given
+    assert signature.graph.outputs[0].type.dtype.text == gives
+    floats = [r for op in model.program.main.ops for r in op.results if r.type.dtype is DType.FLOAT32]
+    assert not only or not floats
+    runner = RealRunner(model.content)
+    scores = [runner.run({"image": x[None]}, "serving_default")["output_0"] for x in images[:80]]
+    assert (np.concatenate(scores).argmax(axis=1) == labels[:80]).mean() >= 0.95
+
+
+# -- data -------------------------------------------------------------------------------------------------------------
+
+
+def _by_lists(x: Any) -> Any:
+    def generate() -> Iterator[Any]:
+        yield from ([row[None]] for row in x)
+
+    return generate
+
+
+FORMS = {
+    "array": lambda x, path: x,
+    "mapping of arrays": lambda x, path: {"image": x},
+    "generator of lists": lambda x, path: _by_lists(x),
+    "list of dicts": lambda x, path: [{"image": row[None]} for row in x],
+    "pairs": lambda x, path: [("serving_default", {"image": row[None]}) for row in x],
+    "rows without a batch": lambda x, path: [[row] for row in x],
+    "by signature": lambda x, path: {"serving_default": [[row[None]] for row in x]},
+    "wider floats": lambda x, path: x.astype(np.float64),
+    "npz": lambda x, path: _saved(path / "a.npz", x),
+    "npy": lambda x, path: _saved(path / "a.npy", x),
+    "directory": lambda x, path: _saved(path / "b.npz", x).parent,
+    "object": lambda x, path: litesmith.RepresentativeDataset(_by_lists(x)),
+}
+
+
+def _saved(path: Path, x: Any) -> Path:
+    np.savez(path, image=x) if path.suffix == ".npz" else np.save(path, x)
+    return path
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_data(form: str, digits: Any, float_model: litesmith.Model, tmp_path: Path) -> None:
+    data = FORMS[form](digits[0][:10], tmp_path)
+    expected = calibrate(float_model.program, calls_of(float_model.program, digits[0][:10]))
+    found = calibrate(float_model.program, calls_of(float_model.program, data))
+    assert found.ranges == expected.ranges
+    assert found.samples == 10
+
+
+def test_images_are_read_and_resized(tmp_path: Path, float_model: litesmith.Model) -> None:
+    image = pytest.importorskip("PIL.Image")
+    image.fromarray(np.full((20, 30), 200, np.uint8)).save(tmp_path / "one.png")
+    ((key, inputs),) = calls_of(float_model.program, tmp_path)
+    assert key == "serving_default"
+    np.testing.assert_array_equal(inputs["image"], np.full((1, 8, 8, 1), 200, np.float32))
+
+
+BAD_DATA = {
+    "empty": (lambda x: [], "empty"),
+    "wrong name": (lambda x: [{"picture": x[:1]}], "no 'image' but 'picture'"),
+    "wrong shape": (lambda x: x[:, :5], "shape"),
+    "wrong count": (lambda x: [[x[:1], x[:1]]], "2 arrays"),
+    "nan": (lambda x: x[:2] * np.nan, "NaN"),
+    "text": (lambda x: [["a"]], "no array of numbers"),
+    "unknown signature": (lambda x: [("train", {"image": x[:1]})], "train"),
+    "a number": (lambda x: 3, "takes samples"),
+    "missing file": (lambda x: "nowhere.npz", "cannot read"),
+    "unknown kind": (lambda x: str(ROOT / "pyproject.toml"), "is one of"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_data_that_does_not_fit_is_explained(name: str, digits: Any) -> None:
+    make, text = BAD_DATA[name]
+    with pytest.raises(UsageError, match=text):
+        litesmith.convert(DIGITS / "saved_model", quantize="int8", calibrate=make(digits[0]))
+
+
+def test_a_calibration_is_saved_and_used_again(tmp_path: Path, digits: Any, float_model: litesmith.Model) -> None:
+    parts = [calibrate(float_model.program, calls_of(float_model.program, digits[0][i : i + 5])) for i in (0, 5)]
+    whole = calibrate(float_model.program, calls_of(float_model.program, digits[0][:10]))
+    merged = parts[1].merge(parts[0])
+    assert merged.ranges == whole.ranges
+    merged.save(tmp_path / "seen.json")
+    assert Calibration.load(tmp_path / "seen.json").ranges == whole.ranges
+    again = litesmith.convert(DIGITS / "saved_model", quantize="int8", calibrate=str(tmp_path / "seen.json"))
+    assert again.operators["QUANTIZE"] == 1
+
+
+ESTIMATORS = ("minmax", "moving-average", "percentile", "mse", "entropy")
+
+
+@pytest.mark.parametrize("ranges", ESTIMATORS)
+def test_estimators_of_ranges(ranges: str, digits: Any, float_model: litesmith.Model) -> None:
+    model = litesmith.convert(
+        DIGITS / "saved_model", quantize={"mode": "int8", "ranges": ranges}, calibrate=digits[0][:40]
+    )
+    calls = [("serving_default", {"image": x[None]}) for x in digits[0][100:140]]
+    assert compare(float_model.content, model.content, calls).worst > 20
+
+
+def test_outliers_are_left_out_where_that_is_asked_for() -> None:
+    data = np.random.default_rng(2).normal(size=(1, 100_000)).astype(np.float32)
+    data[0, 0] = 1000
+    program = _program(lambda b, x: b.mul(x, np.float32(2)), (1, 100_000))
+    calls = [("main", {"x": data})]
+    counted = histograms(program, calls)["0:x"]
+    seen = calibrate(program, calls).ranges["0:x"]
+    assert seen.high == 1000
+    assert 3 < percentile(counted, seen).high < 6
+    assert least_squares(counted, seen).high < 1000
+
+
+def test_histograms_of_parts_merge_into_that_of_all() -> None:
+    data = np.random.default_rng(2).normal(size=(4, 50)).astype(np.float32)
+    parts = [Histogram() for _ in range(2)]
+    whole = Histogram()
+    whole.add(data)
+    for part, rows in zip(parts, (data[:1], data[1:]), strict=True):
+        part.add(rows)
+    assert parts[1].merge(parts[0]).counts == whole.counts
+
+
+# -- recipes and plans ------------------------------------------------------------------------------------------------
+
+
+def test_layers_are_left_out_by_name_and_operator(digits: Any) -> None:
+    model = litesmith.convert(DIGITS / "saved_model", quantize="int8", calibrate=digits[0][:10], exclude=["*dense_1*"])
+    forms = {op.operator: op.form for op in model.quantized.plan.ops.values()}
+    assert forms["FULLY_CONNECTED"] == "float"
+    recipe = {"mode": "int8", "rules": [{"op": "conv_2d", "mode": "float32"}, {"match": "re:conv2d_2", "mode": "int8"}]}
+    model = litesmith.convert(DIGITS / "saved_model", quantize=recipe, calibrate=digits[0][:10])
+    kinds = [op.form for op in model.quantized.plan.ops.values() if op.operator == "CONV_2D"]
+    assert kinds == ["float", "float", "integer"]
+
+
+def test_a_plan_is_printed_saved_edited_and_carried_out(tmp_path: Path, digits: Any) -> None:
+    first = litesmith.convert(DIGITS / "saved_model", quantize="int8", calibrate=digits[0][:10])
+    plan = first.quantized.plan
+    assert "CONV_2D" in str(plan)
+    plan.save(tmp_path / "plan.json")
+    assert Plan.load(tmp_path / "plan.json").differences(plan) == []
+    edited = json.loads((tmp_path / "plan.json").read_text())
+    edited["operations"]["0:6"] = {"operator": "FULLY_CONNECTED", "form": "float"}
+    (tmp_path / "plan.json").write_text(json.dumps(edited))
+    second = litesmith.convert(DIGITS / "saved_model", plan=tmp_path / "plan.json")
+    (kind,) = {w.type.dtype for op in second.program.main.ops if op.name == "FULLY_CONNECTED" for w in [op["weights"]]}
+    assert kind is DType.FLOAT32
+    assert len(plan.differences(second.quantized.plan)) == 1
+
+
+BAD_RECIPES = {
+    "mode": ("int9", "did you mean 'int8'"),
+    "option": ({"mode": "int8", "headrom": 1}, "did you mean 'headroom'"),
+    "rule": ({"rules": [{"mach": "x"}]}, "did you mean 'match'"),
+    "expression": ({"rules": [{"match": "re:("}]}, "no regular expression"),
+    "ranges": ({"ranges": "maxmin"}, "minmax"),
+    "type": ({"input_type": "int7"}, "int7"),
+    "file": ("nowhere.yaml", "cannot read"),
+    "no recipe": ([1], "regex"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_RECIPES)
+def test_recipes_that_do_not_fit_are_explained(name: str) -> None:
+    given, text = BAD_RECIPES[name]
+    with pytest.raises(UsageError, match=text):
+        as_recipe(given)
+
+
+def test_recipes_go_to_files_and_back(tmp_path: Path) -> None:
+    recipe = Recipe("int16x8", (Rule("head/*", mode="int8"),), input_type=DType.INT16, headroom=1.1)
+    (tmp_path / "r.json").write_text(json.dumps(recipe.to_json()))
+    assert as_recipe(tmp_path / "r.json") == recipe
+    (tmp_path / "r.yaml").write_text("mode: int8\nrules:\n  - {match: 'head/*', mode: float32}\n")
+    assert as_recipe(str(tmp_path / "r.yaml")) == Recipe("int8", (Rule("head/*"),))
+
+
+def test_recipes_of_ai_edge_quantizer_are_read() -> None:
+    weights = {"num_bits": 8, "symmetric": True, "granularity": "CHANNELWISE", "dtype": "INT"}
+    static = {
+        "regex": ".*", "operation": "*", "algorithm_key": "min_max_uniform_quantize",
+        "op_config": {"activation_tensor_config": {"num_bits": 8}, "weight_tensor_config": weights},
+    }  # fmt: skip
+    apart = {"regex": "head/.*", "operation": "FULLY_CONNECTED", "algorithm_key": "no_quantize"}
+    recipe = as_recipe([static, apart])
+    assert [r.mode for r in recipe.rules] == ["int8", "float32"]
+    assert recipe.rules[1] == Rule("re:head/.*", "FULLY_CONNECTED", "float32")
+
+
+# -- errors -----------------------------------------------------------------------------------------------------------
+
+
+def test_integers_need_data() -> None:
+    with pytest.raises(QuantizationError, match="LS040"):
+        litesmith.convert(DIGITS / "saved_model", quantize="int8")
+
+
+def test_a_quantized_file_is_not_quantized_again_unless_asked(digits: Any) -> None:
+    once = litesmith.convert(DIGITS / "saved_model", quantize="int8", calibrate=digits[0][:20]).content
+    with pytest.raises(QuantizationError, match="LS046"):
+        litesmith.convert(once, quantize="int8", calibrate=digits[0][:20])
+    again = litesmith.convert(once, quantize="int8", calibrate=digits[0][:20], requantize=True)
+    assert again.quantized.fidelity.worst > 30
+
+
+def test_what_has_no_integer_kernel_is_named_all_at_once() -> None:
+    program = _program(lambda b, x: b.sin(b.cos(x)))
+    with pytest.raises(QuantizationError) as error:
+        quantize(program, Recipe("int8", integer_only=True), _calls())
+    assert [p.op for p in error.value.problems] == ["COS", "SIN"]
+
+
+def test_a_model_that_lost_its_meaning_is_an_error() -> None:
+    def make(b: Builder, x: Any) -> Any:
+        return b.sub(b.add(x, np.float32(1e6)), np.float32(1e6))
+
+    with pytest.raises(QuantizationError, match="LS044"):
+        quantize(_program(make), Recipe("int8", integer_only=True), _calls())
+
+
+def _program(make: Any, shape: tuple[int, ...] = (1, 8)) -> Program:
+    graph = Graph()
+    x = graph.add_input(TensorType(DType.FLOAT32, shape), "x")
+    graph.outputs = [make(Builder(graph, OPS), x)]
+    return Program([graph], [Signature("main", graph, {"x": 0}, {"y": 0})])
+
+
+def _calls(shape: tuple[int, ...] = (1, 8), count: int = 8) -> list[Any]:
+    rng = np.random.default_rng(5)
+    return [("main", {"x": rng.normal(size=shape).astype(np.float32)}) for _ in range(count)]
+
+
+# -- structures -------------------------------------------------------------------------------------------------------
+
+W = np.random.default_rng(1).normal(size=(8, 8)).astype(np.float32) / 3
+ZERO = np.zeros(8, np.float32)
+
+
+def _while(b: Builder, x: Any) -> Any:
+    cond, body = Graph("cond"), Graph("body")
+    for graph in (cond, body):
+        graph.add_input(TensorType(DType.INT32, ()), "i")
+        graph.add_input(TensorType(DType.FLOAT32, (1, 8)), "h")
+    c, d = b.on(cond), b.on(body)
+    cond.outputs = [c.less(cond.inputs[0], np.int32(3))]
+    step = d.tanh(d.fully_connected(body.inputs[1], W, ZERO))
+    body.outputs = [d.add(body.inputs[0], np.int32(1)), step]
+    types = [TensorType(DType.INT32, ()), TensorType(DType.FLOAT32, (1, 8))]
+    made = b.emit(
+        OPS["WHILE"], [b.constant(np.int32(0)), x], result_types=types, cond_subgraph=cond, body_subgraph=body
+    )
+    return made[1]
+
+
+def _if(b: Builder, x: Any) -> Any:
+    branches = [Graph("then"), Graph("else")]
+    for graph, factor in zip(branches, (1.0, -2.0), strict=True):
+        h = graph.add_input(TensorType(DType.FLOAT32, (1, 8)), "h")
+        inner = b.on(graph)
+        graph.outputs = [inner.fully_connected(h, W * np.float32(factor), ZERO)]
+    total = b.sum(x, np.array([0, 1], np.int32), keep_dims=False)
+    (made,) = b.emit(
+        OPS["IF"], [b.greater(total, np.float32(0)), x], result_types=[TensorType(DType.FLOAT32, (1, 8))],
+        then_subgraph=branches[0], else_subgraph=branches[1],
+    )  # fmt: skip
+    return made
+
+
+def _masked(b: Builder, x: Any) -> Any:
+    scores = b.fully_connected(x, W, ZERO)
+    keep = np.arange(8) < 5
+    return b.softmax(b.select_v2(keep[None], scores, np.float32(-1e9)), beta=1.0)
+
+
+def _shared(b: Builder, x: Any) -> Any:
+    w = b.constant(W)
+    return b.fully_connected(b.fully_connected(x, w, ZERO), w, ZERO)
+
+
+def _detection(b: Builder, x: Any) -> Any:
+    boxes = b.mul(b.fully_connected(x, W, ZERO), np.float32(100))
+    return b.concatenation(boxes, b.logistic(b.fully_connected(x, W, ZERO)), axis=1)
+
+
+STRUCTURES = {
+    "loop": (_while, 25), "branch": (_if, 25), "mask": (_masked, 25), "shared weights": (_shared, 25),
+    "boxes and scores": (_detection, 30),
+    "clamps": (lambda b, x: b.relu(b.fully_connected(b.relu6(x), W, ZERO)), 25),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["dynamic", "float16", "weight-only", "int8", "int16x8"])
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_structures(name: str, mode: str) -> None:
+    make, least = STRUCTURES[name]
+    program = _program(make)
+    result = quantize(program, replace(as_recipe(mode), smallest_weights=1), _calls())
+    model = write_model(result.program)
+    assert compare(write_model(program), model, _calls()).worst >= least
+    for kernels in ("default", "builtin"):
+        runner = Runner(model, kernels=kernels)
+        answers = [runner.run(_calls()[0][1]) for _ in range(3)]
+        assert all((a["y"] == answers[0]["y"]).all() for a in answers)
+
+
+@pytest.mark.parametrize("mode", ["int8", "int16x8"])
+@pytest.mark.parametrize("name", ["loop", "branch", "mask", "shared weights", "clamps"])
+def test_structures_of_integers_only(name: str, mode: str) -> None:
+    program = _program(STRUCTURES[name][0])
+    result = quantize(program, replace(as_recipe(mode), integer_only=True, least_sqnr=-300), _calls())
+    floats = [
+        op.name
+        for graph in result.program.all_graphs()
+        for op in graph.ops
+        if op.name not in ("QUANTIZE", "DEQUANTIZE") and any(r.type.dtype is DType.FLOAT32 for r in op.results)
+    ]
+    assert floats == []
+    assert compare(write_model(program), write_model(result.program), _calls()).worst >= 20
+
+
+def test_calibration_sees_into_loops_and_branches() -> None:
+    program = _program(_while)
+    seen = calibrate(program, _calls())
+    keys = tensor_keys(program)
+    (body,) = [g for g in program.all_graphs() if g.name == "body"]
+    inside = [seen.ranges[keys[id(op.results[0])]] for op in body.ops if op.results[0].type.dtype is DType.FLOAT32]
+    assert all(r.low < 0 < r.high for r in inside)
+
+
+# -- trained ranges, dequantizing, the debugger -----------------------------------------------------------------------
+
+
+def test_trained_ranges_hold_exactly() -> None:
+    def make(b: Builder, x: Any) -> Any:
+        x = b.fake_quant(x, min=-2.0, max=2.0, num_bits=8, narrow_range=False)
+        step = np.float32(0.5 / 127)
+        grid = np.rint(np.clip(W, -0.5, 0.5) / step).astype(np.float32) * step
+        y = b.fully_connected(x, grid, ZERO, fused_activation_function="RELU")
+        return b.fake_quant(y, min=0.0, max=3.0, num_bits=8, narrow_range=False)
+
+    program = _program(make)
+    result = quantize(program, Recipe("int8", islands=False), _calls(), check=False)
+    runners = Runner(write_model(program)), Runner(write_model(result.program))
+    for _, inputs in _calls(count=20):
+        exact, narrow = (r.run(inputs)["y"] for r in runners)
+        assert np.abs(exact - narrow).max() <= 3.0 / 255 * 1.01
+        assert (exact != narrow).mean() < 0.1
+    quant = result.program.main.inputs[0].users
+    (quantize_op,) = [op for op in quant if op.name == "QUANTIZE"]
+    assert quantize_op.results[0].type.quant.scale[0] == np.float32(4 / 255)
+    assert not result.program.histogram().get("FAKE_QUANT")
+
+
+def test_dequantizing_gives_the_float_model_back(digits: Any) -> None:
+    model = litesmith.convert(DIGITS / "saved_model", quantize="int8", calibrate=digits[0][:50])
+    back = dequantized(read_model(model.content))
+    assert set(back.histogram()) == set(litesmith.convert(DIGITS / "saved_model").operators)
+    calls = [("serving_default", {"image": x[None]}) for x in digits[0][:20]]
+    assert compare(write_model(back), model.content, calls).worst > 30
+
+
+def test_the_debugger_names_the_layer_that_costs_most() -> None:
+    spread = W.copy()
+    spread[0, 0] = 300  # one weight makes the step of all others of this layer coarse
+
+    def make(b: Builder, x: Any) -> Any:
+        h = b.tanh(b.fully_connected(x, W, ZERO))
+        return b.fully_connected(b.tanh(b.fully_connected(h, spread, ZERO)), W, ZERO)
+
+    result = quantize(_program(make), Recipe("int8", per_channel=False, islands=False, least_sqnr=-50), _calls())
+    from litesmith.quantize.debugger import debug
+
+    report = debug(result, _calls())
+    assert report.layers[0].operator == "FULLY_CONNECTED"
+    assert report.layers[0].key == "0:2"
+    assert "exclude" in report.layers[0].advice
+    assert json.loads(json.dumps(report.to_json()))["samples"] == 8
+
+
+@pytest.mark.parametrize("suffix", [".json", ".csv", ".png", ".svg"])
+def test_debug_reports_are_saved(suffix: str, tmp_path: Path) -> None:
+    if suffix in (".png", ".svg"):
+        pytest.importorskip("matplotlib")
+    from litesmith.quantize.debugger import debug
+
+    result = quantize(_program(_shared), Recipe("int8", islands=False), _calls())
+    path = tmp_path / f"report{suffix}"
+    debug(result, _calls()).save(path)
+    assert path.stat().st_size > 100
+
+
+def test_every_error_is_the_projects() -> None:
+    with pytest.raises(LitesmithError):
+        Plan.from_json({"operations": {"0:0": {"operator": "X", "form": "round"}}, "tensors": {}})

@@ -1,0 +1,70 @@
+"""Fused recurrent layers in TFLite Micro: stateless in every invocation, stateful where the layer is."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from litesmith.decompositions.recurrent import GATES, LSTM, RecurrentLayer, fused
+from litesmith.formats.tflite import write_model
+from litesmith.ir import Builder, DType, Graph, Program, TensorType, Value
+from litesmith.ops import OPS
+from litesmith.passes import pipeline
+from litesmith.runtime import Runner
+
+if sys.platform != "linux" or sys.version_info >= (3, 14):
+    pytest.skip("TFLite Micro has wheels for Linux, Python 3.10 to 3.13", allow_module_level=True)
+
+from tflite_micro import runtime
+
+N, STEPS, FEATURES, UNITS = 1, 5, 3, 4
+RNG = np.random.default_rng(3)
+
+
+def weights(*shape: int) -> Value:
+    return Value.constant(RNG.uniform(-0.8, 0.8, shape).astype(np.float32))
+
+
+def content_of(batch: int = N, stateful: bool = False, given: bool = False, final: bool = False) -> bytes:
+    graph = Graph()
+    x = graph.add_input(TensorType(DType.FLOAT32, (batch, STEPS, FEATURES)), "x")
+    layer = RecurrentLayer(
+        LSTM,
+        x,
+        {g: weights(UNITS, FEATURES) for g in GATES},
+        {g: weights(UNITS, UNITS) for g in GATES},
+        {g: weights(UNITS) for g in GATES},
+        stateful=stateful,
+    )
+    if given:
+        layer = replace(layer, initial=(weights(batch, UNITS), weights(batch, UNITS)))
+    results = fused(Builder(graph, OPS), layer, [final, final])
+    graph.outputs = [results.sequence, *(v for v in results.final if v is not None)]
+    program = Program([graph])
+    pipeline.run(program)
+    return write_model(program)
+
+
+CASES = {
+    "stateless": {},
+    "batch": {"batch": 2},
+    "given": {"given": True},
+    "final": {"final": True},
+    "stateful": {"stateful": True},
+}
+
+
+@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
+def test_the_same_as_in_litert(options: dict[str, bool | int]) -> None:
+    content = content_of(**options)
+    runner = Runner(content, kernels="builtin")
+    interpreter = runtime.Interpreter.from_bytes(content, arena_size=1 << 18)
+    for _ in range(4):
+        x = RNG.normal(size=(options.get("batch", N), STEPS, FEATURES)).astype(np.float32)
+        interpreter.set_input(x, 0)
+        interpreter.invoke()
+        for number, expected in enumerate(runner.run([x]).values()):
+            np.testing.assert_allclose(interpreter.get_output(number), expected, atol=1e-5)
