@@ -38,20 +38,8 @@ class Session(Import):
     names: dict[int, str] = field(default_factory=dict)
     constants: dict[tuple[int, str], Any] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
-    problems: dict[Problem, None] = field(default_factory=dict)
-    graph_names: dict[str, int] = field(default_factory=dict)
-    composite: Callable[[Builder, str, Sequence[Any], Mapping[str, Any]], Sequence[Any] | None] | None = None
-    """Lowers a call of a named function (builder, its name, its arguments) whole; None where it is to be inlined."""
-    keep_composites: Sequence[str] = ()
+    keep_composites: Sequence[str] = field(default=(), kw_only=True)
     """Patterns of names of composites that stay operators of their own."""
-    layer_of: Callable[[str], str] = lambda scope: scope
-    """The layer path of a name scope."""
-
-    def new_graph(self, name: str) -> Graph:
-        """A graph with a name of its own."""
-        count = self.graph_names.get(name, 0)
-        self.graph_names[name] = count + 1
-        return Graph(f"{name}_{count}" if count else name)
     layer_of: Callable[[str], str] = field(default=lambda scope: scope, kw_only=True)
 
     def constant(self, array: Any, dtype: Any) -> Any:
