@@ -62,6 +62,8 @@ class Options:
     docs/add-an-op.md). Those that are decorated with `litesmith.composite`, or that installed packages bring, need not be
     given.
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
+    keep_composites: patterns (``odml.*``) of names of ``jax.lax.composite`` that stay operators of their own, for
+    delegates that know them; every other runtime runs their decomposition.
     select_tf_ops: whether TensorFlow operators without a built-in form become Select TF operators, for a runtime with the
     Flex delegate: True for those that TensorFlow's own delegate has; names of operators for those besides.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
@@ -95,6 +97,7 @@ class Options:
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
     select_tf_ops: bool | Sequence[str] = ()
+    keep_composites: Sequence[str] = ()
     external_weights: bool = False
     rnn: str = "auto"
     quantize: Any = None
@@ -450,7 +453,8 @@ class _Kind:
 
 
 _CHOICES = (
-    *("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites", "select_tf_ops"),
+    *("tags", "signature_keys", "input_shapes", "input_names", "output_names"),
+    *("composites", "select_tf_ops", "keep_composites"),
     *("kwargs", "static_argnums", "static_argnames"),
 )
 """Options that choose a part or a form of the source. The others ask for nothing, or of the result."""
@@ -633,6 +637,7 @@ def _import_function(source: Any, args: Sequence[Any], options: Options) -> Prog
         static_argnums=options.static_argnums,
         static_argnames=options.static_argnames,
         composite=options.composite,
+        keep_composites=options.keep_composites,
     )
 
 
@@ -647,7 +652,8 @@ _TFLITE = _kind("a .tflite file", _import_tflite)
 _FUNCTION = _kind(
     "a JAX function",
     _import_function,
-    "signature_keys input_names output_names kwargs static_argnums static_argnames composites arguments",
+    "signature_keys input_names output_names kwargs static_argnums static_argnames composites keep_composites "
+    "arguments",
 )
 
 _CONCRETE = _kind(

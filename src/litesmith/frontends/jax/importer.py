@@ -39,6 +39,8 @@ class Session(Import):
     names: dict[int, str] = field(default_factory=dict)
     constants: dict[tuple[int, str], Any] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
+    keep_composites: Sequence[str] = field(default=(), kw_only=True)
+    """Patterns of names of composites that stay operators of their own."""
     layer_of: Callable[[str], str] = field(default=lambda scope: scope, kw_only=True)
     called: set[Hashable] = field(default_factory=set, kw_only=True)
     """The functions that were inlined, by identity."""
