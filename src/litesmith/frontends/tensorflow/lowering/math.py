@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions import integers, special
+from litesmith.decompositions.complex_parts import Complex
 from litesmith.decompositions.gather import select as choose
 from litesmith.decompositions.shapes import broadcast_to, cast, reshape, single
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import like
 from litesmith.frontends.tensorflow.registry import Lowering, direct, lowers
-from litesmith.frontends.tensorflow.resources import Complex
 from litesmith.ir import Builder, DType, Value
 from litesmith.ir.dims import broadcast
 
