@@ -60,6 +60,7 @@ def bilinear(b: Builder, product: Callable[[Value, Value], Value], x: C, y: C) -
 
 
 def conjugate(b: Builder, z: C) -> C:
+    """The same with the other sign of the imaginary part."""
     return replace(z, imag=None if z.imag is None else b.neg(z.imag))
 
 
