@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from litesmith.decompositions.complex_parts import joined
+from litesmith.decompositions.complex_parts import Complex, joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
 from litesmith.frontends import operator_plugins
 from litesmith.frontends.frame import POISON, Import, Place
@@ -34,7 +34,6 @@ from litesmith.frontends.tensorflow.examine import examine
 from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import (
-    Complex,
     RuntimeTable,
     Table,
     TensorList,
