@@ -37,8 +37,9 @@ class Keywords(TypedDict, total=False):
     quantize: Any
     calibrate: Any
     exclude: Sequence[str]
-    requantize: bool
     plan: Any
+    requantize: bool
+    metadata: Any
 
 
 def check_keywords(options: Iterable[str], known: Sequence[str]) -> None:

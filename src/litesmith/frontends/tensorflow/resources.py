@@ -1,4 +1,4 @@
-"""What flows along TensorFlow edges and is no tensor: variables, lists, and values that could not be made."""
+"""What flows along TensorFlow edges and is no tensor: variables, tables, lists, complex pairs."""
 
 from __future__ import annotations
 
@@ -84,16 +84,13 @@ class Complex:
     imag: Value | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class RandomWords:
+    """A key (two words) or counter (four) of a random generator, as int32 scalars, the low word first."""
+
+    words: tuple[Value, ...]
+
+
 def is_complex(value: object) -> bool:
     """Whether this is a complex tensor in either form."""
     return isinstance(value, Complex) or (isinstance(value, Value) and value.type.dtype.is_complex)
-
-
-class Poison:
-    """Stands for the outputs of a node that could not be lowered; what depends on it is skipped silently."""
-
-    def __repr__(self) -> str:
-        return "<poison>"
-
-
-POISON = Poison()

@@ -12,7 +12,8 @@ from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import full, reshape, size_value
 from litesmith.errors import UnsupportedError
 from litesmith.frontends import plugins
-from litesmith.frontends.jax.importer import POISON, Context
+from litesmith.frontends.frame import POISON
+from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.lowering import resize, searching
 from litesmith.frontends.jax.registry import lowers
 from litesmith.frontends.jax.types import Complex, dim_of, tensor_type
