@@ -101,7 +101,6 @@ def measure_tfma(folder: Path, examples: int = 5000) -> dict[str, float]:
     found = {"evaluate": _seconds(lambda: evaluate(model / "tflite", records, config=config))}
     try:
         import tensorflow_model_analysis as tfma
-        import tfx  # noqa: F401  # before TFMA
     except ImportError:
         return {"evaluate examples/s": examples / found["evaluate"]}
     shared = tfma.default_eval_shared_model(str(model), eval_config=config)
@@ -144,7 +143,6 @@ def _digits_config() -> Any:
     from google.protobuf import text_format
 
     try:
-        import tfx  # noqa: F401  # before TFMA
         from tensorflow_model_analysis.proto.config_pb2 import EvalConfig
     except ImportError:
         from litesmith.evaluate import protos

@@ -169,7 +169,8 @@ def _task_of(paths: Mapping[str, str]) -> str:
     path = next(iter(paths.values()))
     signature = getattr(load_predictor(path), "signature", None)
     outputs = signature.outputs if signature is not None else ()
-    if len(outputs) == 1 and outputs[0].shape and len(outputs[0].shape) == 2 and outputs[0].shape[1] > 1:
+    shapes = [tuple(tensor.shape or ()) for tensor in outputs]
+    if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][-1] > 1:
         return "classification"
     raise UsageError(f"{path}: the outputs do not tell the task; say classification, binary or regression, or the metrics")
 

@@ -12,7 +12,8 @@ from litesmith.data.columns import Array, Batch, DataError
 from litesmith.data.sources import Dataset, Shard
 from litesmith.evaluate.accumulate import Accumulator
 from litesmith.evaluate.keys import MetricKey, SliceKey, slice_name, slice_order
-from litesmith.evaluate.plan import Metric, ModelPlan, Plan, Threshold, value_of
+from litesmith.evaluate.metrics import Metric
+from litesmith.evaluate.plan import ModelPlan, Plan, Threshold, value_of
 from litesmith.evaluate.predict import predictor_of_thread
 from litesmith.evaluate.slicing import SliceSpec
 from litesmith.evaluate.statistics import Statistic
