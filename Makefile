@@ -53,7 +53,7 @@ test-flex: .venv-flex/flex.stamp ## Run Select TF operators in the last TensorFl
 	$(FRAMEWORK_ENV) .venv-flex/bin/python -m pytest $(PYTEST_ARGS) -m "flex $(NOT_SLOW)" tests/select
 
 test-tfx: .venv-tfx/tfx.stamp ## Run the tests against TFX, TFMA and Apache Beam, a pipeline among them
-	$(FRAMEWORK_ENV) .venv-tfx/bin/python -m pytest -q -m "(tfx or beam) $(NOT_SLOW)" $(or $(TESTS),tests/tfx tests/evaluate tests/data)
+	$(FRAMEWORK_ENV) .venv-tfx/bin/python -m pytest -q -m "(tfx or beam) $(NOT_SLOW)" $(or $(TESTS),tests/tfx tests/evaluate tests/data tests/quantize/test_distributed.py)
 
 test-metadata: .venv/dev.stamp .venv-metadata/stamp ## Run the tests against the stock writers and readers of metadata
 	METADATA_PYTHON=$(CURDIR)/.venv-metadata/bin/python .venv/bin/python -m pytest -q -m metadata $(or $(TESTS),tests/formats/metadata)

@@ -15,6 +15,7 @@ from litesmith.ir.clone import clone
 from litesmith.ir.constant import Array
 from litesmith.ir.verify import kernel_problems
 from litesmith.quantize.calibrate import Calibration, calibrate
+from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
 from litesmith.quantize.plan import STATIC, Plan
@@ -53,7 +54,7 @@ class Quantized:
 def quantize(
     program: Program,
     recipe: Recipe,
-    calls: Iterable[Call] | None = None,
+    calls: Iterable[Call] | CalibrationData | None = None,
     *,
     calibration: Calibration | None = None,
     plan: Plan | None = None,
@@ -79,12 +80,9 @@ def quantize(
         raise _needs_data(recipe)
     if calls is not None:
         if recipe.is_static and calibration is None:
-            smoothing = SMOOTHING if recipe.ranges == "moving-average" else 0.0
-            calibration = calibrate(original, _keeping(calls, samples), threads, progress, smoothing)
-            if recipe.ranges in ESTIMATORS:
-                calibration = estimated(calibration, histograms(original, samples, threads), recipe.ranges)
+            calibration = _calibrated(original, recipe, calls, samples, threads, progress)
         else:
-            samples = list(islice(calls, KEPT))
+            samples = list(islice(_stream(calls, original), KEPT))
     if trained:
         calibration = with_trained_ranges(original, calibration or Calibration(), trained)
     result = _planned(original, recipe, calibration, plan)
@@ -94,6 +92,33 @@ def quantize(
         result.fidelity = _checked(result, samples)
     follow(result.program, interface)
     return result
+
+
+def _stream(calls: Iterable[Call] | CalibrationData, program: Program) -> Iterable[Call]:
+    return calls.calls(program) if isinstance(calls, CalibrationData) else calls
+
+
+def _calibrated(
+    program: Program,
+    recipe: Recipe,
+    calls: Iterable[Call] | CalibrationData,
+    samples: list[Call],
+    threads: int,
+    progress: Any,
+) -> Calibration:
+    """The ranges as the recipe wants them estimated. samples: the first calls are put there."""
+    is_moving = recipe.ranges == "moving-average"
+    if isinstance(calls, CalibrationData) and calls.runner is not None:
+        if is_moving:
+            raise UsageError("moving averages depend on the order of the samples: calibrate without a runner")
+        found = calls.calibrate(program)
+        samples += islice(calls.calls(program), KEPT)
+    else:
+        stream = _keeping(_stream(calls, program), samples)
+        found = calibrate(program, stream, threads, progress, SMOOTHING if is_moving else 0.0)
+    if recipe.ranges in ESTIMATORS:
+        found = estimated(found, histograms(program, samples, threads), recipe.ranges)
+    return found
 
 
 def _improved(result: Quantized, samples: list[Call]) -> Quantized:
