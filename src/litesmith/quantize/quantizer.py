@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from litesmith.errors import ConverterError, Problem, QuantizationError
+from litesmith.errors import ConverterError, Problem, QuantizationError, UsageError
 from litesmith.formats.metadata.programs import Interface, follow
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Program
