@@ -149,11 +149,11 @@ def test_remote_paths_go_through_the_file_access_of_tfx(tmp_path, monkeypatch):
     def local(path: str) -> str:
         return str(path).replace("mem://bucket", str(tmp_path / "bucket"))
 
-    for name in ("open", "exists", "isdir", "makedirs", "copy", "rename"):
-        def call(*args, _real=getattr(_LocalFiles, name), **options):
-            return _real(*[local(a) if isinstance(a, str) and i < 2 else a for i, a in enumerate(args)], **options)
+    def translated(function):
+        return staticmethod(lambda *args, **options: function(*map(local, args), **options))
 
-        setattr(Remote, name, staticmethod(call))
+    for name in ("open", "exists", "isdir", "makedirs", "copy", "rename"):
+        setattr(Remote, name, translated(getattr(_LocalFiles, name)))
     Remote.walk = staticmethod(lambda top: (
         (folder.replace(str(tmp_path / "bucket"), "mem://bucket"), folders, files)
         for folder, folders, files in _LocalFiles.walk(local(top))
