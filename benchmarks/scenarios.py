@@ -11,6 +11,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from benchmarks.process import ROOT, measure, medians
 
 SOURCE = {"PYTHONPATH": str(ROOT / "src")}
@@ -114,6 +116,16 @@ def live_keras(tf_python: str, repeats: int = 5) -> dict[str, Any]:
     return figures | {"ratio": ratios}
 
 
+def recurrent(tf_python: str, seconds: float = 0.2) -> dict[str, Any]:
+    """Microseconds of the forms of recurrent layers, and of the official converter's files."""
+    usage = measure([tf_python, "-m", "benchmarks.recurrent", str(seconds)], SOURCE | {"TF_USE_LEGACY_KERAS": "1"})
+    if usage.error:
+        raise RuntimeError(usage.error)
+    rows = json.loads(usage.stdout.splitlines()[-1])
+    ratios = [row["us"]["auto"] / row["us"]["official"] for row in rows if "official" in row["us"]]
+    return {"rows": rows, "ratio": float(np.exp(np.mean(np.log(ratios))))}
+
+
 def install_size(cache: Path) -> dict[str, Any]:
     """Megabytes of site-packages after installing the project without extras into a fresh environment."""
     target = cache / "install-venv"
@@ -130,3 +142,12 @@ def install_size(cache: Path) -> dict[str, Any]:
     total = sum(path.lstat().st_size for path in target.rglob("*") if path.is_file() and not path.is_symlink())
     shutil.rmtree(target)
     return {"megabytes": total / 1e6}
+
+
+def growth(core: str) -> dict[str, Any]:
+    """CPU seconds of converting graphs of eight shapes and four sizes."""
+    usage = measure([core, "-m", "benchmarks.growth"], {"PYTHONPATH": f"{SOURCE['PYTHONPATH']}{os.pathsep}{ROOT}"})
+    if usage.error:
+        raise RuntimeError(usage.error)
+    made: dict[str, Any] = json.loads(usage.stdout.splitlines()[-1])
+    return made

@@ -121,7 +121,7 @@ def tensorflow_guide() -> str:
 *Select TF*: `select_tf_ops=True` (`OpsSet.SELECT_TF_OPS`) makes it a Select TF operator where it has no built-in form, or
 where that is refused for these types or attributes ([what that means](../select-tf-ops.md)). Every operator that is not
 here, and those of your own, become custom operators with `allow_custom_ops=True`, or through a
-[plug-in](../add-an-op.md). Functions with `experimental_implements` of these names become the operator they stand for:
+[plug-in](../plug-ins.md). Functions with `experimental_implements` of these names become the operator they stand for:
 {composites}.
 
 {table}"""

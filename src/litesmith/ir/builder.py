@@ -18,6 +18,7 @@ from typing import Any, TypeAlias, Union
 import numpy as np
 
 from litesmith.errors import UnsupportedError
+from litesmith.ir.budget import MAX_BYTES, spend_emitted
 from litesmith.ir.constant import Array, Constant
 from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.dtypes import DType
@@ -113,6 +114,7 @@ class Builder:
         is made even where its results are known. Raises UnsupportedError when the operands do not fit the declaration,
         TypeError for an attribute it does not have.
         """
+        spend_emitted()
         op = Op(defn, self._values(defn, operands), _complete(defn, attrs), self.origins)
         op.attrs.update({name: derive(op) for name, derive in defn.derived.items()})
         if as_is:
@@ -293,7 +295,10 @@ def grows(size_out: int, size_in: int) -> bool:
 def _may_grow(op: Op, types: Sequence[TensorType], operands: Sequence[Constant | None]) -> bool:
     """Whether the one result has no more elements than one of the operands, or is looked up in one."""
     most = max((c.size for c in operands if c is not None), default=0)
-    return len(types) == 1 and (bool(op.defn.traits & Trait.REPEATS) or prod(types[0].static_shape) <= most)
+    count = prod(types[0].static_shape)
+    if count * types[0].dtype.numpy.itemsize > MAX_BYTES and count > most:
+        return False
+    return len(types) == 1 and (bool(op.defn.traits & Trait.REPEATS) or count <= most)
 
 
 def _evaluate(op: Op, operands: Sequence[Constant | None]) -> list[Array]:

@@ -30,7 +30,7 @@ def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op]) -> S
     sides: Sides = dict(candidates)
     compounds = _compounds(candidates)
     for op, dtype in candidates.items():
-        if op in compounds or (_has_weights(op) and op.defn.quant is not None and op.defn.quant.kernels[dtype].time > FAR_SLOWER):
+        if op in compounds or _is_far_slower(op, dtype):
             sides[op] = None
     order = [op for op in graph_ops if op in candidates and not _has_weights(op) and op not in compounds]
     for _ in range(ROUNDS):
@@ -56,6 +56,10 @@ def _compounds(candidates: Mapping[Op, DType]) -> set[Op]:
         if op.defn.traits & Trait.ELEMENTWISE and not _has_weights(op) and op.origin.node:
             parts.setdefault((op.origin.op, op.origin.node), []).append(op)
     return {op for group in parts.values() if len(group) >= PARTS for op in group}
+
+
+def _is_far_slower(op: Op, dtype: DType) -> bool:
+    return _has_weights(op) and op.defn.quant is not None and op.defn.quant.kernels[dtype].time > FAR_SLOWER
 
 
 def _has_weights(op: Op) -> bool:

@@ -19,6 +19,7 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Dim, DType, Op, Sym, Value
+from litesmith.ir.budget import require_room
 from litesmith.ir.dims import maximum, product
 from litesmith.ops.slicing import Span, span_bounds, strided_spans
 
@@ -446,6 +447,9 @@ def range_(b: Builder, start: Value, limit: Value, delta: Value) -> Value:
 def lin_space(b: Builder, start: Value, stop: Value, num: Value) -> Value:
     """start + i * (stop - start) / (num - 1), the last one exactly ``stop``."""
     (count,) = const_ints(num, "the number of points")
+    if count < 1:
+        raise UnsupportedError(f"{count} points", "ask for at least one")
+    require_room(8 * count, "the points")
     if count == 1:
         return b.reshape(start, [1])
     step = b.div(b.sub(stop, start), like(b, count - 1, start))
