@@ -9,7 +9,7 @@ JOBS ?= 2
 FRAMEWORK_ENV := CUDA_VISIBLE_DEVICES= TF_CPP_MIN_LOG_LEVEL=3
 PYTEST_ARGS ?= -q -n $(JOBS) --dist worksteal
 NOT_SLOW := $(if $(SLOW),,and not slow)
-FRAMEWORKS := tf or keras or jax or tfx or flex or beam
+FRAMEWORKS := tf or keras or jax or tfx or flex or beam or metadata
 
 # $(call make-env,DIR) and $(call install,DIR,EXTRAS): with uv when the machine has it, else with venv and pip.
 # PYTHON is only looked up when an environment has to be made.
@@ -32,10 +32,10 @@ TFMA := tensorflow-model-analysis==0.52.0
 TFX := tfx==1.21.0 ml-pipelines-sdk==1.21.0 ml-metadata==1.17.1 tensorflow-transform==1.21.0 \
 	tensorflow-data-validation==1.16.1 pyfarmhash keras-tuner portpicker docker pydot
 
-.PHONY: help demo test test-tf test-jax test-flex test-tfx lint format types imports bench bench-evaluate docs clean ci
+.PHONY: help demo test test-tf test-jax test-flex test-tfx test-metadata lint format types imports bench bench-evaluate docs clean ci
 
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
 
 demo: .venv/core.stamp ## Convert the example digits model, verify it and print its figures
 	.venv/bin/litesmith demo
@@ -53,7 +53,10 @@ test-flex: .venv-flex/flex.stamp ## Run Select TF operators in the last TensorFl
 	$(FRAMEWORK_ENV) .venv-flex/bin/python -m pytest $(PYTEST_ARGS) -m "flex $(NOT_SLOW)" tests/select
 
 test-tfx: .venv-tfx/tfx.stamp ## Run the tests against TFX, TFMA and Apache Beam, a pipeline among them
-	$(FRAMEWORK_ENV) .venv-tfx/bin/python -m pytest -q -m "(tfx or beam) $(NOT_SLOW)" $(or $(TESTS),tests/tfx tests/evaluate tests/data)
+	$(FRAMEWORK_ENV) .venv-tfx/bin/python -m pytest -q -m "(tfx or beam) $(NOT_SLOW)" $(or $(TESTS),tests/tfx tests/evaluate tests/data tests/quantize/test_distributed.py)
+
+test-metadata: .venv/dev.stamp .venv-metadata/stamp ## Run the tests against the stock writers and readers of metadata
+	METADATA_PYTHON=$(CURDIR)/.venv-metadata/bin/python .venv/bin/python -m pytest -q -m metadata $(or $(TESTS),tests/formats/metadata)
 
 lint: .venv/dev.stamp ## Check style and complexity (ruff)
 	.venv/bin/ruff check .
@@ -73,14 +76,21 @@ bench-evaluate: .venv-tfx/tfx.stamp ## Measure litesmith evaluate against the ba
 bench: .venv/core.stamp .venv-tf/tf.stamp ## Measure against the official converter, side by side
 	.venv/bin/python -m benchmarks $(BENCH_ARGS)
 
-docs: .venv/dev.stamp ## Regenerate the generated tables of the documentation
+docs: .venv/dev.stamp .venv-docs/docs.stamp ## Regenerate the tables of the documentation and build the site (site/)
 	.venv/bin/python tools/docs.py
+	.venv-docs/bin/python -m mkdocs build -q --strict
+
+.venv-docs/docs.stamp: pyproject.toml
+	@$(call make-env,.venv-docs)
+	@echo "installing litesmith[docs] into .venv-docs" >&2
+	@$(call install,.venv-docs,[docs])
+	@touch $@
 
 ci: ## Run everything a change has to pass
 	.ci/run
 
 clean: ## Remove environments, caches and build products
-	rm -rf .venv .venv-tf .venv-jax .venv-flex .venv-tfx build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-tf .venv-jax .venv-flex .venv-tfx .venv-metadata .venv-docs site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/core.stamp: pyproject.toml
@@ -105,6 +115,17 @@ clean: ## Remove environments, caches and build products
 	@$(call make-env,.venv-flex)
 	@echo "installing litesmith[test,flex] into .venv-flex" >&2
 	@$(call install,.venv-flex,[test$(,)flex])
+
+# The stock tools need Python 3.11 and protobuf 3: an environment of their own, which litesmith is not installed into.
+.venv-metadata/stamp: tests/formats/metadata/stock/requirements.txt
+ifneq ($(UV),)
+	@[ -x .venv-metadata/bin/python ] || $(UV) venv -q --python 3.11 .venv-metadata
+	@$(UV) pip install -q --python .venv-metadata/bin/python -r $<
+else
+	@[ -x .venv-metadata/bin/python ] || { python=$$(.ci/find-python 3.11); \
+	  [ -n "$$python" ] || { echo "make: test-metadata needs Python 3.11 or uv" >&2; exit 1; }; "$$python" -m venv .venv-metadata; }
+	@.venv-metadata/bin/python -m pip install -q --disable-pip-version-check -r $<
+endif
 	@touch $@
 
 .venv-jax/jax.stamp: pyproject.toml

@@ -145,6 +145,9 @@ def scenario_lines(scenarios: Mapping[str, Any]) -> list[str]:
         )
     if install := scenarios.get("install"):
         lines.append(f"core install {install['megabytes']:.0f} MB")
+    if recurrent := scenarios.get("rnn"):
+        lines += [_recurrent_line(row) for row in recurrent["rows"]]
+        lines.append(f"recurrent layers, auto against the official converter: {recurrent['ratio']:.2f}× (geometric mean)")
     if growth := scenarios.get("growth"):
         sizes = ", ".join(f"{size:,}" for size in growth["sizes"])
         lines += [
@@ -152,3 +155,9 @@ def scenario_lines(scenarios: Mapping[str, Any]) -> list[str]:
             for shape, taken in growth["seconds"].items()
         ]
     return lines
+
+
+def _recurrent_line(row: Mapping[str, Any]) -> str:
+    wanted = "all outputs" if row["sequence"] else "last output"
+    taken = ", ".join(f"{form} {microseconds:.0f}" for form, microseconds in row["us"].items())
+    return f"{row['kind']} {row['units']} × {row['steps']}, batch {row['batch']}, {wanted}: {taken} µs"

@@ -127,6 +127,7 @@ def measure_scenarios(arguments: argparse.Namespace, console: Console) -> dict[s
         "large_weights": lambda: scenarios.large_weights(CACHE, arguments.core_python, arguments.tf_python),
         "live_keras": lambda: scenarios.live_keras(arguments.tf_python),
         "install": lambda: scenarios.install_size(CACHE),
+        "rnn": lambda: scenarios.recurrent(arguments.tf_python),
         "growth": lambda: scenarios.growth(arguments.core_python),
     }
     results = {}
@@ -154,7 +155,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--models", nargs="*", metavar="NAME", help=f"of: {', '.join(NAMES)}; none for scenarios only")
     parser.add_argument("--batch", choices=("fixed", "dynamic", "both", "some"), default="some")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--scenarios", nargs="*", choices=(*_SCENARIOS, "growth"))
+    parser.add_argument("--scenarios", nargs="*", choices=(*_SCENARIOS, "growth", "rnn"))
     parser.add_argument("--json", type=Path, help="where to keep the result besides benchmarks/results")
     parser.add_argument("--zoo", type=Path, help="where built models are (default benchmarks/.cache/zoo)")
     parser.add_argument("--quick", action="store_true", help="four models, one repeat, import time only")

@@ -11,6 +11,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from benchmarks.process import ROOT, measure, medians
 
 SOURCE = {"PYTHONPATH": str(ROOT / "src")}
@@ -112,6 +114,16 @@ def live_keras(tf_python: str, repeats: int = 5) -> dict[str, Any]:
     }
     ratios = {clock: figures["litesmith"][clock] / figures["official"][clock] for clock in ("wall", "cpu")}
     return figures | {"ratio": ratios}
+
+
+def recurrent(tf_python: str, seconds: float = 0.2) -> dict[str, Any]:
+    """Microseconds of the forms of recurrent layers, and of the official converter's files."""
+    usage = measure([tf_python, "-m", "benchmarks.recurrent", str(seconds)], SOURCE | {"TF_USE_LEGACY_KERAS": "1"})
+    if usage.error:
+        raise RuntimeError(usage.error)
+    rows = json.loads(usage.stdout.splitlines()[-1])
+    ratios = [row["us"]["auto"] / row["us"]["official"] for row in rows if "official" in row["us"]]
+    return {"rows": rows, "ratio": float(np.exp(np.mean(np.log(ratios))))}
 
 
 def install_size(cache: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import litesmith
 
 SOURCE = Path(litesmith.__file__).parent
 FRAMEWORKS = {"tensorflow", "tf_keras", "keras", "jax", "jaxlib", "flax", "torch", "apache_beam", "tfx"}
-MAY_IMPORT_A_FRAMEWORK = ("frontends/jax/", "frontends/keras/", "evaluate/", "tfx/")
+MAY_IMPORT_A_FRAMEWORK = ("frontends/jax/", "frontends/keras/", "data/beam.py", "evaluate/", "tfx/")
 
 
 def modules_after(code: str) -> set[str]:

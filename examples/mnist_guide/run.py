@@ -16,7 +16,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
-import tfx  # noqa: F401  # before anything else of TFX's world
+import tfx  # noqa: F401
+from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
@@ -46,13 +47,13 @@ def transform(data: dict[str, Any], folder: Path) -> None:
     """What the component Transform does: the graph, and transformed examples as TFRecords."""
     schema: schema_pb2.Schema = schema_utils.schema_from_feature_spec(SPEC)
     rows = [{name: column[i] for name, column in data.items()} for i in range(len(data[guide.LABEL_KEY]))]
-    with beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])) as p:
-        with tft_beam.Context(temp_dir=str(folder / "temp")):
-            raw = (p | beam.Create(rows), dataset_metadata.DatasetMetadata(schema))
-            (transformed, metadata), fn = raw | tft_beam.AnalyzeAndTransformDataset(guide.preprocessing_fn)
-            _ = fn | tft_beam.WriteTransformFn(str(folder / "transform"))
-            coder = tft.coders.ExampleProtoCoder(metadata.schema)
-            _ = transformed | beam.Map(coder.encode) | beam.io.WriteToTFRecord(str(folder / "train"), file_name_suffix=".gz")
+    options = PipelineOptions(["--direct_running_mode=in_memory"])
+    with beam.Pipeline(options=options) as p, tft_beam.Context(temp_dir=str(folder / "temp")):
+        raw = (p | beam.Create(rows), dataset_metadata.DatasetMetadata(schema))
+        (transformed, metadata), fn = raw | tft_beam.AnalyzeAndTransformDataset(guide.preprocessing_fn)
+        _ = fn | tft_beam.WriteTransformFn(str(folder / "transform"))
+        coder = tft.coders.ExampleProtoCoder(metadata.schema)
+        _ = transformed | beam.Map(coder.encode) | beam.io.WriteToTFRecord(str(folder / "train"), file_name_suffix=".gz")
 
 
 def run(folder: Path) -> Result:

@@ -2,8 +2,8 @@
 
     python examples/tfx_digits/pipeline.py [DIRECTORY]
 
-ImportExampleGen, ImportSchemaGen, Transform, Trainer (exports the Keras SavedModel, and with litesmith's rewriter a float and
-an int8 .tflite), an Evaluator for the SavedModel, one for the int8 model, one that compares both, and a Pusher that
+ImportExampleGen, ImportSchemaGen, Transform, Trainer (exports the Keras SavedModel, and with litesmith's rewriter a float
+and an int8 .tflite), an Evaluator for the SavedModel, one for the int8 model, one that compares both, and a Pusher that
 pushes only what the comparison has blessed. See docs/tfx.md for the environment.
 """
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from litesmith.api import Model, convert, export
     from litesmith.checking import check
     from litesmith.errors import ConverterError, FormatError, LitesmithError, UsageError, VerificationError
+    from litesmith.frontends.operator_plugins import custom_operator, operator
     from litesmith.frontends.plugins import composite
     from litesmith.lite import (
         Interpreter,
@@ -49,15 +50,18 @@ __all__ = [
     "compat",
     "composite",
     "convert",
+    "custom_operator",
     "enable_keras_export",
     "experimental",
     "export",
     "lite",
+    "operator",
 ]
 
 _MODULES = {
     "api": ("Model", "convert", "export"),
     "checking": ("check",),
+    "frontends.operator_plugins": ("custom_operator", "operator"),
     "errors": ("ConverterError", "FormatError", "LitesmithError", "UsageError", "VerificationError"),
     "frontends.plugins": ("composite",),
     "lite": (

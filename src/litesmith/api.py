@@ -34,6 +34,7 @@ from litesmith.keywords import CompositeLowering, Dump, Keywords, check_keywords
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from litesmith.formats.metadata.schema import ModelMetadata
     from litesmith.frontends.tensorflow.select_ops import SelectOps
 
 
@@ -61,6 +62,8 @@ class Options:
     docs/add-an-op.md). Those that are decorated with `litesmith.composite`, or that installed packages bring, need not be
     given.
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
+    keep_composites: patterns (``odml.*``) of names of ``jax.lax.composite`` that stay operators of their own, for
+    delegates that know them; every other runtime runs their decomposition.
     select_tf_ops: whether TensorFlow operators without a built-in form become Select TF operators, for a runtime with the
     Flex delegate: True for those that TensorFlow's own delegate has; names of operators for those besides.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
@@ -74,6 +77,8 @@ class Options:
     exclude: patterns of layers that stay floats.
     plan: a `litesmith.quantize.Plan`, or the path of one, to be carried out as it is.
     requantize: whether a quantized `.tflite` file may be quantized again, by way of floats.
+    metadata: what the file says of itself: the path of a YAML or JSON document, such a document, a `ModelMetadata`, one
+    of these with a dict of associated files, or a function of the model that returns them (docs/metadata.md).
     """
 
     signature_keys: Sequence[str] | str | None = None
@@ -92,6 +97,7 @@ class Options:
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
     select_tf_ops: bool | Sequence[str] = ()
+    keep_composites: Sequence[str] = ()
     external_weights: bool = False
     rnn: str = "auto"
     quantize: Any = None
@@ -99,6 +105,7 @@ class Options:
     exclude: Sequence[str] = ()
     plan: Any = None
     requantize: bool = False
+    metadata: Any = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shapes", shapes_by_name(self.input_shapes))
@@ -139,10 +146,12 @@ class Model:
     """A converted model. ``program`` is its IR; its file is made when asked for, and verified then.
 
     report: what the verification found out (a `runtime.VerificationReport`); None as long as there was none.
+    name: what the source is called, for metadata that say nothing else.
     """
 
-    def __init__(self, program: Program, options: Options | None = None) -> None:
+    def __init__(self, program: Program, options: Options | None = None, name: str = "") -> None:
         self.program = program
+        self.name = name
         self.options = options or Options()
         self.report: Any = None
         self.of_file = False
@@ -277,6 +286,27 @@ class Model:
         return self._runner
 
     @property
+    def metadata(self) -> ModelMetadata | None:
+        """What the file says of itself: names, descriptions, normalization, labels; None where it says nothing.
+
+        May be set to whatever ``convert(metadata=…)`` takes; None takes the metadata and the associated files off.
+        """
+        from litesmith.formats.metadata.programs import attached_metadata
+
+        return attached_metadata(self.program)
+
+    @metadata.setter
+    def metadata(self, request: Any) -> None:
+        from litesmith.formats.metadata.programs import attach, give_metadata
+        from litesmith.formats.metadata.requests import read_request
+
+        if request is None:
+            attach(self.program, None)
+        else:
+            give_metadata(self.program, read_request(request), self.name)
+        self._content = self._runner = None
+
+    @property
     def notes(self) -> list[str]:
         """What the source does and the converted model leaves out (assertions, prints), or does not keep (integer weights
         that are better written as floats), in sentences."""
@@ -305,13 +335,14 @@ def convert(source: Any, *args: Any, **options: Unpack[Keywords]) -> Model:
     from litesmith.ops.common import own_unknown_dims
 
     chosen = options_of(options)
+    requested = read_metadata(chosen)
     if chosen.verify:
         from litesmith.runtime.process import prepare
 
         prepare()  # it loads the runtime while the model is converted
     of_file = isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) and chosen.dump is None
     with own_unknown_dims(), own_limits(), told_as_damage(of_file):
-        model = finished(optimized(source, args, chosen), chosen)
+        model = finished(optimized(source, args, chosen), chosen, requested, _name_of(source))
     model.of_file = of_file
     return model
 
@@ -339,15 +370,19 @@ def optimized(source: Any, args: Sequence[Any], options: Options) -> Program:
         return program
 
 
-def finished(program: Program, options: Options) -> Model:
-    """The model of an optimized program, quantized where that is asked for."""
-    if options.quantize is None and options.plan is None:
-        return Model(program, options)
-    from litesmith.quantize.asked import quantize_as_asked
+def finished(program: Program, options: Options, metadata: Any = None, name: str = "") -> Model:
+    """The model of an optimized program, quantized where that is asked for.
 
-    quantized = quantize_as_asked(program, options)
-    model = Model(quantized.program, options)
-    model.quantized = quantized
+    metadata: what `read_metadata` gives; name: what the source is called.
+    """
+    model = Model(program, options, name)
+    if options.quantize is not None or options.plan is not None:
+        from litesmith.quantize.asked import quantize_as_asked
+
+        model.quantized = quantize_as_asked(program, options)
+        model.program = model.quantized.program
+    if metadata is not None:
+        model.metadata = metadata
     return model
 
 
@@ -357,6 +392,23 @@ _LOG = logging.getLogger("litesmith")
 def _log_size(when: str, program: Program) -> None:
     if _LOG.isEnabledFor(logging.INFO):
         _LOG.info("%s: %d operators in %d graphs", when, sum(program.histogram().values()), len(program.all_graphs()))
+
+
+def read_metadata(options: Options) -> Any:
+    """The metadata that were asked for, read: mistakes in them are told before a long conversion, not after."""
+    if options.metadata is None:
+        return None
+    from litesmith.formats.metadata.requests import read_request
+
+    return read_request(options.metadata)
+
+
+def _name_of(source: Any) -> str:
+    """What a source is called: a file or directory, a Keras model, a function."""
+    if isinstance(source, (str, os.PathLike)):
+        return Path(os.path.abspath(source)).stem
+    name = getattr(source, "name", None) or getattr(source, "__name__", "")
+    return name if isinstance(name, str) and name.isidentifier() else ""
 
 
 def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Unpack[Keywords]) -> Path:
@@ -401,7 +453,8 @@ class _Kind:
 
 
 _CHOICES = (
-    *("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites", "select_tf_ops"),
+    *("tags", "signature_keys", "input_shapes", "input_names", "output_names"),
+    *("composites", "select_tf_ops", "keep_composites"),
     *("kwargs", "static_argnums", "static_argnames"),
 )
 """Options that choose a part or a form of the source. The others ask for nothing, or of the result."""
@@ -584,6 +637,7 @@ def _import_function(source: Any, args: Sequence[Any], options: Options) -> Prog
         static_argnums=options.static_argnums,
         static_argnames=options.static_argnames,
         composite=options.composite,
+        keep_composites=options.keep_composites,
     )
 
 
@@ -598,7 +652,8 @@ _TFLITE = _kind("a .tflite file", _import_tflite)
 _FUNCTION = _kind(
     "a JAX function",
     _import_function,
-    "signature_keys input_names output_names kwargs static_argnums static_argnames composites arguments",
+    "signature_keys input_names output_names kwargs static_argnums static_argnames composites keep_composites "
+    "arguments",
 )
 
 _CONCRETE = _kind(
@@ -640,15 +695,18 @@ _OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
 
 def optimize(program: Program, options: Options) -> Program:
     """Runs the passes and checks that the kernels take what is left. Raises ConverterError where they do not."""
+    from litesmith.formats.metadata.programs import Interface, follow
     from litesmith.ir.verify import kernel_problems
     from litesmith.passes import pipeline
 
     if options.dump is not None:
         options.dump("import", program)
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
+    before = Interface.of(program)
     pipeline.run(program, options.dump, rnn=options.rnn)
     for graph, wanted in zip(program.graphs, names, strict=True):
         _name_outputs(graph, wanted)
+    follow(program, before)
     problems: list[Problem] = kernel_problems(program)
     if problems:
         raise ConverterError(problems)

@@ -32,13 +32,15 @@ class Keywords(TypedDict, total=False):
     composites: Mapping[str, CompositeLowering]
     allow_custom_ops: bool
     select_tf_ops: bool | Sequence[str]
+    keep_composites: Sequence[str]
     external_weights: bool
     rnn: str
     quantize: Any
     calibrate: Any
     exclude: Sequence[str]
-    requantize: bool
     plan: Any
+    requantize: bool
+    metadata: Any
 
 
 def check_keywords(options: Iterable[str], known: Sequence[str]) -> None:

@@ -127,7 +127,12 @@ def test_view_says_what_is_missing(
 def test_view_starts_a_viewer(name: str, files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[list[str]] = []
     monkeypatch.setattr("litesmith.cli.view._find", lambda found: f"/bin/{found}" if found == name else None)
-    monkeypatch.setattr("litesmith.cli.view._run", lambda line: lines.append(line) or 0)
+
+    def run(line: list[str]) -> int:
+        lines.append(line)
+        return 0
+
+    monkeypatch.setattr("litesmith.cli.view._run", run)
     assert main(["view", files[0], "--port", "9000"]) == 0
     assert lines[0][0] == f"/bin/{name}"
     assert files[0] in lines[0]

@@ -23,6 +23,7 @@ from litesmith.formats.tflite import read_model, write_model
 from litesmith.formats.tflite.listing import list_model
 from litesmith.ir.parser import parse_program
 from litesmith.ops import OPS
+from tests.analyze.one_op import one_op
 from tests.graphs import DIGITS
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\x1b[31m\u202e"
@@ -211,3 +212,43 @@ def test_files_are_written(digits: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert main(["analyze", str(digits), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["source"] == "digits.tflite"
     assert main(["analyze", str(digits), "--html", str(tmp_path / "no" / "page.html")]) == 2
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_damaged_files_give_the_projects_error(seed: int, digits: Path) -> None:
+    """Bytes of the tables changed at random: either the report is made, or a FormatError tells why not."""
+    generator = np.random.default_rng(seed)
+    original = np.frombuffer(digits.read_bytes(), np.uint8)
+    for _ in range(60):
+        data = original.copy()
+        places = generator.integers(0, 4000, generator.integers(1, 6))
+        data[places] = generator.integers(0, 256, places.size)
+        for read in (list_model, analyze_file):
+            try:
+                read(data.tobytes())
+            except FormatError:
+                continue
+
+
+EXPERIMENTAL = {
+    "CONCAT_EMBEDDINGS": "%x: int32[3]|CONCAT_EMBEDDINGS(%x, %x) : float32[3]",
+    "CUSTOM": '%x: float32[3]|CUSTOM(%x) {custom_code="Any"} : float32[3]',
+    "EMBEDDING_LOOKUP_SPARSE": (
+        "%x: int32[3], %y: int32[3, 2], %z: int32[2], %w: float32[3], %v: float32[5, 4]|"
+        "EMBEDDING_LOOKUP_SPARSE(%x, %y, %z, %w, %v) : float32[3, 4]"
+    ),
+    "HASHTABLE_LOOKUP": (
+        "%x: int32[3], %y: int32[5], %z: float32[5, 2]|HASHTABLE_LOOKUP(%x, %y, %z) : float32[3, 2], uint8[3]"
+    ),
+    "LSH_PROJECTION": "%x: float32[2, 3], %y: float32[4, 5]|LSH_PROJECTION(%x, %y) : int32[2]",
+    "SKIP_GRAM": "%x: string[1]|SKIP_GRAM(%x) : string[4]",
+}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTAL)
+def test_experimental_operators_are_known(name: str) -> None:
+    inputs, line = EXPERIMENTAL[name].split("|")
+    report = analyze_file(write_model(one_op(inputs, line)))
+    (op,) = report.graphs[0].operators
+    assert op.name == ("Any" if name == "CUSTOM" else name)
+    assert "gpu" in op.stays_off

@@ -64,18 +64,32 @@ def test_labels_alone(run) -> None:
     assert run("add", "m.tflite", "--label", "labels.txt")[0] == 0
     assert read_described("m.tflite").files == {"labels.txt": b"a\nb\nc\nd\n"}
     assert run("add", "m.tflite", "--label", "names.txt")[0] == 0
-    assert sorted(read_described("m.tflite").files) == ["labels.txt", "names.txt"]
+    assert sorted(read_described("m.tflite").files) == ["names.txt"]
+    Path("names_de.txt").write_text("Ä\nB\nC\nD\n", encoding="utf-8")
+    assert run("add", "m.tflite", "--label", "names.txt", "--label", "names_de.txt")[0] == 0
+    document = json.loads(run("show", "m.tflite", "--json")[1])
+    recorded = document["subgraph_metadata"][0]["output_tensor_metadata"][0]["associated_files"]
+    assert [(f["name"], f.get("locale")) for f in recorded] == [("names.txt", None), ("names_de.txt", "de")]
+
+
+def test_a_document_is_completed(run) -> None:
+    Path("short.yaml").write_text("author: me\n")
+    assert run("add", "m.tflite", "--from", "short.yaml", "--label", "labels.txt")[0] == 0
+    metadata = read_described("m.tflite").metadata
+    assert metadata is not None
+    assert metadata.author == "me"
+    assert [t.name for t in metadata.subgraph_metadata[0].input_tensor_metadata] == ["x"]
 
 
 def test_validate(run) -> None:
     assert run("validate", "m.tflite", "--for", "mediapipe")[0] == 1
     assert run("add", "m.tflite", "--from", "meta.yaml")[0] == 0
     assert run("validate", "m.tflite", "--for", "codegen")[:2] == (0, "codegen reads m.tflite\n")
-    Path("names.txt").write_text("A\nB\n")
+    Path("meta.yaml").write_text(DOCUMENT.replace("FeatureProperties", "ImageProperties"))
     assert run("add", "m.tflite", "--from", "meta.yaml")[0] == 0
     code, out, _ = run("validate", "m.tflite", "--for", "mediapipe", "--json")
     assert code == 1
-    assert json.loads(out)["findings"][0]["reason"] == "names.txt has 2 labels for 4 classes"
+    assert json.loads(out)["findings"][0]["reason"].startswith("an image of shape")
 
 
 def test_the_schema_is_printed(run) -> None:
@@ -91,6 +105,8 @@ WRONG = [
     (("add", "m.tflite", "--from", "unknown.yaml"), "did you mean author?"),
     (("add", "m.tflite", "--from", "broken.yaml"), "is neither YAML nor JSON"),
     (("add", "m.tflite", "--from", "lost.yaml"), "there is no file 'lost.txt'"),
+    (("add", "m.tflite", "--from", "few.yaml"), "short.txt has 1 labels, the output"),
+    (("add", "m.tflite", "--from", "future.yaml"), "min_parser_version: '9.0.0' is none up to 1.5.0"),
     (("add", "m.tflite", "-o", "no/d.tflite", "--label", "labels.txt"), "cannot write no/d.tflite"),
     (("remove", "m.tflite", "-o", "/dev/null"), "device, pipe or socket"),
     (("extract", "m.tflite", "out"), "has neither metadata nor associated files"),
@@ -107,6 +123,8 @@ def test_mistakes_leave_the_file_alone(run, args: tuple[str, ...], reason: str) 
     Path("unknown.yaml").write_text("autor: x\n")
     Path("broken.yaml").write_text("{")
     Path("lost.yaml").write_text(DOCUMENT.replace("names.txt", "lost.txt"))
+    Path("few.yaml").write_text(DOCUMENT.replace("names.txt", "short.txt"))
+    Path("future.yaml").write_text("min_parser_version: 9.0.0")
     code, _, err = run(*args)
     assert code in (1, 2)
     assert reason in err

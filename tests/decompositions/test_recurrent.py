@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litesmith.decompositions.recurrent import GATES, LSTM, SIMPLE, RecurrentLayer, as_loop, fused, obstacle
+from litesmith.decompositions.recurrent import GATES, LSTM, SIMPLE, RecurrentLayer, as_loop, choose, fused, obstacle
 from litesmith.errors import UnsupportedError
 from litesmith.formats.tflite import write_model
-from litesmith.ir import Builder, DType, Graph, Program, TensorType, Value
+from litesmith.ir import Builder, DType, Graph, Program, Sym, TensorType, Value
 from litesmith.ir.graph import Signature
 from litesmith.ops import OPS
 from litesmith.passes import pipeline
@@ -168,6 +168,28 @@ def test_form(row: Row, form: str) -> None:
             for got, wanted in zip(runner.run([x]).values(), define(x), strict=True):
                 result = compare(got, wanted, 1e-5)
                 assert result.passed, f"{kernels}: {result}"
+
+
+CHOICES = {
+    "few units": (1, 16, 16, False, "fused"),
+    "more, last output": (1, 16, 17, False, "loop"),
+    "more, all outputs": (1, 16, 24, True, "fused"),
+    "many": (1, 64, 64, True, "loop"),
+    "long": (1, 1025, 64, True, "fused"),
+    "long, last output": (1, 1025, 64, False, "loop"),
+    "batch": (2, 16, 8, True, "loop"),
+    "any batch": (Sym.named("b"), 16, 8, True, "loop"),
+    "any length": (1, Sym.named("t"), 8, True, "loop"),
+}
+
+
+@pytest.mark.parametrize(("batch", "steps", "units", "sequence", "form"), CHOICES.values(), ids=CHOICES)
+def test_the_form_auto_chooses(batch: Any, steps: Any, units: int, sequence: bool, form: str) -> None:
+    x = Value(TensorType(DType.FLOAT32, (batch, steps, F)))
+    kernel, recurrent = weights(units, F), weights(units, units)
+    layer = RecurrentLayer(LSTM, x, dict.fromkeys(GATES, kernel), dict.fromkeys(GATES, recurrent))
+    assert choose(layer, sequence).form == form
+    assert choose(layer, sequence, "unrolled").form == "unrolled"
 
 
 def test_an_activation_the_kernel_does_not_know_is_an_obstacle() -> None:

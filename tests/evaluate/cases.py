@@ -80,12 +80,12 @@ def data_of(case: Case) -> dict[str, np.ndarray]:
     spread = (np.arange(ROWS) * 2654435761 % 2**32) / 2**32
     other = (np.arange(ROWS) * 40503 % 65536) / 65536
     g = np.arange(ROWS) % 3
-    columns = {"w": np.float32(other * 3), "g": g, "h": (g > 0).astype(np.int64)}
+    columns = {"w": (other * 3).astype(np.float32), "g": g, "h": (g > 0).astype(np.int64)}
     if not case.classes:
         spread[:5] = [0, 1, 0.5, 0.25, 1e-6]
-        return {**columns, "label": (other < spread).astype(np.int64), "prediction": np.float32(spread)}
+        return {**columns, "label": (other < spread).astype(np.int64), "prediction": spread.astype(np.float32)}
     scores = np.stack([np.roll(spread, i * 7) * (i + 1) ** 0.5 for i in range(4)], axis=1)
-    scores = np.float32(scores / scores.sum(axis=1, keepdims=True))
+    scores = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
     return {**columns, "label": (np.arange(ROWS) * 7 // 3) % 4, "prediction": scores}
 
 

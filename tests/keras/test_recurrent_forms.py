@@ -207,6 +207,27 @@ def test_saved_model(row: Row, shape: Shape, tmp_path: Path) -> None:
     check_runs(made.content, calls, expected, names)
 
 
+LONG = {
+    "four steps": (layer(L.LSTM, **SEQUENCES), (1, 32), 4),
+    "three steps": (layer(L.GRU, **BOTH), (1, 33), 3),
+    "last output": (layer(L.GRU), (1, 20), 4),
+    "collecting much": (lambda x: L.GRU(80, **SEQUENCES)(x), (3, 80), 8),
+    "a prime": (layer(L.GRU, **SEQUENCES), (1, 31), 1),
+    "stacked cells": (lambda x: L.RNN(L.StackedRNNCells([L.LSTMCell(UNITS), L.GRUCell(UNITS)]))(x), (1, 24), 4),
+    "backwards": (layer(L.GRU, go_backwards=True, **SEQUENCES), (1, 24), 4),
+}
+
+
+@pytest.mark.parametrize(("make", "shape", "steps"), LONG.values(), ids=LONG)
+def test_several_steps_in_a_body(make: Make, shape: Shape, steps: int) -> None:
+    model = model_of(Row("long", make), shape)
+    calls = calls_of(model)
+    made = litesmith.convert(model, rnn="loop")
+    body = next(g for g in made.program.all_graphs() if g.name.endswith("body"))
+    assert body.histogram()["GATHER"] == steps
+    check_runs(made.content, calls, expected_of(model, calls))
+
+
 @pytest.mark.parametrize("shape", [BATCH, BATCH_AND_TIME], ids=case_name)
 def test_behind_a_tensor_whose_size_is_computed(shape: Shape) -> None:
     row = Row("loop first", stacked(layer(L.GRU, **SEQUENCES), layer(L.LSTM, **BOTH)))

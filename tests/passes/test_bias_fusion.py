@@ -91,6 +91,28 @@ test_bias_fusion = rewrites(
     ),
 )
 
+test_distant_bias = rewrites(
+    PASSES,
+    Rewrite(
+        "behind_another_sum",
+        """
+        graph main(%x: float32[n, 4], %y: float32[n, 3]) {
+          %0 = FULLY_CONNECTED(%x, float32[3, 4]@w) : float32[n, 3]
+          %1 = ADD(%y, %0) : float32[n, 3]
+          %2 = ADD(%1, float32[3](1, 2, 3)) {fused_activation_function=RELU} : float32[n, 3]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[n, 4], %y: float32[n, 3]) {
+          %0 = FULLY_CONNECTED(%x, float32[3, 4]@w, float32[3](1, 2, 3)) : float32[n, 3]
+          %2 = ADD(%y, %0) {fused_activation_function=RELU} : float32[n, 3]
+          return %2
+        }
+        """,
+    ),
+)
+
 test_declined = unchanged(
     PASSES,
     Unchanged(

@@ -5,6 +5,21 @@ from tests.passes.harness import Rewrite, Unchanged, rewrites, unchanged
 test_shrunk_slices = rewrites(
     (*PASSES, DEAD_CODE),
     Rewrite(
+        "all_of_a_dimension_of_size_1",
+        """
+        graph main(%x: float32[1, b, 8]) {
+          %0 = STRIDED_SLICE(%x, int32[3](-1, 0, 0), int32[3](0, 0, 0), int32[3](1, 1, 1)) {begin_mask=6, end_mask=6, shrink_axis_mask=1} : float32[b, 8]
+          return %0
+        }
+        """,
+        """
+        graph main(%x: float32[1, b, 8]) {
+          %0 = RESHAPE(%x, int32[2](-1, 8)) : float32[b, 8]
+          return %0
+        }
+        """,
+    ),
+    Rewrite(
         "one_step",
         """
         graph main(%x: float32[b, 6, 8]) {

@@ -1,5 +1,39 @@
+from litesmith.passes.dead_code import DEAD_CODE
 from litesmith.passes.simplify import PASSES
 from tests.passes.harness import Rewrite, rewrites
+
+test_repeated = rewrites(
+    (*PASSES, DEAD_CODE),
+    Rewrite(
+        "reversed_twice",
+        """
+        graph main(%x: float32[2, n, 4]) {
+          %0 = REVERSE_V2(%x, int32[1](1)) : float32[2, n, 4]
+          %1 = REVERSE_V2(%0, int32[1](-2)) : float32[2, n, 4]
+          return %1
+        }
+        """,
+        """
+        graph main(%x: float32[2, n, 4]) {
+          return %x
+        }
+        """,
+    ),
+    Rewrite(
+        "true_and_itself",
+        """
+        graph main(%x: bool[n]) {
+          %0 = LOGICAL_AND(%x, %x) : bool[n]
+          return %0
+        }
+        """,
+        """
+        graph main(%x: bool[n]) {
+          return %x
+        }
+        """,
+    ),
+)
 
 test_simplified = rewrites(
     PASSES,

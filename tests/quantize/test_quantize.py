@@ -495,3 +495,30 @@ def test_debug_reports_are_saved(suffix: str, tmp_path: Path) -> None:
 def test_every_error_is_the_projects() -> None:
     with pytest.raises(LitesmithError):
         Plan.from_json({"operations": {"0:0": {"operator": "X", "form": "round"}}, "tensors": {}})
+
+
+DOMAINS = {
+    "square root": lambda b, x: b.sqrt(b.abs(x)),
+    "reciprocal root": lambda b, x: b.rsqrt(b.add(b.mul(x, x), np.float32(1e-3))),
+    "divisor": lambda b, x: b.div(x, b.add(b.abs(x), np.float32(1e-2))),
+    "constant divisor": lambda b, x: b.div(x, np.linspace(0.5, 4, 8, dtype=np.float32)[None]),
+}
+
+
+@pytest.mark.parametrize("mode", ["int8", "int16x8"])
+@pytest.mark.parametrize("name", DOMAINS)
+def test_integer_kernels_never_see_what_they_fail_at(name: str, mode: str) -> None:
+    program = _program(DOMAINS[name])
+    result = quantize(program, replace(as_recipe(mode), integer_only=True, least_sqnr=-300), _calls())
+    runner = Runner(write_model(result.program))
+    for x in (np.zeros((1, 8)), np.full((1, 8), 1e-6), np.full((1, 8), -100), np.linspace(-1, 1, 8)[None]):
+        assert np.isfinite(runner.run({"x": x.astype(np.float32)})["y"]).all()
+
+
+@pytest.mark.parametrize("name", ["sqrt", "rsqrt", "log"])
+def test_what_can_be_negative_stays_float(name: str) -> None:
+    program = _program(lambda b, x: getattr(b, name)(x))
+    calls = [("main", {"x": np.linspace(-1, 3, 8, dtype=np.float32)[None]})]
+    result = quantize(program, Recipe("int8", islands=False), calls, check=False)
+    assert result.plan.ops["0:0"].form == "float"
+    assert "negative" in result.plan.ops["0:0"].why

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.tf, pytest.mark.slow]
 FAMILIES = "array gradients image indexing math matrix nn normalization quantization reduction signal".split()
 """Families whose rows are in ``test_lowering_<family>.py``."""
 
-MODULES = (*FAMILIES, "complex_numbers", "ctc", "pooling", "sampling", "suppression")
+MODULES = (*FAMILIES, "complex_numbers", "ctc", "pooling", "sampling", "suppression", "window_gradients")
 """Modules of lowerings these rows have to cover."""
 
 REMOVED = frozenset("AccumulateNV2 BatchNormWithGlobalNormalization TopK".split())

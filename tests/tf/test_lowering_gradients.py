@@ -85,6 +85,54 @@ def rows_jacobian(x: Any) -> Any:
     return tape.batch_jacobian(y, x)
 
 
+def with_weights(function: Callable[[Any, Any], Any], *shape: int) -> Callable[[Any], Any]:
+    """The derivatives of a sum of squares for the operand and for weights of this shape."""
+
+    def derived(x: Any) -> Any:
+        weights = tf.constant(f32(*shape))
+        with tf.GradientTape() as tape:
+            tape.watch([x, weights])
+            loss = tf.reduce_sum(function(x, weights) ** 2)
+        return tape.gradient(loss, [x, weights])
+
+    return derived
+
+
+PADS = [[0, 0], [1, 2], [0, 1], [0, 0]]
+STEPS: tuple[tuple[str, Any, int, int], ...] = (
+    ("same", "SAME", 1, 1),
+    ("valid", "VALID", 2, 1),
+    ("strided", "SAME", 2, 1),
+    ("dilated", "SAME", 1, 2),
+    ("explicit", PADS, 2, 1),
+)
+
+
+def _windows() -> list[Case]:
+    """Derivatives of convolutions and pools: of fixed and of open batch."""
+    made = []
+    for name, padding, stride, dilation in STEPS:
+        functions: dict[str, Any] = {
+            "conv2d": with_weights(lambda x, w, p=padding, s=stride, d=dilation: tf.nn.conv2d(x, w, s, p, dilations=d), 3, 2, 3, 5),
+            "depthwise": with_weights(
+                lambda x, w, p=padding, s=stride, d=dilation: tf.nn.depthwise_conv2d(x, w, [1, s, s, 1], p, dilations=[d, d]), 3, 2, 3, 2
+            ),
+        }
+        if dilation == 1:
+            functions["max pool"] = gradient(lambda x, p=padding, s=stride: tf.nn.max_pool2d(x, 3, s, p) ** 2)
+        if dilation == 1 and padding is not PADS:
+            functions["average pool"] = gradient(lambda x, p=padding, s=stride: tf.nn.avg_pool2d(x, 3, s, p) ** 2)
+        for kind, function in functions.items():
+            made.append(Case(f"{kind} {name}", function, [f32(2, 9, 8, 3)]))
+            made.append(Case(f"{kind} {name} dynamic", function, [f32(2, 9, 8, 3)], spec=[(None, 9, 8, 3)], also=[[f32(1, 9, 8, 3)]]))
+    return made
+
+
+def pool_with_tensors(x: Any) -> Any:
+    y = tf.nn.max_pool2d(x, 2, 2, "VALID")
+    return raw.MaxPoolGradV2(orig_input=x, orig_output=y, grad=y, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="VALID")
+
+
 OPEN = {"spec": [(None, 4)], "also": [[f32(1, 4)], [f32(5, 4)]]}
 
 CASES = [
@@ -104,6 +152,11 @@ CASES = [
     ),
     Case("class activation", class_activation, [f32(2, 6, 6, 2)], spec=[(None, 6, 6, 2)], also=[[f32(1, 6, 6, 2)]]),
     Case("through a convolution", through_relu, [f32(2, 6, 6, 2)]),
+    *_windows(),
+    Case("max pool with equal pixels", gradient(lambda x: tf.nn.max_pool2d(x, 2, 2, "VALID") ** 2), [np.ones((1, 4, 4, 2), np.float32)]),
+    Case("max pool, sizes as tensors", pool_with_tensors, [f32(2, 6, 6, 2)]),
+    Case("pool of open size is refused", gradient(lambda x: tf.nn.max_pool2d(x, 2, 2, "VALID")), [f32(1, 4, 4, 2)],
+         spec=[(1, None, None, 2)], raises="LS001", says="gradient"),
     Case("jacobian", rows_jacobian, [X]),
 ]
 test_gradients = parity_test(CASES)

@@ -71,8 +71,7 @@ def test_distribution(draw: Draw) -> None:
 
 
 REFUSED = [
-    ("stateless", lambda: tf.random.stateless_uniform([3], seed=[1, 2])),
-    ("stateless normal", lambda: tf.random.stateless_normal([3], seed=[1, 2])),
+    ("stateless truncated normal", lambda: tf.random.stateless_truncated_normal([3], seed=[1, 2])),
     ("truncated normal", lambda: tf.random.truncated_normal([3])),
     ("gamma", lambda: tf.random.gamma([3], 1.0)),
     ("poisson", lambda: tf.random.poisson([3], 1.0)),
@@ -95,3 +94,51 @@ def test_a_draw_in_a_loop_is_drawn_anew() -> None:
 
     drawn = next(iter(litesmith.convert(tf.function(rows).get_concrete_function())().values()))
     assert len(np.unique(drawn)) == 12
+
+
+# -- what a seed decides ----------------------------------------------------------------------------------------------
+
+SEEDED: dict[str, Callable[[Any], Any]] = {
+    "uniform": lambda s: tf.random.stateless_uniform([3, 5], s),
+    "uniform in a range": lambda s: tf.random.stateless_uniform([2, 3], s, -2.0, 5.0),
+    "normal": lambda s: tf.random.stateless_normal([7, 3], s),
+    "integers": lambda s: tf.random.stateless_uniform([11], s, -5, 1000, tf.int32),
+    "all integers": lambda s: tf.random.stateless_uniform([6], s, None, None, tf.int32),
+    "open size": lambda s: tf.random.stateless_normal([tf.abs(s[0]) % 7 + 1], [3, 4]),
+    "known seed": lambda s: tf.random.stateless_normal([4, 4], [3, 4]) + tf.cast(s[0], tf.float32),
+    "old uniform": lambda s: tf.raw_ops.StatelessRandomUniform(shape=[5], seed=s),
+    "old normal": lambda s: tf.raw_ops.StatelessRandomNormal(shape=[5], seed=s),
+    "old integers": lambda s: tf.raw_ops.StatelessRandomUniformInt(shape=[5], seed=s, minval=-3, maxval=9),
+    "old, all integers": lambda s: tf.raw_ops.StatelessRandomUniformFullInt(shape=[5], seed=s, dtype=tf.int32),
+    "in a function": lambda s: tf.function(lambda t: tf.random.stateless_uniform([4], t))(s),
+    "with the algorithm": lambda s: _with_algorithm(s),
+}
+SEEDS = ([1, 2], [-5, 123456789], [2**31 - 1, 0])
+
+
+def _with_algorithm(seed: Any) -> Any:
+    key, counter, alg = tf.raw_ops.StatelessRandomGetKeyCounterAlg(seed=seed)
+    return tf.raw_ops.StatelessRandomUniformV2(shape=[9], key=key, counter=counter, alg=alg)
+
+
+@pytest.mark.parametrize("dtype", (tf.int32, tf.int64), ids=lambda d: d.name)
+@pytest.mark.parametrize("name", SEEDED)
+def test_the_sequence_of_a_seed(name: str, dtype: Any) -> None:
+    function = tf.function(SEEDED[name], input_signature=[tf.TensorSpec([2], dtype)]).get_concrete_function()
+    model = litesmith.convert(function)
+    for seed in SEEDS:
+        given = np.array(seed, dtype.as_numpy_dtype)
+        expected = function(tf.constant(given)).numpy()
+        for _ in range(3):
+            (got,) = model(given).values()
+            assert got.shape == expected.shape
+            if expected.dtype == np.int32:
+                assert got.tolist() == expected.tolist()
+            else:
+                np.testing.assert_allclose(got, expected, rtol=0, atol=2e-6)
+
+
+def test_seeded_numbers_of_other_types_are_refused() -> None:
+    function = tf.function(lambda s: tf.random.stateless_uniform([4], s, dtype=tf.float16))
+    with pytest.raises(ConverterError, match="draw float32 and cast"):
+        litesmith.convert(function.get_concrete_function(tf.TensorSpec([2], tf.int32)))

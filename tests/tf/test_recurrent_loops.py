@@ -175,3 +175,29 @@ def test_the_drop_in_converter_takes_the_form(form: str, operator: str) -> None:
     made = converter.to_model()
     assert operator in made.operators
     check(made, model, 1)
+
+
+def test_each_signature_has_states_of_its_own() -> None:
+    def function(batch: int, scale: float) -> Any:
+        @tf.function(input_signature=[tf.TensorSpec((batch, STEPS, FEATURES), name="x")])
+        def model(x: Any) -> Any:
+            def body(t: Any, h: Any, c: Any) -> Any:
+                h, c = lstm(scale * x[:, t] @ KERNEL + h @ RECURRENT + BIAS, c)
+                return t + 1, h, c
+
+            start = (0, tf.zeros((batch, UNITS)), tf.zeros((batch, UNITS)))
+            return {"y": tf.while_loop(lambda t, *_: t < STEPS, body, start)[1]}
+
+        return model
+
+    models = {"first": function(1, 1.0), "second": function(2, 0.5)}
+    concrete = [m.get_concrete_function() for m in models.values()]
+    made = litesmith.convert(concrete, rnn="fused")
+    assert made.operators[LSTM] == 2
+    runner = Runner(made.content)
+    keys = [s.key for s in runner.signatures]
+    for _ in range(3):
+        for key, (model, batch) in zip(keys, zip(models.values(), (1, 2), strict=True), strict=True):
+            x = floats(batch, STEPS, FEATURES)
+            (got,) = runner.run([x], key).values()
+            assert compare(got, model(x)["y"].numpy(), 1e-5).passed

@@ -46,7 +46,7 @@ def test_assets_are_copied(tmp_path):
     for name in ("assets/vocabulary/words.txt", "assets.extra/tf_serving_warmup_requests"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(name)
-    cases = (
+    cases: tuple[tuple[dict[str, object], set[str]], ...] = (
         ({}, {"tflite", "assets", "assets.extra"}),
         ({"copy_assets_extra": False}, {"tflite", "assets"}),
         ({"copy_assets": False, "filename": "m.tflite"}, {"m.tflite", "assets.extra"}),

@@ -53,6 +53,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--output_arrays", "outputs", metavar="NAMES", help="Outputs of a frozen graph."),
     click.option("--verify/--no-verify", default=True, show_default=True, help="Load and run the result first."),
     click.option("--reference", type=click.Path(), help="Data the result must agree with (.npz or directory)."),
+    click.option("--metadata", type=click.Path(), metavar="FILE", help="Metadata of the model, as YAML or JSON."),
     click.option("--unsafe", is_flag=True, help="Let a Keras file run code it carries (Lambda layers)."),
     click.option("--rnn", type=click.Choice(["auto", "fused", "loop", "unrolled"]), default="auto", show_default=True,
                  help="The form of recurrent layers (docs/recurrent.md)."),
@@ -148,6 +149,7 @@ def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None
         calibrate=given["calibrate"],
         exclude=given["exclude"],
         select_tf_ops=given["select_tf_ops"] or (),
+        metadata=given["metadata"],
     )
 
 
@@ -156,7 +158,7 @@ def _convert_as_tflite_convert(given: dict[str, Any], shapes: dict[str, list[int
     made.rnn = given["rnn"]
     made.ir_dump_dir = given["dump_ir"] or made.ir_dump_dir
     made.representative_dataset = given["calibrate"]
-    return made.to_model(verify=given["verify"], reference=given["reference"])
+    return made.to_model(verify=given["verify"], reference=given["reference"], metadata=given["metadata"])
 
 
 def _kind_of(path: str) -> str:

@@ -20,7 +20,7 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
     wrong = next((value for value, pair in zip(values, pairs, strict=True) if len(pair) < 2 or not all(pair)), None)
     if wrong is not None:
         raise click.BadParameter(f"{wrong!r} is not of the form NAME=VALUE")
-    return dict(pairs)  # type: ignore[arg-type]  # each has two parts
+    return dict(pairs)
 
 
 def _size(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:

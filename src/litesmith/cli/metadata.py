@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ import click
 from litesmith._util.text import human_bytes
 from litesmith.cli.output import click_echo, console, print_json, print_table
 from litesmith.errors import UsageError
-from litesmith.formats.metadata import Described, from_document, json_schema, read_described, to_document
+from litesmith.formats.metadata import SCHEMA, Described, default_metadata, json_schema, read_described, to_document
 from litesmith.formats.metadata import schema as s
+from litesmith.formats.metadata.defaults import completed
 from litesmith.formats.metadata.described import recorded_files
 from litesmith.formats.metadata.readers import READERS, validate
+from litesmith.formats.metadata.requests import files_beside, read_document, read_file
 from litesmith.formats.metadata.tasks import LABELS_TEXT, check_labels, read_labels
 
 
@@ -80,64 +82,40 @@ _OUTPUT = click.option("-o", "--output", help="The file to write. Default: FILE 
 def add(file: str, output: str | None, document: str | None, labels: tuple[str, ...], files: tuple[str, ...]) -> None:
     """Add metadata to FILE, or change what it has.
 
-    Files that the document names are looked for beside it. Without --from, the model's own metadata are kept, or
-    made of the names of its inputs and outputs.
+    Files that the document names are looked for beside it; names it leaves out are those of the model's inputs and
+    outputs. Without --from, the model's own metadata are kept. Several --label are of several languages, as
+    labels_de.txt is of "de"; they take the place of those there are.
     """
     model = read_described(file)
-    metadata = _read_document(Path(document)) if document else model.metadata or default_metadata(model)
-    given = {Path(name).name: _read(Path(name)) for name in (*labels, *files)}
-    for name in labels:
-        metadata = _with_labels(model, metadata, Path(name).name, given[Path(name).name])
+    metadata = read_document(Path(document)) if document else model.metadata or s.ModelMetadata()
+    metadata = completed(metadata, default_metadata(model))
+    given = {Path(name).name: read_file(Path(name)) for name in (*labels, *files)}
+    if labels:
+        metadata = _with_labels(model, metadata, {Path(name).name: given[Path(name).name] for name in labels})
     contents = {**model.files, **given}
     if document:
-        contents |= _beside(Path(document).parent, metadata, given)
+        contents |= files_beside(Path(document).parent, metadata, given)
+    if document or labels:
         recorded = {f.name for f in recorded_files(metadata)}
         contents = {name: content for name, content in contents.items() if name in recorded or name in given}
     model.with_metadata(metadata, contents).save(output or file)
     click_echo(f"{output or file}: metadata written, {len(contents)} associated files")
 
 
-def default_metadata(model: Described) -> s.ModelMetadata:
-    """Metadata that name a model's inputs and outputs as the model does."""
-    inputs, outputs = (tuple(s.TensorMetadata(t.name) for t in part) for part in (model.inputs(), model.outputs()))
-    graph = s.SubGraphMetadata(input_tensor_metadata=inputs, output_tensor_metadata=outputs)
-    return s.ModelMetadata(subgraph_metadata=(graph,))
-
-
-def _read_document(path: Path) -> s.ModelMetadata:
-    import yaml
-
-    try:
-        document = yaml.safe_load(_read(path))  # YAML holds JSON
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path} is neither YAML nor JSON: {error}") from None
-    metadata: s.ModelMetadata = from_document(document)
-    return metadata
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _beside(folder: Path, metadata: s.ModelMetadata, given: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files that metadata name and that lie in a folder."""
-    names = {f.name for f in recorded_files(metadata)} - set(given)
-    return {n: _read(folder / n) for n in sorted(names) if n == Path(n).name and (folder / n).is_file()}
-
-
-def _with_labels(model: Described, metadata: s.ModelMetadata, name: str, content: bytes) -> s.ModelMetadata:
-    """The metadata with a file of labels on the one output."""
+def _with_labels(model: Described, metadata: s.ModelMetadata, contents: Mapping[str, bytes]) -> s.ModelMetadata:
+    """The metadata with files of labels on the one output."""
     graphs = metadata.subgraph_metadata
     if len(graphs) != 1 or len(graphs[0].output_tensor_metadata) != 1:
         raise UsageError("--label takes a model of one output; for others name the files in the document (--from)")
-    check_labels(read_labels(content, name), model.outputs()[0])
+    kind = s.AssociatedFileType.TENSOR_AXIS_LABELS
+    records: list[s.AssociatedFile] = []
+    for name, content in contents.items():
+        check_labels(read_labels(content, name), model.outputs()[0])
+        _, separator, locale = Path(name).stem.rpartition("_")
+        records.append(s.AssociatedFile(name, LABELS_TEXT, kind, locale if separator and records else ""))
     output = graphs[0].output_tensor_metadata[0]
-    record = s.AssociatedFile(name, LABELS_TEXT, s.AssociatedFileType.TENSOR_AXIS_LABELS)
-    files = (*(f for f in output.associated_files if f.name != name), record)
-    graph = replace(graphs[0], output_tensor_metadata=(replace(output, associated_files=files),))
+    kept = (f for f in output.associated_files if f.type is not kind and f.name not in contents)
+    graph = replace(graphs[0], output_tensor_metadata=(replace(output, associated_files=(*records, *kept)),))
     return replace(metadata, subgraph_metadata=(graph,))
 
 
@@ -154,17 +132,18 @@ def extract(file: str, directory: str) -> None:
         if "metadata.json" in contents:
             raise UsageError("an associated file is called metadata.json, too; use `litesmith metadata show --json`")
         contents["metadata.json"] = (json.dumps(to_document(model.metadata), indent=2) + "\n").encode()
+    _write_files(folder, contents)
+
+
+def _write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Writes files and says which."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
             (folder / name).write_bytes(content)
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror or error}") from None
-    _say_names(folder, contents)
-
-
-def _say_names(folder: Path, names: Iterable[str]) -> None:
-    for name in names:
+    for name in contents:
         click_echo(str(folder / name))
 
 
@@ -193,8 +172,33 @@ def check(file: str, reader: str, as_json: bool) -> int:
     return 1 if findings else 0
 
 
+@command.command("wrap")
+@click.argument("file", type=click.Path())
+@click.option("--language", type=click.Choice(["python", "kotlin", "java", "swift"]), required=True)
+@click.option("-o", "--output", "directory", required=True, type=click.Path(), metavar="DIR", help="Where to write.")
+@click.option("--package", metavar="NAME", help="Package of Kotlin and Java. Default: com.example.model.")
+def wrap(file: str, language: str, directory: str, package: str | None) -> None:
+    """Write a class that runs FILE as its metadata say: pictures in, labels and scores out.
+
+    It resizes, normalizes and quantizes what goes in, and names and sorts what comes out. A README with a sample of its
+    use lies beside it.
+    """
+    from litesmith.formats.metadata.wrappers import plan_wrapper, render
+    from litesmith.formats.metadata.wrappers.rendering import PACKAGE
+
+    if package is not None and not all(part.isidentifier() for part in package.split(".")):
+        raise UsageError(f"{package!r} is no package; give one such as {PACKAGE}")
+    plan = plan_wrapper(read_described(file), Path(file).name)
+    texts = render(plan, language, package or PACKAGE)
+    _write_files(Path(directory), {name: text.encode() for name, text in texts.items()})
+
+
 @command.command("schema")
-def schema() -> None:
+@click.option("--path", "as_path", is_flag=True, help="Print where the file of it lies, for the settings of an editor.")
+def schema(as_path: bool) -> None:
     """Print the JSON Schema of the documents that `add --from` takes."""
+    if as_path:
+        click_echo(str(SCHEMA))
+        return
     data: Any = json_schema()
     print_json(data)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from litesmith._util.text import printable
 from litesmith.cli.output import click_echo, print_json, print_table
 from litesmith.errors import ConverterError, MissingFileError
+
+if TYPE_CHECKING:
+    from litesmith.analyze.registration import UsedOperator
 
 
 @click.command("ops")
@@ -64,12 +69,11 @@ def _print_arrays(models: tuple[str, ...]) -> None:
             click_echo(line)
 
 
-def _print_table(used: list[object], models: tuple[str, ...]) -> None:
-    from litesmith.analyze.registration import UsedOperator, build_lines, micro_methods
+def _print_table(used: Sequence[UsedOperator], models: tuple[str, ...]) -> None:
+    from litesmith.analyze.registration import build_lines, micro_methods
 
     rows = []
     for op in used:
-        assert isinstance(op, UsedOperator)
         versions = str(op.lowest) if op.lowest == op.highest else f"{op.lowest}-{op.highest}"
         key = f"CUSTOM {op.code}" if op.code else op.name
         rows.append((printable(op.title), versions, micro_methods().get(key, "no kernel")))

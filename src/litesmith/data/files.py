@@ -223,8 +223,9 @@ def _arrow_column(column: Any) -> Array:
     values = column.to_pylist()
     if any(isinstance(value, list) for value in values) or None in values:
         arrays = [None if value is None else np.asarray(value) for value in values]
-        if None not in values and len({np.shape(a) for a in arrays}) == 1:
-            return np.stack([a for a in arrays if a is not None])
+        present = [a for a in arrays if a is not None]
+        if len(present) == len(arrays) and len({a.shape for a in present}) == 1:
+            return np.stack(present)
         return ragged(arrays)
     if values and isinstance(values[0], str | bytes):
         return np.array(values, object)

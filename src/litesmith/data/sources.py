@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -44,6 +44,37 @@ class Dataset:
         """All batches, shard after shard."""
         for shard in self.shards:
             yield from shard.batches(size, skip)
+
+
+T = TypeVar("T")
+
+
+class Work(Protocol[T]):
+    """What is done with a shard; it can be pickled, and so can what it gives."""
+
+    def empty(self) -> T:
+        """The result of no data."""
+        ...
+
+    def of_shard(self, shard: Shard) -> T: ...
+
+    def merge(self, total: T, part: T) -> T:
+        """What both amount to, in any order. total may be changed."""
+        ...
+
+
+def run_on_shards(work: Work[T], data: Dataset, runner: str | None = None, options: Sequence[str] = ()) -> T:
+    """The merged results of all shards: worked on in this process, one after the other, or by an Apache Beam runner."""
+    if runner is not None:
+        try:
+            from litesmith.data.beam import run_on_beam
+        except ImportError as error:
+            raise UsageError("a runner needs Apache Beam: pip install 'litesmith[beam]'") from error
+        return run_on_beam(work, data, runner, options)
+    total = work.empty()
+    for shard in data.shards:
+        total = work.merge(total, work.of_shard(shard))
+    return total
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from litesmith.decompositions.convolution import resolve_padding, same_pads
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.padding import pad, pad_interior, slice_static
-from litesmith.decompositions.shapes import cast, merge, reshape, single, transpose
+from litesmith.decompositions.shapes import cast, merge, reshape, single, transpose, with_dims
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Value
 
@@ -322,6 +322,8 @@ def select_and_scatter_add(
         raise UnsupportedError(f"the gradient of a pool over windows of {list(window)}", "use smaller windows")
     worst = identity_of(kind, x.type.dtype)
     padded = pad(b, x, list(padding), worst)
+    idle = [w == s == 1 and tuple(p) == (0, 0) for w, s, p in zip(window, strides, padding, strict=True)]
+    source = with_dims(source, [d if i else n for i, d, n in zip(idle, x.dims, source.dims, strict=True)])
     places = list(np.ndindex(*window))
     ends = [[p + (n - 1) * s + 1 for p, n, s in zip(at, source.dims, strides, strict=True)] for at in places]
     views = [slice_static(b, padded, at, end, strides) for at, end in zip(places, ends, strict=True)]

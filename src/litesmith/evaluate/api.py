@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from litesmith.data import Dataset, open_data
-from litesmith.data.sources import Source
+from litesmith.data import open_data
+from litesmith.data.sources import Source, run_on_shards
 from litesmith.errors import UsageError
 from litesmith.evaluate import protos
-from litesmith.evaluate.accumulate import Accumulator
 from litesmith.evaluate.config import plan_of, read_config
-from litesmith.evaluate.engine import Result, Work, accumulate, result_of
+from litesmith.evaluate.engine import Result, Work, result_of
 from litesmith.evaluate.metrics import CLASSES
 from litesmith.evaluate.plan import Plan
 from litesmith.evaluate.predict import load_predictor
@@ -102,18 +101,10 @@ def evaluate(  # noqa: PLR0913 (an entry point: all but two have defaults)
     plan = plan_of(message, paths)
     by_name = {model.name: path for model, path in zip(plan.models, _in_order(paths, message), strict=True)}
     work = _work(plan, by_name, inputs or {}, batch_size, threads, skip_bad_records)
-    total = _on_beam(work, dataset, runner, runner_options) if runner else accumulate(work, dataset.shards)
+    total = run_on_shards(work, dataset, runner, runner_options)
     result = result_of(plan, total, dataset, by_name)
     _write(result, output, html)
     return result
-
-
-def _on_beam(work: Work, data: Dataset, runner: str, options: Sequence[str]) -> Accumulator:
-    try:
-        from litesmith.evaluate.beam import accumulate_on_beam
-    except ImportError as error:
-        raise UsageError("a runner needs Apache Beam: pip install 'litesmith[beam]'") from error
-    return accumulate_on_beam(work, data, runner, options)
 
 
 def _work(
@@ -169,7 +160,8 @@ def _task_of(paths: Mapping[str, str]) -> str:
     path = next(iter(paths.values()))
     signature = getattr(load_predictor(path), "signature", None)
     outputs = signature.outputs if signature is not None else ()
-    if len(outputs) == 1 and outputs[0].shape and len(outputs[0].shape) == 2 and outputs[0].shape[1] > 1:
+    shapes = [tuple(tensor.shape or ()) for tensor in outputs]
+    if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][-1] > 1:
         return "classification"
     raise UsageError(f"{path}: the outputs do not tell the task; say classification, binary or regression, or the metrics")
 

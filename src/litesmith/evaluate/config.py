@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,14 +191,14 @@ class _Builder:
                 self.problems.append(f"metric {config.class_name} compares with a baseline, and no model is one")
             return []
         if not kind.sub_keys or not (spec.HasField("binarize") or spec.HasField("aggregate")):
-            return self._keep([lambda: build.metric(None)])
-        makers = [(lambda sub_key=sub_key: build.metric(sub_key)) for sub_key in _sub_keys(spec.binarize)]
+            return self._keep([partial(build.metric, None)])
+        makers: list[Callable[[], Metric | Average]] = [partial(build.metric, key) for key in _sub_keys(spec.binarize)]
         if spec.HasField("aggregate"):
-            makers += [(lambda top_k=top_k: build.average(spec.aggregate, top_k))
-                       for top_k in list(spec.aggregate.top_k_list.values) or [None]]  # fmt: skip
+            best = list(spec.aggregate.top_k_list.values) or [None]
+            makers += [partial(build.average, spec.aggregate, top_k) for top_k in best]
         return self._keep(makers)
 
-    def _keep(self, makers: Sequence[Any]) -> list[MetricKey]:
+    def _keep(self, makers: Sequence[Callable[[], Metric | Average]]) -> list[MetricKey]:
         keys = []
         for make in makers:
             try:
@@ -224,7 +225,7 @@ class _Builder:
                 self._add_threshold(key, _slice_of(spec), entry.threshold)
 
     def _add_named_thresholds(self, spec: Any, keys: Mapping[str, MetricKey]) -> None:
-        wanted = [(name, None, t) for name, t in spec.thresholds.items()]
+        wanted: list[tuple[str, SliceSpec | None, Any]] = [(name, None, t) for name, t in spec.thresholds.items()]
         wanted += [
             (name, _slice_of(part), entry.threshold)
             for name, entries in spec.per_slice_thresholds.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,8 @@ from litesmith.data.columns import Array, Batch, DataError
 from litesmith.data.sources import Dataset, Shard
 from litesmith.evaluate.accumulate import Accumulator
 from litesmith.evaluate.keys import MetricKey, SliceKey, slice_name, slice_order
-from litesmith.evaluate.plan import Metric, ModelPlan, Plan, Threshold, value_of
+from litesmith.evaluate.metrics import Metric
+from litesmith.evaluate.plan import ModelPlan, Plan, Threshold, value_of
 from litesmith.evaluate.predict import predictor_of_thread
 from litesmith.evaluate.slicing import SliceSpec
 from litesmith.evaluate.statistics import Statistic
@@ -35,27 +36,35 @@ class Work:
     threads: int = 1
     skip: int = 0
 
+    def empty(self) -> Accumulator:
+        return Accumulator(self.statistics, self.slices)
 
-def accumulate(work: Work, shards: Iterable[Shard]) -> Accumulator:
-    """Run the models on shards and add up."""
-    total = Accumulator(work.statistics, work.slices)
-    for shard in shards:
-        for batch in shard.batches(work.batch_size, work.skip):
-            total.add(predict(work, batch))
-            if total.skipped > work.skip:
-                raise DataError(f"more than {work.skip} bad records; the last: {total.reasons[-1]}")
-    return total
+    def of_shard(self, shard: Shard) -> Accumulator:
+        """Run the models on a shard and add up."""
+        total = self.empty()
+        for batch in shard.batches(self.batch_size, self.skip):
+            total.add(self._predict(batch))
+        return total
+
+    def merge(self, total: Accumulator, part: Accumulator) -> Accumulator:
+        total.merge(part)
+        if total.skipped > self.skip:
+            raise DataError(f"more than {self.skip} bad records; the last: {total.reasons[-1]}")
+        return total
+
+    def _predict(self, batch: Batch) -> Outputs:
+        """A batch with the outputs of every model."""
+        if not batch.size:
+            return Outputs(batch, {})
+        predictions = {
+            model.name: predictor_of_thread(
+                self.paths[model.name], model.signature, self.inputs, self.threads
+            ).predict(batch)
+            for model in self.models
+        }
+        return Outputs(batch, predictions)
 
 
-def predict(work: Work, batch: Batch) -> Outputs:
-    """A batch with the outputs of every model."""
-    if not batch.size:
-        return Outputs(batch, {})
-    predictions = {
-        model.name: predictor_of_thread(work.paths[model.name], model.signature, work.inputs, work.threads).predict(batch)
-        for model in work.models
-    }
-    return Outputs(batch, predictions)
 
 
 @dataclass(frozen=True)

@@ -114,13 +114,13 @@ def predictions_of(outputs: Outputs, model: str, output: str) -> Array:
 def _rows(outputs: Outputs, spec: ViewSpec) -> Rows:
     batch = outputs.batch
     predictions = predictions_of(outputs, spec.model, spec.output)
-    weights = np.ones(batch.size)
+    weights: Array = np.ones(batch.size)
     if spec.weight_key:
-        weights = _numbers(batch, spec.weight_key, "weight").reshape(batch.size, -1)
-        if weights.shape[1] != 1:
-            raise DataError(f"weight {spec.weight_key!r} has {weights.shape[1]} values an example, not one")
-        weights = weights[:, 0]
-    labels = np.zeros((batch.size, predictions.shape[1]))
+        values = _numbers(batch, spec.weight_key, "weight").reshape(batch.size, -1)
+        if values.shape[1] != 1:
+            raise DataError(f"weight {spec.weight_key!r} has {values.shape[1]} values an example, not one")
+        weights = values[:, 0]
+    labels: Array = np.zeros((batch.size, predictions.shape[1]))
     if spec.label_key:
         labels = _numbers(batch, spec.label_key, "label").reshape(batch.size, -1)
     width = predictions.shape[1]

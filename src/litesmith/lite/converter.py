@@ -90,16 +90,19 @@ class ConverterBase:
         """
         return self.to_model().content
 
-    def to_model(self, verify: bool = True, reference: Any = None, edit_recipe: Any = None) -> api.Model:
+    def to_model(
+        self, verify: bool = True, reference: Any = None, edit_recipe: Any = None, metadata: Any = None
+    ) -> api.Model:
         """What `convert` makes, as a `litesmith.Model`, whose weights are not in memory yet.
 
-        verify, reference: see `litesmith.api.Options`. edit_recipe: a function from the quantization recipe that the
-        attributes ask for to the one that is used.
+        verify, reference, metadata: see `litesmith.api.Options`. edit_recipe: a function from the quantization recipe
+        that the attributes ask for to the one that is used.
         """
         problems = refusals(self, self.attributes)
         if problems:
             raise ConverterError(problems)
-        options = self._options(verify, reference)
+        options = self._options(verify, reference, metadata)
+        requested = api.read_metadata(options)
         try:
             with own_unknown_dims(), own_limits():
                 program = self._program(options, verify)
@@ -109,14 +112,17 @@ class ConverterBase:
         if not self._get("exclude_conversion_metadata"):
             program.metadata[CONVERSION_METADATA] = self._metadata(program)
         if self._get("_experimental_calibrate_only"):
-            return calibrated_only(self, program, options)
+            model = calibrated_only(self, program, options)
+            if requested is not None:
+                model.metadata = requested
+            return model
         recipe = recipe_of(self, program)
         if recipe is None:
-            return api.Model(program, options)
+            return api.finished(program, options, requested)
         recipe = recipe if edit_recipe is None else edit_recipe(recipe)
         data = self._get("representative_dataset")
         asked = replace(options, quantize=recipe, calibrate=data if recipe.is_static else None)
-        return api.finished(program, asked)
+        return api.finished(program, asked, requested)
 
     def _program(self, options: api.Options, verify: bool) -> Program:
         """The optimized program; what the kernels do not take is loaded again as Select TF operators, where allowed."""
@@ -132,10 +138,11 @@ class ConverterBase:
     def _get(self, name: str) -> Any:
         return getattr(self, name)
 
-    def _options(self, verify: bool, reference: Any) -> api.Options:
+    def _options(self, verify: bool, reference: Any, metadata: Any) -> api.Options:
         return api.Options(
             verify=verify,
             reference=reference,
+            metadata=metadata,
             dump=self._dump(),
             external_weights=bool(self._get("_experimental_use_buffer_offset")),
             rnn=self._get("rnn"),

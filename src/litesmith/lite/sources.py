@@ -66,7 +66,9 @@ def saved_model(directory: Any, keys: Sequence[str] | None, tags: Any, shapes: S
         from litesmith.frontends.tensorflow.saved_model import import_saved_model
 
         hook = _hook(model, how)
-        program = import_saved_model(model, keys or _keys(model), shapes, hook, select=how.select)
+        program = import_saved_model(
+            model, keys or _keys(model), shapes, on_unknown=hook, select=how.select, may_leave_out=keys is None
+        )
         order_by_fingerprint(program)
         return program
 

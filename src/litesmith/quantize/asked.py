@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from litesmith.errors import UsageError
 from litesmith.ir import Program
 from litesmith.quantize.calibrate import Calibration
+from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.plan import Plan
 from litesmith.quantize.quantizer import Quantized, quantize
 from litesmith.quantize.recipe import as_recipe
@@ -27,7 +28,8 @@ def quantize_as_asked(program: Program, options: Options, progress: Any = None) 
     plan = options.plan if options.plan is None or isinstance(options.plan, Plan) else Plan.load(options.plan)
     calibration, data = _calibration(options.calibrate)
     add_signature(program)
-    calls = calls_of(program, data) if data is not None else None
+    is_set = data is None or isinstance(data, CalibrationData)
+    calls = data if is_set else calls_of(program, data)
     return quantize(
         program,
         recipe,
@@ -47,9 +49,17 @@ def _calibration(given: Any) -> tuple[Calibration | None, Any]:
         return given, None
     if isinstance(given, (str, Path)) and str(given).endswith(".json"):
         return Calibration.load(given), None
+    if isinstance(given, CalibrationData):
+        return None, given
+    if isinstance(given, (str, Path)) and Path(given).suffix in _DATA_SETS:
+        return None, CalibrationData(given)
     if given is not None and not given_is_data(given):
         raise UsageError(f"calibrate= takes samples, a path or a saved calibration, not {type(given).__name__}")
     return None, given
+
+
+_DATA_SETS = {".tfrecord", ".tfrecords", ".parquet", ".csv"}
+"""Files whose columns are features by the names of the inputs."""
 
 
 def given_is_data(given: Any) -> bool:

@@ -248,14 +248,19 @@ def calibrate(
     found = Calibration()
     for number, (key, inputs) in enumerate(calls, 1):
         answer = runner.run(dict(inputs), key)
-        seen = _seen_in(observed, key, answer)
+        seen = ranges_seen(observed.keys[key], answer)
         found = found.merge(_smoothed(found, seen, smoothing) if smoothing else seen)
         if progress is not None:
             progress(number)
+    require_ranges(found)
+    return found
+
+
+def require_ranges(found: Calibration) -> None:
+    """Raises QuantizationError where there was no sample, or a tensor became NaN."""
     if not found.samples:
         raise QuantizationError([Problem("LS041", "the calibration data has no sample", "give at least one sample")])
     _require_numbers(found)
-    return found
 
 
 def _smoothed(before: Calibration, seen: Calibration, weight: float) -> Calibration:
@@ -282,8 +287,9 @@ def record_ranges(program: Program, seen: Calibration) -> None:
                 value.type = replace(value.type, quant=stats)
 
 
-def _seen_in(observed: Observed, key: str, answer: Mapping[str, Array]) -> Calibration:
-    pairs = zip(observed.keys[key], answer[LOWS], answer[HIGHS], strict=False)
+def ranges_seen(keys: Sequence[str], answer: Mapping[str, Array]) -> Calibration:
+    """What the observed tensors of a signature held in one call. keys: theirs, in the order of the observers' vectors."""
+    pairs = zip(keys, answer[LOWS], answer[HIGHS], strict=False)
     return Calibration({name: Range(float(low), float(high)) for name, low, high in pairs}, 1)
 
 

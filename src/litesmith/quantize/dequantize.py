@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litesmith.errors import Problem, QuantizationError
+from litesmith.formats.metadata.programs import Interface, follow
 from litesmith.ir import Builder, Constant, DType, Graph, Op, Program, TensorType, Value
 from litesmith.ir.clone import clone
 from litesmith.ir.types import Blockwise
@@ -38,6 +39,7 @@ def dequantized(program: Program) -> Program:
         graph.outputs = [_float_constant(v, constants) if _is_quantized(v) and v.is_const else v for v in graph.outputs]
     if problems:
         raise QuantizationError(problems)
+    follow(copy, Interface.of(program))
     return copy
 
 

@@ -63,9 +63,9 @@ def percentile(histogram: Histogram, seen: Range) -> Range:
     values, counts = histogram.distribution()
     share = np.cumsum(counts) / counts.sum()
     rare = (100 - PERCENTILE) / 100
-    low = values[np.searchsorted(share, rare)]
-    high = values[min(np.searchsorted(share, 1 - rare), len(values) - 1)]
-    return Range(max(seen.low, min(low, 0.0)), min(seen.high, max(high, 0.0)))
+    low = values[int(np.searchsorted(share, rare))]
+    high = values[min(int(np.searchsorted(share, 1 - rare)), len(values) - 1)]
+    return Range(max(seen.low, min(float(low), 0.0)), min(seen.high, max(float(high), 0.0)))
 
 
 def least_squares(histogram: Histogram, seen: Range) -> Range:
@@ -81,7 +81,7 @@ def least_entropy(histogram: Histogram, seen: Range) -> Range:
 def _best(histogram: Histogram, seen: Range, loss: Callable[[Array, Array, Range], float]) -> Range:
     values, counts = histogram.distribution()
     tried = [seen.widened(float(share)) for share in SHARES]
-    return min(tried, key=lambda r: loss(values, counts, r))
+    return min(tried, key=lambda r: float(loss(values, counts, r)))
 
 
 def _squared_error(values: Array, counts: Array, kept: Range) -> float:

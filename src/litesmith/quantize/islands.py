@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from litesmith.ir import DType, Op, Value
+from litesmith.ir.opdef import Trait
 from litesmith.quantize.costs import conversion_cost, float_cost, integer_cost
 from litesmith.quantize.roles import ANY_TYPE
 
@@ -27,10 +28,11 @@ Sides = dict[Op, "DType | None"]
 def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op]) -> Sides:
     """For each operation that could be integers, its type, or None where it stays float."""
     sides: Sides = dict(candidates)
+    compounds = _compounds(candidates)
     for op, dtype in candidates.items():
-        if _has_weights(op) and op.defn.quant is not None and op.defn.quant.kernels[dtype].time > FAR_SLOWER:
+        if op in compounds or _is_far_slower(op, dtype):
             sides[op] = None
-    order = [op for op in graph_ops if op in candidates and not _has_weights(op)]
+    order = [op for op in graph_ops if op in candidates and not _has_weights(op) and op not in compounds]
     for _ in range(ROUNDS):
         changed = False
         for op in (*order, *reversed(order)):
@@ -40,6 +42,24 @@ def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op]) -> S
         if not changed:
             break
     return sides
+
+
+PARTS = 4
+"""So many element-wise operations that came from one of the source are a function that was written out."""
+
+
+def _compounds(candidates: Mapping[Op, DType]) -> set[Op]:
+    """The parts of functions that were written out (softplus, erf, lgamma): rounding each part to integers loses what they
+    compute, so that they are floats whole, and their result is what is rounded."""
+    parts: dict[tuple[str, str], list[Op]] = {}
+    for op in candidates:
+        if op.defn.traits & Trait.ELEMENTWISE and not _has_weights(op) and op.origin.node:
+            parts.setdefault((op.origin.op, op.origin.node), []).append(op)
+    return {op for group in parts.values() if len(group) >= PARTS for op in group}
+
+
+def _is_far_slower(op: Op, dtype: DType) -> bool:
+    return _has_weights(op) and op.defn.quant is not None and op.defn.quant.kernels[dtype].time > FAR_SLOWER
 
 
 def _has_weights(op: Op) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from litesmith.errors import Problem, QuantizationError
 from litesmith.ir import DType, Op, Program, Value
 from litesmith.quantize.calibrate import Calibration
@@ -13,7 +15,16 @@ from litesmith.quantize.islands import choose_islands
 from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan
 from litesmith.quantize.ranges import Range, range_of
 from litesmith.quantize.recipe import Mode, Recipe
-from litesmith.quantize.roles import ANY_TYPE, float_operands, is_mask, large_constants, weight_operands, weight_type
+from litesmith.quantize.roles import (
+    ANY_TYPE,
+    NOT_NEGATIVE,
+    NOT_ZERO,
+    float_operands,
+    is_mask,
+    large_constants,
+    weight_operands,
+    weight_type,
+)
 
 SLOW_HYBRID = 1.5
 """A kernel that takes integer weights beside floats and is slower than this is worse than floats made of the weights."""
@@ -87,7 +98,23 @@ class _Planner:
             return "its bias is computed"
         if any(v.type.dtype is not DType.FLOAT32 for v in floats):
             return "its operands are no 32-bit floats"
-        return self._range_obstacle([v for v in (*floats, *op.results) if v.type.dtype is DType.FLOAT32])
+        values = [v for v in (*floats, *op.results) if v.type.dtype is DType.FLOAT32]
+        return self._domain_obstacle(op) or self._range_obstacle(values)
+
+    def _domain_obstacle(self, op: Op) -> str:
+        """Why the integer kernel could fail as the model runs."""
+        name = NOT_NEGATIVE.get(op.name) or NOT_ZERO.get(op.name)
+        if name is None:
+            return ""
+        value = op[name]
+        seen = self.range_of(value)
+        if seen.low < 0 and not (op.name == "DIV" and value.is_const):
+            return f"{op.name} of negative numbers fails in integers"
+        if op.name in NOT_ZERO and value.const is not None:
+            array = np.abs(value.const.array())
+            if array.size and array.min() < array.max() / 64:
+                return "its divisor becomes 0 in integers"
+        return ""
 
     def _range_obstacle(self, values: Iterable[Value]) -> str:
         for value in values:

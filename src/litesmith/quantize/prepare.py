@@ -45,7 +45,9 @@ def _tables(recipe: Recipe) -> Pass:
         is_table = table.const is not None and table.type.dtype is DType.FLOAT32 and table.rank == 2
         if not is_table or op.attrs["axis"] or op.attrs["batch_dims"] or ids.type.shape is None:
             return None
-        if table.type.count < recipe.smallest_weights or sum(isinstance(d, Sym) for d in ids.dims) > 1:
+        if table.const is None or table.const.size < recipe.smallest_weights:
+            return None
+        if sum(isinstance(d, Sym) for d in ids.dims) > 1:
             return None
         flat = ids if ids.rank == 1 else b.reshape(ids, np.array([-1], np.int32))
         flat = flat if flat.type.dtype is DType.INT32 else b.cast(flat, out_data_type=DType.INT32)

@@ -8,12 +8,14 @@ from itertools import islice
 from typing import Any
 
 from litesmith.errors import ConverterError, Problem, QuantizationError
+from litesmith.formats.metadata.programs import Interface, follow
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Program
 from litesmith.ir.clone import clone
 from litesmith.ir.constant import Array
 from litesmith.ir.verify import kernel_problems
 from litesmith.quantize.calibrate import Calibration, calibrate
+from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
 from litesmith.quantize.plan import STATIC, Plan
@@ -52,7 +54,7 @@ class Quantized:
 def quantize(
     program: Program,
     recipe: Recipe,
-    calls: Iterable[Call] | None = None,
+    calls: Iterable[Call] | CalibrationData | None = None,
     *,
     calibration: Calibration | None = None,
     plan: Plan | None = None,
@@ -71,12 +73,17 @@ def quantize(
     if not requantize:
         _require_floats(program)
     original = clone(program if not requantize else _as_floats(program)).program
+    interface = Interface.of(original)
     trained = prepare(original, recipe)
     samples: list[Call] = []
     if recipe.is_static and calibration is None and calls is None and plan is None and not trained:
         raise _needs_data(recipe)
     if calls is not None:
-        if recipe.is_static and calibration is None:
+        needs_ranges = recipe.is_static and calibration is None
+        if isinstance(calls, CalibrationData):
+            calibration = calls.calibrate(original, threads) if needs_ranges else calibration
+            calls, needs_ranges = islice(calls.calls(original), KEPT), False
+        if needs_ranges:
             smoothing = SMOOTHING if recipe.ranges == "moving-average" else 0.0
             calibration = calibrate(original, _keeping(calls, samples), threads, progress, smoothing)
             if recipe.ranges in ESTIMATORS:
@@ -90,6 +97,7 @@ def quantize(
         result = _improved(result, samples)
     if check and samples:
         result.fidelity = _checked(result, samples)
+    follow(result.program, interface)
     return result
 
 

@@ -16,7 +16,7 @@ from litesmith.quantize.groups import call_ties
 from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan, TensorPlan
 from litesmith.quantize.ranges import parameters, quantization, range_of, stored
 from litesmith.quantize.recipe import Recipe
-from litesmith.quantize.roles import ANY_TYPE, float_operands, large_constants, weight_operands
+from litesmith.quantize.roles import ANY_TYPE, NOT_ZERO, float_operands, large_constants, weight_operands
 from litesmith.quantize.trained import grid_scales
 from litesmith.quantize.weights import Form, halved, quantized, weight_quantization
 
@@ -152,6 +152,8 @@ class _Rewriter:
                     op.set_operand(index, self._as(b, value, dtype, tied))
                 else:
                     op.set_operand(index, self._as(b, value, DType.FLOAT32))
+        if op.name in NOT_ZERO and not op[NOT_ZERO[op.name]].is_const:
+            self._keep_above_zero(b, op, NOT_ZERO[op.name])
         for result in op.results:
             self._give_result(result, dtype)
         rule = op.defn.quant
@@ -165,6 +167,16 @@ class _Rewriter:
             op.attrs["pot_scale_int16"] = False
         if op.name in CLAMPS and dtype in (DType.INT8, DType.UINT8):
             self._clamp_by_range(b, op)
+
+    def _keep_above_zero(self, b: Builder, op: Op, name: str) -> None:
+        """The operand, at least a step above 0: the kernel fails at 0."""
+        value = op[name]
+        quant, dtype = value.type.quant, value.type.dtype
+        assert quant is not None
+        step = np.array(int(quant.zero_point[0]) + 1, dtype.numpy)
+        least = Value(TensorType(dtype, (), quant), "", Constant.of(step, dtype))
+        (made,) = b.emit(OPS["MAXIMUM"], [value, least], result_types=[value.type])
+        op.set_operand(op.defn.operand_index(name), made)
 
     def _give_result(self, result: Value, dtype: DType) -> None:
         if result.type.dtype is not DType.FLOAT32:

@@ -32,6 +32,12 @@ def weight_operands(op: Op) -> list[str]:
     return [n for n in found if op[n].type.dtype is DType.FLOAT32 and op[n].type.quant is None]
 
 
+NOT_NEGATIVE = {"SQRT": "x", "LOG": "x", "RSQRT": "x"}
+"""Operators whose integer kernels fail, as the model runs, where this operand is negative."""
+
+NOT_ZERO = {"RSQRT": "x", "DIV": "y"}
+"""Those that fail where it is 0, which small numbers become: it is kept a step above."""
+
 LARGE = 1024
 """Elements from which on a constant that is no weight of a layer is worth storing in float16."""
 

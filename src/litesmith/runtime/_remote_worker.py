@@ -4,15 +4,19 @@ Each message is a length, a JSON header and an .npz archive of arrays. The heade
 answer holds its arrays, or the error's text.
 """
 
+from __future__ import annotations
+
 import io
 import json
 import struct
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 
-def read_message(stream):
+def read_message(stream: Any) -> tuple[Any, dict[str, Any]]:
     """A header and arrays; (None, {}) at the end of the stream."""
     head = stream.read(8)
     if len(head) < 8:
@@ -23,7 +27,7 @@ def read_message(stream):
         return header, {name: archive[name] for name in archive.files}
 
 
-def write_message(stream, header, arrays):
+def write_message(stream: Any, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     """Writes a header and arrays; strings travel as arrays of bytes."""
     archive = io.BytesIO()
     np.savez(archive, **{name: _plain(np.asarray(array)) for name, array in arrays.items()})
@@ -32,13 +36,13 @@ def write_message(stream, header, arrays):
     stream.flush()
 
 
-def _plain(array):
+def _plain(array: Any) -> Any:
     if array.dtype.kind != "O":
         return array
     return np.array([e if isinstance(e, bytes) else str(e).encode() for e in array.ravel()], np.bytes_).reshape(array.shape)
 
 
-def _interpreter(path, threads):
+def _interpreter(path: str, threads: int) -> Any:
     try:
         from tensorflow.lite.python.interpreter import Interpreter
     except ImportError:
@@ -46,10 +50,11 @@ def _interpreter(path, threads):
     return Interpreter(model_path=path, num_threads=threads)
 
 
-def _call(interpreter, header, arrays):
+def _call(interpreter: Any, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Mapping[str, Any]:
     method = header["method"]
     if method == "signature":
-        return interpreter.get_signature_runner(header["key"])(**arrays)
+        results: Mapping[str, Any] = interpreter.get_signature_runner(header["key"])(**arrays)
+        return results
     if method == "resize_tensor_input":
         interpreter.resize_tensor_input(header["index"], header["shape"])
     elif method == "set_tensor":
@@ -61,11 +66,13 @@ def _call(interpreter, header, arrays):
     return {}
 
 
-def main():
+def main() -> None:
     """Serves one model until its input ends."""
     answers = sys.stdout.buffer
     sys.stdout = sys.stderr  # what a library prints must not come between the messages
-    interpreter = None
+    interpreter: Any = None
+    results: Mapping[str, Any]
+    answer: dict[str, Any]
     while True:
         header, arrays = read_message(sys.stdin.buffer)
         if header is None:

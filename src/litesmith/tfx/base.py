@@ -7,7 +7,7 @@ import collections
 import enum
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["HAS_TFX", "BaseRewriter", "ModelDescription", "ModelType", "fileio"]
@@ -43,7 +43,7 @@ class _LocalRewriter(abc.ABC):
 
     def perform_rewrite(self, original_model: Any, rewritten_model: Any) -> None:
         """Check, rewrite, check. Raises ValueError that says which step failed, on which model, and why."""
-        steps = (
+        steps: tuple[tuple[str, Callable[[], None], Any], ...] = (
             ("validate the original model", lambda: self._pre_rewrite_validate(original_model), original_model),
             ("rewrite the model", lambda: self._rewrite(original_model, rewritten_model), original_model),
             ("validate the rewritten model", lambda: self._post_rewrite_validate(rewritten_model), rewritten_model),

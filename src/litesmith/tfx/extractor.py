@@ -70,10 +70,16 @@ def _column(value: Any) -> Any:
     """A feature as an array; lists of several sizes, and missing ones, one array an example."""
     if isinstance(value, np.ndarray) and value.dtype != object:
         return value
-    rows = [None if row is None or np.size(row) == 0 or np.any(np.equal(row, None)) else np.asarray(row) for row in value]
-    if any(row is None for row in rows) or len({np.shape(row) for row in rows}) > 1:
+    rows = [None if _is_missing(row) else np.asarray(row) for row in value]
+    present = [row for row in rows if row is not None]
+    if len(present) < len(rows) or len({row.shape for row in present}) > 1:
         return ragged(rows)
-    return np.stack([row for row in rows if row is not None])
+    return np.stack(present)
+
+
+def _is_missing(row: Any) -> bool:
+    array = np.asarray(row)
+    return array.size == 0 or (array.dtype == object and any(item is None for item in array.reshape(-1)))
 
 
 @beam.ptransform_fn

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 import litesmith
 from litesmith.errors import FormatError, LitesmithError, MissingFileError, UsageError
-from litesmith.formats.metadata import decode, encode, from_document, json_schema, read_described, to_document
+from litesmith.formats.metadata import SCHEMA, decode, encode, from_document, json_schema, read_described, to_document
 from litesmith.formats.metadata import schema as s
 from litesmith.formats.metadata.codec import unknown_fields
 from litesmith.formats.metadata.fields import SlotField, slot_fields
@@ -70,7 +71,7 @@ def values(field: SlotField, depth: int) -> st.SearchStrategy[Any]:
     text = st.text(st.characters(blacklist_categories=("Cs",)), max_size=5)
     floats = st.floats(width=32, allow_nan=False)
     whole = st.integers(0, 2**32 - 1) if field.code == "I" else st.integers(-(2**31), 2**31 - 1)
-    number = floats if field.code == "f" else whole
+    number = {"f": floats, "?": st.booleans()}.get(field.code, whole)
     simple = {"text": text, "octets": st.binary(max_size=20), "scalar": number}
     several = {"texts": text, "scalars": number}
     if field.kind in simple:
@@ -175,6 +176,11 @@ def test_every_mistake_is_named_at_once() -> None:
     assert all(word in str(caught.value) for word in ("nam:", "author:", "license:"))
 
 
+def test_the_json_schema_that_comes_with_the_package_is_up_to_date() -> None:
+    assert json.loads(SCHEMA.read_text()) == json_schema(), "run make docs"
+    assert from_document({"$schema": str(SCHEMA), "name": "x"}) == s.ModelMetadata("x")
+
+
 def test_the_json_schema_describes_every_table() -> None:
     assert set(json_schema()["$defs"]) == {t.__name__ for t in tables()}
 
@@ -201,6 +207,20 @@ def test_written_unchanged_the_bytes_are_the_same() -> None:
     assert out.getvalue() == made
 
 
+def test_no_numbers_are_numbers_that_stay() -> None:
+    made = described(version="1")
+    before = read_described(made)
+    assert before.metadata is not None
+    graph = before.metadata.subgraph_metadata[0]
+    image = replace(graph.input_tensor_metadata[0], stats=s.Stats((float("nan"),), (float("-inf"),)))
+    changed = replace(before.metadata, subgraph_metadata=(replace(graph, input_tensor_metadata=(image,)),))
+    out = io.BytesIO()
+    before.with_metadata(changed).write(out)
+    again = io.BytesIO()
+    read_described(out.getvalue()).write(again)
+    assert again.getvalue() == out.getvalue()
+
+
 def test_what_is_replaced_or_removed_is_gone() -> None:
     made = described(author="Somebody Secret")
     assert b"Somebody Secret" in made
@@ -215,12 +235,12 @@ def test_what_is_replaced_or_removed_is_gone() -> None:
 
 def test_weights_behind_the_flatbuffer_stay_where_they_are_found() -> None:
     graph = Graph("main")
-    x = graph.add_input(tensor(DType.FLOAT32, (1, 64)), "x")
-    graph.outputs = [Builder(graph, OPS).add(x, np.arange(64, dtype=np.float32)[None])]
+    x = graph.add_input(tensor(DType.FLOAT32, (1, 4)), "x")
+    graph.outputs = [Builder(graph, OPS).add(x, np.arange(4, dtype=np.float32)[None])]
     program = Program([graph], [Signature("serving_default", graph, {"x": 0}, {"y0": 0})])
     made = described(write_model(program, external_over=0))
-    y = Runner(made).run({"x": np.zeros((1, 64), np.float32)})["y0"]
-    assert np.array_equal(y, np.arange(64, dtype=np.float32)[None])
+    y = Runner(made).run({"x": np.zeros((1, 4), np.float32)})["y0"]
+    assert np.array_equal(y, np.arange(4, dtype=np.float32)[None])
     assert read_described(made).files == FILES
 
 

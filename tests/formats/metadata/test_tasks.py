@@ -11,6 +11,7 @@ import pytest
 
 from litesmith.errors import UsageError
 from litesmith.formats.metadata import Described, read_described, to_document
+from litesmith.formats.metadata import mediapipe as m
 from litesmith.formats.metadata import schema as s
 from litesmith.formats.metadata import tasks as t
 from litesmith.formats.tflite import write_model
@@ -30,6 +31,8 @@ CLIP: Kinds = [("clip", F32, (1, 1600))]
 WORDS: Kinds = [("text", I32, (1, 16))]
 BERT: Kinds = [(f"serving_default_input_{n}:0", I32, (1, 16)) for n in ("word_ids", "mask", "type_ids")]
 LABELS = ["a", "b", "c", "d"]
+RAW: Kinds = [("s", F32, (1, 2, 4)), ("b", F32, (1, 2, 6))]
+ANCHORS = t.Anchors([[0.25, 0.25, 0.5, 0.5], [0.75, 0.75, 0.5, 0.5]], scale=(10, 10, 5, 5), sigmoid=True)
 
 
 def model(inputs: Kinds, outputs: Kinds) -> Described:
@@ -91,6 +94,13 @@ BOX = {
 FEATURE = {"content_properties_type": "FeatureProperties", "content_properties": {}, **COLUMNS}
 
 # Recorded from the stock writers, field by field: task, model, arguments, name, subgraph, smallest parser.
+MASK = {
+    "name": "segmentation_masks", "description": "Masks over the target objects with high accuracy.",
+    "content": {"content_properties_type": "ImageProperties",
+                "content_properties": {"color_space": "GRAYSCALE"}, "range": {"min": 1, "max": 2}},
+    "stats": {}, "associated_files": labels(),
+}  # fmt: skip
+
 STOCK: list[tuple[str, Callable[..., t.Result], tuple[Kinds, Kinds], dict[str, Any], str, dict[str, Any], str]] = [
     ("image classifier", t.image_classifier, (IMAGE, SCORES), {"mean": 127.5, "std": 127.5}, "ImageClassifier", {
         "input_tensor_metadata": [image("Input image to be classified.", 127.5, 127.5, -1.0, 1.0)],
@@ -111,14 +121,31 @@ STOCK: list[tuple[str, Callable[..., t.Result], tuple[Kinds, Kinds], dict[str, A
         ],
         "output_tensor_groups": [{"name": "detection_result", "tensor_names": ["location", "category", "score"]}],
     }, "1.2.0"),
+    ("raw detector", t.object_detector, (IMAGE_U8, RAW), {"anchors": ANCHORS}, "ObjectDetector", {
+        "input_tensor_metadata": [image("Input image to be detected.", 0.0, 1.0, 0.0, 255.0)],
+        "output_tensor_metadata": [
+            feature("score", "The scores of the detected boxes.", associated_files=labels()),
+            {"name": "location", "description": "The locations of the detected boxes.", "stats": {},
+             "content": {k: v for k, v in BOX.items() if k != "range"}},
+        ],
+        "custom_metadata": [{"name": "DETECTOR_METADATA", "data": {
+            "ssd_anchors_options": {"fixed_anchors_schema": {"anchors": [
+                {"x_center": 0.25, "y_center": 0.25, "width": 0.5, "height": 0.5},
+                {"x_center": 0.75, "y_center": 0.75, "width": 0.5, "height": 0.5}]}},
+            "tensors_decoding_options": {
+                "num_classes": 4, "num_boxes": 2, "num_coords": 6, "keypoint_coord_offset": 4, "num_keypoints": 1,
+                "num_values_per_keypoint": 2, "x_scale": 10.0, "y_scale": 10.0, "w_scale": 5.0, "h_scale": 5.0,
+                "apply_exponential_on_box_size": True, "sigmoid_score": True}}}],
+    }, "1.5.0"),
+    ("segmenter of logits", t.image_segmenter, (IMAGE_U8, MASKS), {"activation": m.Activation.SOFTMAX},
+     "ImageSegmenter", {
+        "input_tensor_metadata": [image("Input image to be segmented.", 0.0, 1.0, 0.0, 255.0)],
+        "output_tensor_metadata": [MASK],
+        "custom_metadata": [{"name": "SEGMENTER_METADATA", "data": {"activation": "SOFTMAX"}}],
+    }, "1.5.0"),
     ("image segmenter", t.image_segmenter, (IMAGE, MASKS), {"mean": 0, "std": 255}, "ImageSegmenter", {
         "input_tensor_metadata": [image("Input image to be segmented.", 0.0, 255.0, 0.0, 1.0)],
-        "output_tensor_metadata": [{
-            "name": "segmentation_masks", "description": "Masks over the target objects with high accuracy.",
-            "content": {"content_properties_type": "ImageProperties",
-                        "content_properties": {"color_space": "GRAYSCALE"}, "range": {"min": 1, "max": 2}},
-            "stats": {}, "associated_files": labels(),
-        }],
+        "output_tensor_metadata": [MASK],
     }, "1.0.0"),
     ("audio classifier", t.audio_classifier, (CLIP, SCORES), {"sample_rate": 16000}, "AudioClassifier", {
         "input_tensor_metadata": [feature("audio_clip", "Input audio clip to be classified.", content={
@@ -187,6 +214,11 @@ REFUSED: list[tuple[str, Any, tuple[Kinds, Kinds], dict[str, Any], str]] = [
     ("zero std", t.image_classifier, (IMAGE, SCORES), {"mean": 0, "std": 0}, "no zeros in std"),
     ("one output", t.object_detector, (IMAGE_U8, SCORES), {}, "expected the four outputs"),
     ("outputs in another order", t.object_detector, (IMAGE_U8, BOXES[::-1]), {}, r"have ranks \[1, 2, 2, 3\]"),
+    ("no pairs of boxes", t.object_detector, (IMAGE_U8, SCORES), {"anchors": ANCHORS}, "expected two outputs, boxes"),
+    ("too few anchors", t.object_detector, (IMAGE_U8, RAW), {"anchors": t.Anchors([[0, 0, 1, 1]])}, "expected 2 anchors"),
+    ("either may be the boxes", t.object_detector, (IMAGE_U8, [RAW[0], ("b", F32, (1, 2, 4))]), {"anchors": ANCHORS},
+     "which of the outputs"),
+    ("labels of neither", t.object_detector, (IMAGE_U8, RAW), {"anchors": ANCHORS, "labels": ["a"]}, "no order fits"),
     ("two inputs", t.image_segmenter, ([*IMAGE_U8, ("y", U8, (1, 8, 8, 3))], MASKS), {}, "with one input, got 2"),
     ("channels", t.audio_classifier, (CLIP, SCORES), {"sample_rate": 8000, "channels": 7}, "do not fit a clip of 1600"),
     ("no vocabulary", t.text_classifier, (WORDS, SCORES), {}, "need vocabulary="),

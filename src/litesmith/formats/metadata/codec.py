@@ -84,7 +84,7 @@ def _encode_object(encoder: Encoder, table: Table, field: SlotField, value: Any)
 
 
 def _dtype(field: SlotField) -> str:
-    return {"I": "<u4", "i": "<i4", "f": "<f4"}[field.code]
+    return {"I": "<u4", "i": "<i4", "f": "<f4", "?": "|b1"}[field.code]
 
 
 def _checked(table: Table, field: SlotField, values: Any) -> np.ndarray[Any, Any]:

@@ -14,9 +14,9 @@ from litesmith._util.replacing import replacing
 from litesmith.errors import FormatError, UsageError
 from litesmith.formats.metadata.codec import TFLITE_METADATA, decode, encode, unknown_fields
 from litesmith.formats.metadata.grafting import chunks, find_entry, graft
-from litesmith.formats.metadata.schema import AssociatedFile, ModelMetadata, Table
-from litesmith.formats.metadata.stored_tensors import StoredTensor, stored_tensors
-from litesmith.formats.metadata.versions import SCHEMA_VERSION, min_parser_version, parse_version, tables_in
+from litesmith.formats.metadata.schema import AssociatedFile, AssociatedFileType, ModelMetadata, Table
+from litesmith.formats.metadata.stored_tensors import HasTensors, StoredTensor, stored_tensors
+from litesmith.formats.metadata.versions import SCHEMA_VERSION, is_known_version, min_parser_version, tables_in
 from litesmith.formats.tflite.archive import check_name, read_archive, write_archive
 
 UPGRADE = "upgrade litesmith"
@@ -55,10 +55,7 @@ class Described:
         files = self.files if files is None else files
         if metadata is None:
             return replace(self, metadata=None, files={})
-        metadata = replace(metadata, min_parser_version=min_parser_version(metadata))
-        problems = [*fit_problems(metadata, (len(self.inputs()), len(self.outputs()))), *file_problems(metadata, files)]
-        if problems:
-            raise UsageError("the metadata do not fit the model:\n" + "\n".join(f"  {p}" for p in problems))
+        metadata = fitting_metadata(metadata, files, self)
         return replace(self, metadata=metadata, files=dict(files))
 
     def write(self, out: BinaryIO) -> None:
@@ -77,9 +74,10 @@ class Described:
 
     def _pieces(self) -> Iterator[bytes]:
         stored = find_entry(self.model, TFLITE_METADATA)
-        if (decode(stored) if stored is not None else None) == self.metadata:
+        wanted = None if self.metadata is None else encode(self.metadata)
+        if (encode(decode(stored)) if stored is not None else None) == wanted:  # by bytes: NaN is no number's equal
             return chunks(self.model)  # also what this package does not know of it
-        return graft(self.model, TFLITE_METADATA, None if self.metadata is None else encode(self.metadata))
+        return graft(self.model, TFLITE_METADATA, wanted)
 
 
 def read_described(source: bytes | str | os.PathLike[str]) -> Described:
@@ -108,11 +106,42 @@ def _read(data: np.ndarray[Any, Any]) -> Described:
         return Described(model, None, archive.files)
     metadata: ModelMetadata = decode(stored)
     needed = metadata.min_parser_version
-    version, known = parse_version(needed or SCHEMA_VERSION), parse_version(SCHEMA_VERSION)
-    assert known is not None
-    if version is None or version > known:
+    if needed and not is_known_version(needed):
         raise FormatError(f"its metadata need a parser of version {needed!r}, this is {SCHEMA_VERSION}", fix=UPGRADE)
     return Described(model, metadata, archive.files, tuple(unknown_fields(stored)))
+
+
+def fitting_metadata(metadata: ModelMetadata, files: Mapping[str, bytes], model: HasTensors) -> ModelMetadata:
+    """The metadata with ``min_parser_version``, for a model. Raises UsageError where they do not fit it or the files,
+    with every reason.
+    """
+    inputs, outputs = model.inputs(), model.outputs()
+    problems = [*fit_problems(metadata, (len(inputs), len(outputs))), *file_problems(metadata, files)]
+    if not problems:
+        problems = [*version_problems(metadata), *label_problems(metadata, files, outputs)]
+    if problems:
+        raise UsageError("the metadata do not fit the model:\n" + "\n".join(f"  {p}" for p in problems))
+    return replace(metadata, min_parser_version=min_parser_version(metadata))
+
+
+def version_problems(metadata: ModelMetadata) -> Iterator[str]:
+    """Why no version of the schema that this package knows is the one asked for."""
+    asked = metadata.min_parser_version
+    if asked and not is_known_version(asked):
+        yield f"min_parser_version: {asked!r} is none up to {SCHEMA_VERSION}; leave it out, it is filled in"
+
+
+def label_problems(
+    metadata: ModelMetadata, files: Mapping[str, bytes], outputs: Sequence[StoredTensor]
+) -> Iterator[str]:
+    """Files of labels with as many lines as no dimension of their output is long."""
+    for described, tensor in zip(metadata.subgraph_metadata[0].output_tensor_metadata, outputs, strict=True):
+        for file in described.associated_files:
+            count = len(files[file.name].decode("utf-8", "replace").splitlines())
+            labels = file.type is AssociatedFileType.TENSOR_AXIS_LABELS
+            sizes = {*tensor.shape[-1:], *(size for size in tensor.shape if size > 1)}
+            if labels and sizes and count not in sizes and -1 not in tensor.shape[1:]:
+                yield f"{file.name} has {count} labels, the output {tensor.name!r} has shape {list(tensor.shape)}"
 
 
 def recorded_files(table: Table) -> Iterator[AssociatedFile]:

@@ -1,7 +1,8 @@
 """Metadata as plain data for JSON and YAML, and back; and the JSON Schema of that form.
 
 The form is that of the schema's own tools: fields by their names in the schema, enums by name, a union as two keys,
-``options_type`` and ``options``. Absent fields have their default.
+``options_type`` and ``options``. Absent fields have their default. Bytes of custom metadata that are a table we know
+are given as that table.
 """
 
 from __future__ import annotations
@@ -10,11 +11,16 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from litesmith.errors import UsageError
 from litesmith.formats.metadata.fields import SlotField, slot_fields
-from litesmith.formats.metadata.schema import ModelMetadata, Table
+from litesmith.formats.metadata.mediapipe import CUSTOM, custom_metadata, custom_options
+from litesmith.formats.metadata.schema import CustomMetadata, ModelMetadata, Table
+
+SCHEMA = Path(__file__).with_name("metadata.schema.json")
+"""The JSON Schema of documents, as `json_schema` gives it, for editors."""
 
 
 def to_document(table: Table) -> dict[str, Any]:
@@ -27,6 +33,8 @@ def to_document(table: Table) -> dict[str, Any]:
         if field.kind == "union":
             document[f"{field.key}_type"] = type(value).__name__
         document[field.key] = _plain(value)
+    if isinstance(table, CustomMetadata) and (options := custom_options(table)) is not None:
+        document["data"] = to_document(options)
     return document
 
 
@@ -43,6 +51,8 @@ def _plain(value: Any) -> Any:
 def from_document(document: Any, kind: type[Table] = ModelMetadata) -> Any:
     """The table that a document describes. Raises UsageError with every mistake in it, each with its place."""
     mistakes: list[str] = []
+    if isinstance(document, Mapping):
+        document = {key: value for key, value in document.items() if key != "$schema"}  # by which editors find theirs
     table = _read_table(document, kind, "", mistakes)
     if mistakes:
         raise UsageError("the metadata cannot be read:\n" + "\n".join(f"  {m}" for m in mistakes))
@@ -69,6 +79,8 @@ def _read_table(document: Any, kind: type[Any], path: str, mistakes: list[str]) 
 
 def _read_field(document: Mapping[str, Any], field: SlotField, path: str, mistakes: list[str]) -> Any:
     value, place = document.get(field.key), _join(path, field.key)
+    if field.kind == "octets" and isinstance(value, Mapping):
+        return _read_custom(document.get("name"), value, place, mistakes)
     if field.kind == "union":
         return _read_union(document, field, path, mistakes)
     if field.kind == "table":
@@ -94,6 +106,8 @@ def _read_item(value: Any, field: SlotField, place: str, mistakes: list[str]) ->
         return field.default
     if field.kind == "octets":
         return _read_octets(value, place, mistakes)
+    if field.code == "?":
+        return _expect(isinstance(value, bool), value, "true or false", place, mistakes, False)
     whole = field.code != "f"
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if field.code == "I" and number:
@@ -109,6 +123,13 @@ def _read_octets(value: Any, place: str, mistakes: list[str]) -> bytes:
     except (TypeError, ValueError, binascii.Error):
         mistakes.append(f"{place}: expected bytes as base64, got {_sort(value)}")
         return b""
+
+
+def _read_custom(name: Any, value: Mapping[str, Any], place: str, mistakes: list[str]) -> bytes:
+    if name not in CUSTOM:
+        mistakes.append(f"{place}: expected bytes as base64; only {' and '.join(CUSTOM)} are known as tables")
+        return b""
+    return custom_metadata(_read_table(value, CUSTOM[name], place, mistakes)).data
 
 
 def _read_union(document: Mapping[str, Any], field: SlotField, path: str, mistakes: list[str]) -> Any:
@@ -149,6 +170,7 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of the documents that `from_document` reads."""
     tables: dict[str, Any] = {}
     _describe(ModelMetadata, tables)
+    tables[ModelMetadata.__name__]["properties"]["$schema"] = {"type": "string"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "TFLite model metadata",
@@ -180,7 +202,10 @@ def _describe_field(field: SlotField, tables: dict[str, Any]) -> dict[str, Any]:
     if field.kind == "enum":
         return {"enum": list(field.members[0].__members__)}
     if field.kind == "octets":
-        return {"type": "string", "contentEncoding": "base64"}
+        octets = {"type": "string", "contentEncoding": "base64"}
+        return {"anyOf": [octets, *(_describe(kind, tables) for kind in CUSTOM.values())]}
+    if field.code == "?":
+        return {"type": "boolean"}
     item: dict[str, Any]
     if field.kind in ("table", "tables"):
         item = _describe(field.members[0], tables)

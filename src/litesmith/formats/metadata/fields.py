@@ -10,7 +10,6 @@ from enum import IntEnum
 from functools import cache
 from typing import Any, Literal
 
-from litesmith.formats.metadata import schema
 from litesmith.formats.metadata.schema import Table
 
 Kind = Literal["text", "octets", "enum", "scalar", "texts", "scalars", "table", "tables", "union"]
@@ -41,7 +40,7 @@ def _cached_fields(kind: Hashable) -> tuple[SlotField, ...]:
 
 
 def _slot_fields(kind: type[Table]) -> Iterator[SlotField]:
-    hints = typing.get_type_hints(kind, vars(schema))
+    hints = typing.get_type_hints(kind)
     slot = 0
     for item in fields(kind):  # type: ignore[arg-type] # every table of the schema is a dataclass
         shape, members = _shape(hints[item.name])

@@ -1,45 +1,154 @@
-"""The inputs and outputs of a model's first subgraph as they stand in the file, without reading the model."""
+"""The inputs and outputs of a model's first subgraph, of a file (without reading the model) or of a program."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from litesmith.errors import FormatError
 from litesmith.formats.tflite.decoder import FlatBuffer, Table
 from litesmith.formats.tflite.options import element_type
+from litesmith.formats.tflite.tensors import GraphTensors
 from litesmith.formats.tflite.writer import FILE_IDENTIFIER
+from litesmith.ir import Program, Sym, TensorType, Value
 
 _INPUTS, _OUTPUTS = 1, 2
-_SHAPE, _TYPE, _NAME, _SIGNATURE = 0, 1, 3, 7
+_SHAPE, _TYPE, _NAME, _QUANTIZATION, _SIGNATURE = 0, 1, 3, 4, 7
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How a tensor holds numbers: ``real = scale * (stored - zero_point)``; scale 0 where it is not quantized."""
+
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the stored numbers are not the real ones."""
+        return math.isfinite(self.scale) and self.scale > 0
+
+    @classmethod
+    def of(cls, kind: TensorType) -> Storage:
+        """The storage of a value of this type, which has one scale."""
+        dtype, quant = kind.dtype.name.lower(), kind.quant
+        if quant is None or quant.scale.size != 1:
+            return cls(dtype)
+        return cls(dtype, float(quant.scale.flat[0]), int(quant.zero_point.flat[0]) if quant.zero_point.size else 0)
 
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """An input or output. number: of the tensor in its subgraph; shape: -1 for unknown sizes; dtype: ``float32``, …"""
+    """An input or output. number: of the tensor in its subgraph; shape: -1 for unknown sizes; dtype: ``float32``, …
+
+    alias: its name in the first signature of the subgraph; origin: the layer or node it comes from or goes to.
+    """
 
     number: int
     name: str
     dtype: str
     shape: tuple[int, ...]
+    storage: Storage = Storage("float32")
+    alias: str = ""
+    origin: str = ""
+
+
+class HasTensors(Protocol):
+    """What has inputs and outputs to describe: a file or a program."""
+
+    def inputs(self) -> tuple[StoredTensor, ...]:
+        """Inputs of the first subgraph."""
+
+    def outputs(self) -> tuple[StoredTensor, ...]:
+        """Outputs of the first subgraph."""
+
+
+@dataclass(frozen=True)
+class ProgramTensors:
+    """The inputs and outputs of a program as its file will have them."""
+
+    program: Program
+
+    def inputs(self) -> tuple[StoredTensor, ...]:
+        """Inputs of the main graph."""
+        origins = [next(iter(v.users)).origin.label if v.users else "" for v in self.program.main.inputs]
+        return self._tensors(self.program.main.inputs, self._aliases("inputs"), origins)
+
+    def outputs(self) -> tuple[StoredTensor, ...]:
+        """Outputs of the main graph."""
+        origins = [v.op.origin.label if v.op else "" for v in self.program.main.outputs]
+        return self._tensors(self.program.main.outputs, self._aliases("outputs"), origins)
+
+    def _aliases(self, side: str) -> dict[int, str]:
+        for signature in self.program.signatures:
+            if signature.graph is self.program.main:
+                return {place: name for name, place in getattr(signature, side).items()}
+        return {}
+
+    def _tensors(
+        self, values: Sequence[Value], aliases: dict[int, str], origins: Sequence[str]
+    ) -> tuple[StoredTensor, ...]:
+        tensors = GraphTensors(self.program.main)
+        found = []
+        for place, value in enumerate(values):
+            number, dims = tensors.index[id(value)], value.type.shape or ()
+            shape = tuple(-1 if isinstance(d, Sym) else d for d in dims)
+            name, dtype = tensors.names[number], value.type.dtype.name.lower()
+            storage, alias = Storage.of(value.type), aliases.get(place, "")
+            found.append(StoredTensor(number, name, dtype, shape, storage, alias, origins[place]))
+        return tuple(found)
 
 
 def stored_tensors(data: np.ndarray[Any, Any]) -> tuple[tuple[StoredTensor, ...], tuple[StoredTensor, ...]]:
     """Inputs and outputs of the first subgraph of a `.tflite` file. Raises FormatError for a damaged file."""
-    graphs = FlatBuffer(data).root(FILE_IDENTIFIER).tables(2, "SubGraph")
+    root = FlatBuffer(data).root(FILE_IDENTIFIER)
+    graphs = root.tables(2, "SubGraph")
     if not graphs:
         raise FormatError("the file has no subgraph")
     tensors = graphs[0].tables(0, "Tensor")
     numbers = [graphs[0].array(slot, "<i4").tolist() for slot in (_INPUTS, _OUTPUTS)]
     if any(not 0 <= number < len(tensors) for number in [*numbers[0], *numbers[1]]):
         raise FormatError("the first subgraph has an input or output that is no tensor of it")
-    inputs, outputs = (tuple(_stored(tensors[i], i) for i in part) for part in numbers)
+    aliases = _aliases(root)
+    inputs, outputs = (
+        tuple(_stored(tensors[number], number, aliases[side].get(number, "")) for number in part)
+        for side, part in enumerate(numbers)
+    )
     return inputs, outputs
 
 
-def _stored(table: Table, number: int) -> StoredTensor:
+def count_subgraphs(data: np.ndarray[Any, Any]) -> int:
+    """How many subgraphs a `.tflite` file has."""
+    return len(FlatBuffer(data).root(FILE_IDENTIFIER).tables(2, "SubGraph"))
+
+
+def _aliases(root: Table) -> tuple[dict[int, str], dict[int, str]]:
+    """Names of the inputs and outputs in the first signature of the first subgraph, by tensor number."""
+    for table in root.tables(7, "SignatureDef"):
+        if table.scalar(4, "I") == 0:
+            inputs, outputs = (
+                {entry.scalar(1, "I"): entry.text(0) for entry in table.tables(slot, "TensorMap")} for slot in (0, 1)
+            )
+            return inputs, outputs
+    return {}, {}
+
+
+def _stored(table: Table, number: int, alias: str) -> StoredTensor:
     shape = table.array(_SIGNATURE if table.place(_SIGNATURE) is not None else _SHAPE, "<i4")
     dtype = element_type(table.scalar(_TYPE, "b")).name.lower()
-    return StoredTensor(number, table.text(_NAME), dtype, tuple(shape.tolist()))
+    return StoredTensor(number, table.text(_NAME), dtype, tuple(shape.tolist()), _storage(table, dtype), alias)
+
+
+def _storage(table: Table, dtype: str) -> Storage:
+    quantization = table.table(_QUANTIZATION, "QuantizationParameters")
+    if quantization is None:
+        return Storage(dtype)
+    scales, zero_points = quantization.array(2, "<f4").tolist(), quantization.array(3, "<i8").tolist()
+    if len(scales) != 1:
+        return Storage(dtype)
+    return Storage(dtype, scales[0], zero_points[0] if zero_points else 0)

@@ -1,7 +1,7 @@
 """Metadata of the common tasks, as the readers of MediaPipe Tasks and the Task Library expect them.
 
-Each function takes a model and few facts and returns the metadata and the associated files for
-`Described.with_metadata`. Names, descriptions and statistics are those that the stock writers give.
+Each function takes a model and few facts and returns the metadata and the associated files, for
+`Described.with_metadata` or ``convert(metadata=…)``. Names, descriptions and statistics are those of the stock writers.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from litesmith.errors import UsageError
+from litesmith.formats.metadata import mediapipe
 from litesmith.formats.metadata import schema as s
-from litesmith.formats.metadata.described import Described
+from litesmith.formats.metadata.stored_tensors import HasTensors
 from litesmith.formats.metadata.stored_tensors import StoredTensor as Tensor
 
 Labels = Sequence[str] | Mapping[str, Sequence[str]]
@@ -174,7 +175,7 @@ def _result(name: str, text: str, files: _Files, graph: s.SubGraphMetadata) -> R
 
 
 def image_classifier(
-    model: Described,
+    model: HasTensors,
     labels: Labels | None = None,
     *,
     mean: Numbers | None = None,
@@ -194,41 +195,124 @@ def image_classifier(
     return _result("ImageClassifier", text, files, graph)
 
 
+@dataclass(frozen=True)
+class Anchors:
+    """How boxes before non-maximum suppression are decoded.
+
+    boxes: for each box of the output its anchor, centre x, centre y, width, height in parts of the image; scale: what the
+    four numbers of a box are divided by; exponential: whether sizes are logarithms; sigmoid: whether scores are logits.
+    """
+
+    boxes: Sequence[Sequence[float]]
+    scale: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    exponential: bool = True
+    sigmoid: bool = False
+
+
+_DETECTOR_TEXT = (
+    "Identify which of a known set of objects might be present and provide information about their positions within the "
+    "given image or a video stream."
+)
+_LOCATION_TEXT, _SCORE_TEXT = "The locations of the detected boxes.", "The scores of the detected boxes."
+_BOX = s.BoundingBoxProperties((1, 0, 3, 2), s.BoundingBoxType.BOUNDARIES, s.CoordinateType.RATIO)
+
+
 def object_detector(
-    model: Described, labels: Labels | None = None, *, mean: Numbers | None = None, std: Numbers | None = None
+    model: HasTensors,
+    labels: Labels | None = None,
+    *,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
+    anchors: Anchors | None = None,
 ) -> Result:
     """One image; four outputs as the post-processing operator gives them: boxes [1, n, 4], classes, scores, number.
 
-    Readers take the outputs in order of their tensor numbers. labels: a name for each class the model can detect.
-    Raises UsageError where the model is none of this kind.
+    With ``anchors``, two outputs before non-maximum suppression, in any order: boxes [1, n, 4 or more] and scores
+    [1, n, classes]; only MediaPipe reads these. Readers take four outputs in order of their tensor numbers. labels: a
+    name for each class the model can detect. Raises UsageError where the model is none of this kind.
     """
     files = _Files()
     image = _image(_one(model.inputs(), "input"), mean, std, "Input image to be detected.")
+    if anchors is not None:
+        graph = _raw_detections(image, model.outputs(), files, labels, anchors)
+        return _result("ObjectDetector", _DETECTOR_TEXT, files, graph)
     outputs = model.outputs()
     if len(outputs) != 4:
         raise UsageError(
-            f"expected the four outputs of TFLite_Detection_PostProcess (boxes, classes, scores, number), got {len(outputs)}"
+            "expected the four outputs of TFLite_Detection_PostProcess (boxes, classes, scores, number), or two and "
+            f"anchors=, got {len(outputs)}"
         )
     columns = s.ValueRange(2, 2)
-    box = s.BoundingBoxProperties((1, 0, 3, 2), s.BoundingBoxType.BOUNDARIES, s.CoordinateType.RATIO)
     feature = s.Content(s.FeatureProperties(), columns)
     names = files.labels(labels, s.AssociatedFileType.TENSOR_VALUE_LABELS)
     described = (
-        _plain("location", "The locations of the detected boxes.", content=s.Content(box, columns)),
+        _plain("location", _LOCATION_TEXT, content=s.Content(_BOX, columns)),
         _plain("category", "The categories of the detected boxes.", content=feature, associated_files=names),
-        _plain("score", "The scores of the detected boxes.", content=feature),
+        _plain("score", _SCORE_TEXT, content=feature),
         _plain("number of detections", "The number of the detected boxes."),
     )
     _check_detections(outputs)
     order = sorted(range(4), key=lambda i: outputs[i].number)
     placed = [described[order.index(i)] for i in range(4)]
     group = s.TensorGroup("detection_result", ("location", "category", "score"))
-    text = "Identify which of a known set of objects might be present and provide information about their positions "
-    text += "within the given image or a video stream."
     graph = s.SubGraphMetadata(
         input_tensor_metadata=(image,), output_tensor_metadata=tuple(placed), output_tensor_groups=(group,)
     )
-    return _result("ObjectDetector", text, files, graph)
+    return _result("ObjectDetector", _DETECTOR_TEXT, files, graph)
+
+
+def _raw_detections(
+    image: s.TensorMetadata, outputs: Sequence[Tensor], files: _Files, labels: Labels | None, anchors: Anchors
+) -> s.SubGraphMetadata:
+    boxes, scores = _boxes_and_scores(outputs, labels)
+    if any(len(box) != 4 for box in anchors.boxes) or (boxes.shape[1] > 0 and len(anchors.boxes) != boxes.shape[1]):
+        raise UsageError(f"expected {boxes.shape[1]} anchors of four numbers, one for each box, got {len(anchors.boxes)}")
+    check_labels(labels, scores)
+    names = files.labels(labels, s.AssociatedFileType.TENSOR_AXIS_LABELS)
+    described = {
+        boxes: _plain("location", _LOCATION_TEXT, content=s.Content(_BOX)),
+        scores: _plain("score", _SCORE_TEXT, associated_files=names),
+    }
+    fixed = tuple(mediapipe.FixedAnchor(*map(float, box)) for box in anchors.boxes)
+    x, y, width, height = map(float, anchors.scale)
+    decoding = mediapipe.TensorsDecodingOptions(
+        num_classes=scores.shape[2],
+        num_boxes=len(fixed),
+        num_coords=boxes.shape[2],
+        keypoint_coord_offset=4,
+        num_keypoints=(boxes.shape[2] - 4) // 2,
+        num_values_per_keypoint=2,
+        x_scale=x,
+        y_scale=y,
+        w_scale=width,
+        h_scale=height,
+        apply_exponential_on_box_size=anchors.exponential,
+        sigmoid_score=anchors.sigmoid,
+    )
+    ssd = mediapipe.SsdAnchorsOptions(mediapipe.FixedAnchorsSchema(fixed))
+    return s.SubGraphMetadata(
+        input_tensor_metadata=(image,),
+        output_tensor_metadata=tuple(described[output] for output in outputs),
+        custom_metadata=(mediapipe.custom_metadata(mediapipe.ObjectDetectorOptions("", ssd, decoding)),),
+    )
+
+
+def _boxes_and_scores(outputs: Sequence[Tensor], labels: Labels | None) -> tuple[Tensor, Tensor]:
+    """The outputs of a detector before non-maximum suppression, told apart by their last dimensions."""
+    shapes = [list(o.shape) for o in outputs]
+    if len(outputs) != 2 or any(len(shape) != 3 for shape in shapes) or shapes[0][1] != shapes[1][1]:
+        raise UsageError(f"expected two outputs, boxes [1, n, 4 or more] and scores [1, n, classes], got {shapes}")
+    counts = {len(names) for names in _by_locale(labels).values()}
+    fitting = [
+        (boxes, scores)
+        for boxes, scores in (outputs, outputs[::-1])
+        if boxes.shape[2] >= 4 and scores.shape[2] > 0 and (not counts or counts == {scores.shape[2]})
+    ]
+    exact = [pair for pair in fitting if pair[0].shape[2] == 4] or fitting
+    if len(exact) != 1:
+        reason = "either may be the boxes" if exact else "no order fits the labels"
+        raise UsageError(f"which of the outputs {shapes} are boxes and which scores? {reason}; give labels= of the classes")
+    return exact[0][0], exact[0][1]
 
 
 def _check_detections(outputs: Sequence[Tensor]) -> None:
@@ -242,9 +326,17 @@ def _check_detections(outputs: Sequence[Tensor]) -> None:
 
 
 def image_segmenter(
-    model: Described, labels: Labels | None = None, *, mean: Numbers | None = None, std: Numbers | None = None
+    model: HasTensors,
+    labels: Labels | None = None,
+    *,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
+    activation: mediapipe.Activation | None = None,
 ) -> Result:
-    """One image; one output [1, height, width, classes]. labels: a name for each class. Raises UsageError otherwise."""
+    """One image; one output [1, height, width, classes]. Raises UsageError otherwise.
+
+    labels: a name for each class. activation: what MediaPipe has to apply to the output (``SEGMENTER_METADATA``).
+    """
     files = _Files()
     image = _image(_one(model.inputs(), "input"), mean, std, "Input image to be segmented.")
     output = _one(model.outputs(), "output")
@@ -257,11 +349,16 @@ def image_segmenter(
         associated_files=files.labels(labels, s.AssociatedFileType.TENSOR_AXIS_LABELS),
     )
     text = "Semantic image segmentation predicts whether each pixel of an image is associated with a certain class."
-    graph = s.SubGraphMetadata(input_tensor_metadata=(image,), output_tensor_metadata=(masks,))
+    options = () if activation is None else (mediapipe.ImageSegmenterOptions(activation),)
+    graph = s.SubGraphMetadata(
+        input_tensor_metadata=(image,),
+        output_tensor_metadata=(masks,),
+        custom_metadata=tuple(mediapipe.custom_metadata(o) for o in options),
+    )
     return _result("ImageSegmenter", text, files, graph)
 
 
-def image_embedder(model: Described, *, mean: Numbers | None = None, std: Numbers | None = None) -> Result:
+def image_embedder(model: HasTensors, *, mean: Numbers | None = None, std: Numbers | None = None) -> Result:
     """One image; one output, the embedding [1, size]. Raises UsageError otherwise."""
     files = _Files()
     image = _image(_one(model.inputs(), "input"), mean, std, "Input image.")
@@ -274,7 +371,7 @@ def image_embedder(model: Described, *, mean: Numbers | None = None, std: Number
 # --- sound and text ------------------------------------------------------------------------------------------------
 
 
-def audio_classifier(model: Described, labels: Labels | None = None, *, sample_rate: int, channels: int = 1) -> Result:
+def audio_classifier(model: HasTensors, labels: Labels | None = None, *, sample_rate: int, channels: int = 1) -> Result:
     """One clip [1, samples] or [samples] float32, one output [1, classes]. sample_rate: Hz.
 
     Raises UsageError where the model is none of this kind or its length is no multiple of ``channels``.
@@ -297,7 +394,7 @@ _VOCABULARY_TEXT = "Vocabulary file to convert natural language words to embeddi
 
 
 def text_classifier(
-    model: Described,
+    model: HasTensors,
     labels: Labels | None = None,
     *,
     vocabulary: bytes | None = None,
@@ -336,7 +433,7 @@ _BERT_INPUTS = {
 
 
 def bert_classifier(
-    model: Described,
+    model: HasTensors,
     labels: Labels | None = None,
     *,
     vocabulary: bytes | None = None,

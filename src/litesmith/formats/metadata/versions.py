@@ -59,6 +59,13 @@ def parse_version(text: str) -> Version | None:
     return int(parts[0]), int(parts[1]), int(parts[2])
 
 
+def is_known_version(text: str) -> bool:
+    """Whether a text is a version of the schema that this package knows."""
+    version, known = parse_version(text), parse_version(SCHEMA_VERSION)
+    assert known is not None
+    return version is not None and version <= known
+
+
 def _versions(table: Table) -> Iterator[Version]:
     yield _TABLES.get(type(table), _FIRST)
     if isinstance(table, AssociatedFile):

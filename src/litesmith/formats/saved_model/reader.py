@@ -55,6 +55,7 @@ Array = np.ndarray[Any, Any]
 SERVE = "serve"
 _CHECKPOINT_V2 = 2
 _MAIN_OP_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")  # TF1; the first wins
+_TABLES = "table_initializer"
 
 
 class SavedModel:
@@ -186,11 +187,21 @@ class SavedModel:
         if INIT_OP in definition:
             return split_input(definition[INIT_OP].outputs[INIT_OP].name)[0]
         for collection in _MAIN_OP_COLLECTIONS:
-            if collection in self.meta_graph.collection_def:
+            if self._has(collection):
                 values = self.meta_graph.collection_def[collection].node_list.value
                 if len(values) == 1:
                     return split_input(values[0])[0]
         return ""
+
+    @cached_property
+    def initializers(self) -> tuple[str, ...]:
+        """The nodes that fill tables and the like when the model is loaded: `init_op`, and those of a TF1 collection."""
+        listed = self.meta_graph.collection_def[_TABLES].node_list.value if self._has(_TABLES) else ()
+        names = [self.init_op, *(split_input(value)[0] for value in listed)]
+        return tuple(dict.fromkeys(name for name in names if name))
+
+    def _has(self, collection: str) -> bool:
+        return collection in self.meta_graph.collection_def
 
     # ---- files beside the graph -----------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from litesmith.errors import ConverterError, LitesmithError, UsageError
-from litesmith.frontends.jax.importer import POISON, Context, Session, import_jaxpr
+from litesmith.frontends.frame import POISON
+from litesmith.frontends.jax.importer import Context, Session, import_jaxpr
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS, LOWERINGS, REFUSED
 from litesmith.frontends.jax.naming import closed_over_names, unique
 from litesmith.frontends.jax.naming import output_names as paths_out
@@ -183,7 +184,7 @@ def _border_type(context: Context, aval: Any, origin: Origin) -> TensorType:
     try:
         return border_type(aval)
     except ConverterError as error:
-        context.problem(error, origin)
+        context.session.note(error, origin)
         return TensorType(DType.FLOAT32, ())
 
 
@@ -191,5 +192,5 @@ def _deliver(context: Context, value: Any, aval: Any, origin: Origin) -> Value:
     try:
         return delivered(context.b, value, aval)
     except ConverterError as error:
-        context.problem(error, origin)
+        context.session.note(error, origin)
         return context.b.constant(0.0)

@@ -14,23 +14,19 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions.shapes import broadcast_to
-from litesmith.errors import ConverterError, Problem, UnsupportedError
+from litesmith.errors import ConverterError, UnsupportedError
+from litesmith.frontends.frame import POISON, Import, Place
 from litesmith.frontends.jax.registry import Lowering
 from litesmith.frontends.jax.types import Complex, aval_dims, constant_of, is_key, tensor_type
-from litesmith.ir import Builder, Dim, DType, Graph, Origin, Sym, Value
+from litesmith.ir import Builder, Dim, DType, Origin, Sym, Value
 from litesmith.ir.budget import spend_call
 from litesmith.ir.dims import symbol_names
-from litesmith.ir.opdef import OpSet
-from litesmith.ops import OPS
-
-POISON = object()
-"""Stands for the results of what could not be lowered."""
 
 MAX_DEPTH = 200
 
 
 @dataclass
-class Session:
+class Session(Import):
     """State of one import that all graphs share.
 
     names: of closed-over arrays, by identity; constants: made of them, by identity (``kept`` keeps them alive); cases:
@@ -40,25 +36,14 @@ class Session:
     lowerings: Mapping[str, Lowering]
     complex_lowerings: Mapping[str, Lowering]
     refused: Mapping[str, tuple[str, str]]
-    opset: OpSet = field(default_factory=lambda: OPS)
     names: dict[int, str] = field(default_factory=dict)
     constants: dict[tuple[int, str], Any] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
-    problems: dict[Problem, None] = field(default_factory=dict)
-    graph_names: dict[str, int] = field(default_factory=dict)
-    composite: Callable[[Builder, str, Sequence[Any], Mapping[str, Any]], Sequence[Any] | None] | None = None
-    """Lowers a call of a named function (builder, its name, its arguments) whole; None where it is to be inlined."""
-    layer_of: Callable[[str], str] = lambda scope: scope
-    """The layer path of a name scope."""
-
-    called: set[Hashable] = field(default_factory=set)
+    keep_composites: Sequence[str] = field(default=(), kw_only=True)
+    """Patterns of names of composites that stay operators of their own."""
+    layer_of: Callable[[str], str] = field(default=lambda scope: scope, kw_only=True)
+    called: set[Hashable] = field(default_factory=set, kw_only=True)
     """The functions that were inlined, by identity."""
-
-    def new_graph(self, name: str) -> Graph:
-        """A graph with a name of its own."""
-        count = self.graph_names.get(name, 0)
-        self.graph_names[name] = count + 1
-        return Graph(f"{name}_{count}" if count else name)
 
     def constant(self, array: Any, dtype: Any) -> Any:
         """The constant of a closed-over array, one for each array. JAX may take it for a narrower type than it has."""
@@ -75,23 +60,15 @@ class Session:
         variables = getattr(jaxpr, "jaxpr", jaxpr).constvars
         return [self.constant(_array(c), v.aval.dtype) for c, v in zip(consts, variables, strict=False)]
 
-    def raise_problems(self) -> None:
-        """Raises ConverterError when anything stands in the way."""
-        if self.problems:
-            raise ConverterError(list(self.problems))
-
 
 @dataclass
-class Context:
+class Context(Place):
     """What a lowering may use besides its operands."""
 
-    b: Builder
     session: Session
     avals_in: Sequence[Any] = ()
     avals_out: Sequence[Any] = ()
-    layer: str = ""
     line: str = ""
-    depth: int = 0
 
     @property
     def aval(self) -> Any:
@@ -107,10 +84,6 @@ class Context:
     def dtype(self) -> DType:
         """Element type the only result travels as."""
         return tensor_type(self.avals_out[0]).dtype
-
-    def into(self, graph: Graph) -> Context:
-        """The same place, building into another graph."""
-        return replace(self, b=self.b.on(graph), depth=self.depth + 1)
 
     def call(self, jaxpr: Any, args: Sequence[Any]) -> list[Any]:
         """Inlines a jaxpr (open or closed) here and returns its results."""
@@ -138,12 +111,6 @@ class Context:
     def expanded(self, value: Any, aval: Any) -> Any:
         """The value broadcast to its full shape."""
         return expanded(self.b, value, aval)
-
-    def problem(self, error: ConverterError, origin: Origin) -> None:
-        """Notes what stands in the way."""
-        for problem in error.problems:
-            located = problem.located(op=origin.op, node=origin.label, line=origin.line, layer=origin.layer)
-            self.session.problems[located] = None
 
 
 def _array(value: Any) -> Any:
@@ -211,7 +178,7 @@ def import_equation(context: Context, eqn: Any, read: Callable[[Any], Any]) -> S
                 return [stand_in(v.aval) for v in eqn.outvars]
             return lower_primitive(inner, eqn.primitive.name, eqn.params, operands)
         except ConverterError as error:
-            context.problem(error, origin)
+            context.session.note(error, origin)
             return [stand_in(v.aval) for v in eqn.outvars]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from litesmith._util.files import require_file
 from litesmith._util.naming import input_shapes as shapes_by_input
 from litesmith.errors import ConverterError, FormatError, UnsupportedError, UsageError
-from litesmith.frontends.jax.importer import POISON
+from litesmith.frontends.frame import POISON
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS
 from litesmith.frontends.jax.lowering import LOWERINGS as PRIMITIVES
 from litesmith.frontends.jax.lowering import REFUSED as REFUSED_PRIMITIVES
@@ -169,7 +169,7 @@ def _attempted(context: Context, origin: Origin, makers: Sequence[Callable[[], A
         try:
             made.append(maker())
         except ConverterError as error:
-            context.problem(error, origin)
+            context.session.note(error, origin)
     return made
 
 

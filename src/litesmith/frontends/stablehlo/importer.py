@@ -17,8 +17,8 @@ import numpy as np
 
 from litesmith.decompositions.shapes import equal_dims, shape_vector, size_value
 from litesmith.errors import ConverterError, UnsupportedError
+from litesmith.frontends.frame import POISON
 from litesmith.frontends.jax import importer as jax_importer
-from litesmith.frontends.jax.importer import POISON
 from litesmith.frontends.jax.types import Complex, constant_of
 from litesmith.frontends.stablehlo.attributes import Type
 from litesmith.frontends.stablehlo.interpreter import evaluated
@@ -284,7 +284,7 @@ def _import_operation(context: Context, operation: Operation) -> list[Bound]:
         try:
             return _lowered(here, operation, operands)
         except ConverterError as error:
-            context.problem(error, origin)
+            context.session.note(error, origin)
             return _stand_ins(operation, operands)
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from litesmith.errors import UnsupportedError
 from litesmith.formats.tflite.flexbuffer import write_map
 from litesmith.frontends import plugins
+from litesmith.frontends.frame import POISON
 from litesmith.frontends.tensorflow.attributes import FunctionName, decode
-from litesmith.frontends.tensorflow.resources import POISON
 from litesmith.ir import Builder, DType, Graph, Op, TensorType, Value
 from litesmith.ops.common import unknown_dim
 
@@ -240,12 +240,12 @@ def taken_whole(
         return _as_unknown_composite(context, definition, args)
     what = implemented(definition)
     attrs = what.attrs if what else {}
-    lower = context.session.composite
-    for name in _names_of(context, definition):
-        assert lower is not None
-        results = lower(context.b, name, args, attrs)
-        if results is not None:
-            return list(results)
+    composite = context.session.composite
+    if composite is not None:
+        for name in _names_of(definition):
+            results = composite(context.b, name, args, attrs)
+            if results is not None:
+                return list(results)
     names = _implemented_names(definition)
     results = plugins.lower_first(names, context.b, args, attrs, len(definition.signature.output_arg))
     if results is not None:
@@ -253,10 +253,8 @@ def taken_whole(
     return None if what is None else lower_implemented(context.b, what, args, import_body)
 
 
-def _names_of(context: Context, definition: Any) -> list[str]:
+def _names_of(definition: Any) -> list[str]:
     """What a composite lowering is asked for: what the function implements, and its own name."""
-    if context.session.composite is None:
-        return []
     return [*_implemented_names(definition), python_name(definition.signature.name)]
 
 
@@ -269,14 +267,14 @@ def _implemented_names(definition: Any) -> list[str]:
 def _as_unknown_composite(context: Context, definition: Any, args: Sequence[Any]) -> list[Any] | None:
     """The same where an argument could not be made: nothing can be lowered, but the body is not to be looked at."""
     whole = implemented(definition) is not None or any(map(plugins.registered, _implemented_names(definition)))
+    composite = context.session.composite
     aside = context.into(Graph("examined")).b
-    lower = context.session.composite
-    for name in _names_of(context, definition):
-        assert lower is not None
-        try:
-            whole = whole or lower(aside, name, args, {}) is not None
-        except Exception:  # whatever a lowering makes of an argument that is none, it takes the call
-            whole = True
+    if composite is not None:
+        for name in _names_of(definition):
+            try:
+                whole = whole or composite(aside, name, args, {}) is not None
+            except Exception:  # whatever a lowering makes of an argument that is none, it takes the call
+                whole = True
     return [POISON] * len(definition.signature.output_arg) if whole else None
 
 

@@ -401,3 +401,15 @@ def control_flow_of(nodes: Mapping[str, Any]) -> ControlFlow | None:
         return ControlFlow.of(nodes)
     except LookupError as error:
         raise UnsupportedError(f"a conditional or loop lacks a node or an input ({error})", EXPORT_AGAIN) from error
+
+
+def needed_nodes(nodes: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Any]:
+    """The nodes that the wanted references depend on: loops of gradients, for one, may not be among them."""
+    pending = [node_name(reference) for reference in wanted]
+    found: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name not in found and name in nodes:
+            found.add(name)
+            pending += [node_name(reference) for reference in nodes[name].input]
+    return {name: node for name, node in nodes.items() if name in found}

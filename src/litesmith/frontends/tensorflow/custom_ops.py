@@ -37,7 +37,7 @@ def custom_ops(declarations: Declarations) -> Callable[[str], Lowering]:
         def custom(context: Context, operands: list[Value], **attrs: Any) -> Sequence[Value]:
             given = with_defaults(declaration, attrs)
             types = _result_types(context.node, declaration, given)
-            options = write_map({k: plain for k, v in given.items() if (plain := _plain(v)) is not None})
+            options = write_map({k: plain for k, v in given.items() if (plain := plain_value(v)) is not None})
             return context.b.custom(*operands, custom_code=op, custom_options=options, result_types=types)
 
         return Lowering((op,), custom, tuple(o.name for o in declaration.output_arg) if declaration else ())
@@ -80,7 +80,7 @@ def _dims(shape: Sequence[int]) -> tuple[Any, ...]:
     return tuple(unknown_dim() if d < 0 else d for d in shape)
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """An attribute as the options hold it; None for what they do not hold (shapes, tensors, functions, empty lists)."""
     if isinstance(value, DType):
         return value.value

@@ -7,16 +7,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from litesmith.decompositions.complex_parts import Complex
 from litesmith.errors import ConverterError, Problem, UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
+from litesmith.frontends.frame import POISON
 from litesmith.frontends.tensorflow.importer import DAMAGED, Context, Model, Scope, Session, complex_tensor, make_table
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
-from litesmith.frontends.tensorflow.ranks import demanded_shape
-from litesmith.frontends.tensorflow.resources import POISON, Complex, TensorList, Variable
+from litesmith.frontends.tensorflow.ranks import demanded_shape, takes_any_rank
+from litesmith.frontends.tensorflow.resources import TensorList, Variable
 from litesmith.frontends.tensorflow.select_ops import SelectOps, initialize
 from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
 from litesmith.ir.dims import substitute
+
+UNKNOWN_RANK = "LS021"
 
 Shapes = Mapping[str, Sequence[int | None]]
 
@@ -68,7 +72,7 @@ def import_signature(
     for reference, item in (captured or {}).items():
         scope.feed_tensor(reference, item)
     for declared in signature.inputs.values():
-        wanted = _with_rank(session, scope, declared)
+        wanted = _with_rank(session, scope, declared, shapes)
         value = _graph_input(session, graph, wanted, shapes, (dims or {}).get(declared.name))
         if value is not None:
             scope.feed_tensor(declared.tensor_name, value)
@@ -89,11 +93,15 @@ def _is_dense(session: Session, tensor: SignatureTensor, role: str) -> bool:
     return False
 
 
-def _with_rank(session: Session, scope: Scope, declared: SignatureTensor) -> SignatureTensor:
+def _with_rank(session: Session, scope: Scope, declared: SignatureTensor, shapes: Shapes) -> SignatureTensor:
     """The input with the rank that operators ask for, where it has none of its own."""
     if declared.shape is not None:
         return declared
-    asked = demanded_shape(declared.tensor_name, scope.nodes.values(), session.model.functions)
+    where = declared.tensor_name, scope.nodes.values(), session.model.functions
+    asked = demanded_shape(*where)
+    if asked is None and declared.name not in shapes and takes_any_rank(*where):
+        session.remarks[f"input {declared.name!r} of unknown rank has one dimension of unknown size"] = None
+        asked = (None,)
     return replace(declared, shape=asked)
 
 
@@ -106,7 +114,7 @@ def _graph_input(
     if shape is None:
         fix = f"give its shape: input_shapes={{{declared.name!r}: [...]}}"
         reason = f"input {declared.name!r} has an unknown rank"
-        session.problems[Problem("LS021", reason, fix, node=declared.name)] = None
+        session.problems[Problem(UNKNOWN_RANK, reason, fix, node=declared.name)] = None
         return None
     if declared.shape is not None and not _fits(shape, declared.shape):
         raise UsageError(f"input {declared.name!r} is {declared}; the shape {list(shape)} does not fit")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from litesmith.errors import ConverterError
+from litesmith.frontends.frame import POISON, Poison
 from litesmith.frontends.tensorflow.attributes import FunctionName
-from litesmith.frontends.tensorflow.resources import POISON, Poison
 from litesmith.ir import Graph, Value
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
 from litesmith.formats.saved_model.dtypes import dtype_of
 from litesmith.frontends.tensorflow.attributes import shape_of, tf_dtype
+from litesmith.frontends.tensorflow.control_v1 import output_index
 from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
 from litesmith.frontends.tensorflow.importer import Model, Session
 from litesmith.frontends.tensorflow.resources import Variable
@@ -113,6 +114,8 @@ def _frozen_input(nodes: Mapping[str, Any], name: str, is_given: bool) -> Signat
     """An input: a placeholder with its own type and shape, or the result of another node, which is cut off there."""
     node = nodes[name.partition(":")[0]]
     attrs = node.attr
+    if "output_types" in attrs:
+        return _one_of_several(name, attrs)
     if node.op not in _PLACEHOLDERS and node.op not in _TYPE_T and node.op != "Const":
         raise UsageError(f"{name!r} is a {node.op}, whose result type the graph does not say: name a placeholder")
     if node.op == "Const":
@@ -123,3 +126,14 @@ def _frozen_input(nodes: Mapping[str, Any], name: str, is_given: bool) -> Signat
     scalar_by_default = declared == () and is_given  # old graphs leave the shape out where it is unknown
     shape = None if declared is None or scalar_by_default else tuple(None if d < 0 else d for d in declared)
     return SignatureTensor(_plain(name), _reference(name), dtype_of(number), shape)
+
+
+def _one_of_several(name: str, attrs: Any) -> SignatureTensor:
+    """A result of an operator that lists the types of all (IteratorGetNext, …)."""
+    place = output_index(name)
+    types, shapes = attrs["output_types"].list.type, attrs["output_shapes"].list.shape
+    if place >= len(types):
+        raise UsageError(f"{name!r} is no tensor of the graph: the node has {len(types)} results")
+    declared = shape_of(shapes[place]) if place < len(shapes) else None
+    shape = None if declared is None else tuple(None if d < 0 else d for d in declared)
+    return SignatureTensor(_plain(name), _reference(name), dtype_of(types[place]), shape)

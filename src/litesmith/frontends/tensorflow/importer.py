@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from litesmith.decompositions.complex_parts import joined
+from litesmith.decompositions.complex_parts import Complex, joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
+from litesmith.frontends import operator_plugins
+from litesmith.frontends.frame import POISON, Import, Place
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import decode
 from litesmith.frontends.tensorflow.composites import Body, taken_whole
@@ -22,7 +24,9 @@ from litesmith.frontends.tensorflow.control_v1 import (
     EXIT,
     GROUPED,
     WITHOUT_INPUTS,
+    ControlFlow,
     control_flow_of,
+    needed_nodes,
     node_name,
     tensor_key,
 )
@@ -30,8 +34,6 @@ from litesmith.frontends.tensorflow.examine import examine
 from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import (
-    POISON,
-    Complex,
     RuntimeTable,
     Table,
     TensorList,
@@ -42,8 +44,6 @@ from litesmith.frontends.tensorflow.sizes import decided
 from litesmith.ir import Builder, DType, Graph, Origin, TensorType, Value
 from litesmith.ir.budget import spend_call
 from litesmith.ir.dims import symbol_names
-from litesmith.ir.opdef import OpSet
-from litesmith.ops import OPS
 from litesmith.ops.common import unknown_dim
 
 UNKNOWN = (
@@ -67,40 +67,32 @@ class Model:
     """What an import needs to know of the source model.
 
     functions: FunctionDefs by name; variable: the variable of a node's (container, shared name); lines: the user's
-    source line of a (function, node), when the model carries it; initializer: nodes and the one of them that fills
+    source line of a (function, node), when the model carries it; initializer: nodes and those of them that fill
     tables when the model is loaded; assets: name of a file -> its content; files: tensor -> name of the file it holds.
     """
 
     functions: Mapping[str, Any]
     variable: Callable[[str, Any], Variable]
     lines: Callable[[str, str], str] = lambda function, node: ""
-    initializer: tuple[Iterable[Any], str] | None = None
+    initializer: tuple[Iterable[Any], Sequence[str]] | None = None
     assets: Mapping[bytes, bytes] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
 
 
 @dataclass
-class Session:
+class Session(Import):
     """State of one import that all graphs share.
 
     mutable: variables known to be assigned, which stay variables; assigned: those found to be assigned during this
-    import (it is done again with them when they were not known); problems: everything that stands in the way.
+    import (it is done again with them when they were not known).
     """
 
     model: Model
     lowerings: Mapping[str, Lowering]
-    composite: Callable[[Builder, str, Sequence[Any], Mapping[str, Any]], Sequence[Any] | None] | None = None
-    """Lowers a call of a function (builder, its name, its arguments, the attributes of what it implements) whole; None
-    where it is to be inlined."""
-    layer_of: Callable[[str], str] = lambda node: ""
-    """The layer path of a node, where the source knows layers."""
-    opset: OpSet = field(default_factory=lambda: OPS)
     mutable: frozenset[str] = frozenset()
     assigned: dict[str, Variable] = field(default_factory=dict)
     handles: dict[tuple[Graph, str], Value] = field(default_factory=dict)
-    problems: dict[Problem, None] = field(default_factory=dict)
-    graph_names: dict[str, int] = field(default_factory=dict)
     on_unknown: Callable[[str], Lowering | None] | None = None
     """A lowering for an operator that has none, where there shall be one (custom operators)."""
     select: Callable[[Context, Any, Sequence[Any], Mapping[str, Any]], Any] | None = None
@@ -138,6 +130,8 @@ class Session:
     def lowering_of(self, op: str) -> Lowering | None:
         """The lowering of an operator; None for a function of the model and for what cannot be lowered."""
         found = self.lowerings.get(op)
+        if found is None and (plugin := operator_plugins.lowering_of(op)) is not None:
+            return Lowering(plugin.names, plugin.function)
         if found is None and self.on_unknown is not None and op not in self.model.functions:
             return self.on_unknown(op)
         return found
@@ -155,50 +149,29 @@ class Session:
 
     def notes(self) -> list[str]:
         """What is left out, in sentences for the user."""
-        return [f"tf.{op} is left out: {_listed(list(nodes))}" for op, nodes in self.left_out.items()]
+        left_out = [f"tf.{op} is left out: {_listed(list(nodes))}" for op, nodes in self.left_out.items()]
+        return [*left_out, *self.remarks]
 
-    def new_graph(self, name: str) -> Graph:
-        """A graph with a name of its own."""
-        count = self.graph_names.get(name, 0)
-        self.graph_names[name] = count + 1
-        return Graph(f"{name}_{count}" if count else name)
-
-    cause: BaseException | None = None
-    """The first exception that was no refusal, so that its traceback is not lost."""
-
-    def note(self, error: ConverterError, origin: Origin) -> None:
-        """Keeps what stands in the way of the operation from this origin."""
-        self.cause = self.cause or error.__cause__
-        for problem in error.problems:
-            self.problems[problem.located(op=origin.op, node=origin.label, line=origin.line, layer=origin.layer)] = None
-
-    def raise_problems(self) -> None:
-        """Raises ConverterError when anything stands in the way."""
-        if self.problems:
-            raise ConverterError(list(self.problems)) from self.cause
+    set_aside: dict[Problem, None] = field(default_factory=dict)
+    """Problems of entry points that are left out, where others are imported."""
+    remarks: dict[str, None] = field(default_factory=dict)
+    """Further sentences for the user."""
 
 
 @dataclass
-class Context:
+class Context(Place):
     """What a lowering may use besides its operands: the builder, the session, where it is."""
 
-    b: Builder
     session: Session
     node: Any = None
     function: str = ""
-    depth: int = 0
-    active: frozenset[str] = frozenset()
+    active: frozenset[str] = field(default=frozenset(), kw_only=True)
     """The functions that are being inlined here, one in another."""
-    layer: str = ""
     scope: Scope | None = None
 
     def call(self, function: str, args: Sequence[Any], attrs: Mapping[str, Any] | None = None) -> list[Any]:
         """Inlines a function of the model here and returns its results."""
         return call_function(self, function, args, attrs or {})
-
-    def into(self, graph: Graph) -> Context:
-        """The same place, building into another graph."""
-        return replace(self, b=self.b.on(graph), depth=self.depth + 1)
 
     def read(self, variable: Variable) -> Value:
         """The variable's value here: a constant unless the model assigns it."""
@@ -264,12 +237,12 @@ def run_initializer(session: Session) -> None:
     """
     if session.model.initializer is None:
         return
-    nodes, name = session.model.initializer
+    nodes, names = session.model.initializer
     inner = Session(session.model, session.lowerings, is_initializing=True)
     scope = Scope(Context(Builder(Graph("initializer"), session.opset), inner), nodes)
     for reference, file in session.model.files.items():
         scope.feed_tensor(reference, Value.constant(np.array(file, object), dtype=DType.STRING))
-    scope.run([f"^{name}"])
+    scope.run([f"^{name}" for name in names])
 
 
 def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
@@ -342,7 +315,8 @@ class Scope:
         self.fed: dict[str, Any] = {}
         self.call_attrs = call_attrs or {}
         self.prefix = prefix
-        self.flow = control_flow_of(self.nodes)
+        self.flow: ControlFlow | None = None
+        self._knows_flow = False
         self.is_inside: Callable[[str], bool] | None = None
 
     def part(self, context: Context, is_inside: Callable[[str], bool]) -> Scope:
@@ -362,6 +336,8 @@ class Scope:
 
     def run(self, wanted: Sequence[str]) -> None:
         """Imports everything the wanted references (``node:0``, ``node:out:0``, ``^node``) depend on, inputs first."""
+        if not self._knows_flow:
+            self.flow, self._knows_flow = control_flow_of(needed_nodes(self.nodes, wanted)), True
         stack: list[tuple[str, Iterator[str]]] = [("", iter(wanted))]
         open_nodes: set[str] = set()
         while stack:
@@ -444,6 +420,11 @@ class Scope:
     def _named_output(self, name: str, outputs: Sequence[Any], output: str, index: int) -> Any:
         node = self.nodes.get(name)
         lowering = self.context.session.lowering_of(node.op) if node is not None else None
+        definition = self.context.session.model.functions.get(node.op) if node is not None else None
+        if lowering is None and definition is not None:
+            names = [o.name for o in definition.signature.output_arg]
+            if output in names:
+                return self._output(name, outputs, names.index(output) + index)
         if lowering is None or output not in lowering.outputs:
             place = self.context.session.output_place(node, self._attrs(node), output) if node is not None else None
             if place is not None:

@@ -55,6 +55,50 @@ def demanded_shape(tensor: str, nodes: Iterable[Any], functions: Mapping[str, An
     return None
 
 
+def takes_any_rank(tensor: str, nodes: Iterable[Any], functions: Mapping[str, Any]) -> bool:
+    """Whether every use of a tensor is element-wise, a lookup, or asks for its shape or rank only."""
+    pending = [(node_name(tensor), _Consumers(nodes))]
+    seen: set[tuple[str, _Consumers]] = set()
+    while pending:
+        name, scope = pending.pop()
+        if (name, scope) in seen:
+            continue
+        seen.add((name, scope))
+        for node, place in scope.of(name):
+            reached = list(_reached_elements(node, place, scope, functions))
+            if not reached and not _takes_any(node, place, scope):
+                return False
+            pending += reached
+    return True
+
+
+def _takes_any(node: Any, place: int, scope: _Consumers) -> bool:
+    """Whether what a node makes does not depend on the rank of an operand."""
+    flattened = node.op == "Reshape" and place == 0 and scope.constant_shape(node, 1) is not None
+    return flattened or node.op in _ASK or (node.op in _LOOKUPS and place != 1)
+
+
+_ASK = frozenset({"Shape", "Rank", "Size", "NoOp", "Assert"})
+_LOOKUPS = frozenset({"LookupTableFind", "LookupTableFindV2"})
+_ELEMENTS = _KEEP | _BROADCAST | _LOOKUPS | frozenset(
+    "Acos Acosh Asin Asinh Atan Atanh Ceil Cos Cosh Digamma Equal Erfc Expm1 FloorMod Greater GreaterEqual Inv IsFinite "
+    "IsInf IsNan Less LessEqual Lgamma Log1p LogicalAnd LogicalOr Mod NotEqual Reciprocal Rint Round Select SelectV2 "
+    "Sinh Softsign Tan ZerosLike OnesLike Snapshot DivNoNan Xlogy Xdivy Atan2".split()
+)  # fmt: skip
+"""Operators that look at one element after the other, in whatever shape they stand."""
+
+
+def _reached_elements(
+    node: Any, place: int, scope: _Consumers, functions: Mapping[str, Any]
+) -> Iterator[tuple[str, _Consumers]]:
+    if node.op in _ELEMENTS:
+        yield node.name, scope
+    called = functions.get(node.attr["f"].func.name if node.op in _CALLS else node.op)
+    if called is not None and place < len(called.signature.input_arg):
+        yield called.signature.input_arg[place].name, scope.inside(called)
+        yield node.name, scope  # the results may be made of it
+
+
 class _Consumers:
     """Who uses which node, in one GraphDef or FunctionDef."""
 

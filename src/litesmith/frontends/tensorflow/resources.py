@@ -1,10 +1,11 @@
-"""What flows along TensorFlow edges and is no tensor: variables, lists, and values that could not be made."""
+"""What flows along TensorFlow edges and is no tensor: variables, tables, lists, complex pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from litesmith.decompositions.complex_parts import Complex
 from litesmith.ir import Constant, Dim, DType, Value
 from litesmith.ir.constant import Array
 
@@ -74,26 +75,12 @@ class TensorList:
 
 
 @dataclass(frozen=True, eq=False)
-class Complex:
-    """A complex tensor as two real ones of the same shape; no imaginary part means zero.
+class RandomWords:
+    """A key (two words) or counter (four) of a random generator, as int32 scalars, the low word first."""
 
-    Hardly any built-in takes complex numbers. Those the kernels make stay `Value` until something else is asked of them.
-    """
-
-    real: Value
-    imag: Value | None = None
+    words: tuple[Value, ...]
 
 
 def is_complex(value: object) -> bool:
     """Whether this is a complex tensor in either form."""
     return isinstance(value, Complex) or (isinstance(value, Value) and value.type.dtype.is_complex)
-
-
-class Poison:
-    """Stands for the outputs of a node that could not be lowered; what depends on it is skipped silently."""
-
-    def __repr__(self) -> str:
-        return "<poison>"
-
-
-POISON = Poison()

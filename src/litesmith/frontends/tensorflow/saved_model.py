@@ -6,12 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from litesmith._util.naming import input_shapes as given_shapes
-from litesmith.errors import UsageError
+from litesmith.errors import Problem, UsageError
 from litesmith.formats.saved_model import SavedModel
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import Variable as SourceVariable
 from litesmith.frontends.tensorflow.attributes import tf_dtype
-from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
+from litesmith.frontends.tensorflow.entries import (
+    UNKNOWN_RANK,
+    Shapes,
+    add_signature,
+    import_signature,
+    import_until_stable,
+)
 from litesmith.frontends.tensorflow.graph_def import frozen_entry
 from litesmith.frontends.tensorflow.importer import Model, Session
 from litesmith.frontends.tensorflow.resources import Variable
@@ -29,14 +35,19 @@ def import_saved_model(
     on_unknown: Any = None,
     composite: Any = None,
     select: SelectOps | None = None,
+    may_leave_out: bool | None = None,
 ) -> Program:
     """Imports some signatures (default: all) of a SavedModel.
+
+    may_leave_out: whether signatures with an input of unknown rank are left out where others are not; default: where
+    none was chosen.
 
     input_shapes: input name -> shape with None for unknown sizes, replacing the model's. on_unknown, composite: see
     `Session`; select: see `import_until_stable`. Raises UsageError for a key or input the model does not have,
     ConverterError with every problem found.
     """
     chosen = _chosen(model, signature_keys)
+    may_leave_out = signature_keys is None if may_leave_out is None else may_leave_out
     shapes = given_shapes(input_shapes or {}, (name for s in chosen for name in s.inputs))
     source = source_model(model)
 
@@ -46,12 +57,31 @@ def import_saved_model(
         for signature in chosen:
             meaning = meaning_of(model, signature) or signature.key
             if meaning not in made:
+                known = set(session.problems)
                 made[meaning] = import_signature(session, model.nodes.values(), signature, shapes)
+                if may_leave_out and _leave_out(session, signature, known, chosen):
+                    continue
                 program.graphs.append(made[meaning])
-            add_signature(program, signature, made[meaning])
+            if made[meaning] in program.graphs:
+                add_signature(program, signature, made[meaning])
+        if not program.signatures:
+            session.problems.update(session.set_aside)
         return program
 
     return import_until_stable(source, build, select, on_unknown=on_unknown, composite=composite)
+
+
+def _leave_out(
+    session: Session, signature: SourceSignature, known: set[Problem], chosen: Sequence[SourceSignature]
+) -> bool:
+    """Whether a signature is left out, as it has an input of unknown rank, and others are converted."""
+    new = [p for p in session.problems if p not in known]
+    if len(chosen) < 2 or not new or any(p.code != UNKNOWN_RANK for p in new):
+        return False
+    for problem in new:
+        session.set_aside[problem] = session.problems.pop(problem)
+    session.remarks[f"signature {signature.key!r} is left out: {new[0].reason}"] = None
+    return True
 
 
 def import_between(
@@ -108,7 +138,7 @@ def source_model(model: SavedModel) -> Model:
     return Model(
         model.functions,
         variable,
-        initializer=(model.nodes.values(), model.init_op) if model.init_op else None,
+        initializer=(model.nodes.values(), model.initializers) if model.initializers else None,
         assets=_Assets(model),
         files={a.tensor_name: a.filename.encode() for a in model.assets if a.tensor_name},
     )

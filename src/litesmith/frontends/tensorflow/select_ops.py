@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions.complex_parts import Complex
 from litesmith.errors import ConverterError, Problem, UnsupportedError
 from litesmith.formats.saved_model import protos
 from litesmith.formats.saved_model.dtypes import NUMBERS
 from litesmith.formats.tflite.flexbuffer import write_pair
+from litesmith.frontends.frame import POISON, Poison
 from litesmith.frontends.tensorflow.attributes import decode, shape_of, tf_dtype
 from litesmith.frontends.tensorflow.custom_ops import Declarations, element_types, with_defaults
 from litesmith.frontends.tensorflow.importer import (
@@ -30,7 +32,7 @@ from litesmith.frontends.tensorflow.importer import (
     complex_tensor,
     lower_node,
 )
-from litesmith.frontends.tensorflow.resources import POISON, Complex, Poison, Table, TensorList, Variable
+from litesmith.frontends.tensorflow.resources import Table, TensorList, Variable
 from litesmith.frontends.tensorflow.select_shapes import inferred_shape
 from litesmith.ir import Builder, DType, Graph, Op, Program, TensorType, Value
 from litesmith.ops.common import unknown_dim
@@ -126,8 +128,9 @@ class SelectOps:
         return any(n in self.resources for n in names) or (f"tf.{node.op}", context.scope.place_of(node)) in self.forced
 
     def _emit(self, context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
-        operands = [self._operand(context, value) for value in inputs]
-        if any(value is POISON for value in operands):
+        found = [self._operand(context, value) for value in inputs]
+        operands = [value for value in found if isinstance(value, Value)]
+        if len(operands) < len(found):
             return POISON
         declaration = self._declaration(node.op)
         if declaration is None:
@@ -340,7 +343,8 @@ def _run(b: Builder, op: str, operands: Sequence[Value], **dtypes: DType) -> Non
     proto.op = op
     proto.input.extend([""] * len(operands))
     for name, dtype in dtypes.items():
-        proto.attr[name].type = NUMBERS[dtype.text]
+        attr: Any = proto.attr[name]
+        attr.type = NUMBERS[dtype.text]
     options = write_pair(op, proto.SerializeToString(deterministic=True))
     b.custom(*operands, custom_code=PREFIX + op, custom_options=options, result_types=[])
 

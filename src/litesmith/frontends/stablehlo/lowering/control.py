@@ -9,7 +9,7 @@ import numpy as np
 
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import size_value
-from litesmith.frontends.jax.importer import POISON
+from litesmith.frontends.frame import POISON
 from litesmith.frontends.stablehlo.importer import (
     Aval,
     Bound,

@@ -26,10 +26,12 @@ from litesmith.frontends.tensorflow.lowering import (
     signal,
     slice_updates,
     stablehlo,
+    stateless_random,
     suppression,
     tables,
     tensor_arrays,
     variables,
+    window_gradients,
 )
 from litesmith.frontends.tensorflow.registry import collect
 
@@ -57,10 +59,12 @@ FAMILIES = (
     signal,
     slice_updates,
     stablehlo,
+    stateless_random,
     suppression,
     tables,
     tensor_arrays,
     variables,
+    window_gradients,
 )
 """The modules that hold lowerings."""
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.frame import POISON
 from litesmith.frontends.tensorflow.attributes import FunctionName
 from litesmith.frontends.tensorflow.importer import Context
 from litesmith.frontends.tensorflow.lowering.lists import completed
 from litesmith.frontends.tensorflow.registry import lowers
-from litesmith.frontends.tensorflow.resources import POISON, TensorList
+from litesmith.frontends.tensorflow.resources import TensorList
 from litesmith.ir import DType, Graph, Sym, TensorType, Value
 from litesmith.ops.common import unknown_dim
 

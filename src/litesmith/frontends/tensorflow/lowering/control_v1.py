@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.frame import POISON
 from litesmith.frontends.tensorflow.control_v1 import ControlFlow, Cut, Loop, tensor_key
 from litesmith.frontends.tensorflow.importer import Context, Scope
 from litesmith.frontends.tensorflow.lowering.control import Build, conditional, loop, scalar_bool
 from litesmith.frontends.tensorflow.registry import lowers
-from litesmith.frontends.tensorflow.resources import POISON
 from litesmith.ir import DType, Value
 
 

@@ -1,4 +1,4 @@
-"""The same evaluation on Apache Beam: shards are added up where the runner puts them, and merged."""
+"""Work on the shards of a data set where an Apache Beam runner puts it, merged into one result."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import pickle
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, SetupOptions
 
 from litesmith.data.columns import DataError
-from litesmith.data.sources import Dataset, Shard
+from litesmith.data.sources import Dataset, Shard, Work
 from litesmith.errors import ConverterError, LitesmithError, Problem, UsageError, VerificationError
-from litesmith.evaluate.accumulate import Accumulator
-from litesmith.evaluate.engine import Work, accumulate
+
+T = TypeVar("T")
 
 _IN_PROCESS = "--direct_running_mode=in_memory"  # otherwise Beam may look for a runner to download
 
 
-def accumulate_on_beam(work: Work, data: Dataset, runner: str, options: Sequence[str]) -> Accumulator:
-    """Add up all shards on a runner. Raises what a worker has found wrong, and UsageError where the runner fails.
+def run_on_beam(work: Work[T], data: Dataset, runner: str, options: Sequence[str]) -> T:
+    """The merged results of all shards. Raises what a worker has found wrong, and UsageError where the runner fails.
 
-    The sum comes back through a file: in the runner's ``temp_location`` where one is given, else in a temporary folder
+    The result comes back through a file: in the runner's ``temp_location`` where one is given, else in a temporary folder
     of this machine.
     """
     given = list(options)
@@ -43,19 +43,18 @@ def accumulate_on_beam(work: Work, data: Dataset, runner: str, options: Sequence
         FileSystems.delete([name])
     if isinstance(total, _Failed):
         raise total.error()
-    if total.skipped > work.skip:
-        raise DataError(f"more than {work.skip} bad records; the last: {total.reasons[-1]}")
-    return total
+    result: T = total
+    return result
 
 
-def _run(work: Work, data: Dataset, options: PipelineOptions, name: str, runner: str) -> None:
+def _run(work: Work[Any], data: Dataset, options: PipelineOptions, name: str, runner: str) -> None:
     try:
         with beam.Pipeline(options=options) as pipeline:
             _ = (
                 pipeline
                 | "Shards" >> beam.Create(list(enumerate(data.shards)))
                 | "Spread" >> beam.Reshuffle()
-                | "Add up" >> beam.ParDo(_AddUp(work))
+                | "Work" >> beam.ParDo(_Work(work))
                 | "Merge" >> beam.CombineGlobally(_Merge(work))
                 | "Write" >> beam.Map(_write, name)
             )
@@ -85,47 +84,46 @@ class _Failed:
         return self.kind(self.text) if issubclass(self.kind, UsageError) else DataError(self.text)
 
 
-class _AddUp(beam.DoFn):
-    """A shard to its sums; the interpreter stays with the thread."""
+class _Work(beam.DoFn):
+    """A shard to its result."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work[Any]) -> None:
         self.work = work
 
-    def process(self, element: tuple[int, Shard]) -> Iterator[Accumulator | _Failed]:
+    def process(self, element: tuple[int, Shard]) -> Iterator[Any]:
         number, shard = element
         try:
-            yield accumulate(self.work, [shard])
+            yield self.work.of_shard(shard)
         except LitesmithError as error:
             yield _Failed(number, error)
 
 
 class _Merge(beam.CombineFn):
-    """Sums of shards to one; of errors the one of the first shard."""
+    """Results of shards to one; of errors the one of the first shard."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work[Any]) -> None:
         self.work = work
 
-    def create_accumulator(self) -> Accumulator | _Failed:
-        return Accumulator(self.work.statistics, self.work.slices)
+    def create_accumulator(self) -> Any:
+        return self.work.empty()
 
-    def add_input(self, total: Accumulator | _Failed, part: Accumulator | _Failed) -> Accumulator | _Failed:
+    def add_input(self, total: Any, part: Any) -> Any:
         if isinstance(total, _Failed) or isinstance(part, _Failed):
             failures = [x for x in (total, part) if isinstance(x, _Failed)]
             return min(failures, key=lambda failed: failed.number)
-        total.merge(part)
-        return total
+        return self.work.merge(total, part)
 
-    def merge_accumulators(self, parts: Iterable[Accumulator | _Failed]) -> Accumulator | _Failed:
+    def merge_accumulators(self, parts: Iterable[Any]) -> Any:
         total = self.create_accumulator()
         for part in parts:
             total = self.add_input(total, part)
         return total
 
-    def extract_output(self, total: Accumulator | _Failed) -> Accumulator | _Failed:
+    def extract_output(self, total: Any) -> Any:
         return total
 
 
-def _write(total: Accumulator | _Failed, name: str) -> None:
+def _write(total: Any, name: str) -> None:
     with FileSystems.create(name) as file:
         pickle.dump(total, file)
 

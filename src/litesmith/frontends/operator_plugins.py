@@ -1,0 +1,167 @@
+"""TensorFlow operators that other packages lower or declare: by decorator, or by entry point.
+
+    @litesmith.operator("AcmeScale")
+    def scale(b, x, *, factor=1.0):
+        return b.mul(x, factor)
+
+    @litesmith.custom_operator("AcmeFilter")
+    def filter(x, *, taps):
+        return x.with_shape((*x.dims[:-1], taps))
+
+The first says an operator in built-ins; the second declares that it is a custom operator of the runtime, and which types
+its results have. A package names them in its metadata, so that nobody has to import it:
+
+    [project.entry-points."litesmith.operators"]
+    AcmeScale = "acme_litesmith:scale"
+    [project.entry-points."litesmith.custom_operators"]
+    AcmeFilter = "acme_litesmith:filter"
+
+Operators that litesmith lowers itself stay as they are.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, wraps
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeAlias, TypeVar
+
+from litesmith.errors import LitesmithError, UnsupportedError, UsageError
+from litesmith.frontends.registry import Lowering
+from litesmith.ir import Builder, TensorType, Value
+
+OPERATORS, CUSTOM_OPERATORS = "litesmith.operators", "litesmith.custom_operators"
+"""Groups of entry points."""
+
+Function: TypeAlias = Callable[..., Any]
+F = TypeVar("F", bound=Function)
+
+_decorated: dict[str, dict[str, Function]] = {OPERATORS: {}, CUSTOM_OPERATORS: {}}
+
+
+def operator(name: str) -> Callable[[F], F]:
+    """Makes a function the lowering of a TensorFlow operator, in every conversion from now on.
+
+    The function takes the builder, the operands and, in keyword-only parameters, attributes, whose defaults stand in for
+    those a model leaves out; it gives the results. Raises UsageError where the name has another function already.
+    """
+    return _register(OPERATORS, name)
+
+
+def custom_operator(name: str) -> Callable[[F], F]:
+    """Declares that a TensorFlow operator is a custom operator of the runtime, in every conversion from now on.
+
+    The function takes the operands' types and, in keyword-only parameters, the attributes that the kernel reads (they
+    are written as a FlexBuffer map); it gives the type of the result, or a sequence of types. Raises UsageError where
+    the name has another function already.
+    """
+    return _register(CUSTOM_OPERATORS, name)
+
+
+def _register(group: str, name: str) -> Callable[[F], F]:
+    def register(function: F) -> F:
+        known = _decorated[group].get(name)
+        if known is not None and _place(known) != _place(function):
+            raise UsageError(f"the operator {name!r} has a function already, {'.'.join(_place(known))}")
+        _decorated[group][name] = function
+        return function
+
+    return register
+
+
+def _place(function: Function) -> tuple[str, str]:
+    return function.__module__, function.__qualname__
+
+
+def lowering_of(name: str) -> Lowering | None:
+    """The lowering of an operator that a plug-in lowers or declares; None where none does."""
+    function = _registered(OPERATORS, name)
+    if function is not None:
+        return Lowering((name,), _checked(function, name, "lowering"))
+    declaration = _registered(CUSTOM_OPERATORS, name)
+    return None if declaration is None else Lowering((name,), _as_custom(declaration, name))
+
+
+def _registered(group: str, name: str) -> Function | None:
+    if name in _decorated[group]:
+        return _decorated[group][name]
+    point = _installed(group).get(name)
+    if point is None:
+        return None
+    try:
+        function: Function = point.load()
+    except Exception as error:  # the package's code may raise anything
+        raise UnsupportedError(
+            f"the plug-in for {name!r}, {point.value}, cannot be loaded: {type(error).__name__}: {error}",
+            f"repair or uninstall the package {point.dist.name if point.dist else point.value}",
+        ) from error
+    return function
+
+
+@cache
+def _installed(group: str) -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=group)}
+
+
+def _checked(function: Function, name: str, what: str) -> Function:
+    """The function, whose failures are told as its own. Its signature stays that of the function."""
+
+    @wraps(function)
+    def checked(*args: Any, **attrs: Any) -> Any:
+        try:
+            made = function(*args, **attrs)
+        except LitesmithError:
+            raise
+        except Exception as error:  # the package's code may raise anything
+            raise UnsupportedError(
+                f"the {what} of {name!r} that a plug-in brings fails: {type(error).__name__}: {error}",
+                f"repair {'.'.join(_place(function))}",
+            ) from error
+        results = list(made) if isinstance(made, (tuple, list)) else [made]
+        if wrong := [type(r).__name__ for r in results if not isinstance(r, (Value, TensorType))]:
+            raise UnsupportedError(
+                f"the {what} of {name!r} that a plug-in brings gives a {wrong[0]}",
+                "return tensors of the builder" if what == "lowering" else "return a TensorType, or several",
+            )
+        return results
+
+    return checked
+
+
+def _as_custom(declaration: Function, name: str) -> Function:
+    """A lowering that makes the custom operator a declaration speaks of."""
+    from litesmith.formats.tflite.flexbuffer import write_map
+
+    types_of = _checked(declaration, name, "declaration")
+    declared = Lowering((name,), _with_builder(declaration))
+
+    def lower(b: Builder, operands: list[Value], **attrs: Any) -> Sequence[Value]:
+        bound = declared.bind_attrs(attrs)
+        types = types_of(*(v.type for v in operands), **bound)
+        made: Sequence[Value] = b.custom(
+            *operands, custom_code=name, custom_options=write_map(_written(bound)), result_types=types
+        )
+        return made
+
+    return lower
+
+
+def _with_builder(declaration: Function) -> Function:
+    """A function of the declaration's signature with a builder before it, as lowerings have."""
+    signature = inspect.signature(declaration)
+    builder = inspect.Parameter("b", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    positional = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_POSITIONAL]
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return declaration(*args[1:], **kwargs)
+
+    function.__signature__ = inspect.Signature([builder, *positional])  # type: ignore[attr-defined] # read by inspect
+    return function
+
+
+def _written(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as the options hold them."""
+    from litesmith.frontends.tensorflow.custom_ops import plain_value
+
+    return {name: value for name, given in attrs.items() if (value := plain_value(given)) is not None}
