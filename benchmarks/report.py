@@ -18,6 +18,7 @@ FIGURES: dict[str, tuple[str, str, int, str]] = {
     "peak_mb": ("peak", "MB", 0, "≤ 0.25"),
     "size": ("size", "kB", 0, ""),
     "op_count": ("ops", "", 0, "≤ 1 each"),
+    "delegated": ("delegated", "%", 0, ""),
     "latency_ms": ("latency", "ms", 2, "≤ 1.0"),
 }
 
@@ -148,6 +149,12 @@ def scenario_lines(scenarios: Mapping[str, Any]) -> list[str]:
     if recurrent := scenarios.get("rnn"):
         lines += [_recurrent_line(row) for row in recurrent["rows"]]
         lines.append(f"recurrent layers, auto against the official converter: {recurrent['ratio']:.2f}× (geometric mean)")
+    if growth := scenarios.get("growth"):
+        sizes = ", ".join(f"{size:,}" for size in growth["sizes"])
+        lines += [
+            f"{shape}: {' / '.join(f'{s:.2f}' for s in taken)} s CPU for {sizes} nodes"
+            for shape, taken in growth["seconds"].items()
+        ]
     return lines
 
 

@@ -128,6 +128,7 @@ def measure_scenarios(arguments: argparse.Namespace, console: Console) -> dict[s
         "live_keras": lambda: scenarios.live_keras(arguments.tf_python),
         "install": lambda: scenarios.install_size(CACHE),
         "rnn": lambda: scenarios.recurrent(arguments.tf_python),
+        "growth": lambda: scenarios.growth(arguments.core_python),
     }
     results = {}
     for name in arguments.scenarios:
@@ -136,6 +137,9 @@ def measure_scenarios(arguments: argparse.Namespace, console: Console) -> dict[s
         except RuntimeError as error:
             console.print(f"{name}: {error}", style="red", markup=False)
     return results
+
+
+_SCENARIOS = ("import", "large_weights", "live_keras", "install")
 
 
 def _interpreter(environment: str) -> str:
@@ -151,7 +155,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--models", nargs="*", metavar="NAME", help=f"of: {', '.join(NAMES)}; none for scenarios only")
     parser.add_argument("--batch", choices=("fixed", "dynamic", "both", "some"), default="some")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--scenarios", nargs="*", choices=("import", "large_weights", "live_keras", "install", "rnn"))
+    parser.add_argument("--scenarios", nargs="*", choices=(*_SCENARIOS, "growth", "rnn"))
     parser.add_argument("--json", type=Path, help="where to keep the result besides benchmarks/results")
     parser.add_argument("--zoo", type=Path, help="where built models are (default benchmarks/.cache/zoo)")
     parser.add_argument("--quick", action="store_true", help="four models, one repeat, import time only")
@@ -161,7 +165,7 @@ def _arguments() -> argparse.Namespace:
     if arguments.models is None:
         arguments.models = list(QUICK if arguments.quick else NAMES)
     if arguments.scenarios is None:
-        arguments.scenarios = ["import"] if arguments.quick else ["import", "large_weights", "live_keras", "install"]
+        arguments.scenarios = ["import"] if arguments.quick else list(_SCENARIOS)
     if arguments.quick:
         arguments.repeats = 1
         arguments.batch = "fixed"

@@ -142,3 +142,12 @@ def install_size(cache: Path) -> dict[str, Any]:
     total = sum(path.lstat().st_size for path in target.rglob("*") if path.is_file() and not path.is_symlink())
     shutil.rmtree(target)
     return {"megabytes": total / 1e6}
+
+
+def growth(core: str) -> dict[str, Any]:
+    """CPU seconds of converting graphs of eight shapes and four sizes."""
+    usage = measure([core, "-m", "benchmarks.growth"], {"PYTHONPATH": f"{SOURCE['PYTHONPATH']}{os.pathsep}{ROOT}"})
+    if usage.error:
+        raise RuntimeError(usage.error)
+    made: dict[str, Any] = json.loads(usage.stdout.splitlines()[-1])
+    return made

@@ -68,8 +68,8 @@ def test_calls_of_functions_are_inlined_to_a_limit(tmp_path, monkeypatch):
     assert litesmith.convert(nested_calls(tmp_path / "few", 60)).operators == {"NEG": 1}
     with pytest.raises(ConverterError, match="nested too deeply"):
         litesmith.convert(nested_calls(tmp_path / "deep", 10_000))
-    monkeypatch.setattr("litesmith.frontends.tensorflow.importer.MAX_CALLS", 1000)
-    with pytest.raises(ConverterError, match="more than 1000 calls"):
+    monkeypatch.setattr("litesmith.ir.budget.MAX_INLINED", 1000)
+    with pytest.raises(ConverterError, match=r"LS015.*more than 1000 operations"):
         litesmith.convert(nested_calls(tmp_path / "wide", 30, times=2))
 
 

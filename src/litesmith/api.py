@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from litesmith._util.damage import told_as_damage
+from litesmith._util.files import file_kind, require_file
 from litesmith._util.naming import Shapes, shapes_by_name
 from litesmith._util.progress import tell
 from litesmith._util.replacing import check_target
@@ -24,7 +26,8 @@ from litesmith.describe import (
     html_of,
     summarize,
 )
-from litesmith.errors import ConverterError, LitesmithError, Problem, UsageError
+from litesmith.errors import ConverterError, FormatError, LitesmithError, Problem, UsageError
+from litesmith.ir.budget import own_limits
 from litesmith.ir.graph import Graph, Program
 from litesmith.keywords import CompositeLowering, Dump, Keywords, check_keywords
 
@@ -59,6 +62,8 @@ class Options:
     docs/add-an-op.md). Those that are decorated with `litesmith.composite`, or that installed packages bring, need not be
     given.
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
+    keep_composites: patterns (``odml.*``) of names of ``jax.lax.composite`` that stay operators of their own, for
+    delegates that know them; every other runtime runs their decomposition.
     select_tf_ops: whether TensorFlow operators without a built-in form become Select TF operators, for a runtime with the
     Flex delegate: True for those that TensorFlow's own delegate has; names of operators for those besides.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
@@ -92,6 +97,7 @@ class Options:
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
     select_tf_ops: bool | Sequence[str] = ()
+    keep_composites: Sequence[str] = ()
     external_weights: bool = False
     rnn: str = "auto"
     quantize: Any = None
@@ -148,6 +154,7 @@ class Model:
         self.name = name
         self.options = options or Options()
         self.report: Any = None
+        self.of_file = False
         self.quantized: Any = None
         self._content: bytes | None = None
         self._runner: Any = None
@@ -158,7 +165,8 @@ class Model:
         if self._content is None:
             from litesmith.formats.tflite import write_model
 
-            content = write_model(self.program, **self.options.layout)
+            with own_limits(), told_as_damage(self.of_file):
+                content = write_model(self.program, **self.options.layout)
             if self.options.verify:
                 self._verify(content)
             self._content = content
@@ -174,7 +182,8 @@ class Model:
         target = Path(path)
         try:
             check = self._verify if self.options.verify else None
-            write_file(self.program, target, check=check, **self.options.layout)
+            with own_limits(), told_as_damage(self.of_file):
+                write_file(self.program, target, check=check, **self.options.layout)
         except LitesmithError:  # some of them are an OSError, too
             raise
         except OSError as error:
@@ -207,11 +216,12 @@ class Model:
         return debug(self.quantized, calls_of(self.quantized.float_program, given), alone)
 
     def _verify(self, model: bytes | Path) -> None:
+        from litesmith.nan_outputs import accept_computed_nan
         from litesmith.runtime import verify
 
         tell("verifying")
         reference = None if self.quantized is not None else self.options.reference
-        self.report = verify(model, reference)
+        self.report = accept_computed_nan(verify(model, reference), lambda: self.program, model)
         self.report.raise_if_failed()
         _LOG.info("verified: %s", self.report.skipped or f"{self.report.invocations} invocations in a row")
 
@@ -326,8 +336,15 @@ def convert(source: Any, *args: Any, **options: Unpack[Keywords]) -> Model:
 
     chosen = options_of(options)
     requested = read_metadata(chosen)
-    with own_unknown_dims():
-        return finished(optimized(source, args, chosen), chosen, requested, _name_of(source))
+    if chosen.verify:
+        from litesmith.runtime.process import prepare
+
+        prepare()  # it loads the runtime while the model is converted
+    of_file = isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) and chosen.dump is None
+    with own_unknown_dims(), own_limits(), told_as_damage(of_file):
+        model = finished(optimized(source, args, chosen), chosen, requested, _name_of(source))
+    model.of_file = of_file
+    return model
 
 
 def options_of(options: Mapping[str, Any]) -> Options:
@@ -436,7 +453,8 @@ class _Kind:
 
 
 _CHOICES = (
-    *("tags", "signature_keys", "input_shapes", "input_names", "output_names", "composites", "select_tf_ops"),
+    *("tags", "signature_keys", "input_shapes", "input_names", "output_names"),
+    *("composites", "select_tf_ops", "keep_composites"),
     *("kwargs", "static_argnums", "static_argnames"),
 )
 """Options that choose a part or a form of the source. The others ask for nothing, or of the result."""
@@ -447,19 +465,30 @@ def _kind(name: str, load: Callable[..., Program], takes: str = "") -> _Kind:
 
 
 def _kind_of_path(path: Path) -> _Kind:
-    if path.is_dir():
+    exists = file_kind(path)
+    if exists == "directory":
         return _SAVED_MODEL
+    if exists == "other":
+        require_file(path)
     if path.suffix.lower() in _OTHERS:
         raise UsageError(f"{path}: {_OTHERS[path.suffix.lower()]}")
     found = _SUFFIXES.get(path.suffix.lower())
-    if found is None and path.is_file():
-        found = _kind_of_bytes(path.open("rb").read(8))
+    if found is None and exists:
+        found = _kind_of_bytes(_start_of(path))
         if found is None:
             raise UsageError(
                 f"{path}: neither its name nor its first bytes tell what it is; give a SavedModel directory, or a file "
                 f"ending in {', '.join(_SUFFIXES)}"
             )
     return found or _SAVED_MODEL  # which tells what is missing
+
+
+def _start_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(8)
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror or error}", path=str(path)) from error
 
 
 def _kind_of_bytes(start: bytes) -> _Kind | None:
@@ -608,6 +637,7 @@ def _import_function(source: Any, args: Sequence[Any], options: Options) -> Prog
         static_argnums=options.static_argnums,
         static_argnames=options.static_argnames,
         composite=options.composite,
+        keep_composites=options.keep_composites,
     )
 
 
@@ -622,7 +652,8 @@ _TFLITE = _kind("a .tflite file", _import_tflite)
 _FUNCTION = _kind(
     "a JAX function",
     _import_function,
-    "signature_keys input_names output_names kwargs static_argnums static_argnames composites arguments",
+    "signature_keys input_names output_names kwargs static_argnums static_argnames composites keep_composites "
+    "arguments",
 )
 
 _CONCRETE = _kind(

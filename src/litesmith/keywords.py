@@ -32,6 +32,7 @@ class Keywords(TypedDict, total=False):
     composites: Mapping[str, CompositeLowering]
     allow_custom_ops: bool
     select_tf_ops: bool | Sequence[str]
+    keep_composites: Sequence[str]
     external_weights: bool
     rnn: str
     quantize: Any

@@ -6,16 +6,21 @@ import random
 import resource
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import litesmith
 from litesmith.cli import main
+from litesmith.errors import LitesmithError
 from litesmith.formats.saved_model import protos
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
+from litesmith.runtime import Reference, verify
 from tests.formats.saved_model.test_fuzz import mutations
-from tests.graphs import DIGITS, dense_model, unsupported_model
+from tests.graphs import DIGITS, FLOAT, Type, constant, dense_model, node, placeholder, unsupported_model
 
 MEMORY = 400 << 20
 """Growth of the process over a test, far below what a believed size would take."""
@@ -183,3 +188,147 @@ def _damaged_graphs(path: Path, build: Callable[[Path], Path], seeds: range) -> 
         (source / GRAPH).write_bytes(model.SerializeToString())
         codes.add(code_of(source, path / "m.tflite"))
     assert 1 in codes
+
+
+# -- frozen graphs ----------------------------------------------------------------------------------------------------
+
+
+def conditional_graph() -> Any:
+    """A graph of TensorFlow 1 with a conditional, a loop and a function."""
+    boolean, integer = Type("bool"), Type("int32")
+    x, p = placeholder("x", None, 4), placeholder("p", dtype="bool")
+    nodes = [
+        x,
+        p,
+        node("s", "Switch", "x", "p", T=FLOAT),
+        node("off", "Neg", "s:0", T=FLOAT),
+        node("on", "Relu", "s:1", T=FLOAT),
+        node("m", "Merge", "off", "on", T=FLOAT, N=2),
+        constant("zero", np.array(0, np.int32)),
+        constant("n", np.array(3, np.int32)),
+        constant("one", np.array(1, np.int32)),
+        node("i/enter", "Enter", "zero", T=integer, frame_name="f", is_constant=False, parallel_iterations=10),
+        node("v/enter", "Enter", "m", T=FLOAT, frame_name="f", is_constant=False, parallel_iterations=10),
+        node("n/enter", "Enter", "n", T=integer, frame_name="f", is_constant=True, parallel_iterations=10),
+        node("i/merge", "Merge", "i/enter", "i/next", T=integer, N=2),
+        node("v/merge", "Merge", "v/enter", "v/next", T=FLOAT, N=2),
+        node("less", "Less", "i/merge", "n/enter", T=integer),
+        node("cond", "LoopCond", "less"),
+        node("i/switch", "Switch", "i/merge", "cond", T=integer),
+        node("v/switch", "Switch", "v/merge", "cond", T=FLOAT),
+        node("i/id", "Identity", "i/switch:1", T=integer),
+        node("v/id", "Identity", "v/switch:1", T=FLOAT),
+        node("i/one", "Const", "^i/id", dtype=integer, value=np.array(1, np.int32)),
+        node("i/add", "Add", "i/id", "i/one", T=integer),
+        node("v/tanh", "Tanh", "v/id", T=FLOAT),
+        node("i/next", "NextIteration", "i/add", T=integer),
+        node("v/next", "NextIteration", "v/tanh", T=FLOAT),
+        node("i/exit", "Exit", "i/switch:0", T=integer),
+        node("v/exit", "Exit", "v/switch:0", T=FLOAT),
+        constant("w", np.eye(4, 3, dtype=np.float32)),
+        node("mul", "MatMul", "v/exit", "w", T=FLOAT, transpose_a=False, transpose_b=False),
+        constant("begin", np.array([0, 0], np.int32)),
+        constant("end", np.array([0, 2], np.int32)),
+        constant("steps", np.array([1, 1], np.int32)),
+        node("cut", "StridedSlice", "mul", "begin", "end", "steps", T=FLOAT, Index=integer, begin_mask=1, end_mask=1),
+        node("y", "Softmax", "cut", T=FLOAT),
+        node("q", "Identity", "p", T=boolean),
+    ]
+    return protos.GraphDef(node=nodes)
+
+
+FROZEN = {"conditional": conditional_graph}
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_frozen_graphs(tmp_path, capsys, name):
+    graph = FROZEN[name]()
+    path, target = tmp_path / "m.pb", tmp_path / "m.tflite"
+    path.write_bytes(graph.SerializeToString())
+    assert code_of(path, target) == 0
+    codes = set()
+    for data in mutations(graph.SerializeToString(), 150, seed=7):
+        path.write_bytes(data)
+        codes.add(code_of(path, target))
+    for seed in range(250):
+        _write_damaged(path, graph, seed)
+        codes.add(code_of(path, target))
+    assert 1 in codes
+
+
+def _write_damaged(path: Path, graph: Any, seed: int) -> None:
+    rng = random.Random(seed)
+    damaged = protos.GraphDef()
+    damaged.CopyFrom(graph)
+    for _ in range(rng.choice([1, 1, 2, 3])):
+        rng.choice(DAMAGES)(damaged.node, rng)
+    path.write_bytes(damaged.SerializeToString())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(10))
+def test_many_damaged_frozen_graphs(tmp_path, capsys, block):
+    graph = conditional_graph()
+    for seed in range(10_000 + 500 * block, 10_500 + 500 * block):
+        _write_damaged(tmp_path / "m.pb", graph, seed)
+        code_of(tmp_path / "m.pb", tmp_path / "m.tflite")
+
+
+# -- .tflite files ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> list[bytes]:
+    """Files of ours: a small network, and control flow."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "m.pb").write_bytes(conditional_graph().SerializeToString())
+    sources = [digits(folder / "digits"), folder / "m.pb"]
+    return [litesmith.convert(source, verify=False).content for source in sources]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_damaged_files_are_converted_again_or_refused(tmp_path, capsys, files, index):
+    path, target = tmp_path / "m.tflite", tmp_path / "new.tflite"
+    codes = set()
+    for data in mutations(files[index], 200, seed=index):
+        path.write_bytes(data)
+        codes.add(code_of(path, target))
+    assert 1 in codes
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_damaged_files_are_verified_or_not(files, index):
+    """What the interpreter does to its process is a finding."""
+    for data in mutations(files[index], 60, seed=100 + index):
+        with suppress(LitesmithError):
+            verify(data, timeout=20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(10))
+def test_many_damaged_files(tmp_path, capsys, files, block):
+    path = tmp_path / "m.tflite"
+    for content in files:
+        for data in mutations(content, 300, seed=1000 + block):
+            path.write_bytes(data)
+            code_of(path, tmp_path / "new.tflite")
+            with suppress(LitesmithError):
+                verify(data, timeout=20)
+
+
+# -- reference data ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_damaged_reference_data(tmp_path, save):
+    path = tmp_path / "calls.npz"
+    arrays = {"inputs/x": np.eye(4, dtype=np.float32), "outputs/y": np.arange(300), "outputs/z": np.array([b"a", b"bc"])}
+    save(path, **arrays)
+    refused = 0
+    for data in mutations(path.read_bytes(), 400, seed=3):
+        path.write_bytes(data)
+        try:
+            Reference.load(path)
+        except LitesmithError:
+            refused += 1
+    assert refused > 100

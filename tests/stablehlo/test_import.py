@@ -15,6 +15,7 @@ from jax import export
 import litesmith
 from litesmith.errors import ConverterError, FormatError, LitesmithError, UsageError
 from litesmith.frontends.stablehlo import import_bytes, import_exported, module
+from litesmith.ir.budget import own_budget
 from tests.jax.parity import Case, f32
 from tests.stablehlo.parity import converted, exported
 
@@ -181,8 +182,8 @@ def test_a_module_that_grows_without_end(monkeypatch: pytest.MonkeyPatch) -> Non
     )
     last = "func.func private @f60(%a: tensor<f32>) -> tensor<f32> { return %a : tensor<f32> }"
     main = "func.func @main(%a: tensor<f32>) -> tensor<f32> { %0 = func.call @f0(%a) : (tensor<f32>) -> tensor<f32> "
-    monkeypatch.setattr("litesmith.frontends.stablehlo.importer.MAX_OPERATIONS", 2000)
-    with pytest.raises(ConverterError, match="more than 2000 operations"):
+    monkeypatch.setattr("litesmith.ir.budget.MAX_INLINED", 2000)
+    with own_budget(), pytest.raises(ConverterError, match=r"LS015.*more than 2000 operations"):
         import_bytes(f"module {{ {main} return %0 : tensor<f32> }}\n{body}{last} }}".encode())
 
 

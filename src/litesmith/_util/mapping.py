@@ -14,11 +14,17 @@ from typing import Any
 
 import numpy as np
 
+from litesmith._util.files import require_file
+
 _opened: weakref.WeakValueDictionary[int, mmap.mmap] = weakref.WeakValueDictionary()
 
 
 def map_file(path: str | os.PathLike[str]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """The bytes of a file as a read-only array, mapped. Raises OSError where it cannot be read."""
+    """The bytes of a file as a read-only array, mapped.
+
+    Raises FormatError for what is no file, OSError where it cannot be read.
+    """
+    require_file(path)
     with Path(path).open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             return np.empty(0, np.uint8)

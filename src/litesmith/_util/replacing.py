@@ -16,9 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from litesmith.errors import UsageError
-
-NO_FILE = "it is a device, pipe or socket, not a file"
+from litesmith._util.files import NO_FILE, file_kind
+from litesmith.errors import FormatError, UsageError
 
 _ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that end a process and give it the chance to clean up."""
@@ -41,8 +40,8 @@ def replacing(path: str | os.PathLike[str], check: Check | None = None) -> Itera
     """A new file to write and read, which takes the place of ``path`` when the block has ended and ``check`` passed.
 
     A link stays: the file it leads to is replaced. The new one lies beside it until then; where the block or the check
-    raises, or a signal ends the process in the block, it is removed and an older file stays. What a killed process has
-    left is removed first. Signals are not kept from ending a check, which may be in native code. Raises OSError.
+    raises, or a signal ends the process, it is removed and an older file stays. What a killed process has left is
+    removed first. Raises OSError.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file() and not target.is_dir():
@@ -54,7 +53,8 @@ def replacing(path: str | os.PathLike[str], check: Check | None = None) -> Itera
         with _ending_raises(), os.fdopen(handle, "w+b") as out:
             yield out
         if check is not None:
-            check(temporary)
+            with _ending_raises():
+                check(temporary)
         os.chmod(temporary, _mode_of(target))
         os.replace(temporary, target)
     except BaseException as error:
@@ -125,11 +125,15 @@ def _mode_of(target: Path) -> int:
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raises UsageError where no file can be written to the path: said before a long conversion, not after."""
     target = Path(path)
-    folder = Path(os.path.realpath(path)).parent if target.is_symlink() else target.parent
-    if target.is_dir():
+    try:
+        kind = file_kind(target)
+    except FormatError as error:
+        raise UsageError(f"cannot write {error.path}: {error.message.removeprefix('cannot be read: ')}") from error
+    if kind == "directory":
         raise UsageError(f"cannot write {target}: it is a directory")
-    if target.exists() and not target.is_file():
+    if kind == "other":
         raise UsageError(f"cannot write {target}: {NO_FILE}; -o - writes to standard output")
+    folder = Path(os.path.realpath(path)).parent if target.is_symlink() else target.parent
     if not folder.is_dir():
         raise UsageError(f"cannot write {target}: there is no directory {folder}")
     if not os.access(folder, os.W_OK):

@@ -100,6 +100,10 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     if source and as_original:
         given[_kind_of(path)] = path
     shapes = parse_shapes(_with_names(given["shapes"], given["inputs"]))
+    if given["verify"]:
+        from litesmith.runtime.process import prepare
+
+        prepare(own=True)
     with progress(f"Converting {path}"):
         model = _convert_as_tflite_convert(given, shapes) if as_original else _convert(path, given, shapes)
         if given["output_format"] == "GRAPHVIZ_DOT":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from litesmith._util.files import file_kind
 from litesmith._util.text import human_bytes
 from litesmith.cli.output import click_echo, console, print_json, print_table
 
@@ -32,7 +33,8 @@ def command(model: str, tags: str | None, ir: bool, all_rows: bool, unsafe: bool
     path = Path(model)
     if path.name in _SAVED_MODEL:
         path = path.parent
-    if path.is_dir() or (not path.exists() and not path.suffix):
+    kind = file_kind(path)
+    if kind == "directory" or (not kind and not path.suffix):
         if ir:
             raise click.UsageError("--ir takes a .tflite file; for a SavedModel use litesmith convert --dump-ir")
         _show_saved_model(str(path), tags.split(",") if tags else None, as_json, all_rows)

@@ -29,10 +29,21 @@ from litesmith.errors import VerificationError
     help="Runs in a row, which must agree.",
 )
 @click.option("--runtime", type=click.Path(), metavar="PYTHON", help="Run it in this Python's environment.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds that loading or one run may take.  [default: 60, more for large files and with reference data]",
+)
 @with_verbosity
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def command(
-    model: str, reference: str | None, tolerance: float, invocations: int, runtime: str | None, as_json: bool
+    model: str,
+    reference: str | None,
+    tolerance: float,
+    invocations: int,
+    runtime: str | None,
+    timeout: float | None,
+    as_json: bool,
 ) -> int:
     """Load MODEL in the LiteRT runtime, run it several times in a row and compare it with reference data.
 
@@ -40,10 +51,15 @@ def command(
     """
     from pathlib import Path
 
+    from litesmith.formats.tflite import read_model
+    from litesmith.nan_outputs import accept_computed_nan
     from litesmith.runtime import verify
+    from litesmith.runtime.process import prepare
 
+    prepare(own=True)
     with progress(f"Verifying {model}"):
-        report = verify(Path(model), reference, invocations, tolerance, python=runtime)
+        report = verify(Path(model), reference, invocations, tolerance, python=runtime, timeout=timeout)
+        report = accept_computed_nan(report, lambda: read_model(model), Path(model))
     rows = [
         (c.name, f"{c.max_abs:.3g}", f"{c.relative:.3g}", "ok" if c.passed else c.reason) for c in report.comparisons
     ]

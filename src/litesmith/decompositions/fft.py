@@ -7,10 +7,11 @@ constant transform matrix. The accuracy is about 1e-6 of the largest element.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions.complex_parts import Complex
 from litesmith.decompositions.padding import slice_static
 from litesmith.decompositions.shapes import move_axis, reshape, static_int, transpose
 from litesmith.errors import UnsupportedError
@@ -23,43 +24,36 @@ LARGEST = 2048
 """Longest prime length whose matrix is written into the model."""
 
 
-class Parts(NamedTuple):
-    """A complex tensor: real and imaginary part (None: zero)."""
-
-    real: Value
-    imag: Value | None
-
-
-def fft(b: Builder, x: Parts, axis: int = -1, inverse: bool = False) -> Parts:
+def fft(b: Builder, x: Complex, axis: int = -1, inverse: bool = False) -> Complex:
     """The transform along one dimension; the inverse one divides by the length."""
     axis %= x.real.rank
     last = x.real.rank - 1
-    moved = _each(x, lambda v: move_axis(b, v, axis, last))
+    moved = x.each(lambda v: move_axis(b, v, axis, last))
     size = static_int(moved.real.dims[-1], "a Fourier transform")
     made = _transform(b, moved, size, inverse)
     if inverse:
-        made = _each(made, lambda v: b.mul(v, np.float32(1 / size)))
-    return _each(made, lambda v: move_axis(b, v, last, axis))
+        made = made.each(lambda v: b.mul(v, np.float32(1 / size)))
+    return made.each(lambda v: move_axis(b, v, last, axis))
 
 
-def rfft(b: Builder, x: Value, axis: int = -1) -> Parts:
+def rfft(b: Builder, x: Value, axis: int = -1) -> Complex:
     """The first half (size // 2 + 1) of the transform of a real tensor."""
     axis %= x.rank
     half = static_int(x.dims[axis], "a Fourier transform") // 2 + 1
     size = static_int(x.dims[axis], "a Fourier transform")
     if size <= DIRECT or _factor(size) is None:
         moved = move_axis(b, x, axis, x.rank - 1)
-        made = _direct(b, Parts(moved, None), size, False, half)
-        return _each(made, lambda v: move_axis(b, v, x.rank - 1, axis))
-    return _each(fft(b, Parts(x, None), axis), lambda v: _first(b, v, axis, half))
+        made = _direct(b, Complex(moved, None), size, False, half)
+        return made.each(lambda v: move_axis(b, v, x.rank - 1, axis))
+    return fft(b, Complex(x), axis).each(lambda v: _first(b, v, axis, half))
 
 
-def irfft(b: Builder, x: Parts, size: int, axis: int = -1) -> Value:
+def irfft(b: Builder, x: Complex, size: int, axis: int = -1) -> Value:
     """The real tensor of ``size`` elements along ``axis`` whose `rfft` is ``x`` (its first size // 2 + 1 elements)."""
     axis %= x.real.rank
     half = size // 2 + 1
     last = x.real.rank - 1
-    moved = _each(x, lambda v: move_axis(b, _first(b, v, axis, half), axis, last))
+    moved = x.each(lambda v: move_axis(b, _first(b, v, axis, half), axis, last))
     weights = np.full(half, 2.0)
     weights[0] = 1
     if size % 2 == 0:
@@ -69,10 +63,6 @@ def irfft(b: Builder, x: Parts, size: int, axis: int = -1) -> Value:
     if moved.imag is not None:
         real = b.sub(real, _times(b, moved.imag, weights[:, None] * np.sin(angles) / size))
     return move_axis(b, real, last, axis)
-
-
-def _each(x: Parts, function: Any) -> Parts:
-    return Parts(function(x.real), None if x.imag is None else function(x.imag))
 
 
 def _first(b: Builder, x: Value, axis: int, count: int) -> Value:
@@ -92,7 +82,7 @@ def _factor(size: int) -> int | None:
     return next((f for f in range(min(DIRECT, size - 1), 1, -1) if size % f == 0), None)
 
 
-def _transform(b: Builder, x: Parts, size: int, inverse: bool) -> Parts:
+def _transform(b: Builder, x: Complex, size: int, inverse: bool) -> Complex:
     """The unscaled transform along the last dimension."""
     factor = _factor(size) if size > DIRECT else None
     if factor is None:
@@ -100,21 +90,21 @@ def _transform(b: Builder, x: Parts, size: int, inverse: bool) -> Parts:
     rest = size // factor
     lead = list(x.real.dims[:-1])
     rank = len(lead)
-    columns = _each(x, lambda v: _swapped(b, reshape(b, v, [*lead, factor, rest], v)))
+    columns = x.each(lambda v: _swapped(b, reshape(b, v, [*lead, factor, rest], v)))
     inner = _direct(b, columns, factor, inverse, factor)
     sign = 2j if inverse else -2j
     twist = np.exp(sign * np.pi * np.outer(np.arange(rest), np.arange(factor)) / size)
-    rows = _each(_complex_mul(b, inner, twist), lambda v: _swapped(b, v))
+    rows = _complex_mul(b, inner, twist).each(lambda v: _swapped(b, v))
     outer = _transform(b, rows, rest, inverse)
     assert outer.real.rank == rank + 2
-    return _each(outer, lambda v: reshape(b, _swapped(b, v), [*lead, size], v))
+    return outer.each(lambda v: reshape(b, _swapped(b, v), [*lead, size], v))
 
 
 def _swapped(b: Builder, x: Value) -> Value:
     return transpose(b, x, [*range(x.rank - 2), x.rank - 1, x.rank - 2])
 
 
-def _direct(b: Builder, x: Parts, size: int, inverse: bool, count: int) -> Parts:
+def _direct(b: Builder, x: Complex, size: int, inverse: bool, count: int) -> Complex:
     """The first ``count`` elements of a transform, as products with its matrix."""
     if size > LARGEST:
         raise UnsupportedError(f"a Fourier transform of the length {size}", "use a length with small factors")
@@ -122,13 +112,13 @@ def _direct(b: Builder, x: Parts, size: int, inverse: bool, count: int) -> Parts
     cosine, sine = np.cos(angles), np.sin(angles) * (1 if inverse else -1)
     real, imag = _times(b, x.real, cosine), _times(b, x.real, sine)
     if x.imag is None:
-        return Parts(real, imag)
-    return Parts(b.sub(real, _times(b, x.imag, sine)), b.add(imag, _times(b, x.imag, cosine)))
+        return Complex(real, imag)
+    return Complex(b.sub(real, _times(b, x.imag, sine)), b.add(imag, _times(b, x.imag, cosine)))
 
 
-def _complex_mul(b: Builder, x: Parts, by: np.ndarray[Any, Any]) -> Parts:
+def _complex_mul(b: Builder, x: Complex, by: np.ndarray[Any, Any]) -> Complex:
     cosine, sine = (np.ascontiguousarray(v.astype(np.float32)) for v in (by.real, by.imag))
     if x.imag is None:
-        return Parts(b.mul(x.real, cosine), b.mul(x.real, sine))
+        return Complex(b.mul(x.real, cosine), b.mul(x.real, sine))
     real = b.sub(b.mul(x.real, cosine), b.mul(x.imag, sine))
-    return Parts(real, b.add(b.mul(x.real, sine), b.mul(x.imag, cosine)))
+    return Complex(real, b.add(b.mul(x.real, sine), b.mul(x.imag, cosine)))

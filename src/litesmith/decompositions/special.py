@@ -7,7 +7,7 @@ the ends of the domains give what the C library gives.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -466,3 +466,15 @@ def truncated_remainder(b: Builder, x: Value, y: Value) -> Value:
     zero = number(b, 0, x)
     made = b.floor_mod(b.abs(x), b.abs(y))
     return select(b, b.less(x, zero), b.neg(made), made)
+
+
+# -- all of them ------------------------------------------------------------------------------------------------------
+
+FUNCTIONS: dict[str, Callable[[Builder, Value], Value]] = {
+    function.__name__: function
+    for function in (
+        expm1, log1p, tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh, erf, erfc, erf_inv, lgamma, digamma,
+        bessel_i0e, bessel_i1e,
+    )
+}  # fmt: skip
+"""Functions of one float tensor that have no kernel and that every framework has, by name."""

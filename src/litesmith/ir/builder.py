@@ -18,6 +18,7 @@ from typing import Any, TypeAlias, Union
 import numpy as np
 
 from litesmith.errors import UnsupportedError
+from litesmith.ir.budget import MAX_BYTES, spend_emitted
 from litesmith.ir.constant import Array, Constant
 from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.dtypes import DType
@@ -113,6 +114,7 @@ class Builder:
         is made even where its results are known. Raises UnsupportedError when the operands do not fit the declaration,
         TypeError for an attribute it does not have.
         """
+        spend_emitted()
         op = Op(defn, self._values(defn, operands), _complete(defn, attrs), self.origins)
         op.attrs.update({name: derive(op) for name, derive in defn.derived.items()})
         if as_is:
@@ -122,6 +124,8 @@ class Builder:
         if simpler is not None:
             return (simpler,)
         types = list(result_types) if result_types is not None else infer_types(op)
+        if self.folds and _is_empty(op, types):
+            return tuple(Value.constant(np.zeros(t.static_shape, t.dtype.numpy)) for t in types)
         folded = fold(op, types, self.wide) if self.folds else None
         if folded is not None:
             return _named(folded, op)
@@ -157,6 +161,12 @@ class Builder:
             return self.constant(operand)
         like = _like(defn, index, operands) if isinstance(operand, (bool, int, float)) else None
         return self.constant(operand, _taken(like or _default_dtype(operand), defn, index))
+
+
+def _is_empty(op: Op, types: Sequence[TensorType]) -> bool:
+    """Whether no result has any elements: kernels need not be asked, some of which fail."""
+    pure = Trait.STATEFUL not in op.defn.traits and not op.subgraphs
+    return pure and bool(types) and all(t.is_static and 0 in t.static_shape and t.quant is None for t in types)
 
 
 def _like(defn: OpDef, index: int, operands: Sequence[OperandLike]) -> DType | None:
@@ -293,7 +303,10 @@ def grows(size_out: int, size_in: int) -> bool:
 def _may_grow(op: Op, types: Sequence[TensorType], operands: Sequence[Constant | None]) -> bool:
     """Whether the one result has no more elements than one of the operands, or is looked up in one."""
     most = max((c.size for c in operands if c is not None), default=0)
-    return len(types) == 1 and (bool(op.defn.traits & Trait.REPEATS) or prod(types[0].static_shape) <= most)
+    count = prod(types[0].static_shape)
+    if count * types[0].dtype.numpy.itemsize > MAX_BYTES and count > most:
+        return False
+    return len(types) == 1 and (bool(op.defn.traits & Trait.REPEATS) or count <= most)
 
 
 def _evaluate(op: Op, operands: Sequence[Constant | None]) -> list[Array]:

@@ -68,7 +68,7 @@ class Value:
         self.op: Op | None = None
         self.index = 0
         self.is_variable = False
-        self.users: dict[Op, None] = {}
+        self.users: dict[Op, int] = {}  # and in how many operand slots of theirs it is
         self.output_uses = 0
         self._sym: Array | None = None
 
@@ -122,10 +122,20 @@ class Value:
         """Number of dimensions. Raises ValueError where it is unknown."""
         return self.type.rank
 
+    def _gain(self, user: Op) -> None:
+        self.users[user] = self.users.get(user, 0) + 1
+
+    def _lose(self, user: Op) -> None:
+        count = self.users.get(user, 0) - 1
+        if count > 0:
+            self.users[user] = count
+        else:
+            self.users.pop(user, None)
+
     @property
     def use_count(self) -> int:
         """How many operand slots and graph outputs refer to this value."""
-        return self.output_uses + sum(sum(v is self for v in op.operands) for op in self.users)
+        return self.output_uses + sum(self.users.values())
 
     @property
     def only_user(self) -> Op | None:
@@ -214,10 +224,10 @@ class Op:
         self._operands[index] = value
         if self.graph is None:
             return
-        if old is not None and not any(v is old for v in self._operands):
-            old.users.pop(self, None)
+        if old is not None:
+            old._lose(self)
         if value is not None:
-            value.users[self] = None
+            value._gain(self)
 
     def set_operands(self, values: Sequence[Value | None]) -> None:
         """Replaces all operands."""
@@ -230,7 +240,7 @@ class Op:
 
     def _attach_users(self) -> None:
         for value in self.inputs:
-            value.users[self] = None
+            value._gain(self)
 
     def _detach_users(self) -> None:
         for value in self.inputs:
@@ -348,10 +358,11 @@ class Graph:
         """Makes every user of ``old``, graph outputs included, use ``new``."""
         if old is new:
             return
-        for op in list(old.users):
-            for index, value in enumerate(op.operands):
-                if value is old:
-                    op.set_operand(index, new)
+        for op, count in list(old.users.items()):
+            index = -1
+            for _ in range(count):
+                index = op.operands.index(old, index + 1)  # values are compared by identity
+                op.set_operand(index, new)
         if old.output_uses:
             self.outputs = [new if v is old else v for v in self._outputs]
 

@@ -20,6 +20,7 @@ from litesmith.formats.tflite.conversion_metadata import (
     write_conversion_metadata,
 )
 from litesmith.ir import Program
+from litesmith.ir.budget import own_limits
 from litesmith.keywords import Dump
 from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
@@ -103,7 +104,7 @@ class ConverterBase:
         options = self._options(verify, reference, metadata)
         requested = api.read_metadata(options)
         try:
-            with own_unknown_dims():
+            with own_unknown_dims(), own_limits():
                 program = self._program(options, verify)
         except ConverterError as error:
             raise explained(error, allows_select_ops(self)) from error

@@ -80,7 +80,7 @@ def _infer_range(op: Op) -> list[TensorType]:
 
 def _range_size(op: Op) -> Dim:
     if all(v.is_const for v in op.inputs):
-        return len(_range(*(v.numpy() for v in op.inputs)))
+        return _range_count(*(v.numpy().reshape(-1)[0] for v in op.inputs))
     start, limit, delta = (None if v.sym is None else v.sym.reshape(-1)[0] for v in op.inputs)
     if start is None or limit is None or not isinstance(delta, int) or delta == 0:
         return unknown_dim()
@@ -91,14 +91,16 @@ def _range_size(op: Op) -> Dim:
 def _range(start: Array, limit: Array, delta: Array) -> Array:
     """Element i is start + i * delta, computed by adding up as the kernel does."""
     first, last, step = (a.reshape(-1)[0] for a in (start, limit, delta))
-    if first.dtype.kind == "f":
-        count = max(int(np.ceil(np.abs((last - first) / step))), 0)
-    else:
-        distance, by = int(last) - int(first), int(step)
-        count = max(-(-abs(distance) // abs(by)), 0) if distance * by > 0 else 0
-    steps = np.full(count, step)
+    steps = np.full(_range_count(first, last, step), step)
     steps[:1] = first
     return np.cumsum(steps, dtype=first.dtype)
+
+
+def _range_count(first: Any, last: Any, step: Any) -> int:
+    if first.dtype.kind == "f":
+        return max(int(np.ceil(np.abs((last - first) / step))), 0)
+    distance, by = int(last) - int(first), int(step)
+    return max(-(-abs(distance) // abs(by)), 0) if distance * by > 0 else 0
 
 
 def _range_is_defined(op: Op) -> bool:

@@ -260,6 +260,10 @@ def erase_dead(graph: Graph, candidates: Iterable[Op]) -> list[Op]:
     return erased
 
 
+MAX_ORIGINS = 64
+"""So many places an operation remembers: thousands of equal operations may become one."""
+
+
 def merge_origins(made: Iterable[Op], gone: Sequence[Op], root: Op, name: str) -> None:
     """New operations come from all that they replace: producers first, the root last."""
     others = [o for op in gone if op is not root for o in op.origins]
@@ -272,4 +276,5 @@ def _distinct(origins: Iterable[Origin]) -> tuple[Origin, ...]:
     found: dict[tuple[str, str, str, str], Origin] = {}
     for origin in origins:
         found.setdefault((origin.op, origin.node, origin.layer, origin.line), origin)
-    return tuple(found.values())
+    distinct = tuple(found.values())
+    return distinct if len(distinct) <= MAX_ORIGINS else (*distinct[: MAX_ORIGINS - 1], distinct[-1])

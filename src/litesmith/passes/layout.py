@@ -22,7 +22,7 @@ Legal because transposing all operands of such an operation transposes its resul
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -78,7 +78,8 @@ def _choose(graph: Graph) -> int:
     for _ in range(SWEEPS):
         if not any(op.name == "TRANSPOSE" for op in graph.ops):
             break
-        moved = sum(_settle(graph, region) for region in regions(graph))
+        known = set(graph.ops)
+        moved = sum(_settle(graph, region, known) for region in regions(graph))
         total += moved
         if not moved:
             break
@@ -196,8 +197,28 @@ def _is_absorbed(result: Value, perm: Permutation) -> bool:
 # -- moving a region --------------------------------------------------------------------------------------------------
 
 
-def _settle(graph: Graph, region: Region) -> bool:
-    """Moves a region to its cheapest layout, when that is cheaper than where it is."""
+_NEAR = 3
+"""So far from a region, in operations, a move can change which transposes there are and which of them are absorbed."""
+
+
+def _near(region: Region) -> dict[Op, None]:
+    """The operations around a region, itself included."""
+    found = dict.fromkeys(region)
+    last = list(found)
+    for _ in range(_NEAR):
+        around = [u for op in last for r in op.results for u in r.users]
+        around += [v.op for op in last for v in op.inputs if v.op is not None]
+        last = [op for op in dict.fromkeys(around) if op not in found]
+        found.update(dict.fromkeys(last))
+    return found
+
+
+def _settle(graph: Graph, region: Region, known: set[Op]) -> bool:
+    """Moves a region to its cheapest layout, when that is cheaper than where it is.
+
+    known: the operations there are, kept up to date; only those around the region and new ones are looked at, so that a
+    sweep is linear.
+    """
     members = set(region)
     if any(op.graph is not graph for op in region):
         return False
@@ -208,19 +229,23 @@ def _settle(graph: Graph, region: Region) -> bool:
     best = min(costs, key=lambda perm: costs[perm])
     if costs[best] >= _cost(border, members, None):
         return False
-    before = _measured(graph)
+    near = _near(region)
+    before = _measured(near)
     moved = _move(graph, region, border, best)
-    if _measured(graph) < before:
+    made = [op for op in _near([*moved, *(op for op in near if op.graph is graph)]) if op not in known]
+    known.update(made)
+    if _measured([op for op in (*near, *made) if op.graph is graph]) < before:
         return True
     if moved:
-        _move(graph, moved, _border(moved), inverse(best))
+        back = _move(graph, moved, _border(moved), inverse(best))
+        known.update(_near([*back, *(op for op in near if op.graph is graph)]))
     return False
 
 
-def _measured(graph: Graph) -> Cost:
-    """The cost of the transposes there are."""
+def _measured(ops: Iterable[Op]) -> Cost:
+    """The cost of the transposes among these operations."""
     cost = Cost()
-    for op in graph.ops:
+    for op in ops:
         perm = permutation_of(op)
         if perm is not None and not _is_absorbed(op.result, perm):
             cost = cost.plus(op["x"])

@@ -5,11 +5,13 @@ from litesmith.runtime.inputs import random_inputs
 from litesmith.runtime.measure import Measurement, measure
 from litesmith.runtime.model_file import ModelFacts, SignatureInfo, TensorInfo
 from litesmith.runtime.reference import Record, Reference
+from litesmith.runtime.report import MadeUp, VerificationReport
 from litesmith.runtime.runner import Runner
-from litesmith.runtime.verify import VerificationReport, verify
+from litesmith.runtime.verify import verify
 
 __all__ = [
     "Comparison",
+    "MadeUp",
     "Measurement",
     "ModelFacts",
     "Record",

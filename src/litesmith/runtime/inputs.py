@@ -138,12 +138,16 @@ def random_inputs(
     made = {}
     for position, tensor in enumerate(signature.inputs):
         rng = np.random.default_rng([seed, position])
-        shape = [(size if axis else batch) if d == -1 else d for axis, d in enumerate(tensor.shape or ())]
         try:
-            made[tensor.name] = _random(rng, tensor, tuple(shape), kind)
+            made[tensor.name] = _random(rng, tensor, made_up_shape(tensor, batch, size), kind)
         except TypeError as error:
             raise UsageError(f"input {tensor.name!r}: {error}") from error
     return made
+
+
+def made_up_shape(tensor: TensorInfo, batch: int, size: int) -> tuple[int, ...]:
+    """The shape of a made-up input: `batch` for an unknown leading size, `size` for the other unknown ones."""
+    return tuple((size if axis else batch) if d == -1 else d for axis, d in enumerate(tensor.shape or ()))
 
 
 def _random(rng: np.random.Generator, tensor: TensorInfo, shape: tuple[int, ...], kind: str) -> Array:

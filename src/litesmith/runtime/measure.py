@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from litesmith._util.python import python_command
 from litesmith.errors import Problem, UsageError, VerificationError
 from litesmith.runtime.inputs import Inputs, check_inputs, random_inputs
 from litesmith.runtime.reference import storable
@@ -114,11 +114,8 @@ class Order:
 
 
 def _in_child(order: Order) -> Measurement:
-    package_root = str(Path(__file__).parents[2])
-    paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [sys.executable, "-m", "litesmith.runtime._measuring", json.dumps(asdict(order))],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        python_command("litesmith.runtime._measuring", json.dumps(asdict(order))),
         capture_output=True,
         text=True,
         check=False,

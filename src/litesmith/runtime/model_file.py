@@ -24,6 +24,8 @@ TENSOR_TYPES = (
 EXCHANGED_AS = {"string": "object", "int4": "int8", "uint4": "uint8"}
 NOT_EXCHANGED = {"resource", "variant", "bfloat16", "int2", "float8_e4m3fn", "float8_e5m2"}
 
+_MAX_RANK = 32
+
 CUSTOM = 32
 STATE_OPS = {142, 143, 144}  # VAR_HANDLE, READ_VARIABLE, ASSIGN_VARIABLE
 # RANDOM_STANDARD_NORMAL, RANDOM_UNIFORM, MULTINOMIAL, STABLEHLO_RNG_BIT_GENERATOR
@@ -208,5 +210,7 @@ def _shape(table: _Table) -> tuple[int, ...] | None:
     for slot in (7, 0):
         shape = table.array(slot, "<i4")
         if shape is not None and shape.size:
+            if shape.size > _MAX_RANK or shape.min() < -1:
+                raise ValueError(f"a tensor has the shape {shape[:_MAX_RANK].tolist()}")
             return tuple(shape.tolist())
     return () if table.scalar(8, "?") else None

@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import os
 import re
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from litesmith.errors import FormatError, MissingFileError, UsageError
+from litesmith._util.files import file_kind, require_file
+from litesmith.errors import FormatError, UsageError
 from litesmith.runtime.inputs import Array
 
 _KEY = re.compile(r"(?:(?P<signature>(?!inputs/|outputs/).+?)/)?(?P<side>inputs|outputs)/(?P<name>.+)", re.S)
@@ -54,7 +58,7 @@ class Reference(tuple[Record, ...]):
         """Read an ``.npz`` file or a directory of them. Raises FormatError when they are not what they should
         be."""
         path = Path(path)
-        if not path.is_dir():
+        if file_kind(path) != "directory":
             return Reference(_load(path))
         files = sorted(path.glob("*.npz"))
         if not files:
@@ -77,16 +81,24 @@ def _arrays(values: Mapping[str, Any]) -> dict[str, Array]:
     return {name: np.asarray(value) for name, value in values.items()}
 
 
+_DAMAGE = (
+    *(ArithmeticError, EOFError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError),
+    *(struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy and zipfile raise for a damaged file (NotImplementedError is a RuntimeError)."""
+
+
 def _load(path: Path) -> list[Record]:
-    if not path.is_file():
-        raise MissingFileError("no such file or directory", path=str(path))
+    require_file(path, "file or directory")
     try:
         loaded = np.load(path, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise FormatError("not an .npz file", path=str(path), fix=_FIX)
         with loaded as file:
             arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except FormatError:
+        raise
+    except _DAMAGE as error:
         raise FormatError(f"cannot read reference data: {error}", path=str(path)) from error
     return _records(arrays, path)
 

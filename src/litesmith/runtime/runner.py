@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -12,7 +13,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from litesmith.errors import MissingFileError, Problem, UsageError, VerificationError
+from litesmith._util.files import require_file
+from litesmith.errors import Problem, UsageError, VerificationError
 from litesmith.runtime.inputs import Array, Inputs, check_inputs
 from litesmith.runtime.model_file import ModelFacts, SignatureInfo, read_facts
 
@@ -33,7 +35,7 @@ class Runner:
     kernels alone) or ``reference`` (the slow reference kernels). python: the executable of another environment, whose
     interpreter runs the model. signatures: the entry points; a model that
     declares none has one whose key is "" and whose names are those of the tensors. facts: what else the file
-    says.
+    says. on_step: called before each step in the runtime with the words for its failure.
 
     Not safe for use from several threads at once. Raises FormatError when there is no such file, UsageError
     for wrong options and VerificationError when the runtime refuses the model.
@@ -46,14 +48,15 @@ class Runner:
         *,
         kernels: str = "default",
         python: str | os.PathLike[str] | None = None,
+        on_step: Callable[[str], None] | None = None,
     ) -> None:
         if threads < 1:
             raise UsageError(f"threads must be at least 1, got {threads}")
         if kernels not in KERNELS:
             raise UsageError(f"kernels must be one of {', '.join(KERNELS)}, got {kernels!r}")
-        self.threads, self.kernels = threads, kernels
+        self.threads, self.kernels, self._on_step = threads, kernels, on_step
         self._python = python
-        self._model: bytes | Path = _source(model)
+        self._model: bytes | Path = source_of(model)
         self._interpreter: Any = self._load()
         self.facts: ModelFacts = self._read_facts()
         self.signatures: tuple[SignatureInfo, ...] = self.facts.signatures
@@ -178,12 +181,18 @@ class Runner:
     @contextmanager
     def _errors(self, code: str, what: str) -> Iterator[None]:
         """Turn what the runtime raises into a VerificationError that says which step failed."""
+        if self._on_step is not None:
+            self._on_step(what)
         try:
             yield
-        except (IndexError, RuntimeError, ValueError) as error:
+        except MemoryError as error:
+            raise VerificationError(Problem("LS908", f"the model {what}: there is not enough memory")) from error
+        except _RAISED as error:
             raise VerificationError(_problem(code, what, str(error))) from error
 
 
+_RAISED = (LookupError, OverflowError, OSError, RuntimeError, TypeError, ValueError, struct.error)
+"""What the runtime's interface and the reading of tables raise where a model is not what it should be."""
 NO_RUNTIME = "the LiteRT runtime is not installed"
 
 
@@ -209,10 +218,8 @@ def _problem(code: str, what: str, message: str) -> Problem:
     return Problem(code, f"the model {what} in the LiteRT runtime: {message}")
 
 
-def _source(model: ModelSource) -> bytes | Path:
+def source_of(model: ModelSource) -> bytes | Path:
+    """The bytes or the path of a model. Raises FormatError when there is no such file."""
     if isinstance(model, bytes | bytearray | memoryview):
         return bytes(model)
-    path = Path(model)
-    if not path.is_file():
-        raise MissingFileError("no such file", path=str(path))
-    return path
+    return require_file(model)

@@ -304,7 +304,7 @@ def test_a_string_tensor_of_more_strings_than_bytes_is_refused(tmp_path):
 
 
 BAD_INDEXES = [
-    ("missing", None, "cannot be read"),
+    ("missing", None, "no such file"),
     ("empty", b"", "too few"),
     ("another format", b"PK\x03\x04" * 20, "magic"),
     ("no header", table({b"w": b""}), "without the header"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from litesmith._util.mapping import map_file
 from litesmith._util.replacing import replacing
-from litesmith.errors import FormatError, MissingFileError, UsageError
+from litesmith.errors import FormatError, UsageError
 from litesmith.formats.metadata.codec import TFLITE_METADATA, decode, encode, unknown_fields
 from litesmith.formats.metadata.grafting import chunks, find_entry, graft
 from litesmith.formats.metadata.schema import AssociatedFile, AssociatedFileType, ModelMetadata, Table
@@ -90,12 +90,12 @@ def read_described(source: bytes | str | os.PathLike[str]) -> Described:
     path = os.fspath(source)
     try:
         return _read(map_file(path))
-    except FileNotFoundError as error:
-        raise MissingFileError("there is no such file", path=path) from error
+    except FormatError as error:
+        if error.path:
+            raise
+        raise FormatError(error.message, path=path, fix=error.fix) from None
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
-    except FormatError as error:
-        raise FormatError(error.message, path=path, fix=error.fix) from None
 
 
 def _read(data: np.ndarray[Any, Any]) -> Described:

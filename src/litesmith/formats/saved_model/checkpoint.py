@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from litesmith._util.files import require_file
 from litesmith.errors import FormatError, UsageError
 from litesmith.formats.saved_model import protos
 from litesmith.formats.saved_model.crc32c import crc32c, crc32c_stream, mask
@@ -82,7 +83,8 @@ class Checkpoint:
     def open(cls, prefix: str | Path) -> Checkpoint:
         """Read ``PREFIX.index``; FormatError when it is missing, damaged or of another format."""
         prefix = Path(prefix)
-        path = prefix.with_name(prefix.name + ".index")
+        path = Path(f"{prefix}.index")
+        require_file(path)
         try:
             with path.open("rb") as file:
                 data = file.read(_MAX_INDEX_BYTES + 1)
@@ -240,6 +242,7 @@ class _Shard:
         return self._mapping[offset : offset + size]
 
     def _map(self) -> mmap.mmap:
+        require_file(self.path)
         try:
             with self.path.open("rb") as file:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -260,6 +263,7 @@ class _Shard:
         return _byte_swapped(array) if big_endian else array
 
     def _mapped_array(self, entry: TensorEntry, dtype: np.dtype[Any]) -> Array:
+        require_file(self.path)
         try:
             stored = np.dtype(np.uint8) if dtype == np.bool_ else dtype
             array: Array = np.memmap(self.path, stored, "r", entry.offset, entry.shape)
@@ -269,6 +273,7 @@ class _Shard:
 
     def _checksum(self, offset: int, size: int) -> int:
         """Of a range that is read, not mapped: verifying must not make the whole checkpoint resident."""
+        require_file(self.path)
         try:
             with self.path.open("rb", buffering=0) as file:
                 file.seek(offset)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from litesmith._util.files import file_kind, require_file
 from litesmith.errors import FormatError
 from litesmith.formats.saved_model import protos
 from litesmith.formats.saved_model.parsing import parse_file, parse_text_file
@@ -22,8 +23,9 @@ def read_graph_def(path: str | Path) -> GraphDef:
     FormatError when the file is missing, damaged, without nodes, or not a GraphDef (a SavedModel, for one).
     """
     path = Path(path)
-    if path.is_dir():
+    if file_kind(path) == "directory":
         raise FormatError("a directory, not a frozen graph", path=str(path), fix="convert it as a SavedModel")
+    require_file(path)
     text = path.suffix in (".pbtxt", ".prototxt") or _is_text(path)
     graph = (parse_text_file if text else parse_file)(protos.GraphDef, path)
     if not graph.node or not all(node.name and node.op for node in graph.node):

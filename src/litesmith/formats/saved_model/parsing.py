@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from litesmith._util.naming import path_suggestion
+from litesmith._util.files import require_file
 from litesmith.errors import FormatError, MissingFileError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def parse_text_file(message: type[M], path: Path) -> M:
     """Parse a file holding one message in protobuf text format; fields we do not define are skipped."""
     from google.protobuf import text_format
 
+    require_file(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -53,10 +54,7 @@ def parse_text_file(message: type[M], path: Path) -> M:
 def map_file(path: Path) -> memoryview:
     """The content of a non-empty regular file, memory-mapped as long as something refers to it."""
     try:
-        if not path.exists():
-            raise MissingFileError(f"no such file{path_suggestion(path)}", path=str(path))
-        if not path.is_file():
-            raise FormatError("not a regular file", path=str(path))
+        require_file(path)
         with path.open("rb") as file:
             if not path.stat().st_size:
                 raise FormatError("the file is empty", path=str(path), fix=_EXPORT_AGAIN)

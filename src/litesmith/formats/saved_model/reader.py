@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from litesmith._util.files import file_kind, require_file
 from litesmith._util.naming import path_suggestion, suggestion
 from litesmith.errors import FormatError, MissingFileError, UsageError
 from litesmith.formats.saved_model import protos
@@ -275,15 +276,16 @@ class SavedModel:
 
 
 def _model_file(path: Path) -> Path:
-    if not path.is_dir():
+    kind = file_kind(path)
+    if kind != "directory":
         fix = "give the directory of the model"
-        if not path.exists():
+        if not kind:
             said = f"the SavedModel directory does not exist{path_suggestion(path)}"
             raise MissingFileError(said, path=str(path), fix=fix)
         raise FormatError("the SavedModel directory is not a directory", path=str(path), fix=fix)
     for name in ("saved_model.pb", "saved_model.pbtxt"):
-        if (path / name).is_file():
-            return path / name
+        if file_kind(path / name):
+            return require_file(path / name)
     if (path / "saved_model.cpb").is_file():
         fix = "save the model without experimental_image_format"
         raise FormatError("the model is saved in the chunked format (saved_model.cpb)", path=str(path), fix=fix)

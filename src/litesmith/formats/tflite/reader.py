@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from litesmith._util.mapping import map_file
-from litesmith._util.naming import path_suggestion
-from litesmith.errors import FormatError, MissingFileError
+from litesmith.errors import FormatError
 from litesmith.formats.tflite.archive import read_archive
 from litesmith.formats.tflite.decoder import FlatBuffer, Table
 from litesmith.formats.tflite.infer import Inference
@@ -54,12 +52,12 @@ def read_graphs(
     path = os.fspath(source)
     try:
         return _Model(map_file(path), opset).read(numbers)
-    except FileNotFoundError as error:
-        raise MissingFileError(f"no such file{path_suggestion(Path(path))}", path=path) from error
+    except FormatError as error:
+        if error.path:
+            raise
+        raise FormatError(error.message, path=path, fix=error.fix) from None
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
-    except FormatError as error:
-        raise FormatError(error.message, path=path, fix=error.fix) from None
 
 
 def read_numbered(source: bytes | str | os.PathLike[str]) -> tuple[Program, dict[Value, int]]:

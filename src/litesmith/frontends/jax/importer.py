@@ -7,7 +7,7 @@ reports every problem of the function.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from litesmith.frontends.frame import POISON, Import, Place
 from litesmith.frontends.jax.registry import Lowering
 from litesmith.frontends.jax.types import Complex, aval_dims, constant_of, is_key, tensor_type
 from litesmith.ir import Builder, Dim, DType, Origin, Sym, Value
+from litesmith.ir.budget import spend_call
 from litesmith.ir.dims import symbol_names
 
 MAX_DEPTH = 200
@@ -38,7 +39,11 @@ class Session(Import):
     names: dict[int, str] = field(default_factory=dict)
     constants: dict[tuple[int, str], Any] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
+    keep_composites: Sequence[str] = field(default=(), kw_only=True)
+    """Patterns of names of composites that stay operators of their own."""
     layer_of: Callable[[str], str] = field(default=lambda scope: scope, kw_only=True)
+    called: set[Hashable] = field(default_factory=set, kw_only=True)
+    """The functions that were inlined, by identity."""
 
     def constant(self, array: Any, dtype: Any) -> Any:
         """The constant of a closed-over array, one for each array. JAX may take it for a narrower type than it has."""
@@ -85,6 +90,7 @@ class Context(Place):
         inner = getattr(jaxpr, "jaxpr", jaxpr)
         if self.depth > MAX_DEPTH:
             raise UnsupportedError("calls are nested too deeply", "remove the recursion")
+        spend_call(self.session.called, id(inner), len(inner.eqns))
         deeper = replace(self, depth=self.depth + 1)
         return import_jaxpr(deeper, inner, self.session.constants_of(jaxpr), args)
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
+from litesmith.decompositions import complex_parts
 from litesmith.decompositions.complex_parts import joined
 from litesmith.decompositions.shapes import bitcast, broadcast_to, cast
 from litesmith.errors import UnsupportedError
@@ -48,16 +49,11 @@ _WAY_OUT = {
 }
 
 
-@dataclass(frozen=True)
-class Complex:
-    """A complex tensor as two real ones."""
+@dataclass(frozen=True, eq=False)
+class Complex(complex_parts.Complex):
+    """A complex tensor as two real ones, both always there."""
 
-    real: Value
-    imag: Value
-
-    def each(self, function: Callable[[Value], Value]) -> Complex:
-        """The pair of what the function makes of each part."""
-        return Complex(function(self.real), function(self.imag))
+    imag: Value = field()
 
 
 def is_key(aval: Any) -> bool:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from litesmith._util.naming import path_suggestion
-from litesmith.errors import FormatError, MissingFileError, UsageError
+from litesmith._util.files import require_file
+from litesmith.errors import FormatError, UsageError
 from litesmith.frontends.keras.graphs import outside_graphs
 from litesmith.frontends.keras.legacy import HARD_SIGMOID, TF_OP, hard_sigmoid, modern, with_old_functions
 from litesmith.frontends.keras.safety import read_config, refuse_code
@@ -37,9 +37,7 @@ def load_model(
     run, UsageError where Keras is not installed.
     """
     file = Path(path)
-    if not file.exists():
-        fix = "give the path of a .keras or .h5 file"
-        raise MissingFileError(f"no such Keras file{path_suggestion(file)}", path=str(file), fix=fix)
+    require_file(file, "Keras file", "give the path of a .keras or .h5 file")
     keras = _keras(file)
     config, version = read_config(file)
     if safe_mode:

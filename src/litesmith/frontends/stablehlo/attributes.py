@@ -90,7 +90,11 @@ def _elements(attribute: Any) -> Any:
     declared = type_of(attribute.type)
     if not _is_shown(declared):
         return _printed_elements(str(attribute), declared)
-    return np.array(attribute).reshape([int(d or 0) for d in declared.shape])
+    shape = [int(d or 0) for d in declared.shape]
+    if attribute.is_splat:
+        one = np.array(decoded(attribute.get_splat_value()), declared.dtype)
+        return np.broadcast_to(one, shape)
+    return np.array(attribute).reshape(shape)
 
 
 _NUMBER = re.compile(r"[-+]?(?:0x[0-9A-Fa-f]+|\d+\.?\d*(?:[eE][-+]?\d+)?)|true|false")

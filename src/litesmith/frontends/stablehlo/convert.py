@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from litesmith._util.files import require_file
 from litesmith._util.naming import input_shapes as shapes_by_input
-from litesmith._util.naming import path_suggestion
-from litesmith.errors import ConverterError, FormatError, MissingFileError, UnsupportedError, UsageError
+from litesmith.errors import ConverterError, FormatError, UnsupportedError, UsageError
 from litesmith.frontends.frame import POISON
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS
 from litesmith.frontends.jax.lowering import LOWERINGS as PRIMITIVES
@@ -35,10 +35,9 @@ def import_path(path: Path, input_shapes: Shapes | None = None) -> Program:
 
     Raises FormatError where the file is damaged or none of these, UsageError where JAX, which reads it, is missing.
     """
+    require_file(path)
     try:
         data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise MissingFileError(f"no such file{path_suggestion(path)}", path=str(path)) from error
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror or error}", path=str(path)) from error
     return import_bytes(data, input_shapes, str(path))
@@ -47,8 +46,7 @@ def import_path(path: Path, input_shapes: Shapes | None = None) -> Program:
 def import_bytes(data: bytes, input_shapes: Shapes | None = None, path: str = "") -> Program:
     """As `import_path`, of bytes at hand."""
     if data.startswith(BYTECODE) or _is_text(data):
-        if data.startswith(BYTECODE):
-            require_readable(data, path)
+        require_readable(data, path)
         return import_module(read_module(data, path), input_shapes)
     exported = _deserialized(data, path)
     require_readable(exported.mlir_module_serialized, path)

@@ -25,10 +25,8 @@ from litesmith.frontends.stablehlo.interpreter import evaluated
 from litesmith.frontends.stablehlo.module import Function, Location, Module, Operation, Region, Variable
 from litesmith.frontends.stablehlo.registry import Lowering
 from litesmith.ir import Builder, Dim, DType, Origin, Sym, TensorType, Value
+from litesmith.ir.budget import spend_call
 from litesmith.ir.dims import symbol_names
-
-MAX_OPERATIONS = 500_000
-"""More operations than this, calls inlined, are refused."""
 
 MAX_DEPTH = 64
 """Calls nested deeper than this are refused (the module is recursive or hostile)."""
@@ -57,13 +55,6 @@ class Session(jax_importer.Session):
     module: Module = field(default_factory=lambda: Module({}))
     own_lowerings: Mapping[str, Lowering] = field(default_factory=dict)
     own_refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    lowered: int = 0
-
-    def count(self) -> None:
-        """Counts an operation. Raises UnsupportedError when there are too many."""
-        self.lowered += 1
-        if self.lowered > MAX_OPERATIONS:
-            raise UnsupportedError(f"the module has more than {MAX_OPERATIONS} operations", "convert parts of it")
 
 
 @dataclass(eq=False)
@@ -153,6 +144,8 @@ class Context(jax_importer.Context):
         found = self.stable.module.functions.get(name.lstrip("@"))
         if found is None:
             raise UnsupportedError(f"function {name!r} is not in the module", "export the model again")
+        if not found.has_body:
+            raise UnsupportedError(f"function {name!r} has no body", "export the model again")
         return found
 
     def closure(
@@ -240,6 +233,7 @@ def _renewed(b: Builder, bound: Bound) -> Bound:
 
 def import_region(context: Context, region: Region, env: dict[Variable, Bound]) -> list[Bound]:
     """Lowers the operations of a region and returns its results (values `POISON` for what failed)."""
+    spend_call(context.stable.called, id(region), len(region.operations))
     inner = replace(context, env=env)
     for operation in needed(region):
         env.update(zip(operation.results, _import_operation(inner, operation), strict=True))
@@ -288,7 +282,6 @@ def _import_operation(context: Context, operation: Operation) -> list[Bound]:
     )
     with context.b.at(origin):
         try:
-            context.stable.count()
             return _lowered(here, operation, operands)
         except ConverterError as error:
             context.session.note(error, origin)

@@ -67,6 +67,8 @@ class Function:
     name: str
     body: Region
     argument_attrs: Sequence[Mapping[str, Any]]
+    has_body: bool = True
+    """A declaration has none."""
 
 
 @dataclass(eq=False)
@@ -77,11 +79,14 @@ class Module:
 
     @property
     def main(self) -> Function:
-        """The function that is run. Raises FormatError where there is none."""
-        if "main" in self.functions:
-            return self.functions["main"]
-        if len(self.functions) == 1:
-            return next(iter(self.functions.values()))
+        """The function that is run. Raises FormatError where there is none, or only its declaration."""
+        found = self.functions.get("main")
+        if found is None and len(self.functions) == 1:
+            found = next(iter(self.functions.values()))
+        if found is not None and found.has_body:
+            return found
+        if found is not None:
+            raise FormatError(f"the function {found.name} of the StableHLO module has no body", fix="export it again")
         raise FormatError("the StableHLO module has no function called main", fix="export the model again")
 
 
@@ -98,7 +103,7 @@ def read_module(data: bytes, path: str = "") -> Module:
             else:
                 parsed = ir.Module.parse(data.decode(), context)
             return _module(parsed)
-    except (ValueError, RuntimeError, SystemError, ir.MLIRError) as error:  # SystemError by older bindings
+    except (LookupError, ValueError, RuntimeError, SystemError, ir.MLIRError) as error:  # SystemError by older bindings
         known = "" if isinstance(error, SystemError) else str(error).strip()
         reason = (known or "it is damaged, or of a version this JAX does not know").splitlines()[0]
         raise FormatError(
@@ -143,7 +148,7 @@ def _function(operation: Any) -> Function:
     declared = attrs.get("arg_attrs") or []
     region = _region(operation.regions[0], {}, 0)
     given = [declared[i] if i < len(declared) else {} for i in range(len(region.arguments))]
-    return Function(str(attrs["sym_name"]), region, given)
+    return Function(str(attrs["sym_name"]), region, given, bool(list(operation.regions[0].blocks)))
 
 
 _TERMINATORS = frozenset({"func.return", "stablehlo.return", "mhlo.return", "chlo.return"})

@@ -18,7 +18,7 @@ from litesmith.formats.tflite.flexbuffer import write_map
 from litesmith.frontends import plugins
 from litesmith.frontends.frame import POISON
 from litesmith.frontends.tensorflow.attributes import FunctionName, decode
-from litesmith.ir import Builder, DType, Graph, TensorType, Value
+from litesmith.ir import Builder, DType, Graph, Op, TensorType, Value
 from litesmith.ops.common import unknown_dim
 
 if TYPE_CHECKING:
@@ -89,20 +89,33 @@ def lower_implemented(
 
 
 def _computes(body: Body) -> bool:
-    """Whether some result of the body depends on the elements of its arguments, or it has no arguments."""
+    """Whether every result of the body depends on the elements of its arguments, or it has no arguments."""
     inputs = {id(v) for v in body.arguments}
-    pending = [r for r in body.results if isinstance(r, Value)]
-    if not inputs or len(pending) < len(body.results):
+    results = [r for r in body.results if isinstance(r, Value)]
+    if not inputs or len(results) < len(body.results):
         return True  # what cannot be lowered is reported where it is inlined
-    seen: set[int] = set()
+    return all(_depends(result, inputs) for result in results)
+
+
+def _depends(result: Value, inputs: set[int]) -> bool:
+    pending, seen = [result], set[int]()
     while pending:
         value = pending.pop()
         if id(value) in inputs:
             return True
-        if id(value) not in seen and value.op is not None and value.op.name not in _SHAPES_ONLY:
+        if id(value) not in seen and value.op is not None and not _is_placeholder(value.op):
             pending += value.op.inputs
         seen.add(id(value))
     return False
+
+
+def _is_placeholder(op: Op) -> bool:
+    """Whether an operation gives the same for all elements of its operands: a size, or ``x * 0``, ``x - x``."""
+    if op.name == "SUB":
+        return op["x"] is op["y"]
+    if op.name in ("MUL", "LOGICAL_AND"):
+        return any(v.is_small_const and not v.numpy().any() for v in op.inputs)
+    return op.name in _SHAPES_ONLY
 
 
 def _custom(b: Builder, name: str, args: Sequence[Any], types: Sequence[TensorType], options: bytes) -> list[Value]:

@@ -97,6 +97,9 @@ class ControlFlow:
     """Predicate -> a tensor that has its value."""
     sides: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Merge of a conditional -> its inputs (where the predicate is false, where it is true)."""
+    _roots: dict[str, str] = field(default_factory=dict)
+    _passed: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    """What a Switch hands on of a tensor, by a short name: written out, it would double with each of them."""
     _groups: dict[tuple[str, frozenset[Branch], frozenset[str]], dict[str, int]] = field(default_factory=dict)
 
     @staticmethod
@@ -112,6 +115,9 @@ class ControlFlow:
     # -- the analysis -------------------------------------------------------------------------------------------------
 
     def _visit(self, node: Any) -> None:
+        if node.op == "Identity" or (node.op in SWITCH and not self.is_loop_switch(node)):
+            for output in (0, 1):
+                self.root(f"{node.name}:{output}")  # in order, so that no long way is ever walked
         frames = self._union(self.frames, node)
         if node.op in ENTER:
             frames |= {_frame(node)}
@@ -146,12 +152,17 @@ class ControlFlow:
 
     def root(self, reference: str) -> str:
         """A name for what a tensor is, whichever Identity or Switch handed it on."""
-        node = self.nodes.get(node_name(reference))
-        if node is not None and node.op == "Identity":
-            return self.root(node.input[0])
-        if node is not None and node.op in SWITCH and not self.is_loop_switch(node):
-            return f"{self.root(node.input[0])}?{self.root(node.input[1])}:{output_index(reference)}"
-        return tensor_key(reference)
+        key = tensor_key(reference)
+        if key not in self._roots:
+            node = self.nodes.get(node_name(reference))
+            root = key
+            if node is not None and node.op == "Identity":
+                root = self.root(node.input[0])
+            elif node is not None and node.op in SWITCH and not self.is_loop_switch(node):
+                passed = (self.root(node.input[0]), self.root(node.input[1]), output_index(reference))
+                root = self._passed.setdefault(passed, f"?{len(self._passed)}")
+            self._roots[key] = root
+        return self._roots[key]
 
     def _merged(self, node: Any) -> frozenset[Branch]:
         references = [r for r in node.input if not r.startswith("^")]
@@ -348,7 +359,7 @@ class Loop:
     def _source(self, reference: str) -> str:
         key = tensor_key(reference)
         node = self.flow.nodes.get(node_name(key))
-        while node is not None and node.op == "Identity":
+        while node is not None and node.op == "Identity":  # no endless way: `_in_order` has refused a cycle
             key = tensor_key(node.input[0])
             node = self.flow.nodes.get(node_name(key))
         return key

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from litesmith.decompositions.complex_parts import Complex
 from litesmith.errors import ConverterError, Problem, UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
@@ -14,7 +15,7 @@ from litesmith.frontends.frame import POISON
 from litesmith.frontends.tensorflow.importer import DAMAGED, Context, Model, Scope, Session, complex_tensor, make_table
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
 from litesmith.frontends.tensorflow.ranks import demanded_shape, takes_any_rank
-from litesmith.frontends.tensorflow.resources import Complex, TensorList, Variable
+from litesmith.frontends.tensorflow.resources import TensorList, Variable
 from litesmith.frontends.tensorflow.select_ops import SelectOps, initialize
 from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
 from litesmith.ir.dims import substitute

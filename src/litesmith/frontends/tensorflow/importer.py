@@ -6,14 +6,14 @@ noted and its dependants are examined only, so that one import reports every pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from litesmith.decompositions.complex_parts import joined
+from litesmith.decompositions.complex_parts import Complex, joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
 from litesmith.frontends import operator_plugins
 from litesmith.frontends.frame import POISON, Import, Place
@@ -34,7 +34,6 @@ from litesmith.frontends.tensorflow.examine import examine
 from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import (
-    Complex,
     RuntimeTable,
     Table,
     TensorList,
@@ -43,6 +42,7 @@ from litesmith.frontends.tensorflow.resources import (
 )
 from litesmith.frontends.tensorflow.sizes import decided
 from litesmith.ir import Builder, DType, Graph, Origin, TensorType, Value
+from litesmith.ir.budget import spend_call
 from litesmith.ir.dims import symbol_names
 from litesmith.ops.common import unknown_dim
 
@@ -60,9 +60,6 @@ _ONE_LIST = frozenset({"ConcatOffset", "ConcatOffsetV2"})
 
 MAX_DEPTH = 64
 """Function calls nested deeper than this are refused (the graph is recursive or hostile)."""
-
-MAX_CALLS = 1 << 17
-"""So many calls are inlined in one import; functions that call each other twice make more of them than can be stored."""
 
 
 @dataclass
@@ -106,8 +103,8 @@ class Session(Import):
     """Variables and tables that are TensorFlow's as a whole, by name."""
     select_functions: dict[str, Graph] = field(default_factory=dict)
     """Functions that Select TF operators call, by name."""
-    calls: int = 0
-    """How many calls were inlined."""
+    called: set[Hashable] = field(default_factory=set)
+    """Names of the functions that were inlined."""
     is_initializing: bool = False
     """Whether this import runs the model's initializer, to see what it fills tables with."""
     sizes: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -168,6 +165,8 @@ class Context(Place):
     session: Session
     node: Any = None
     function: str = ""
+    active: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """The functions that are being inlined here, one in another."""
     scope: Scope | None = None
 
     def call(self, function: str, args: Sequence[Any], attrs: Mapping[str, Any] | None = None) -> list[Any]:
@@ -250,15 +249,15 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
     """Inlines one call. Results are in the order of the function's declared outputs."""
     if context.depth > MAX_DEPTH:
         raise UnsupportedError(f"calls of {name!r} are nested too deeply", "remove the recursion")
-    context.session.calls += 1
-    if context.session.calls > MAX_CALLS:
-        raise UnsupportedError(f"more than {MAX_CALLS} calls of functions would be inlined", "call fewer functions")
+    if name in context.active:
+        raise UnsupportedError(f"function {name!r} calls itself", "remove the recursion")
     definition = context.definition(name)
+    spend_call(context.session.called, name, len(definition.node_def))
     taken = taken_whole(context, definition, args, lambda: _import_body(context, definition, args))
     if taken is not None:
         return taken
     scope = Scope(
-        replace(context, node=None, function=name, depth=context.depth + 1),
+        replace(context, node=None, function=name, depth=context.depth + 1, active=context.active | {name}),
         definition.node_def,
         call_attrs=attrs,
     )
@@ -278,6 +277,7 @@ def _import_body(context: Context, definition: Any, args: Sequence[Any]) -> Body
     session = context.session
     graph = Graph(definition.signature.name)
     inner = Session(session.model, session.lowerings, opset=session.opset, on_unknown=session.on_unknown)
+    inner.called = session.called
     scope = Scope(Context(Builder(graph, session.opset), inner, depth=context.depth + 1), definition.node_def)
     for declared, value in zip(definition.signature.input_arg, args, strict=True):
         inside = graph.add_input(value.type) if isinstance(value, Value) and not value.is_const else value
@@ -391,8 +391,7 @@ class Scope:
         return int(bool(value.numpy())) if isinstance(value, Value) and value.is_const else None
 
     def _node(self, name: str) -> Any:
-        node = self.nodes.get(name)
-        if node is None:
+        if (node := self.nodes.get(name)) is None:
             raise UnsupportedError(f"node {name!r} is not in the graph", "export the model again", node=name)
         return node
 
@@ -441,8 +440,12 @@ class Scope:
             if value.WhichOneof("value") == "placeholder"
             else decode(value)
             for name, value in node.attr.items()
-            if not name.startswith("_")
+            if not name.startswith("_") and self._has_value(value)
         }
+
+    def _has_value(self, attr: Any) -> bool:
+        kind = attr.WhichOneof("value")
+        return kind is not None and (kind != "placeholder" or attr.placeholder in self.call_attrs)
 
     def _inputs(self, node: Any) -> list[Any]:
         """A node's inputs; none where the lowering asks for them itself or needs none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from litesmith.decompositions.complex_parts import Complex
 from litesmith.ir import Constant, Dim, DType, Value
 from litesmith.ir.constant import Array
 
@@ -71,17 +72,6 @@ class TensorList:
     element: tuple[Dim, ...] | None
     length: Value | None = None
     is_trial: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Complex:
-    """A complex tensor as two real ones of the same shape; no imaginary part means zero.
-
-    Hardly any built-in takes complex numbers. Those the kernels make stay `Value` until something else is asked of them.
-    """
-
-    real: Value
-    imag: Value | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions.complex_parts import Complex
 from litesmith.errors import ConverterError, Problem, UnsupportedError
 from litesmith.formats.saved_model import protos
 from litesmith.formats.saved_model.dtypes import NUMBERS
@@ -31,7 +32,7 @@ from litesmith.frontends.tensorflow.importer import (
     complex_tensor,
     lower_node,
 )
-from litesmith.frontends.tensorflow.resources import Complex, Table, TensorList, Variable
+from litesmith.frontends.tensorflow.resources import Table, TensorList, Variable
 from litesmith.frontends.tensorflow.select_shapes import inferred_shape
 from litesmith.ir import Builder, DType, Graph, Op, Program, TensorType, Value
 from litesmith.ops.common import unknown_dim

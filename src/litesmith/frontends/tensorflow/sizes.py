@@ -9,7 +9,6 @@ arithmetic that depends on the size vanishes. Only operators that every run reac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations
 from typing import Any, TypeAlias
 
 from litesmith.ir import Dim, Sym, Value
@@ -102,16 +101,25 @@ def _unpacked(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
 
 
 def _packed(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
-    for x, y in combinations(inputs, 2):
-        yield from zip(x.dims, y.dims, strict=True)
+    for dims in zip(*(x.dims for x in inputs), strict=True):
+        yield from _equal(dims)
+
+
+def _equal(dims: Sequence[Dim]) -> Pairs:
+    """Sizes that are all the same: the unknown ones are the one that is known, if any is."""
+    known = next((d for d in dims if isinstance(d, int)), None)
+    if known is not None:
+        yield from ((d, known) for d in dims if isinstance(d, Sym))
 
 
 def _joined(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
     *parts, axis = inputs
-    skipped = int(axis.numpy()) % parts[0].rank if axis.is_const else None
-    for x, y in combinations(parts, 2):
-        pairs = enumerate(zip(x.dims, y.dims, strict=True))
-        yield from (pair for i, pair in pairs if skipped is not None and i != skipped)
+    if not axis.is_const:
+        return
+    skipped = int(axis.numpy()) % parts[0].rank
+    for place, dims in enumerate(zip(*(x.dims for x in parts), strict=True)):
+        if place != skipped:
+            yield from _equal(dims)
 
 
 def _labelled(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
@@ -124,7 +132,7 @@ def _labelled(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Pairs:
         for label, dim in labelled:
             sizes.setdefault(label, []).append(dim)
     for dims in sizes.values():
-        yield from ((a, b) for a, b in combinations(dims, 2) if 1 not in (a, b))  # 1 stands for any size
+        yield from _equal([d for d in dims if d != 1])  # 1 stands for any size
 
 
 _RULES: Mapping[str, Rule] = {

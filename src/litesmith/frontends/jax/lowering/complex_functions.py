@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions import special
+from litesmith.decompositions.complex_parts import bilinear
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import iota as counted
 from litesmith.decompositions.special import number
@@ -157,8 +158,7 @@ def conv_general_dilated(ctx: Context, lhs: Complex, rhs: Complex, **options: An
         wanted = contraction.conv_general_dilated.bind_attrs(options)
         return contraction.conv_general_dilated.function(ctx, x, y, **wanted)
 
-    real = b.sub(made(lhs.real, rhs.real), made(lhs.imag, rhs.imag))
-    return Complex(real, b.add(made(lhs.real, rhs.imag), made(lhs.imag, rhs.real)))
+    return bilinear(b, made, lhs, rhs)
 
 
 @lowers("scatter-mul", "scatter_mul", complex=True)

@@ -15,6 +15,7 @@ from litesmith.frontends import plugins
 from litesmith.frontends.frame import POISON
 from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.lowering import resize, searching
+from litesmith.frontends.jax.lowering.kept_composites import attributes_of, is_kept, keep
 from litesmith.frontends.jax.registry import lowers
 from litesmith.frontends.jax.types import Complex, dim_of, tensor_type
 from litesmith.ir import Builder, DType, Graph, Sym, TensorType, Value
@@ -49,6 +50,8 @@ def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
     if jaxpr is None:
         raise UnsupportedError("a call whose function JAX does not show", "use a supported version of JAX")
     lowering = plugins.registered(str(params.get("name", ""))) if _is_composite(params) else None
+    if _is_composite(params) and is_kept(ctx, str(params.get("name", ""))):
+        return keep(ctx, jaxpr, [ctx.expanded(v, a) for v, a in zip(args, ctx.avals_in, strict=True)], params)
     if ctx.session.composite is not None or lowering is not None:
         full = [ctx.expanded(v, a) for v, a in zip(args, ctx.avals_in, strict=True)]
         taken = _whole(ctx, lowering, full, params)
@@ -71,16 +74,11 @@ def _is_composite(params: Mapping[str, Any]) -> bool:
 
 def _whole(ctx: Context, lowering: plugins.Lowering | None, args: list[Any], params: Mapping[str, Any]) -> Any:
     """The results of a call that somebody lowers whole; None where nobody does."""
-    name, attrs = str(params.get("name", "")), _attributes(params)
+    name, attrs = str(params.get("name", "")), attributes_of(params)
     taken = ctx.session.composite(ctx.b, name, args, attrs) if ctx.session.composite is not None else None
     if taken is None and lowering is not None:
         taken = plugins.lower(lowering, ctx.b, name, args, attrs)
     return taken
-
-
-def _attributes(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of a ``jax.lax.composite``."""
-    return dict(params.get("attributes") or ())
 
 
 @lowers("custom_lin")

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions import complex_parts, matmul
 from litesmith.decompositions import fft as transforms
-from litesmith.decompositions import matmul
-from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import cast
-from litesmith.decompositions.special import is_finite, number
+from litesmith.decompositions.special import number
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.registry import Lowering, lowers
@@ -40,8 +39,7 @@ def conj(b: Builder, x: Any) -> Complex:
 
 @lowers("mul", complex=True, broadcasts=True)
 def mul(b: Builder, x: Complex, y: Complex) -> Complex:
-    real = b.sub(b.mul(x.real, y.real), b.mul(x.imag, y.imag))
-    return Complex(real, b.add(b.mul(x.real, y.imag), b.mul(x.imag, y.real)))
+    return complex_parts.bilinear(b, b.mul, x, y)
 
 
 @lowers("square", complex=True)
@@ -64,37 +62,22 @@ def integer_pow(b: Builder, x: Complex, *, y: int) -> Complex:
 
 @lowers("div", complex=True, broadcasts=True)
 def div(b: Builder, x: Complex, y: Complex) -> Complex:
-    """Both divided by the larger part of the divisor, so that its square stays within the range."""
-    zero, one = number(b, 0, y.real), number(b, 1, y.real)
-    size = b.maximum(b.abs(y.real), b.abs(y.imag))
-    usable = b.logical_and(b.greater(size, zero), is_finite(b, size))
-    size = select(b, usable, size, one)
-    x, y = x.each(lambda part: b.div(part, size)), y.each(lambda part: b.div(part, size))
-    scale = b.add(b.mul(y.real, y.real), b.mul(y.imag, y.imag))
-    product = mul.function(b, x, Complex(y.real, b.neg(y.imag)))
-    return Complex(b.div(product.real, scale), b.div(product.imag, scale))
+    return complex_parts.divide(b, x, y, scaled=True)
 
 
 @lowers("abs", complex=True)
 def abs_(b: Builder, x: Complex) -> Value:
-    """The larger part times sqrt(1 + (smaller / larger)²), which does not overflow."""
-    sizes = b.abs(x.real), b.abs(x.imag)
-    large, small = b.maximum(*sizes), b.minimum(*sizes)
-    nothing = b.equal(large, number(b, 0, large))
-    ratio = b.div(small, select(b, nothing, number(b, 1, large), large))
-    made: Value = b.mul(large, b.sqrt(b.add(b.mul(ratio, ratio), number(b, 1, large))))
-    return made
+    return complex_parts.magnitude(b, x, scaled=True)
 
 
 @lowers("exp", complex=True)
 def exp(b: Builder, x: Complex) -> Complex:
-    size = b.exp(x.real)
-    return Complex(b.mul(size, b.cos(x.imag)), b.mul(size, b.sin(x.imag)))
+    return complex_parts.exponential(b, x)
 
 
 @lowers("log", complex=True)
 def log(b: Builder, x: Complex) -> Complex:
-    return Complex(b.log(abs_.function(b, x)), b.atan2(x.imag, x.real))
+    return complex_parts.logarithm(b, x, scaled=True)
 
 
 @lowers("eq", complex=True, broadcasts=True)
@@ -124,8 +107,7 @@ def dot_general(b: Builder, x: Complex, y: Complex, *, dimension_numbers: Any) -
     def product(p: Value, q: Value) -> Value:
         return matmul.dot_general(b, p, q, pairs[0], pairs[1])
 
-    real = b.sub(product(x.real, y.real), product(x.imag, y.imag))
-    return Complex(real, b.add(product(x.real, y.imag), product(x.imag, y.real)))
+    return complex_parts.bilinear(b, product, x, y)
 
 
 @lowers("fft", complex=True)
@@ -136,7 +118,7 @@ def fft(ctx: Context, x: Any, *, fft_type: Any, fft_lengths: Any) -> Any:
     if kind == "RFFT":
         made = transforms.rfft(b, x, axes[-1])
         return _over(b, made, axes[:-1], inverse=False)
-    parts = transforms.Parts(x.real, x.imag)
+    parts: complex_parts.Complex = x
     if kind == "IRFFT":
         for axis in axes[:-1]:
             parts = transforms.fft(b, parts, axis, inverse=True)
@@ -147,7 +129,7 @@ def fft(ctx: Context, x: Any, *, fft_type: Any, fft_lengths: Any) -> Any:
     return _over(b, parts, axes, inverse=kind == "IFFT")
 
 
-def _over(b: Builder, parts: transforms.Parts, axes: list[int], inverse: bool) -> Complex:
+def _over(b: Builder, parts: complex_parts.Complex, axes: list[int], inverse: bool) -> Complex:
     for axis in axes:
         parts = transforms.fft(b, parts, axis, inverse)
     assert parts.imag is not None

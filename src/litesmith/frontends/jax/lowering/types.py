@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions import bits
+from litesmith.decompositions.division import unsigned_to_int64
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import bitcast, cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
-from litesmith.frontends.jax.lowering.elementwise import unsigned_to_int64
 from litesmith.frontends.jax.registry import lowers
 from litesmith.frontends.jax.types import carried_dtype, is_unsigned_word, rounded
 from litesmith.ir import Builder, DType, Value

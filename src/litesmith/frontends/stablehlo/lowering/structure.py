@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from litesmith.decompositions.padding import pad as padded
 from litesmith.decompositions.padding import pad_interior, slice_static
 from litesmith.decompositions.shapes import dim_value
 from litesmith.decompositions.shapes import reshape as reshaped
+from litesmith.decompositions.splats import large_splat
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.types import Complex, constant_of
 from litesmith.frontends.stablehlo.importer import Aval, Bound, Context
@@ -32,7 +35,8 @@ SLICE = direct(
 def constant(ctx: Context, *, value: Any) -> Any:
     if value is None:
         raise UnsupportedError("the elements of a constant cannot be read", "export the model again")
-    return constant_of(value)
+    made = large_splat(ctx.b, np.asarray(value))
+    return constant_of(value) if made is None else made
 
 
 @lowers("stablehlo.broadcast")

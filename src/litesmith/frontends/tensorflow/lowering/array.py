@@ -11,6 +11,7 @@ import numpy as np
 
 from litesmith.decompositions import shapes
 from litesmith.decompositions.cumulative import reverse as reversed_along
+from litesmith.decompositions.gather import select
 from litesmith.decompositions.indexing import dynamic_slice
 from litesmith.decompositions.padding import pad as padded
 from litesmith.decompositions.padding import slice_static
@@ -19,6 +20,7 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Dim, DType, Op, Sym, Value
+from litesmith.ir.budget import require_room
 from litesmith.ir.dims import maximum, product
 from litesmith.ops.slicing import Span, span_bounds, strided_spans
 
@@ -380,12 +382,25 @@ def reverse_sequence(b: Builder, input: Value, seq_lengths: Value, *, seq_dim: i
 @lowers("Roll")
 def roll(b: Builder, input: Value, shift: Value, axis: Value) -> Value:
     """Elements moved along axes, those that leave coming back: two slices joined, or a gather for an unknown shift."""
+    if not axis.is_const:
+        return _rolled_along(b, input, shift, axis)
     axes = [a % input.rank for a in const_ints(axis, "the axes")]
     amounts = shapes.reshape(b, cast(b, shift, DType.INT32), [len(axes)])
     for number, along in enumerate(axes):
         amount = b.strided_slice(amounts, [number], [number + 1], [1])
         input = _rolled(b, input, amount, along)
     return input
+
+
+def _rolled_along(b: Builder, x: Value, shift: Value, axis: Value) -> Value:
+    """Along axes computed while the model runs: every axis is rolled by the sum of the shifts that are for it."""
+    shifts, axes = (b.reshape(cast(b, v, DType.INT32), np.array([-1], np.int32)) for v in (shift, axis))
+    places = b.floor_mod(axes, b.constant(np.array(x.rank, np.int32)))
+    zero = b.constant(np.array(0, np.int32))
+    for along in range(x.rank):
+        own = select(b, b.equal(places, b.constant(np.array(along, np.int32))), shifts, zero)
+        x = _rolled(b, x, b.sum(own, np.array([0], np.int32), keep_dims=True), along)
+    return x
 
 
 def _rolled(b: Builder, x: Value, amount: Value, axis: int) -> Value:
@@ -446,6 +461,9 @@ def range_(b: Builder, start: Value, limit: Value, delta: Value) -> Value:
 def lin_space(b: Builder, start: Value, stop: Value, num: Value) -> Value:
     """start + i * (stop - start) / (num - 1), the last one exactly ``stop``."""
     (count,) = const_ints(num, "the number of points")
+    if count < 1:
+        raise UnsupportedError(f"{count} points", "ask for at least one")
+    require_room(8 * count, "the points")
     if count == 1:
         return b.reshape(start, [1])
     step = b.div(b.sub(stop, start), like(b, count - 1, start))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from litesmith.decompositions.splats import large_splat
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.importer import Context, as_tensor
 from litesmith.frontends.tensorflow.registry import lowers
@@ -13,7 +16,8 @@ from litesmith.ir import Builder, DType, Value
 
 @lowers("Const")
 def const(b: Builder, *, value: Any, dtype: DType) -> Value:
-    return b.constant(value, dtype)
+    made: Value | None = large_splat(b, value) if isinstance(value, np.ndarray) else None
+    return b.constant(value, dtype) if made is None else made
 
 
 @lowers("Placeholder", "PlaceholderV2", "_Arg")

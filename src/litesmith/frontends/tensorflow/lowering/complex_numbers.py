@@ -6,16 +6,26 @@ complex64 tensor that a kernel made or the user fed. Operands annotated ``Any`` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions.complex_parts import (
+    Complex,
+    bilinear,
+    conjugate,
+    exponential,
+    imaginary,
+    logarithm,
+    magnitude,
+)
+from litesmith.decompositions.complex_parts import divide as divided
 from litesmith.decompositions.shapes import broadcast_to, cast, full
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering import array, indexing, math, matrix, reduction
 from litesmith.frontends.tensorflow.registry import Lowering, collect, lowers
-from litesmith.frontends.tensorflow.resources import Complex, is_complex
+from litesmith.frontends.tensorflow.resources import is_complex
 from litesmith.ir import Builder, DType, Value
 
 
@@ -29,11 +39,6 @@ def parts(b: Builder, z: Any) -> Complex:
         elements = z.numpy()
         return Complex(b.constant(np.ascontiguousarray(elements.real)), b.constant(np.ascontiguousarray(elements.imag)))
     return Complex(b.real(z), b.imag(z))
-
-
-def imaginary(b: Builder, z: Complex) -> Value:
-    """The imaginary part, zeros where there is none."""
-    return z.imag if z.imag is not None else full(b, z.real.dims, 0, z.real.type.dtype, z.real)
 
 
 def _together(b: Builder, x: Complex, y: Complex) -> tuple[Complex, Complex]:
@@ -75,13 +80,10 @@ def imag(b: Builder, input: Any, *, Tout: DType = DType.FLOAT32) -> Value:
 
 @lowers("ComplexAbs", "complex ComplexAbs")
 def complex_abs(b: Builder, x: Any, *, Tout: DType = DType.FLOAT32) -> Value:
-    """COMPLEX_ABS of a kernel's tensor; of parts scaled by the larger one, so that no square overflows."""
+    """COMPLEX_ABS of a kernel's tensor."""
     if isinstance(x, Value):
         return b.complex_abs(x)
-    z = parts(b, x)
-    if z.imag is None:
-        return b.abs(z.real)
-    return b.sqrt(b.add(b.square(z.real), b.square(z.imag)))
+    return magnitude(b, x, scaled=False)
 
 
 @lowers("Angle", "complex Angle")
@@ -94,8 +96,7 @@ def angle(b: Builder, input: Any, *, Tout: DType = DType.FLOAT32) -> Value:
 def conj(b: Builder, input: Any) -> Any:
     if not is_complex(input):
         return input
-    z = parts(b, input)
-    return Complex(z.real, None if z.imag is None else b.neg(z.imag))
+    return conjugate(b, parts(b, input))
 
 
 @lowers("complex Cast")
@@ -125,63 +126,35 @@ def _sum(builtin: str) -> Any:
 SUMS = (lowers("complex Add", "complex AddV2")(_sum("add")), lowers("complex Sub")(_sum("sub")))
 
 
-def multiplied(b: Builder, x: Complex, y: Complex) -> Complex:
-    """The product; real factors cost nothing extra."""
-    return _bilinear(b, b.mul, x, y)
-
-
-def _bilinear(b: Builder, product: Callable[[Value, Value], Value], x: Complex, y: Complex) -> Complex:
-    real_part = product(x.real, y.real)
-    if x.imag is not None and y.imag is not None:
-        real_part = b.sub(real_part, product(x.imag, y.imag))
-    crossed = [
-        product(left, right)
-        for left, right in ((x.real, y.imag), (x.imag, y.real))
-        if left is not None and right is not None
-    ]
-    if not crossed:
-        return Complex(real_part)
-    return Complex(real_part, crossed[0] if len(crossed) == 1 else b.add(*crossed))
-
-
 @lowers("complex Mul")
 def mul(b: Builder, x: Any, y: Any) -> Complex:
-    return multiplied(b, parts(b, x), parts(b, y))
+    return bilinear(b, b.mul, parts(b, x), parts(b, y))
 
 
 @lowers("complex Square")
 def square(b: Builder, x: Any) -> Complex:
     z = parts(b, x)
-    return multiplied(b, z, z)
+    return bilinear(b, b.mul, z, z)
 
 
 @lowers("complex RealDiv")
 def divide(b: Builder, x: Any, y: Any) -> Complex:
-    left, right = parts(b, x), parts(b, y)
-    if right.imag is None:
-        return Complex(b.div(left.real, right.real), None if left.imag is None else b.div(left.imag, right.real))
-    size = b.add(b.square(right.real), b.square(right.imag))
-    made = multiplied(b, left, Complex(right.real, b.neg(right.imag)))
-    return Complex(b.div(made.real, size), b.div(imaginary(b, made), size))
+    return divided(b, parts(b, x), parts(b, y), scaled=False)
 
 
 @lowers("complex Neg")
 def neg(b: Builder, x: Any) -> Complex:
-    z = parts(b, x)
-    return Complex(b.neg(z.real), None if z.imag is None else b.neg(z.imag))
+    return parts(b, x).each(b.neg)
 
 
 @lowers("complex Exp")
 def exp(b: Builder, x: Any) -> Complex:
-    """exp(a) (cos(b) + i sin(b))."""
-    z = parts(b, x)
-    size = b.exp(z.real)
-    return Complex(size) if z.imag is None else Complex(b.mul(size, b.cos(z.imag)), b.mul(size, b.sin(z.imag)))
+    return exponential(b, parts(b, x))
 
 
 @lowers("complex Log")
 def log(b: Builder, x: Any) -> Complex:
-    return Complex(b.log(complex_abs(b, parts(b, x))), angle(b, x))
+    return logarithm(b, parts(b, x), scaled=False)
 
 
 # -- matrices ---------------------------------------------------------------------------------------------------------
@@ -193,7 +166,7 @@ def matmul(b: Builder, a: Any, b_: Any, *, transpose_a: bool = False, transpose_
         made: Value = matrix.matmul(b, x, y, transpose_a=transpose_a, transpose_b=transpose_b)
         return made
 
-    return _bilinear(b, product, parts(b, a), parts(b, b_))
+    return bilinear(b, product, parts(b, a), parts(b, b_))
 
 
 @lowers("complex BatchMatMulV2")
@@ -207,7 +180,7 @@ def batch_matmul(
         return made
 
     left, right = conj(b, parts(b, x)) if adj_x else parts(b, x), conj(b, parts(b, y)) if adj_y else parts(b, y)
-    return _bilinear(b, product, left, right)
+    return bilinear(b, product, left, right)
 
 
 @lowers("complex Einsum")
@@ -223,7 +196,7 @@ def einsum(b: Builder, inputs: list[Any], *, equation: str) -> Complex:
         made: Value = matrix.einsum_(b, [x, y], equation=equation)
         return made
 
-    return _bilinear(b, product, parts(b, inputs[0]), parts(b, inputs[1]))
+    return bilinear(b, product, parts(b, inputs[0]), parts(b, inputs[1]))
 
 
 @lowers("complex ConjugateTranspose")

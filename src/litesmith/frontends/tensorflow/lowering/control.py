@@ -215,7 +215,9 @@ def _invariants(context: Context, body: str) -> list[bool]:
 
     def source(reference: str) -> str:
         name = reference.split(":", maxsplit=1)[0]
-        while name in nodes and nodes[name].op == "Identity":
+        seen: set[str] = set()
+        while name in nodes and nodes[name].op == "Identity" and nodes[name].input and name not in seen:
+            seen.add(name)
             name = nodes[name].input[0].split(":")[0]
         return name
 

@@ -18,6 +18,7 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_floats, const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, DType, Value
+from litesmith.ir.budget import require_room
 from litesmith.ir.dims import product
 
 # -- gathers ----------------------------------------------------------------------------------------------------------
@@ -447,6 +448,8 @@ def histogram_fixed_width(
     """
     low, high = const_floats(value_range, "the range")
     (count,) = const_ints(nbins, "the number of bins")
+    if not (low < high and count > 0 and np.isfinite([low, high]).all()):
+        raise UnsupportedError(f"{count} bins from {low} to {high}", "give a range that grows and at least one bin")
     flat = reshape(b, values, [product(values.dims)])
     bins = b.bucketize(flat, boundaries=tuple(_bin_starts(low, high, count)))
     ones = full(b, flat.dims, 1, dtype, flat)
@@ -454,21 +457,29 @@ def histogram_fixed_width(
 
 
 def _bin_starts(low: float, high: float, count: int) -> list[float]:
-    """The least float32 number in each bin but the first."""
+    """The least float32 number in each bin but the first, found by bisection among all float32 numbers."""
+    require_room(8 * count, "the boundaries of the bins")
     step = (high - low) / count
+    numbers = np.arange(1, count)
+    below = np.full(count - 1, _place(np.float32(low)), np.int64)
+    start = np.full(count - 1, _place(np.float32(high)) + 2, np.int64)
+    while np.any(start - below > 1):
+        middle = (below + start) // 2
+        inside = ((_at_place(middle).astype(np.float64) - low) / step).astype(np.int64) >= numbers
+        below, start = np.where(inside, below, middle), np.where(inside, middle, start)
+    return [float(x) for x in _at_place(start)]
 
-    def bin_of(x: Any) -> int:
-        return int((float(max(x, np.float32(low))) - low) / step)
 
-    starts = []
-    for number in range(1, count):
-        x = np.float32(low + number * step)
-        while bin_of(x) >= number:
-            x = np.nextafter(x, np.float32(-np.inf))
-        while bin_of(x) < number:
-            x = np.nextafter(x, np.float32(np.inf))
-        starts.append(float(x))
-    return starts
+def _place(x: np.float32) -> int:
+    """The place of a number among all float32 numbers in order; 0 is at 0."""
+    bits = int(x.view(np.int32))
+    return bits if bits >= 0 else -(bits & 0x7FFFFFFF)
+
+
+def _at_place(places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The float32 numbers at these places."""
+    magnitudes = np.abs(places).astype(np.int32).view(np.float32)
+    return np.where(places < 0, -magnitudes, magnitudes)
 
 
 @lowers("UnravelIndex")

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions import integers, special
+from litesmith.decompositions.complex_parts import Complex
 from litesmith.decompositions.gather import select as choose
 from litesmith.decompositions.shapes import broadcast_to, cast, reshape, single
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import like
 from litesmith.frontends.tensorflow.registry import Lowering, direct, lowers
-from litesmith.frontends.tensorflow.resources import Complex
 from litesmith.ir import Builder, DType, Value
 from litesmith.ir.dims import broadcast
 
@@ -69,29 +69,16 @@ def in_float32(b: Builder, x: Value, function: Callable[[Builder, Value], Value]
     return cast(b, function(b, single(b, x)), x.type.dtype)
 
 
+def _tensorflow_name(name: str) -> str:
+    return "Erfinv" if name == "erf_inv" else "".join(word[0].upper() + word[1:] for word in name.split("_"))
+
+
 SPECIAL: tuple[Lowering, ...] = tuple(
     lowers(op)(_decomposed(function))
     for op, function in {
-        "BesselI0e": special.bessel_i0e,
-        "BesselI1e": special.bessel_i1e,
+        **{_tensorflow_name(name): function for name, function in special.FUNCTIONS.items()},
         "BesselI0": lambda b, x: b.mul(special.bessel_i0e(b, x), b.exp(b.abs(x))),
         "BesselI1": lambda b, x: b.mul(special.bessel_i1e(b, x), b.exp(b.abs(x))),
-        "Erf": special.erf,
-        "Erfc": special.erfc,
-        "Erfinv": special.erf_inv,
-        "Lgamma": special.lgamma,
-        "Digamma": special.digamma,
-        "Sinh": special.sinh,
-        "Cosh": special.cosh,
-        "Tan": special.tan,
-        "Asin": special.asin,
-        "Acos": special.acos,
-        "Atan": special.atan,
-        "Asinh": special.asinh,
-        "Acosh": special.acosh,
-        "Atanh": special.atanh,
-        "Expm1": special.expm1,
-        "Log1p": special.log1p,
         "Softplus": special.softplus,
     }.items()
 )

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions import fft as fourier
+from litesmith.decompositions.complex_parts import Complex, imaginary
 from litesmith.decompositions.padding import pad
 from litesmith.decompositions.shapes import reshape, static_int
-from litesmith.frontends.tensorflow.lowering.complex_numbers import imaginary, parts
+from litesmith.frontends.tensorflow.lowering.complex_numbers import parts
 from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import lowers
-from litesmith.frontends.tensorflow.resources import Complex
 from litesmith.ir import Builder, DType, Value
 
 
@@ -46,7 +46,7 @@ def rfft(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType
         rows = reshape(b, x, [*x.dims[:-1], 1, length])
         made = b.rfft2d(rows, np.array([1, length], np.int32))
         return reshape(b, made, [*x.dims[:-1], length // 2 + 1])
-    return _joined(fourier.rfft(b, _to_length(b, input, [length])))
+    return fourier.rfft(b, _to_length(b, input, [length]))
 
 
 @lowers("RFFT2D")
@@ -55,22 +55,13 @@ def rfft_2d(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DT
     x = _to_length(b, input, lengths)
     if _kernel_takes(lengths):
         return b.rfft2d(x, np.array(lengths, np.int32))
-    return _joined(fourier.fft(b, fourier.rfft(b, x), axis=-2))
+    return fourier.fft(b, fourier.rfft(b, x), axis=-2)
 
 
 @lowers("RFFT3D")
 def rfft_3d(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType.COMPLEX64) -> Any:
     x = _to_length(b, input, list(const_ints(fft_length, "the lengths of the transform")))
-    return _joined(fourier.fft(b, fourier.fft(b, fourier.rfft(b, x), axis=-2), axis=-3))
-
-
-def _joined(made: fourier.Parts) -> Complex:
-    return Complex(made.real, made.imag)
-
-
-def _parts(b: Builder, z: Any) -> fourier.Parts:
-    made = parts(b, z)
-    return fourier.Parts(made.real, made.imag)
+    return fourier.fft(b, fourier.fft(b, fourier.rfft(b, x), axis=-2), axis=-3)
 
 
 # -- of complex tensors -----------------------------------------------------------------------------------------------
@@ -78,10 +69,10 @@ def _parts(b: Builder, z: Any) -> fourier.Parts:
 
 def _transform(axes: tuple[int, ...], inverse: bool) -> Any:
     def function(b: Builder, input: Any) -> Complex:
-        made = _parts(b, input)
+        made = parts(b, input)
         for axis in axes:
             made = fourier.fft(b, made, axis, inverse)
-        return _joined(made)
+        return made
 
     return function
 
@@ -101,7 +92,7 @@ def _inverse_real(axes: tuple[int, ...]) -> Any:
         lengths = list(const_ints(fft_length, "the lengths of the transform"))
         sizes = [*lengths[:-1], lengths[-1] // 2 + 1]
         z = parts(b, input)
-        made = fourier.Parts(_to_length(b, z.real, sizes), _to_length(b, imaginary(b, z), sizes))
+        made = Complex(_to_length(b, z.real, sizes), _to_length(b, imaginary(b, z), sizes))
         for axis in axes[1:]:
             made = fourier.fft(b, made, axis, inverse=True)
         return fourier.irfft(b, made, lengths[-1])
