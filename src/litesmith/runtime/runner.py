@@ -94,8 +94,8 @@ class Runner:
         try:
             copied: Array = self._interpreter.get_tensor(index)
         except ValueError:
-            details = next(d for d in self._interpreter.get_output_details() if d["index"] == index)
-            if 0 not in details["shape"]:
+            details = next((d for d in self._interpreter.get_output_details() if d["index"] == index), None)
+            if details is None or 0 not in details["shape"]:
                 raise
             copied = np.empty(details["shape"], details["dtype"])
         return copied
