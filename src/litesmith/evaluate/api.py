@@ -77,8 +77,8 @@ def evaluate(  # noqa: PLR0913 (an entry point: all but two have defaults)
     """Evaluate models on data.
 
     models: a .tflite file (or, where TensorFlow is installed, a SavedModel), several, or a mapping of names to them.
-    data: see `litesmith.data.open_data`. config: an EvalConfig (a message of TFMA, or the path of a text proto or JSON file),
-    in the place of the next seven parameters. label, weight: features. task: ``classification``, ``binary`` or
+    data: see `litesmith.data.open_data`. config: an EvalConfig (a message of TFMA, or the path of a text proto or JSON
+    file), in the place of the next seven parameters. label, weight: features. task: ``classification``, ``binary`` or
     ``regression``, for the metrics where none are named. metrics, slices, thresholds: as docs/evaluate.md has them
     (``'Precision:{"thresholds": 0.9}'``, ``"country*age"``, ``"auc >= 0.9 @ overall"``). baseline: name or path of the model
     others are compared with. output: a folder to write in TFMA's structure; html: a report. inputs: input name -> feature
