@@ -22,6 +22,7 @@ def test_growth(tmp_path, shape):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("shape", growth.SHAPES)
 def test_growth_of_large_graphs(tmp_path, shape):
     assert max(factors(tmp_path, shape, [1000, 3000, 10_000, 30_000])) <= LIMIT

@@ -42,6 +42,7 @@ def test_damaged_sources(sources, kind):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", ["exported", "bytecode", "text"])
 def test_many_damaged_sources(sources, kind):
     for data in mutations(sources[kind], 40, seed=6):

@@ -462,7 +462,7 @@ def lin_space(b: Builder, start: Value, stop: Value, num: Value) -> Value:
     """start + i * (stop - start) / (num - 1), the last one exactly ``stop``."""
     (count,) = const_ints(num, "the number of points")
     if count < 1:
-        raise UnsupportedError(f"{count} points", "ask for at least one")
+        raise UnsupportedError(f"it has {count} points", "ask for at least one")
     require_room(8 * count, "the points")
     if count == 1:
         return b.reshape(start, [1])

@@ -449,7 +449,7 @@ def histogram_fixed_width(
     low, high = const_floats(value_range, "the range")
     (count,) = const_ints(nbins, "the number of bins")
     if not (low < high and count > 0 and np.isfinite([low, high]).all()):
-        raise UnsupportedError(f"{count} bins from {low} to {high}", "give a range that grows and at least one bin")
+        raise UnsupportedError(f"it has {count} bins from {low} to {high}", "give a range that grows and at least one bin")
     flat = reshape(b, values, [product(values.dims)])
     bins = b.bucketize(flat, boundaries=tuple(_bin_starts(low, high, count)))
     ones = full(b, flat.dims, 1, dtype, flat)
