@@ -9,6 +9,7 @@ JOBS ?= 2
 FRAMEWORK_ENV := CUDA_VISIBLE_DEVICES= TF_CPP_MIN_LOG_LEVEL=3
 PYTEST_ARGS ?= -q -n $(JOBS) --dist worksteal
 NOT_SLOW := $(if $(SLOW),,and not slow)
+NEWEST_TESTS := tests/jax/test_primitives.py tests/jax/test_import.py tests/stablehlo tests/keras/test_layers.py
 FRAMEWORKS := tf or keras or jax or tfx or flex or beam or metadata
 
 # $(call make-env,DIR) and $(call install,DIR,EXTRAS): with uv when the machine has it, else with venv and pip.
@@ -32,7 +33,7 @@ TFMA := tensorflow-model-analysis==0.52.0
 TFX := tfx==1.21.0 ml-pipelines-sdk==1.21.0 ml-metadata==1.17.1 tensorflow-transform==1.21.0 \
 	tensorflow-data-validation==1.16.1 pyfarmhash keras-tuner portpicker docker pydot
 
-.PHONY: help demo test test-tf test-jax test-flex test-tfx test-metadata lint format types imports bench bench-evaluate docs clean ci
+.PHONY: help demo test test-tf test-jax test-newest test-flex test-tfx test-metadata lint format types imports bench bench-evaluate docs clean ci
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -57,6 +58,10 @@ test-tfx: .venv-tfx/tfx.stamp ## Run the tests against TFX, TFMA and Apache Beam
 
 test-metadata: .venv/dev.stamp .venv-metadata/stamp ## Run the tests against the stock writers and readers of metadata
 	METADATA_PYTHON=$(CURDIR)/.venv-metadata/bin/python .venv/bin/python -m pytest -q -m metadata $(or $(TESTS),tests/formats/metadata)
+
+# The next release of Python and JAX is seen here when it comes.
+test-newest: .venv-newest/jax.stamp ## Run a part of the JAX tests on the newest Python and JAX there are
+	$(FRAMEWORK_ENV) KERAS_BACKEND=jax .venv-newest/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(NEWEST_TESTS)
 
 lint: .venv/dev.stamp ## Check style and complexity (ruff)
 	.venv/bin/ruff check .
@@ -90,7 +95,7 @@ ci: ## Run everything a change has to pass
 	.ci/run
 
 clean: ## Remove environments, caches and build products
-	rm -rf .venv .venv-tf .venv-jax .venv-flex .venv-tfx .venv-metadata .venv-docs site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-tf .venv-jax .venv-newest .venv-flex .venv-tfx .venv-metadata .venv-docs site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/core.stamp: pyproject.toml
@@ -126,6 +131,12 @@ else
 	  [ -n "$$python" ] || { echo "make: test-metadata needs Python 3.11 or uv" >&2; exit 1; }; "$$python" -m venv .venv-metadata; }
 	@.venv-metadata/bin/python -m pip install -q --disable-pip-version-check -r $<
 endif
+	@touch $@
+
+.venv-newest/jax.stamp: pyproject.toml
+	@[ -x .venv-newest/bin/python ] || $(or $(and $(UV),$(UV) venv -q --python ">=3.12$(,)<3.15" .venv-newest),"$$(.ci/find-python newest)" -m venv .venv-newest)
+	@echo "installing litesmith[test-jax] into .venv-newest" >&2
+	@$(call install,.venv-newest,[test-jax])
 	@touch $@
 
 .venv-jax/jax.stamp: pyproject.toml

@@ -154,10 +154,36 @@ def latencies(paths: list[Path], reference: Reference, seconds: float) -> list[f
     return [1000 * median(taken) for taken in samples]
 
 
+def delegated_share(path: Path) -> float | None:
+    """Percent of the first graph's operators that XNNPACK takes; None where the runtime does not allocate the model.
+
+    A partition is what lies between its node's outputs and inputs.
+    """
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    try:
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError):
+        return None
+    nodes = interpreter._get_ops_details()
+    maker = {int(t): i for i, n in enumerate(nodes) if n["op_name"] != "DELEGATE" for t in n["outputs"]}
+    taken: set[int] = set()
+    for node in (n for n in nodes if n["op_name"] == "DELEGATE"):
+        given, pending = set(map(int, node["inputs"])), list(map(int, node["outputs"]))
+        while pending:
+            tensor = pending.pop()
+            made_by = maker.get(tensor)
+            if tensor not in given and made_by is not None and made_by not in taken:
+                taken.add(made_by)
+                pending += [int(t) for t in nodes[made_by]["inputs"]]
+    count = sum(n["op_name"] != "DELEGATE" for n in nodes)
+    return round(100 * len(taken) / count, 1) if count else None
+
+
 def describe(path: Path, reference: Reference) -> dict[str, Any]:
-    """size, op_count, ops, error, errors of a file; ``error`` None and ``failure`` the reason when it does not run."""
+    """size, op_count, ops, delegated, error, errors of a file; ``error`` None and ``failure`` the reason when it does not run."""
     ops = op_histogram(path.read_bytes())
     facts: dict[str, Any] = {"size": path.stat().st_size, "op_count": sum(ops.values()), "ops": ops}
+    facts["delegated"] = delegated_share(path)
     try:
         errors = output_error(path, reference)
     except (RuntimeError, ValueError, KeyError) as error:

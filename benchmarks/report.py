@@ -18,6 +18,7 @@ FIGURES: dict[str, tuple[str, str, int, str]] = {
     "peak_mb": ("peak", "MB", 0, "≤ 0.25"),
     "size": ("size", "kB", 0, ""),
     "op_count": ("ops", "", 0, "≤ 1 each"),
+    "delegated": ("delegated", "%", 0, ""),
     "latency_ms": ("latency", "ms", 2, "≤ 1.0"),
 }
 

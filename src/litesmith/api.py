@@ -592,7 +592,7 @@ def _is_tflite(source: Any) -> bool:
 def _import_keras(source: Any, args: Sequence[Any], options: Options) -> Program:
     from litesmith.frontends.keras import import_keras
 
-    return import_keras(source, args, options.shapes, options.allow_custom_ops)
+    return import_keras(source, args, options.shapes, options.allow_custom_ops, options.select)
 
 
 def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Program:
@@ -645,7 +645,8 @@ def _import_function(source: Any, args: Sequence[Any], options: Options) -> Prog
 
 _SAVED_MODEL = _kind("a SavedModel", _import_saved_model, "tags signature_keys input_shapes composites select_tf_ops")
 _GRAPH = _kind("a frozen graph", _import_frozen_graph, "input_names output_names input_shapes composites select_tf_ops")
-_KERAS_FILE = _kind("a Keras file", _import_keras_file, "input_shapes names-of-sizes")
+_KERAS = _kind("a Keras model", _import_keras, "input_shapes names-of-sizes select_tf_ops arguments")
+_KERAS_FILE = _kind("a Keras file", _import_keras_file, "input_shapes names-of-sizes select_tf_ops")
 _STABLEHLO_FILE = _kind("a StableHLO file", _import_stablehlo_file, "input_shapes")
 _TFLITE = _kind("a .tflite file", _import_tflite)
 
@@ -684,7 +685,7 @@ _MAGIC: tuple[tuple[int, bytes, _Kind], ...] = (
 )
 
 _OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
-    (_is_keras, _kind("a Keras model", _import_keras, "input_shapes names-of-sizes arguments")),
+    (_is_keras, _KERAS),
     (_is_concrete, _CONCRETE),
     (_is_exported, _kind("a jax.export artifact", _import_exported, "input_shapes")),
     (_is_tflite, _TFLITE),

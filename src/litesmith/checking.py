@@ -46,7 +46,8 @@ def _source_facts(source: Any, options: Options) -> tuple[Mapping[str, int], Seq
     ):
         return {}, ()
     from litesmith.formats.saved_model import SavedModel
+    from litesmith.formats.saved_model.summary import op_histogram
 
     model = SavedModel.open(Path(source), options.tags)
     keys = [options.signature_keys] if isinstance(options.signature_keys, str) else options.signature_keys
-    return model.summary().ops, list(keys or model.signatures)
+    return op_histogram(model), list(keys or model.signatures)

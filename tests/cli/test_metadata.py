@@ -110,7 +110,7 @@ WRONG = [
     (("add", "m.tflite", "-o", "no/d.tflite", "--label", "labels.txt"), "cannot write no/d.tflite"),
     (("remove", "m.tflite", "-o", "/dev/null"), "device, pipe or socket"),
     (("extract", "m.tflite", "out"), "has neither metadata nor associated files"),
-    (("show", "none.tflite"), "there is no such file"),
+    (("show", "none.tflite"), "no such file"),
     (("show", "labels.txt"), "labels.txt"),
 ]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from litesmith.decompositions.einsum import einsum, parse_equation
-from litesmith.decompositions.matmul import dot_general, matmul, tensordot
+from litesmith.decompositions.einsum import einsum, matmul, parse_equation
+from litesmith.decompositions.matmul import dot_general, tensordot
 from litesmith.decompositions.shapes import cast
 from litesmith.errors import UnsupportedError
 from litesmith.ir import DType

@@ -32,7 +32,8 @@ class Row:
     """A model of one input sequence, and the shapes (batch, steps) it is tried with.
 
     fused: the operators of its fused form with a batch of 1, where it has one. states: further inputs, the initial
-    states. files: whether it is tried as a SavedModel too.
+    states. files: whether it is tried as a SavedModel too. weights: the largest one; many units with large weights are
+    chaotic, so that the last bit of a step grows from one to the next.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Row:
     shapes: Sequence[Shape] = (FIXED_1, FIXED_3, BATCH, BATCH_AND_TIME)
     states: int = 0
     files: bool = True
+    weights: float = 0.8
 
 
 LSTM, PAIR, RNN, RNN_PAIR = (
@@ -129,7 +131,7 @@ def model_of(row: Row, shape: Shape) -> Any:
     states = [keras.Input((UNITS,), batch_size=batch) for _ in range(row.states)]
     model = keras.Model([x, *states] if states else x, row.make([x, *states] if states else x))
     rng = case_rng(row.name)
-    model.set_weights([rng.uniform(-0.8, 0.8, w.shape).astype(np.float32) for w in model.get_weights()])
+    model.set_weights([rng.uniform(-row.weights, row.weights, w.shape).astype(np.float32) for w in model.get_weights()])
     return model
 
 
@@ -220,7 +222,7 @@ LONG = {
 
 @pytest.mark.parametrize(("make", "shape", "steps"), LONG.values(), ids=LONG)
 def test_several_steps_in_a_body(make: Make, shape: Shape, steps: int) -> None:
-    model = model_of(Row("long", make), shape)
+    model = model_of(Row("long", make, weights=0.2), shape)
     calls = calls_of(model)
     made = litesmith.convert(model, rnn="loop")
     body = next(g for g in made.program.all_graphs() if g.name.endswith("body"))

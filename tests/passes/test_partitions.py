@@ -20,6 +20,18 @@ test_joined = rewrites(
         graph(ABC, "CONCATENATION(%a, %b, %c) {axis=1} : float32[2, 6]"),
     ),
     Rewrite(
+        "integers_without_xnnpack",
+        graph(
+            "%a: int32[2, 1], %b: int32[2, 2], %c: int32[2, 3]",
+            "CONCATENATION(%a, %b, %c) {axis=1} : int32[2, 6]",
+            "CONCATENATION(%0, %c, %b, %a) {axis=1} : int32[2, 12]",
+        ),
+        graph(
+            "%a: int32[2, 1], %b: int32[2, 2], %c: int32[2, 3]",
+            "CONCATENATION(%a, %b, %c, %c, %b, %a) {axis=1} : int32[2, 12]",
+        ),
+    ),
+    Rewrite(
         "split_and_joined",
         split("%0 = CONCATENATION(%p, %q, %r) {axis=1} : float32[n, 6]", "%1 = NEG(%0) : float32[n, 6]", returns="%1"),
         graph(X, "NEG(%x) : float32[n, 6]"),
@@ -56,6 +68,15 @@ test_kept = unchanged(
         "joined_otherwise",
         split("%0 = CONCATENATION(%p, %q, %r) {axis=0} : float32[3*n, 2]", returns="%0"),
         "along another axis",
+    ),
+    Unchanged(
+        "more_than_xnnpack_joins",
+        graph(
+            "%a: float32[2, 1], %b: float32[2, 2], %c: float32[2, 3]",
+            "CONCATENATION(%a, %b, %c) {axis=1} : float32[2, 6]",
+            "CONCATENATION(%0, %c, %b, %a) {axis=1} : float32[2, 12]",
+        ),
+        "XNNPACK takes the concatenations one by one",
     ),
     Unchanged("two_parts", split(returns="%p, %r")),
 )

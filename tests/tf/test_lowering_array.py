@@ -281,6 +281,10 @@ BORDERS = [
     Case("roll axes", lambda x: tf.roll(x, [1, 5], [0, 1]), [X]),
     Case("roll dynamic axis", lambda x: tf.roll(x, 1, 0), [X], **DYNAMIC),
     Case("roll fed", lambda x, s: tf.roll(x, s, 1), [X, np.int32(-4)]),
+    Case("roll along a computed axis", lambda x, s, a: tf.roll(x, s, a), [X, np.int32(2), np.int32(-1)],
+         also=[[X, np.int32(-4), np.int32(0)]]),
+    Case("roll along computed axes", lambda x, s, a: tf.roll(x, s, a), [X, np.int32([2, 1]), np.int32([1, 0])],
+         also=[[X, np.int32([2, 1]), np.int32([1, 1])]]),
     Case("roll whole", lambda x: tf.roll(x, 6, 1) + 1.0, [X], ops={"ADD": 1}),
     Case("roll of int64", lambda x: tf.roll(x, 1, 1), [of("int64", 2, 3)]),
 ]

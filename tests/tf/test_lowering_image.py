@@ -71,8 +71,8 @@ RESIZES = [
     ),
     Case("bicubic uint8", lambda x: tf.image.resize(x, [4, 8], "bicubic"), [np.array(X * 100, np.uint8)]),
     Case(
-        "bicubic of unknown size is refused",
-        lambda x: tf.image.resize(x, [4, 8], "bicubic"),
+        "bicubic of unknown size with corners aligned is refused",
+        lambda x: raw.ResizeBicubic(images=x, size=[4, 8], align_corners=True),
         [X],
         **SIZES,
         raises="LS001",
@@ -94,6 +94,18 @@ RESIZES = [
     ),
     Case("resize with pad", lambda x: tf.image.resize_with_pad(x, 9, 9), [X]),
     Case("resize with crop or pad", lambda x: tf.image.resize_with_crop_or_pad(x, 4, 9), [X]),
+]
+METHODS = ("bilinear", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
+RESIZES += [
+    Case(
+        f"{method} of open size{' smoothed' if smooth else ''}",
+        lambda x, m=method, a=smooth: tf.image.resize(x, [9, 13], m, antialias=a),
+        [f32(1, 7, 9, 3)],
+        spec=[(None, None, None, 3)],
+        also=[[f32(2, 12, 6, 3)], [f32(1, 30, 40, 3)]],
+    )
+    for method in METHODS
+    for smooth in (False, True)
 ]
 test_resizes = parity_test(RESIZES)
 
@@ -173,11 +185,21 @@ PATCHES = [
     Case("overlapping", lambda x: patches(x, (3, 2), (1, 2)), [X], **BATCH),
     Case("same", lambda x: patches(x, (3, 3), (2, 1), padding="SAME"), [X]),
     Case("rates", lambda x: patches(x, (2, 2), (1, 1), (2, 3)), [X]),
+    *(
+        Case(f"of open size {padding} {rate}", lambda x, p=padding, r=rate: patches(x, (3, 2), (2, 1), r, p), [X], **SIZES, ops=1)
+        for padding in ("SAME", "VALID")
+        for rate in ((1, 1), (2, 1))
+    ),
     Case("rates same", lambda x: patches(x, (2, 3), (1, 1), (2, 2), "SAME"), [X]),
     Case("infinite", lambda x: patches(x, (2, 2), (1, 1)), [np.where(X > 0.8, np.inf, X).astype(np.float32)]),
     Case("int32", lambda x: patches(x, (2, 2), (1, 1)), [ints(1, 4, 4, 2)]),
     Case(
-        "of unknown size are refused", lambda x: patches(x, (2, 2), (1, 1)), [X], **SIZES, raises="LS001", says="fixed"
+        "too large of unknown size are refused",
+        lambda x: patches(x, (20, 20), (1, 1)),
+        [f32(1, 24, 24, 3)],
+        spec=[(None, None, None, 3)],
+        raises="LS001",
+        says="fixed",
     ),
 ]
 test_patches = parity_test(PATCHES)

@@ -207,6 +207,16 @@ FAR = {
     "squared_difference": tf.math.squared_difference,
     "layer norm": lambda x, y: tf.nn.batch_normalization(x, *tf.nn.moments(x, [2, 4], keepdims=True), y, None, 1e-3),
 }
+COMPARED = {"less": tf.less, "equal": tf.equal, "not equal": tf.not_equal, "greater or equal": tf.greater_equal}
+BINARY_CASES += [
+    Case(f"{name} of {a} and {b}", fn, [f32(*a), f32(*b)], spec=[spec] if spec else [])
+    for name, fn in COMPARED.items()
+    for a, b, spec in (
+        ((2, 1, 3, 1, 2, 2), (1, 2, 1, 2, 2, 2), None),
+        ((2, 1, 3, 1, 2), (1, 2, 1, 2, 2), (None, 1, 3, 1, 2)),
+        ((2, 3, 2, 1, 4), (2, 1, 1, 1, 1), (None, 3, 2, 1, 4)),
+    )
+]
 BINARY_CASES += [Case(f"{name} of rank 5", fn, [f32(2, 3, 2, 1, 4), f32(2, 1, 1, 1, 1)]) for name, fn in FAR.items()]
 test_binary = parity_test(BINARY_CASES)
 

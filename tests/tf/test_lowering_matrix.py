@@ -17,6 +17,8 @@ WEIGHTS = f32(4, 5, seed=2)
 BATCH = dict(spec=[(None, 4)], also=[[f32(7, 4)]])
 
 PRODUCTS = [
+    Case("matmul of nothing", tf.matmul, [f32(3, 0), f32(0, 4)], ops=0),
+    Case("matmul of no rows", tf.matmul, [f32(0, 3), f32(3, 4)], ops=0),
     Case("matmul", tf.matmul, [A, B], ops={"BATCH_MATMUL": 1}),
     Case("matmul constant", lambda x: tf.matmul(x, WEIGHTS), [A], **BATCH, ops={"FULLY_CONNECTED": 1}),
     Case(

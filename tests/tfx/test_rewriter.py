@@ -136,3 +136,34 @@ def test_source_and_target_may_be_bytes(tmp_path):
         rewriter.ModelDescription(rewriter.ModelType.ANY_MODEL, str(tmp_path).encode()),
     )
     assert (tmp_path / "m").exists()
+
+
+def test_remote_paths_go_through_the_file_access_of_tfx(tmp_path, monkeypatch):
+    """A file system of which the operating system knows nothing."""
+    from litesmith.tfx import rewriter as module
+    from litesmith.tfx.base import _LocalFiles
+
+    class Remote(_LocalFiles):
+        pass
+
+    def local(path: str) -> str:
+        return str(path).replace("mem://bucket", str(tmp_path / "bucket"))
+
+    def translated(function):
+        return staticmethod(lambda *args, **options: function(*map(local, args), **options))
+
+    for name in ("open", "exists", "isdir", "makedirs", "copy", "rename"):
+        setattr(Remote, name, translated(getattr(_LocalFiles, name)))
+    Remote.walk = staticmethod(lambda top: (
+        (folder.replace(str(tmp_path / "bucket"), "mem://bucket"), folders, files)
+        for folder, folders, files in _LocalFiles.walk(local(top))
+    ))  # fmt: skip
+    monkeypatch.setattr(module, "fileio", Remote)
+    shutil.copytree(SOURCE, tmp_path / "bucket" / "model")
+    instance = LitesmithRewriter(name="mine")
+    kinds = rewriter.ModelType
+    instance.perform_rewrite(
+        rewriter.ModelDescription(kinds.SAVED_MODEL, "mem://bucket/model"),
+        rewriter.ModelDescription(kinds.TFLITE_MODEL, "mem://bucket/out"),
+    )
+    np.testing.assert_allclose(scores(tmp_path / "bucket" / "out" / "tflite"), EXPECTED, atol=1e-5)

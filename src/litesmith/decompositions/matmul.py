@@ -263,20 +263,3 @@ def tensordot(b: Builder, x: Value, y: Value, axes: int | tuple[Axes, Axes]) -> 
     if isinstance(axes, int):
         axes = (range(x.rank - axes, x.rank), range(axes))
     return dot_general(b, x, y, (tuple(axes[0]), tuple(axes[1])))
-
-
-def matmul(b: Builder, x: Value, y: Value) -> Value:
-    """NumPy's matmul: vectors, matrices and stacks of matrices, the stacks broadcast."""
-    if x.rank == 1 or y.rank == 1 or (y.rank == 2 and y.is_const):
-        return dot_general(b, x, y, ((x.rank - 1,), (max(y.rank - 2, 0),))) if y.rank <= 2 else _vector_matmul(b, x, y)
-    if x.type.dtype is DType.FLOAT32 and max(x.rank, y.rank) <= 5:
-        made: Value = b.batch_matmul(x, y)
-        return made
-    from litesmith.decompositions.einsum import einsum
-
-    return einsum(b, "...ij,...jk->...ik", [x, y])
-
-
-def _vector_matmul(b: Builder, x: Value, y: Value) -> Value:
-    """[k] times [..., k, n]."""
-    return dot_general(b, x, y, ((0,), (y.rank - 2,)))

@@ -50,15 +50,6 @@ def layer_norm(
     return normalize(b, x, mean, variance, scale, offset, epsilon)
 
 
-def rms_norm(
-    b: Builder, x: Value, axes: Sequence[int] = (-1,), scale: Value | None = None, epsilon: float = 1e-6
-) -> Value:
-    """x / sqrt(mean(x²) + epsilon) * scale."""
-    power = b.mean(b.mul(x, x), np.array([a % x.rank for a in axes], np.int32), keep_dims=True)
-    made: Value = b.mul(x, b.rsqrt(b.add(power, number(b, epsilon, x))))
-    return made if scale is None else b.mul(made, scale)
-
-
 def batch_norm(
     b: Builder,
     x: Value,

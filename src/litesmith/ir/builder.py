@@ -124,6 +124,8 @@ class Builder:
         if simpler is not None:
             return (simpler,)
         types = list(result_types) if result_types is not None else infer_types(op)
+        if self.folds and _is_empty(op, types):
+            return tuple(Value.constant(np.zeros(t.static_shape, t.dtype.numpy)) for t in types)
         folded = fold(op, types, self.wide) if self.folds else None
         if folded is not None:
             return _named(folded, op)
@@ -159,6 +161,12 @@ class Builder:
             return self.constant(operand)
         like = _like(defn, index, operands) if isinstance(operand, (bool, int, float)) else None
         return self.constant(operand, _taken(like or _default_dtype(operand), defn, index))
+
+
+def _is_empty(op: Op, types: Sequence[TensorType]) -> bool:
+    """Whether no result has any elements: kernels need not be asked, some of which fail."""
+    pure = Trait.STATEFUL not in op.defn.traits and not op.subgraphs
+    return pure and bool(types) and all(t.is_static and 0 in t.static_shape and t.quant is None for t in types)
 
 
 def _like(defn: OpDef, index: int, operands: Sequence[OperandLike]) -> DType | None:

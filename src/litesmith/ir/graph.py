@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from litesmith.ir.constant import Array, Constant
 from litesmith.ir.dims import Dim
 from litesmith.ir.types import TensorType
@@ -433,10 +431,3 @@ class Program:
             for name, count in graph.histogram().items():
                 counts[name] = counts.get(name, 0) + count
         return dict(sorted(counts.items()))
-
-
-def is_scalar_const(value: Value | None, number: float) -> bool:
-    """Whether every element of a small constant equals ``number``."""
-    if value is None or not value.is_small_const:
-        return False
-    return bool(np.all(value.numpy() == number))

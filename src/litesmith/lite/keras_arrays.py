@@ -46,7 +46,7 @@ def keras_file_arrays(
     def load(how: Loading) -> Program:
         from litesmith.frontends.keras import import_keras
 
-        program = import_keras(model, (), given, allow_custom_ops=how.allow_custom_ops)
+        program = import_keras(model, (), given, how.allow_custom_ops, how.select)
         (signature,) = program.signatures
         graph = signature.graph
         wanted = [n for n in names if n in signature.inputs]

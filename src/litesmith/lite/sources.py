@@ -264,7 +264,7 @@ def keras_model(
     def load(how: Loading) -> Program:
         from litesmith.frontends.keras import import_keras
 
-        program = import_keras(model, args, given_shapes(shapes), allow_custom_ops=how.allow_custom_ops)
+        program = import_keras(model, args, given_shapes(shapes), how.allow_custom_ops, how.select)
         is_keras_3 = not (as_keras_2 or type(model).__module__.startswith("tf_keras"))
         (signature,) = program.signatures
         if is_keras_3 and not _names_outputs(model):

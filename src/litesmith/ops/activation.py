@@ -105,6 +105,15 @@ RELU_0_TO_1 = _activation("RELU_0_TO_1", 152, _clamp(0, 1), {1: "2.10.0"})
 
 # -- smooth and leaky ones --------------------------------------------------------------------------------------------
 
+def _without_slope(b: Builder, op: Op) -> Value | None:
+    """RELU, which XNNPACK takes, where negative numbers become 0."""
+    x = op["x"]
+    if op.attrs["alpha"] != 0 or x.type.quant is not None:
+        return None
+    made: Value = b.relu(x)
+    return made
+
+
 LEAKY_RELU = _activation(
     "LEAKY_RELU",
     98,
@@ -112,6 +121,7 @@ LEAKY_RELU = _activation(
     {1: "1.13.1", 2: "2.3.0"},
     taken=FLOAT | _EIGHT | INT16,
     attrs={"alpha": real()},
+    simplify=_without_slope,
     options=("LeakyReluOptions", 75),
     version=by_dtype(int16=2),
     gpu=gpu.always,

@@ -10,7 +10,7 @@ from litesmith.errors import UnsupportedError
 from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, floordiv
 from litesmith.ir.dtypes import DType
-from litesmith.ir.graph import Op
+from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Attr, OpDef, QuantRule, Trait
 from litesmith.ir.types import Shape, TensorType
 from litesmith.ops import gpu, micro, xnnpack
@@ -201,6 +201,17 @@ def _batch_matmul_cost(op: Op) -> Dim:
     return cost
 
 
+def _product_of_nothing(b: Any, op: Op) -> Value | None:
+    """Zeros where the sums have no terms: the kernels do not take such operands."""
+    x, y = op["x"].type, op["y"].type
+    if x.shape is None or x.rank < 2 or x.dims[-2 if op.attrs["adj_x"] else -1] != 0:
+        return None
+    (made,) = _infer_batch_matmul(op)
+    if not made.is_static or {x.dtype, y.dtype} != {DType.FLOAT32}:
+        return None
+    return Value.constant(np.zeros(made.static_shape, np.float32))
+
+
 BATCH_MATMUL = OpDef(
     "BATCH_MATMUL",
     126,
@@ -210,6 +221,7 @@ BATCH_MATMUL = OpDef(
     traits=Trait.CONTRACTS,
     infer=_infer_batch_matmul,
     evaluate=_batch_matmul,
+    simplify=_product_of_nothing,
     foldable=lambda op: op["x"].type.dtype in FLOAT and op["y"].type.dtype in FLOAT,
     check=first_reason(
         weights_taken("y", None, float32="float32 int8", int8="int8", int16="int16"),

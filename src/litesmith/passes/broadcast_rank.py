@@ -88,9 +88,14 @@ def _joined(shape: Shape, groups: Sequence[Sequence[int]]) -> tuple[Dim, ...]:
 
 def _broadcast_before(op: Op, b: Builder) -> Outcome:
     result = op.result.type
-    if not result.is_static or result.rank > 8:
+    if result.rank > 8:
+        return Declined("the result has more dimensions than BROADCAST_TO takes")
+    if result.is_static:
+        shape: Any = np.array(result.static_shape, np.int32)
+    elif len(op.inputs) == 2:
+        shape = b.broadcast_args(*(b.shape(v, out_type=DType.INT32) for v in op.inputs))
+    else:
         return Declined("the result's shape is not static")
-    shape = np.array(result.static_shape, np.int32)
     operands = [b.broadcast_to(v, shape) for v in op.inputs]
     (made,) = b.emit(op.defn, operands, **op.attrs)
     return made

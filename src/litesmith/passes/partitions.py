@@ -12,7 +12,8 @@
 
     SLICE(SLICE(%x))                                                      ⇒  SLICE(%x)
 
-Legal because all only move elements. A concatenation that others use too is left, and so is one with an activation.
+Legal because all only move elements. A concatenation that others use too is left, and so is one with an activation
+and one that XNNPACK takes in parts only (it joins up to five tensors).
 """
 
 from __future__ import annotations
@@ -37,7 +38,21 @@ def flatten(op: Op, b: Builder) -> Outcome:
         inner = sole_producer(value, "CONCATENATION")
         joins = inner is not None and activation(inner) == "NONE" and _axis(inner) == _axis(op)
         operands += inner.inputs if inner is not None and joins else [value]
-    return rebuilt(b, op, operands) if len(operands) > len(op.inputs) else None
+    if len(operands) == len(op.inputs):
+        return None
+    if _loses_delegate(op, operands):
+        return Declined("XNNPACK takes the concatenations one by one, not all in one")
+    return rebuilt(b, op, operands)
+
+
+def _loses_delegate(op: Op, operands: Sequence[Value]) -> bool:
+    """Whether XNNPACK takes the concatenation as it is, but not one of all these operands."""
+    takes = op.defn.xnnpack
+    if takes is None or takes(op) is not None:
+        return False
+    trial = Op(op.defn, list(operands), op.attrs)
+    trial.results = op.results
+    return takes(trial) is not None
 
 
 def _axis(op: Op) -> int:

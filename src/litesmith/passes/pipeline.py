@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from litesmith.ir.graph import Program
@@ -195,12 +195,6 @@ def _after(result: PassResult, program: Program, dump: Dump | None, check: bool)
 
 def _last_to_change(results: Sequence[PassResult]) -> str:
     return ", ".join(sorted({r.name for r in results[-len(PASSES) :] if r.modified}))
-
-
-def explain(results: Iterable[PassResult]) -> str:
-    """What was declined in the last run of each pass, and why, one line each."""
-    last = {r.name: r for r in results}
-    return "\n".join(text for r in last.values() if (text := r.explain()))
 
 
 def named(name: str) -> AnyPass:

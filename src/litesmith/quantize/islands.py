@@ -19,6 +19,9 @@ ROUNDS = 12
 FAR_SLOWER = 4.0
 """A layer stays float whose integer kernel takes more than this times as long."""
 
+SENSITIVE = ("DIV", "RSQRT", "SQRT", "LOG", "REDUCE_PROD", "SQUARED_DIFFERENCE")
+"""Operators whose results spread so far that integers say little of them."""
+
 TOLERANCE = 1.02
 """Floats are preferred where they cost no more than this: they are exact."""
 
@@ -30,9 +33,9 @@ def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op]) -> S
     sides: Sides = dict(candidates)
     compounds = _compounds(candidates)
     for op, dtype in candidates.items():
-        if op in compounds or _is_far_slower(op, dtype):
+        if op in compounds or op.name in SENSITIVE or _is_far_slower(op, dtype):
             sides[op] = None
-    order = [op for op in graph_ops if op in candidates and not _has_weights(op) and op not in compounds]
+    order = [op for op in graph_ops if op in candidates and not _has_weights(op) and sides[op] is not None]
     for _ in range(ROUNDS):
         changed = False
         for op in (*order, *reversed(order)):

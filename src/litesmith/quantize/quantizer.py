@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
-from litesmith.errors import ConverterError, Problem, QuantizationError
+from litesmith.errors import ConverterError, Problem, QuantizationError, UsageError
 from litesmith.formats.metadata.programs import Interface, follow
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Program
@@ -79,17 +79,10 @@ def quantize(
     if recipe.is_static and calibration is None and calls is None and plan is None and not trained:
         raise _needs_data(recipe)
     if calls is not None:
-        needs_ranges = recipe.is_static and calibration is None
-        if isinstance(calls, CalibrationData):
-            calibration = calls.calibrate(original, threads) if needs_ranges else calibration
-            calls, needs_ranges = islice(calls.calls(original), KEPT), False
-        if needs_ranges:
-            smoothing = SMOOTHING if recipe.ranges == "moving-average" else 0.0
-            calibration = calibrate(original, _keeping(calls, samples), threads, progress, smoothing)
-            if recipe.ranges in ESTIMATORS:
-                calibration = estimated(calibration, histograms(original, samples, threads), recipe.ranges)
+        if recipe.is_static and calibration is None:
+            calibration = _calibrated(original, recipe, calls, samples, threads, progress)
         else:
-            samples = list(islice(calls, KEPT))
+            samples = list(islice(_stream(calls, original), KEPT))
     if trained:
         calibration = with_trained_ranges(original, calibration or Calibration(), trained)
     result = _planned(original, recipe, calibration, plan)
@@ -99,6 +92,33 @@ def quantize(
         result.fidelity = _checked(result, samples)
     follow(result.program, interface)
     return result
+
+
+def _stream(calls: Iterable[Call] | CalibrationData, program: Program) -> Iterable[Call]:
+    return calls.calls(program) if isinstance(calls, CalibrationData) else calls
+
+
+def _calibrated(
+    program: Program,
+    recipe: Recipe,
+    calls: Iterable[Call] | CalibrationData,
+    samples: list[Call],
+    threads: int,
+    progress: Any,
+) -> Calibration:
+    """The ranges as the recipe wants them estimated. samples: the first calls are put there."""
+    is_moving = recipe.ranges == "moving-average"
+    if isinstance(calls, CalibrationData) and calls.runner is not None:
+        if is_moving:
+            raise UsageError("moving averages depend on the order of the samples: calibrate without a runner")
+        found = calls.calibrate(program)
+        samples += islice(calls.calls(program), KEPT)
+    else:
+        stream = _keeping(_stream(calls, program), samples)
+        found = calibrate(program, stream, threads, progress, SMOOTHING if is_moving else 0.0)
+    if recipe.ranges in ESTIMATORS:
+        found = estimated(found, histograms(program, samples, threads), recipe.ranges)
+    return found
 
 
 def _improved(result: Quantized, samples: list[Call]) -> Quantized:

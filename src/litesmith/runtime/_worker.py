@@ -70,9 +70,13 @@ def _say(out: IO[str], message: dict[str, Any]) -> None:
     out.flush()
 
 
+_STDERR = 2
+
+
 def _answer(order: Order, bounds: Bounds, say: Any) -> None:
     def on_step(words: str) -> None:
-        faulthandler.dump_traceback_later(bounds.step_seconds + _GRACE_SECONDS, exit=True)
+        # to the descriptor: sys.stderr may have none (notebooks, captured output)
+        faulthandler.dump_traceback_later(bounds.step_seconds + _GRACE_SECONDS, exit=True, file=_STDERR)
         say({"step": words})
 
     try:

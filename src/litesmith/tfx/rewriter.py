@@ -166,8 +166,8 @@ def copy_tree(source: str, target: str) -> None:
 @contextmanager
 def _local_copy(path: str) -> Iterator[str]:
     """The path itself where it is local, else a copy of the directory for as long as the block lasts."""
-    if "://" not in path or path.startswith("file://"):
-        yield path.removeprefix("file://")
+    if "://" not in path:
+        yield path
         return
     with tempfile.TemporaryDirectory(prefix="litesmith-") as scratch:
         copy_tree(path.rstrip("/"), scratch)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from litesmith.formats.saved_model import crc32c as module
-from litesmith.formats.saved_model.crc32c import crc32c, mask
+from litesmith.formats.saved_model.crc32c import crc32c, crc32c_many, mask
 
 VECTORS = [  # RFC 3720, appendix B.4, and the check value of the algorithm
     (b"", 0x00000000),
@@ -74,3 +74,9 @@ def test_it_is_not_the_other_crc():
 def test_mask():
     assert mask(0) == 0xA282EAD8
     assert mask(0x00008000) == (0xA282EAD8 + 1) & 0xFFFFFFFF
+
+
+def test_many_at_once():
+    sizes = [0, 1, 3, 4, 5, 31, 32, 33, 64, 64, 1024, 1025, 5000, 8192, 8193, 64, 9]
+    messages = [bytes((i * 7 + j) % 256 for j in range(size)) for i, size in enumerate(sizes)]
+    assert crc32c_many(messages).tolist() == [crc32c(message) for message in messages]

@@ -17,7 +17,7 @@ FUSED_UNITS_SEQUENCE = 24
 """… where all outputs are wanted, up to so many: the loop has to collect them …"""
 
 COLLECTED = 1 << 16
-"""… and where so many are collected always: the loop copies them all in each step."""
+"""… and where so many numbers are collected, always: the loop copies them all in each turn."""
 
 
 class Choice(NamedTuple):
@@ -33,7 +33,7 @@ def choose(layer: RecurrentLayer, sequence: bool, asked: str = AUTO) -> Choice:
         return Choice(asked, f"rnn={asked!r}")
     if layer.batch != 1 or not isinstance(layer.steps, int):
         return Choice(LOOP, "the fused operator takes the sequences of a batch one by one, the loop all at once")
-    if sequence and layer.steps * layer.outputs > COLLECTED:
+    if sequence and layer.steps * layer.outputs >= COLLECTED:
         return Choice(FUSED, "a loop copies the collected outputs in each step")
     limit = FUSED_UNITS_SEQUENCE if sequence else FUSED_UNITS
     if layer.units <= limit:

@@ -7,6 +7,7 @@ in front that writes them (`states.py`).
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ _OPERATORS = {LSTM: "UNIDIRECTIONAL_SEQUENCE_LSTM", SIMPLE: "UNIDIRECTIONAL_SEQU
 _PAIRS = {LSTM: "BIDIRECTIONAL_SEQUENCE_LSTM", SIMPLE: "BIDIRECTIONAL_SEQUENCE_RNN"}
 
 
-def _attributes(layer: RecurrentLayer) -> dict[str, object]:
+def _attributes(layer: RecurrentLayer) -> dict[str, Any]:
     attrs = {"fused_activation_function": layer.activation, "time_major": layer.time_major}
     clips = {"cell_clip": layer.cell_clip, "proj_clip": layer.projection_clip}
     return {**attrs, **clips} if layer.cell == LSTM else attrs

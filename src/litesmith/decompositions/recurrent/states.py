@@ -14,6 +14,7 @@ SPLIT and SLICE of constants, SLICE of tensors and FILL are right in LiteRT, wit
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,8 @@ def is_zero(state: Value | None) -> bool:
 
 def _constants(b: Builder, shapes: Sequence[tuple[Dim, int]], given: Sequence[Value | None]) -> list[Value]:
     """States known beforehand: parts of one constant, so that one operation writes them all."""
-    arrays = [np.zeros(s, np.float32) if v is None else v.numpy() for s, v in zip(shapes, given, strict=True)]
+    sizes_of = [(int(n), units) for n, units in shapes if not isinstance(n, Sym)]
+    arrays = [np.zeros(s, np.float32) if v is None else v.numpy() for s, v in zip(sizes_of, given, strict=True)]
     if len(arrays) == 2 and arrays[0].shape == arrays[1].shape:
         both = b.constant(np.concatenate(arrays, axis=0))
         return _variables(b, "SPLIT", [b.constant(np.array(0, np.int32)), both], num_splits=2)
@@ -83,7 +85,7 @@ def _written(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Value, 
     return _variables(b, "SLICE", [given, b.constant(np.zeros(2, np.int32)), size])[0]
 
 
-def _variables(b: Builder, name: str, operands: Sequence[Value], **attrs: object) -> list[Value]:
+def _variables(b: Builder, name: str, operands: Sequence[Value], **attrs: Any) -> list[Value]:
     """The results of an operation as variable tensors: it stays one, whatever is known of its operands."""
     made = list(b.emit(b.opset[name], operands, as_is=True, **attrs))
     for value in made:

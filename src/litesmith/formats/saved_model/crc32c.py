@@ -12,7 +12,7 @@ A CRC is the message, as a polynomial over GF(2), modulo a polynomial P. Two ide
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -54,6 +54,27 @@ def crc32c_stream(read: Reader, size: int) -> int:
     if len(rest) > _TABLE_LIMIT:
         rest = _fold(_reader(rest), len(rest), 1)
     return _by_tables(rest) ^ 0xFFFFFFFF
+
+
+def crc32c_many(messages: Sequence[bytes]) -> U32:
+    """The CRC-32C of each of many short messages, those of about one length together."""
+    found = np.empty(len(messages), np.uint32)
+    groups: dict[int, list[int]] = {}
+    for i, message in enumerate(messages):
+        width = -(-len(message) // _ROW) * _ROW
+        is_alone = len(message) < 4 or width > _TABLE_LIMIT
+        groups.setdefault(0 if is_alone else width, []).append(i)
+    for width, members in groups.items():
+        if not width:
+            found[members] = [crc32c(messages[i]) for i in members]
+            continue
+        # Zeros in front change nothing; the register of all ones is the first four bytes inverted.
+        padded = b"".join(messages[i].rjust(width, b"\0") for i in members)
+        rows = np.frombuffer(padded, np.uint8).reshape(-1, width).copy()
+        starts = np.array([width - len(messages[i]) for i in members])
+        rows[np.arange(len(members))[:, None], starts[:, None] + np.arange(4)] ^= 0xFF
+        found[members] = _rows_by_tables(rows) ^ np.uint32(0xFFFFFFFF)
+    return found
 
 
 def mask(crc: int) -> int:
@@ -107,6 +128,22 @@ def _by_tables(data: U8) -> int:
         if len(remainders) > 1:
             remainders = _reduce_rows(remainders.view(np.uint8), table)
     return int(remainders[0])
+
+
+def _rows_by_tables(rows: U8) -> U32:
+    """The remainder of each row of at most 8192 bytes, a multiple of 32, from a register of zero."""
+    count = len(rows)
+    for table in _tables():
+        width = len(table)
+        size = -(-rows.shape[1] // width) * width
+        padded = np.zeros((count, size), np.uint8)
+        padded[:, size - rows.shape[1] :] = rows
+        remainders = _reduce_rows(padded.reshape(-1), table).reshape(count, -1)
+        if remainders.shape[1] == 1:
+            break
+        rows = remainders.view(np.uint8).reshape(count, -1)
+    result: U32 = remainders[:, 0]
+    return result
 
 
 def _reduce_rows(data: U8, table: U32) -> U32:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litesmith.errors import ConverterError, LitesmithError, UsageError
 from litesmith.frontends.keras import recurrent, resizing
@@ -21,6 +21,9 @@ from litesmith.frontends.keras.sizes import with_equal_sizes, with_multiples
 from litesmith.frontends.keras.state import keep_state
 from litesmith.ir import Program
 
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.select_ops import SelectOps
+
 SIGNATURE = "serving_default"
 
 
@@ -30,19 +33,26 @@ def lowerings(keras: ModuleType) -> dict[type, Lower]:
 
 
 def import_keras(
-    model: Any, args: Sequence[Any] = (), shapes: Shapes | None = None, allow_custom_ops: bool = False
+    model: Any,
+    args: Sequence[Any] = (),
+    shapes: Shapes | None = None,
+    allow_custom_ops: bool = False,
+    select: SelectOps | None = None,
 ) -> Program:
     """The program of a Keras model or layer.
 
     args: examples of its inputs, for one that does not know them. shapes: input name -> shape replacing the model's.
-    allow_custom_ops: whether TensorFlow operators without a lowering become custom ones.
+    allow_custom_ops: whether TensorFlow operators without a lowering become custom ones. select: which may become Select
+    TF operators.
     Raises UsageError where the inputs are unknown or the backend is not supported, ConverterError with every problem.
     """
     with outside_graphs():
-        return _import(model, args, shapes or {}, allow_custom_ops)
+        return _import(model, args, shapes or {}, allow_custom_ops, select)
 
 
-def _import(model: Any, args: Sequence[Any], shapes: Shapes, allow_custom_ops: bool) -> Program:
+def _import(
+    model: Any, args: Sequence[Any], shapes: Shapes, allow_custom_ops: bool, select: SelectOps | None
+) -> Program:
     keras = keras_of(model)
     through = _backend(keras)
     call = calling(model, keras, args, shapes)
@@ -51,7 +61,7 @@ def _import(model: Any, args: Sequence[Any], shapes: Shapes, allow_custom_ops: b
     problems = quantization_problems(layers, keras)
     if problems:
         raise ConverterError(problems)
-    trace = _Trace(call, layers, LayerNames(model, layers), Interception(lowerings(keras), rewrites(keras)))
+    trace = _Trace(call, layers, LayerNames(model, layers), Interception(lowerings(keras), rewrites(keras)), select)
     return name_by_layers(through(trace, allow_custom_ops))
 
 
@@ -81,6 +91,7 @@ class _Trace:
     layers: Sequence[Any]
     names: LayerNames
     interception: Interception
+    select: SelectOps | None = None
 
     def inside(self, backend: Backend) -> AbstractContextManager[None]:
         """While active, layers are told apart in the backend's graph."""
@@ -126,10 +137,13 @@ def _through_tensorflow(trace: _Trace, allow_custom_ops: bool) -> Program:
         function = tf.function(flat, autograph=False).get_concrete_function(*specs)
     dims = {s.name: s.dims for s in call.specs}
     names_in = [s.name for s in call.specs]
-    entry = concrete_entry(function, SIGNATURE, names_in, names, dims, with_shapes=allow_custom_ops)
+    entry = concrete_entry(function, SIGNATURE, names_in, names, dims, with_shapes=allow_custom_ops or trace.select is not None)
+    if trace.select is not None:
+        trace.select.declarations = declarations([function]).get
     return import_entries(
         [entry],
         composite=trace.interception.lower,
+        select=trace.select,
         layer_of=trace.names.path,
         on_unknown=custom_ops(declarations([function]).get) if allow_custom_ops else None,
     )
@@ -138,6 +152,8 @@ def _through_tensorflow(trace: _Trace, allow_custom_ops: bool) -> Program:
 def _through_jax(trace: _Trace, _allow_custom_ops: bool) -> Program:
     from litesmith.frontends.jax.naming import unique
 
+    if trace.select is not None:
+        raise UsageError("Keras runs on JAX, which has no TensorFlow operators\n      Fix: leave select_tf_ops out")
     found = _JaxTrace(trace, ())
     try:
         program = found.program()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class AffineForms:
 
     # -- arithmetic on constants ------------------------------------------------------------------------------------
 
-    def constant(self, name: str, *operands: Value | np.ndarray, **attrs: object) -> Value:
+    def constant(self, name: str, *operands: Value | np.ndarray, **attrs: Any) -> Value:
         """An operation on constants, folded. Raises UnclearError where it is not."""
         (made,) = self.b.emit(OPS[name], operands, **attrs)
         if not made.is_const:

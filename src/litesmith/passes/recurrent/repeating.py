@@ -65,7 +65,10 @@ FEWEST_STEPS = 16
 """… where there are more steps than these."""
 
 COLLECTED = 1 << 14
-"""Elements of collected outputs from which on their copies cost more than anything else."""
+"""Elements of collected outputs from which on their copies, one in each turn, cost more than anything else …"""
+
+MUCH_COLLECTED = 1 << 16
+"""… and from which on they no longer fit into the fast caches."""
 
 
 def steps_in_body(scan: Scan) -> int:
@@ -76,8 +79,8 @@ def steps_in_body(scan: Scan) -> int:
     if not all(t.is_static and t.rank >= 1 for t in states):
         return 1
     collected = max((_size(scan, i) for i in scan.collected), default=0)
-    if collected > COLLECTED:
-        return _divisor(scan.length, 8)
+    if collected >= COLLECTED:
+        return _divisor(scan.length, 16 if collected >= MUCH_COLLECTED else 8)
     batch_1 = all(t.count == t.dims[-1] for t in states)
     units = max(int(t.dims[-1]) for t in states if isinstance(t.dims[-1], int))
     return _divisor(scan.length, 4) if batch_1 and units <= BATCHED_UNITS else 1

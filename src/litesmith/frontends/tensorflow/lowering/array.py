@@ -11,6 +11,7 @@ import numpy as np
 
 from litesmith.decompositions import shapes
 from litesmith.decompositions.cumulative import reverse as reversed_along
+from litesmith.decompositions.gather import select
 from litesmith.decompositions.indexing import dynamic_slice
 from litesmith.decompositions.padding import pad as padded
 from litesmith.decompositions.padding import slice_static
@@ -381,12 +382,25 @@ def reverse_sequence(b: Builder, input: Value, seq_lengths: Value, *, seq_dim: i
 @lowers("Roll")
 def roll(b: Builder, input: Value, shift: Value, axis: Value) -> Value:
     """Elements moved along axes, those that leave coming back: two slices joined, or a gather for an unknown shift."""
+    if not axis.is_const:
+        return _rolled_along(b, input, shift, axis)
     axes = [a % input.rank for a in const_ints(axis, "the axes")]
     amounts = shapes.reshape(b, cast(b, shift, DType.INT32), [len(axes)])
     for number, along in enumerate(axes):
         amount = b.strided_slice(amounts, [number], [number + 1], [1])
         input = _rolled(b, input, amount, along)
     return input
+
+
+def _rolled_along(b: Builder, x: Value, shift: Value, axis: Value) -> Value:
+    """Along axes computed while the model runs: every axis is rolled by the sum of the shifts that are for it."""
+    shifts, axes = (b.reshape(cast(b, v, DType.INT32), np.array([-1], np.int32)) for v in (shift, axis))
+    places = b.floor_mod(axes, b.constant(np.array(x.rank, np.int32)))
+    zero = b.constant(np.array(0, np.int32))
+    for along in range(x.rank):
+        own = select(b, b.equal(places, b.constant(np.array(along, np.int32))), shifts, zero)
+        x = _rolled(b, x, b.sum(own, np.array([0], np.int32), keep_dims=True), along)
+    return x
 
 
 def _rolled(b: Builder, x: Value, amount: Value, axis: int) -> Value:

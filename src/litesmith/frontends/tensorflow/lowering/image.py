@@ -15,7 +15,7 @@ from litesmith.decompositions.shapes import (
     static_int,
 )
 from litesmith.errors import UnsupportedError
-from litesmith.frontends.tensorflow.lowering import resampling
+from litesmith.frontends.tensorflow.lowering import open_resampling, resampling
 from litesmith.frontends.tensorflow.lowering.math import in_float32
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_floats, const_ints
 from litesmith.frontends.tensorflow.registry import lowers
@@ -83,10 +83,20 @@ def _fixed_sizes(images: Value, size: Value) -> tuple[tuple[int, int], tuple[int
     return (old[0], old[1]), (new[0], new[1])
 
 
+def _is_open(images: Value) -> bool:
+    """Whether height or width are not known."""
+    return not all(isinstance(d, int) for d in images.dims[1:3])
+
+
 @lowers("ResizeBicubic")
 def resize_bicubic(
     b: Builder, images: Value, size: Value, *, align_corners: bool = False, half_pixel_centers: bool = False
 ) -> Value:
+    if _is_open(images) and not align_corners:
+        new = const_ints(size, "the size of the result")
+        return open_resampling.by_matrices(
+            b, images, *(open_resampling.cubic(b, images, 1 + a, new[a], half_pixel_centers) for a in (0, 1))
+        )
     pairs = zip(*_fixed_sizes(images, size), strict=True)
     rows, columns = (resampling.cubic(old, new, align_corners, half_pixel_centers) for old, new in pairs)
     return _by_matrices(b, images, rows, columns)
@@ -94,6 +104,11 @@ def resize_bicubic(
 
 @lowers("ResizeArea")
 def resize_area(b: Builder, images: Value, size: Value, *, align_corners: bool = False) -> Value:
+    if _is_open(images) and not align_corners:
+        new = const_ints(size, "the size of the result")
+        return open_resampling.by_matrices(
+            b, images, *(open_resampling.area(b, images, 1 + a, new[a]) for a in (0, 1))
+        )
     pairs = zip(*_fixed_sizes(images, size), strict=True)
     rows, columns = (resampling.area(old, new, align_corners) for old, new in pairs)
     return _by_matrices(b, images, rows, columns)
@@ -110,6 +125,17 @@ def scale_and_translate(
     kernel_type: str = "lanczos3",
     antialias: bool = True,
 ) -> Value:
+    if _is_open(images):
+        new = const_ints(size, "the size of the result")
+        parts = [b.unpack(v, num=2, axis=0) for v in (scale, translation)]
+        return open_resampling.by_matrices(
+            b,
+            images,
+            *(
+                open_resampling.scaled(b, images, 1 + a, new[a], parts[0][a], parts[1][a], kernel_type, antialias)
+                for a in (0, 1)
+            ),
+        )
     scales, moves = const_floats(scale, "the scale"), const_floats(translation, "the translation")
     pairs = zip(*_fixed_sizes(images, size), scales, moves, strict=True)
     rows, columns = (resampling.scaled(old, new, s, t, kernel_type, antialias) for old, new, s, t in pairs)
@@ -210,6 +236,8 @@ def extract_image_patches(
 ) -> Value:
     """[N, rows, columns, window * C]: SPACE_TO_DEPTH where windows tile the image, else one slice for each tap."""
     window, steps, spread = ksizes[1:3], strides[1:3], rates[1:3]
+    if _is_open(images):
+        return _open_patches(b, images, window, steps, spread, padding)
     sizes = [static_int(d, "extracting patches") for d in images.dims[1:3]]
     axes = list(zip(sizes, window, steps, spread, strict=True))
     counts = [static_int(window_count(n, k, s, r, padding), "patches") for n, k, s, r in axes]
@@ -227,6 +255,33 @@ def extract_image_patches(
         end = [f + (c - 1) * s + 1 for f, c, s in zip(begin, counts, steps, strict=True)]
         parts.append(slice_static(b, x, [0, *begin, 0], [n, *end, channels], [1, *steps, 1]))
     return parts[0] if len(parts) == 1 else b.concatenation(*parts, axis=3)
+
+
+LARGEST_PATCH = 512
+"""Numbers in a patch of an image of open size: a convolution computes as many for each of them."""
+
+
+def _open_patches(
+    b: Builder, images: Value, window: list[int], steps: list[int], spread: list[int], padding: str
+) -> Value:
+    """A convolution whose filters take one number of the window each."""
+    channels = static_int(images.dims[3], "extracting patches")
+    count = window[0] * window[1] * channels
+    if count > LARGEST_PATCH or images.type.dtype is not DType.FLOAT32:
+        reason = f"patches of {count} numbers of type {images.type.dtype} out of images of unknown size"
+        raise UnsupportedError(reason, "give the input a fixed shape")
+    filters = np.eye(count, dtype=np.float32).reshape(count, *window, channels)
+    made: Value = b.conv_2d(
+        images,
+        filters,
+        np.zeros(count, np.float32),
+        padding=padding,
+        stride_h=steps[0],
+        stride_w=steps[1],
+        dilation_h_factor=spread[0],
+        dilation_w_factor=spread[1],
+    )
+    return made
 
 
 # -- suppression of boxes ---------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Reductions over axes, positions of extrema, running sums.
 
 Extrema of NaN are whatever the kernel's comparisons leave, as with the official converter. The extremum of no elements
-is the lowest (highest) finite number in the kernel, infinite in TensorFlow: such a reduction is refused where the size
-is known to be 0.
+is the lowest (highest) finite number in the kernel, infinite in TensorFlow: where the size is known to be 0, the result
+is a constant.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions.cumulative import cumulative
-from litesmith.decompositions.shapes import cast
-from litesmith.errors import UnsupportedError
+from litesmith.decompositions.shapes import cast, full
+from litesmith.decompositions.windows import identity_of
 from litesmith.frontends.tensorflow.lowering.math import in_float32
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_ints
 from litesmith.frontends.tensorflow.registry import lowers
@@ -25,7 +25,10 @@ _NEEDING_ELEMENTS = ("reduce_max", "reduce_min")
 def _reduction(builtin: str) -> Any:
     def function(b: Builder, input: Value, reduction_indices: Value, *, keep_dims: bool = False) -> Value:
         if builtin in _NEEDING_ELEMENTS and not input.is_const and _reduces_nothing(input, reduction_indices):
-            raise UnsupportedError(f"the extremum of no elements ({input.type})", "give it a size other than 0")
+            axes = [a % input.rank for a in const_ints(reduction_indices, "the axes")]
+            sizes = [1 if a in axes else d for a, d in enumerate(input.dims) if keep_dims or a not in axes]
+            neutral = identity_of("max" if builtin == "reduce_max" else "min", input.type.dtype)
+            return full(b, sizes, neutral, input.type.dtype, input)
         return getattr(b, builtin)(input, as_int32(b, reduction_indices), keep_dims=keep_dims)
 
     return function
