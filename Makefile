@@ -117,7 +117,7 @@ clean: ## Remove environments, caches and build products
 	@touch $@
 
 .venv-flex/flex.stamp: pyproject.toml
-	@$(call make-env,.venv-flex)
+	@$(call make-env-tfx,.venv-flex)
 	@echo "installing litesmith[test,flex] into .venv-flex" >&2
 	@$(call install,.venv-flex,[test$(,)flex])
 

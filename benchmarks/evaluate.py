@@ -180,7 +180,10 @@ def delegated_share(path: Path) -> float | None:
 
 
 def describe(path: Path, reference: Reference) -> dict[str, Any]:
-    """size, op_count, ops, delegated, error, errors of a file; ``error`` None and ``failure`` the reason when it does not run."""
+    """size, op_count, ops, delegated, error, errors of a file.
+
+    ``error`` is None and ``failure`` the reason when it does not run.
+    """
     ops = op_histogram(path.read_bytes())
     facts: dict[str, Any] = {"size": path.stat().st_size, "op_count": sum(ops.values()), "ops": ops}
     facts["delegated"] = delegated_share(path)

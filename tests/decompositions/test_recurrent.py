@@ -192,6 +192,20 @@ def test_the_form_auto_chooses(batch: Any, steps: Any, units: int, sequence: boo
     assert choose(layer, sequence, "unrolled").form == "unrolled"
 
 
+def test_large_zeros_are_computed() -> None:
+    graph = Graph()
+    x = graph.add_input(TensorType(DType.FLOAT32, (4096, 2, F)), "x")
+    layer = replace(layer_of(Row("plain"), x), x=x)
+    graph.outputs = [fused(Builder(graph, OPS), layer, [False, False]).sequence]
+    program = Program([graph])
+    pipeline.run(program, rnn="fused")
+    assert program.histogram() == {"FILL": 2, "UNIDIRECTIONAL_SEQUENCE_LSTM": 1}
+    runner = Runner(write_model(program))
+    inputs = RNG.normal(size=(4096, 2, F)).astype(np.float32)
+    first, second = (next(iter(runner.run([inputs]).values())) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
 def test_an_activation_the_kernel_does_not_know_is_an_obstacle() -> None:
     graph = Graph()
     layer = layer_of(Row("plain"), graph.add_input(TensorType(DType.FLOAT32, (N, T, F)), "x"))

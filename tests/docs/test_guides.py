@@ -209,6 +209,12 @@ def test_add_an_op_with_jax(without_atan2):
     assert follow(without_atan2, "add-an-op.md", "JAX") == 2
 
 
+@pytest.mark.jax
+def test_add_a_jax_primitive(tmp_path):
+    pytest.importorskip("jax")
+    assert follow(copied(tmp_path), "add-a-jax-primitive.md", "JAX") == 1
+
+
 def test_write_a_pass(tmp_path):
     assert follow(copied(tmp_path), "write-a-pass.md", "core") == 3
 
@@ -218,6 +224,27 @@ def test_write_a_pass(tmp_path):
 def test_jax(tmp_path, package, framework, count):
     pytest.importorskip(package)
     assert follow(copied(tmp_path), "jax.md", framework) == count
+
+
+GUIDES = ("add-an-op.md", "add-a-jax-primitive.md", "write-a-pass.md", "jax.md", "metadata.md", "quantize.md")
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_guides_are_linted(tmp_path, guide):
+    """Every Python block is Python; those that are run are clean, as code is."""
+    pytest.importorskip("ruff")
+    for block in blocks(guide):
+        if block.language != "python":
+            continue
+        if "," not in block.head:  # what goes into the middle of a file is tried there
+            ast.parse(block.body)
+        if block.head.startswith("# run"):
+            path = tmp_path / f"{Path(guide).stem.replace('-', '_')}_{block.line}.py"
+            path.write_text(f"{block.head}\n{block.body}", encoding="utf-8")
+    options = ("--config", str(ROOT / "pyproject.toml"), "--ignore", "I001,PLR0402,PLW0108,PT017")
+    command = [sys.executable, "-m", "ruff", "check", *options, str(tmp_path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 # -- the means themselves ---------------------------------------------------------------------------------------------

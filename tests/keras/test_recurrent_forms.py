@@ -115,6 +115,9 @@ ROWS = [
     Row("cells", lambda x: L.RNN(L.StackedRNNCells([L.LSTMCell(UNITS), L.GRUCell(UNITS)]))(x)),
 ]  # fmt: skip
 
+MORE_ON_JAX = {"LSTM-stateful_last": {"RESHAPE": 1}} if BACKEND == "jax" else {}
+"""Keras on JAX collects all outputs of a stateful layer, and takes the last of them."""
+
 FORMS = ("fused", "loop", "unrolled")
 CASES = [(row, shape, form) for row in ROWS for shape in row.shapes for form in FORMS]
 
@@ -182,7 +185,7 @@ def test_form(row: Row, shape: Shape, form: str) -> None:
     calls = calls_of(model)
     made = litesmith.convert(model, rnn=form)
     if form == "fused" and shape == FIXED_1 and row.fused:
-        assert made.operators == dict(sorted(row.fused.items()))
+        assert made.operators == dict(sorted({**row.fused, **MORE_ON_JAX.get(row.name, {})}.items()))
     if form == "fused":
         assert bool(row.fused or "states" in row.name) == (not made.operators.get("WHILE")), made.notes
         assert bool(made.operators.get("WHILE")) == bool(made.notes)

@@ -204,3 +204,30 @@ def test_quantize_command_without_data(files: tuple[Path, Path], tmp_path: Path,
     flags = ["--saved_model_dir", str(DIGITS / "saved_model"), "--output_file", "flags.tflite"]
     assert main(["convert", *flags, "--post_training_quantize", "--quantize_to_float16"]) == 0
     assert (tmp_path / "flags.tflite").stat().st_size < 0.6 * files[0].stat().st_size
+
+
+# -- the converter of TensorFlow 1 ------------------------------------------------------------------------------------
+
+
+def test_first_converter_without_data(tmp_path: Path) -> None:
+    first = lite.compat.v1.lite.TFLiteConverter.from_saved_model(str(DIGITS / "saved_model"))
+    first.inference_type = "uint8"
+    name = first.get_input_arrays()[0]
+    first.quantized_input_stats = {name: (0.0, 16.0)}
+    first.default_ranges_stats = (0, 6)
+    content = first.convert()
+    interpreter = lite.Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert np.dtype(entry["dtype"]) == np.dtype(result["dtype"]) == np.uint8
+    assert entry["quantization"] == (pytest.approx(1 / 16), 0)
+
+
+def test_first_converter_by_flags(tmp_path: Path) -> None:
+    target = tmp_path / "m.tflite"
+    flags = ["--inference_type", "QUANTIZED_UINT8", "--mean_values", "0", "--std_dev_values", "16"]
+    flags += ["--default_ranges_min", "0", "--default_ranges_max", "6"]
+    assert main(["convert", "--saved_model_dir", str(DIGITS / "saved_model"), "--output_file", str(target), *flags]) == 0
+    interpreter = lite.Interpreter(str(target))
+    interpreter.allocate_tensors()
+    assert np.dtype(interpreter.get_input_details()[0]["dtype"]) == np.uint8

@@ -186,7 +186,14 @@ PATCHES = [
     Case("same", lambda x: patches(x, (3, 3), (2, 1), padding="SAME"), [X]),
     Case("rates", lambda x: patches(x, (2, 2), (1, 1), (2, 3)), [X]),
     *(
-        Case(f"of open size {padding} {rate}", lambda x, p=padding, r=rate: patches(x, (3, 2), (2, 1), r, p), [X], **SIZES, ops=1)
+        Case(
+            f"of open size {padding} {rate}",
+            lambda x, p=padding, r=rate: patches(x, (3, 2), (2, 1), r, p),
+            [X],
+            spec=[(None, None, None, 3)],
+            also=[[f32(1, 6, 8, 3)]],
+            ops=1,
+        )
         for padding in ("SAME", "VALID")
         for rate in ((1, 1), (2, 1))
     ),

@@ -154,7 +154,7 @@ def test_remote_paths_go_through_the_file_access_of_tfx(tmp_path, monkeypatch):
 
     for name in ("open", "exists", "isdir", "makedirs", "copy", "rename"):
         setattr(Remote, name, translated(getattr(_LocalFiles, name)))
-    Remote.walk = staticmethod(lambda top: (
+    Remote.walk = staticmethod(lambda top: (  # type: ignore[method-assign]
         (folder.replace(str(tmp_path / "bucket"), "mem://bucket"), folders, files)
         for folder, folders, files in _LocalFiles.walk(local(top))
     ))  # fmt: skip

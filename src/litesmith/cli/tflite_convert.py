@@ -108,8 +108,22 @@ def _set_target(made: Any, given: dict[str, Any]) -> None:
         made.optimizations = [Optimize.DEFAULT]
     if given["quantize_to_float16"]:
         made.target_spec.supported_types = ["float16"]
+    if given["mean_values"] is not None:
+        made.quantized_input_stats = _input_stats(made, given)
     if given["default_ranges_min"] is not None:
         made.default_ranges_stats = (given["default_ranges_min"], given["default_ranges_max"])
+
+
+def _input_stats(made: Any, given: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    """Mean and deviation of each input, in the order of the inputs."""
+    names = _names(given["inputs"]) or made.get_input_arrays()
+    try:
+        pairs = [tuple(float(n) for n in _split(given[flag])) for flag in ("mean_values", "std_dev_values")]
+    except ValueError as error:
+        raise click.UsageError(f"--mean_values and --std_dev_values are numbers separated by commas: {error}") from error
+    if any(len(numbers) != len(names) for numbers in pairs):
+        raise click.UsageError(f"--mean_values and --std_dev_values need a number for each of {', '.join(names)}")
+    return dict(zip(names, zip(*pairs, strict=True), strict=True))
 
 
 def _names(text: str | None) -> list[str] | None:

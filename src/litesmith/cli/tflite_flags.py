@@ -37,7 +37,6 @@ class Flag:
 _SWITCH: dict[str, Any] = {"is_flag": True}
 _TRUTH: dict[str, Any] = {"is_flag": False, "flag_value": "true", "type": click.BOOL, "default": None}
 _TYPE: dict[str, Any] = {"type": click.Choice(["FLOAT", "INT8", "UINT8", "QUANTIZED_UINT8"], case_sensitive=False)}
-_QUANTIZES = "asks for quantization, which this version does not do"
 
 SOURCES: tuple[Flag, ...] = (
     Flag("--output_file", SAME, "written to a temporary file, verified, and renamed"),
@@ -67,8 +66,8 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag("--std_dev_values", SAME, "the range of inputs of a quantized inference type"),
     Flag("--mean_values", SAME, "the range of inputs of a quantized inference type"),
-    Flag("--default_ranges_min", REFUSED, _QUANTIZES, {"type": float}),
-    Flag("--default_ranges_max", REFUSED, _QUANTIZES, {"type": float}),
+    Flag("--default_ranges_min", SAME, "the range of tensors that nothing shows the range of", {"type": float}),
+    Flag("--default_ranges_max", SAME, "the range of tensors that nothing shows the range of", {"type": float}),
     Flag("--quantize_weights", SAME, "dynamic range", _SWITCH),
     Flag("--post_training_quantize", SAME, "dynamic range; integers with `--calibrate`", _SWITCH),
     Flag("--quantize_to_float16", SAME, "with `--post_training_quantize`", _SWITCH),

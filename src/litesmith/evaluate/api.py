@@ -77,17 +77,13 @@ def evaluate(  # noqa: PLR0913 (an entry point: all but two have defaults)
     """Evaluate models on data.
 
     models: a .tflite file (or, where TensorFlow is installed, a SavedModel), several, or a mapping of names to them.
-    data: see `litesmith.data.open_data`. config: an EvalConfig (a message of TFMA or ours, or the path of a text proto or
-    JSON file), which says all of what the next seven parameters say. label, weight: features with the labels and the
-    weights. task: ``classification``, ``binary`` or ``regression``, for the metrics that are computed where none are
-    named. metrics: class names or names of TFMA or Keras, with configuration after a colon
-    (``'Precision:{"thresholds": 0.9}'``). slices: features, crossed with ``*``, restricted with ``=``
-    (``"country*age"``, ``"country=fr"``). thresholds: ``"auc >= 0.9"``, or ``"auc change >= -0.01"`` and
-    ``"auc relative >= -0.01"`` against the baseline; they hold for every slice, or for those named after an @
-    (``"auc >= 0.9 @ overall"``, ``"auc >= 0.8 @ country"``). baseline: name or path of the model others are compared with.
-    output: a folder to write in TFMA's structure, with a report; html: a report of its own. inputs: input name -> feature
+    data: see `litesmith.data.open_data`. config: an EvalConfig (a message of TFMA, or the path of a text proto or JSON
+    file), in the place of the next seven parameters. label, weight: features. task: ``classification``, ``binary`` or
+    ``regression``, for the metrics where none are named. metrics, slices, thresholds: as docs/evaluate.md has them
+    (``'Precision:{"thresholds": 0.9}'``, ``"country*age"``, ``"auc >= 0.9 @ overall"``). baseline: name or path of the model
+    others are compared with. output: a folder to write in TFMA's structure; html: a report. inputs: input name -> feature
     name where they differ. skip_bad_records: how many damaged records are passed over. runner: an Apache Beam runner
-    (``DirectRunner``, ``FlinkRunner``, …) with its options; by default everything runs in this process, without Beam.
+    with its options; by default everything runs in this process, without Beam.
 
     Raises UsageError, DataError, FormatError and what the runtime raises; nothing is written then.
     """

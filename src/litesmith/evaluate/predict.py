@@ -38,6 +38,7 @@ def load_predictor(
 
 
 _LOADED = threading.local()
+_KEPT_MODELS = 8  # a thread keeps so many loaded
 
 
 def predictor_of_thread(path: str, signature: str | None, inputs: Mapping[str, str], threads: int) -> Predictor:
@@ -47,6 +48,8 @@ def predictor_of_thread(path: str, signature: str | None, inputs: Mapping[str, s
     if not hasattr(_LOADED, "models"):
         _LOADED.models = {}
     if key not in _LOADED.models:
+        if len(_LOADED.models) >= _KEPT_MODELS:
+            _LOADED.models.clear()
         _LOADED.models[key] = load_predictor(path, signature, inputs, threads)
     predictor: Predictor = _LOADED.models[key]
     return predictor

@@ -134,7 +134,7 @@ V1: tuple[Attribute, ...] = (
     Attribute("inference_output_type", None, SAME, "default: `inference_type`"),
     Attribute("output_format", "TFLITE", BETTER, "GRAPHVIZ_DOT gives the converted graph in the DOT language"),
     Attribute("quantized_input_stats", {}, SAME, "mean and deviation, the range of quantized inputs"),
-    _refused("default_ranges_stats", None, _QUANTIZATION),
+    Attribute("default_ranges_stats", None, SAME, "the range of tensors that nothing shows the range of"),
     Attribute("drop_control_dependency", True, NO_EFFECT, "the file has none; effects keep their order"),
     Attribute("reorder_across_fake_quant", False, NO_EFFECT, "as in the current original"),
     Attribute("change_concat_input_ranges", False, NO_EFFECT, "as in the current original"),

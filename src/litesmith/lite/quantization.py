@@ -29,7 +29,8 @@ def recipe_of(converter: Any, program: Program) -> Recipe | None:
     if not quantizes:
         _require_floats(ops, asked)
         return None
-    if is_trained and converter.representative_dataset is None and DType.FLOAT16 not in types:
+    settled = is_trained or _default_range(converter) is not None
+    if settled and converter.representative_dataset is None and DType.FLOAT16 not in types:
         return _static(converter, ops, inputs, outputs, types)
     if converter.representative_dataset is None:
         return _without_data(converter, ops, types, asked)
@@ -72,8 +73,32 @@ def _static(converter: Any, ops: set[OpsSet], inputs: DType, outputs: DType, typ
         output_type=outputs,
         integer_only=not allows_floats,
         bias_type=None if bias is None else _bias_type(bias, wide),
+        input_grids=_input_grids(converter),
+        default_range=_default_range(converter),
         **_channels(converter),
     )
+
+
+def _input_grids(converter: Any) -> tuple[tuple[str, float, int], ...]:
+    """Scale and zero point of the inputs whose mean and deviation are given: real = (stored - mean) / deviation."""
+    stats = getattr(converter, "quantized_input_stats", None) or {}
+    found = []
+    for name, pair in stats.items():
+        mean, deviation = pair
+        if not deviation:
+            raise UsageError(f"quantized_input_stats of {name!r}: the deviation is 0")
+        found.append((str(name), 1.0 / float(deviation), round(float(mean))))
+    return tuple(found)
+
+
+def _default_range(converter: Any) -> tuple[float, float] | None:
+    given = getattr(converter, "default_ranges_stats", None)
+    if given is None:
+        return None
+    low, high = given
+    if not low < high:
+        raise UsageError(f"default_ranges_stats are a smaller and a larger number, not {given!r}")
+    return float(low), float(high)
 
 
 def _bias_type(given: Any, wide: bool) -> DType:

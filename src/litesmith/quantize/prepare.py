@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from litesmith.errors import UsageError
 from litesmith.ir import Builder, DType, Op, Program, Sym, Value
 from litesmith.passes.driver import Outcome, Pass, run_pass
-from litesmith.quantize.calibrate import Calibration, tensor_keys
+from litesmith.quantize.calibrate import Calibration, is_observed, tensor_keys
 from litesmith.quantize.dequantize import widen_weights
 from litesmith.quantize.ranges import Range, representable
 from litesmith.quantize.recipe import Recipe, mode_named
@@ -21,6 +22,7 @@ def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
     if recipe.is_static:
         widen_weights(program)
     trained = take_trained_ranges(program) if recipe.is_static else {}
+    trained |= _settled_inputs(program, recipe)
     for one in _forms(recipe):
         run_pass(one, program)
     return trained
@@ -81,6 +83,27 @@ def _negative(op: Op, b: Builder) -> Outcome:
 
 NEGATIVES = Pass("negatives", ("NEG",), _negative)
 PRODUCTS = Pass("squares-of-differences", ("SQUARED_DIFFERENCE",), _square_of_difference)
+
+
+def _settled_inputs(program: Program, recipe: Recipe) -> dict[int, Trained]:
+    """Inputs whose grid the recipe says."""
+    found: dict[int, Trained] = {}
+    for name, scale, zero in recipe.input_grids:
+        places = {id(s.graph.inputs[s.inputs[name]]) for s in program.signatures if name in s.inputs}
+        places |= {id(v) for graph in program.graphs for v in graph.inputs if v.name == name}
+        if not places:
+            known = ", ".join(repr(v.name) for graph in program.graphs for v in graph.inputs)
+            raise UsageError(f"the model has no input {name!r}; it has {known}")
+        found |= dict.fromkeys(places, Trained(scale, zero, 8))
+    return found
+
+
+def with_default_range(program: Program, seen: Calibration, default: tuple[float, float]) -> Calibration:
+    """A calibration in which tensors that showed no range have this one."""
+    known = tensor_keys(program)
+    values = [v for g in program.all_graphs() for v in (*g.inputs, *(r for op in g.ops for r in op.results))]
+    ranges = {known[id(v)]: Range(*default) for v in values if is_observed(v)}
+    return Calibration({**ranges, **{k: r for k, r in seen.ranges.items() if not r.is_empty}}, seen.samples, seen.trained)
 
 
 def with_trained_ranges(program: Program, seen: Calibration, trained: dict[int, Trained]) -> Calibration:

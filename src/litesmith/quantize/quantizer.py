@@ -20,7 +20,7 @@ from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
 from litesmith.quantize.plan import STATIC, Plan
 from litesmith.quantize.planner import make_plan
-from litesmith.quantize.prepare import prepare, with_trained_ranges
+from litesmith.quantize.prepare import prepare, with_default_range, with_trained_ranges
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.rewrite import Improvements, rewrite
 
@@ -76,7 +76,8 @@ def quantize(
     interface = Interface.of(original)
     trained = prepare(original, recipe)
     samples: list[Call] = []
-    if recipe.is_static and calibration is None and calls is None and plan is None and not trained:
+    known = (calibration, calls, plan, recipe.default_range)
+    if recipe.is_static and not trained and all(source is None for source in known):
         raise _needs_data(recipe)
     if calls is not None:
         if recipe.is_static and calibration is None:
@@ -85,6 +86,8 @@ def quantize(
             samples = list(islice(_stream(calls, original), KEPT))
     if trained:
         calibration = with_trained_ranges(original, calibration or Calibration(), trained)
+    if recipe.default_range is not None:
+        calibration = with_default_range(original, calibration or Calibration(), recipe.default_range)
     result = _planned(original, recipe, calibration, plan)
     if samples and recipe.is_static and plan is None:
         result = _improved(result, samples)

@@ -118,6 +118,8 @@ class Recipe:
     block_size: of blockwise 4-bit weights of dense layers, 0 for a scale for each channel.
     islands: whether operators that are slow as integers stay floats between integer ones.
     search: whether the headroom is chosen by what keeps most on samples held back.
+    default_range: of tensors whose range nothing shows, for trying speed and size without data.
+    input_grids: scale and unsigned 8-bit zero point of inputs, with their names, where these are settled.
     least_sqnr: dB; a result whose outputs are further from the float ones on the samples is an error.
     """
 
@@ -138,6 +140,8 @@ class Recipe:
     islands: bool = True
     search: bool = False
     least_sqnr: float = 3.0
+    default_range: tuple[float, float] | None = None
+    input_grids: tuple[tuple[str, float, int], ...] = ()
 
     def __post_init__(self) -> None:
         for name in (self.mode, *(r.mode for r in self.rules)):
@@ -194,6 +198,9 @@ class Recipe:
         for name in ("input_type", "output_type", "bias_type"):
             if options.get(name) is not None:
                 options[name] = element_type(options[name])
+        for name in ("default_range", "input_grids"):
+            if options.get(name) is not None:
+                options[name] = tuple(tuple(v) if isinstance(v, list) else v for v in options[name])
         return Recipe(**options, rules=rules)
 
 

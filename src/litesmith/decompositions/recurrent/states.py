@@ -22,6 +22,9 @@ from litesmith.decompositions.recurrent.description import RecurrentLayer
 from litesmith.decompositions.shapes import shape_vector
 from litesmith.ir import Builder, Dim, DType, Op, Sym, TensorType, Value
 
+LARGEST_STORED = 1 << 13
+"""Zeros of one state that are stored in the file, where one SPLIT gives all states."""
+
 LARGEST_LOOKED_AT = 1 << 20
 """Elements of a constant initial state that are looked at to find out whether they are zeros."""
 
@@ -36,7 +39,7 @@ def start(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ()) -> list[
         types = [TensorType(DType.FLOAT32, s) for s in shapes]
         return [Value.variable(t, f"{layer.name}/{n}_state") for t, n in zip(types, ("output", "cell"), strict=False)]
     given = [None if is_zero(v) else v for v in layer.initial[: len(shapes)]]
-    if not isinstance(layer.batch, Sym) and all(v is None or v.is_const for v in given):
+    if all(v is None or v.is_const for v in given) and not _are_filled(layer, given):
         return _constants(b, shapes, given)
     behind = _sized_before(b, dying) is not None
     return [_written(b, shape, v, layer.x, behind) for shape, v in zip(shapes, given, strict=True)]
@@ -46,10 +49,17 @@ def start_pair(b: Builder, forward: RecurrentLayer, backward: RecurrentLayer) ->
     """The state operands of an operator for two directions that start from zeros."""
     sizes = {*forward.state_sizes, *backward.state_sizes}
     count = 2 * len(forward.state_sizes)
-    if forward.stateful or isinstance(forward.batch, Sym) or len(sizes) > 1:
+    if forward.stateful or isinstance(forward.batch, Sym) or len(sizes) > 1 or _are_filled(forward, ()):
         return [*start(b, forward), *start(b, backward)]
     zeros = b.constant(np.zeros((count * int(forward.batch), *sizes), np.float32))
     return _variables(b, "SPLIT", [b.constant(np.array(0, np.int32)), zeros], num_splits=count)
+
+
+def _are_filled(layer: RecurrentLayer, given: Sequence[Value | None]) -> bool:
+    """Whether a layer's zeros are better computed than stored: those of an unknown, or a large, batch."""
+    if isinstance(layer.batch, Sym):
+        return True
+    return not any(given) and layer.batch * max(layer.state_sizes) > LARGEST_STORED
 
 
 def is_zero(state: Value | None) -> bool:
@@ -79,7 +89,7 @@ def _written(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Value, 
     computed, too; elsewhere it had better not be: ``reset_all_variables`` refuses a model with such a variable."""
     if given is None:
         return _variables(b, "FILL", [shape_vector(b, shape, x), b.constant(np.array(0, np.float32))])[0]
-    if isinstance(shape[0], Sym) and not behind:
+    if isinstance(shape[0], Sym) and not behind and not given.is_const:
         return _variables(b, "PAD", [given, b.constant(np.zeros((2, 2), np.int32))])[0]
     size = shape_vector(b, shape, x)
     return _variables(b, "SLICE", [given, b.constant(np.zeros(2, np.int32)), size])[0]

@@ -137,7 +137,8 @@ def _through_tensorflow(trace: _Trace, allow_custom_ops: bool) -> Program:
         function = tf.function(flat, autograph=False).get_concrete_function(*specs)
     dims = {s.name: s.dims for s in call.specs}
     names_in = [s.name for s in call.specs]
-    entry = concrete_entry(function, SIGNATURE, names_in, names, dims, with_shapes=allow_custom_ops or trace.select is not None)
+    with_shapes = allow_custom_ops or trace.select is not None
+    entry = concrete_entry(function, SIGNATURE, names_in, names, dims, with_shapes=with_shapes)
     if trace.select is not None:
         trace.select.declarations = declarations([function]).get
     return import_entries(

@@ -13,7 +13,8 @@ import numpy as np
 
 from litesmith.errors import UnsupportedError
 from litesmith.formats.tflite.flexbuffer import write_map
-from litesmith.frontends.jax.importer import POISON, Context
+from litesmith.frontends.frame import POISON
+from litesmith.frontends.jax.importer import Context
 from litesmith.ir import Value
 
 

@@ -12,6 +12,7 @@ from litesmith.ir import DType, Value
 
 NAME = "searchsorted"
 LOOP = "_searchsorted_scan_impl"
+PRIMITIVE = "SearchSorted"
 SIDES = {"lt_to": "right", "lt": "right", "le_to": "left", "le": "left"}
 """The loop goes left where the number is smaller than the element, or not greater than it."""
 
@@ -38,13 +39,27 @@ def searched(ctx: Context, jaxpr: Any, args: Sequence[Any]) -> Value | None:
 def _side(jaxpr: Any) -> str | None:
     """Which side of equal elements the loop ends at; None where there is more than such a loop."""
     outer = getattr(jaxpr, "jaxpr", jaxpr)
-    if len(outer.eqns) != 1 or outer.eqns[0].params.get("name") != LOOP:
+    if len(outer.eqns) != 1:
+        return None
+    primitive = outer.eqns[0].params.get("_prim")
+    if primitive is None and outer.eqns[0].params.get("name") != LOOP:
         return None
     if list(outer.eqns[0].invars) != list(outer.invars) or list(outer.eqns[0].outvars) != list(outer.outvars):
         return None
+    if primitive is not None:
+        return _side_of_primitive(primitive)
     found = _equations(jaxpr)
     sides = {SIDES[eqn.primitive.name] for eqn in found if eqn.primitive.name in SIDES}
     return sides.pop() if len(sides) == 1 else None
+
+
+def _side_of_primitive(primitive: Any) -> str | None:
+    """The side of the primitive that JAX 0.12 has for the loop; None for another one, or other dimensions."""
+    params = dict(getattr(primitive, "params", None) or {})
+    if type(primitive).__name__ != PRIMITIVE or params.get("dimension") != 0 or params.get("batch_dims") != 0:
+        return None
+    side = params.get("side")
+    return side if side in ("left", "right") else None
 
 
 def _equations(jaxpr: Any) -> Iterator[Any]:
