@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import litesmith
 from benchmarks import growth
 
 LIMIT = 3.5
@@ -26,3 +27,10 @@ def test_growth(tmp_path, shape):
 @pytest.mark.parametrize("shape", growth.SHAPES)
 def test_growth_of_large_graphs(tmp_path, shape):
     assert max(factors(tmp_path, shape, [1000, 3000, 10_000, 30_000])) <= LIMIT
+
+
+@pytest.mark.parametrize("shape", growth.SHAPES)
+def test_the_same_graph_gives_the_same_bytes_in_one_process(tmp_path, shape):
+    path = growth.write(tmp_path / "m", shape, 60)
+    first, second = (litesmith.convert(path, verify=False).content for _ in range(2))
+    assert first == second
