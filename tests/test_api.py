@@ -332,6 +332,12 @@ def test_the_digits_agree_with_their_reference():
     assert (scores.argmax(1) == heldout["labels"]).mean() > 0.97
 
 
+def test_weights_bear_the_names_of_their_variables():
+    graphs = litesmith.convert(DIGITS / "saved_model").program.all_graphs()
+    names = {v.name for graph in graphs for v in graph.constants()}
+    assert {"digits/conv2d/kernel", "digits/dense/kernel", "digits/dense/bias"} <= names
+
+
 # -- files ------------------------------------------------------------------------------------------------------------
 
 

@@ -183,7 +183,7 @@ class Context(Place):
         if variable.value is None:
             if variable.initial is None:
                 raise UnsupportedError(f"variable {variable.name!r} has no value", "initialize and save it")
-            variable.value = Value.constant(variable.initial, variable.name)
+            variable.value = Value.constant(variable.initial, variable.label or variable.name)
         return variable.value
 
     def leave_out(self) -> None:

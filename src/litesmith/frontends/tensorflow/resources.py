@@ -27,6 +27,8 @@ class Variable:
     """The one constant value all reads share while the variable is never assigned."""
     first: Value | None = None
     """What the model's initializer assigned last."""
+    label: str = ""
+    """What the user calls it, where that is not the unique name; the name of its weights in the file."""
 
 
 @dataclass(eq=False)

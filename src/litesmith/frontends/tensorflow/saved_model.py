@@ -175,7 +175,7 @@ def _variable(model: SavedModel, found: SourceVariable, node: str, name: str) ->
             initial = Constant.lazy(dtype, shape, lambda: model.variable_array(node))
         else:
             initial = Constant.of(model.variable_array(node), dtype)
-    return Variable(name, dtype, shape, initial)
+    return Variable(name, dtype, shape, initial, label=found.name)
 
 
 def meaning_of(model: SavedModel, signature: SourceSignature) -> object | None:
