@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import litesmith
 from litesmith.decompositions.recurrent import keras_lstm
 from litesmith.errors import ConverterError, UsageError
 from litesmith.frontends import plugins
+
+tf = pytest.importorskip("tensorflow")
 
 pytestmark = pytest.mark.tf
 

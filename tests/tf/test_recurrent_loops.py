@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import litesmith
 from litesmith.runtime import Runner, compare
+
+tf = pytest.importorskip("tensorflow")
 
 pytestmark = pytest.mark.tf
 
