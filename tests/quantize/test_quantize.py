@@ -522,3 +522,28 @@ def test_what_can_be_negative_stays_float(name: str) -> None:
     result = quantize(program, Recipe("int8", islands=False), calls, check=False)
     assert result.plan.ops["0:0"].form == "float"
     assert "negative" in result.plan.ops["0:0"].why
+
+
+@pytest.mark.parametrize("block", [32, 64])
+def test_blocks_of_four_bits(block: int) -> None:
+    rng = np.random.default_rng(4)
+    weights = (rng.normal(size=(16, 128)) * np.repeat(rng.uniform(0.1, 4, (16, 4)), 32, axis=1)).astype(np.float32)
+
+    def make(b: Builder, x: Any) -> Any:
+        return b.fully_connected(x, weights, np.zeros(16, np.float32))
+
+    program, calls = _program(make, (1, 128)), _calls((1, 128))
+    found = {}
+    for size in (0, block):
+        result = quantize(program, Recipe("dynamic-int4", smallest_weights=1, block_size=size), calls, check=False)
+        model = write_model(result.program)
+        for kernels in ("default", "builtin"):
+            answers = [Runner(model, kernels=kernels).run(calls[0][1])["y"] for _ in range(2)]
+            assert (answers[0] == answers[1]).all()
+        found[size] = compare(write_model(program), model, calls).worst
+    assert found[block] > found[0] + (2 if block == 32 else 0.5)
+
+
+def test_block_sizes_the_kernel_does_not_take_are_refused() -> None:
+    with pytest.raises(UsageError, match="32, 64, 128, 256"):
+        Recipe("dynamic-int4", block_size=20)

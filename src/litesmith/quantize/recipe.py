@@ -100,6 +100,7 @@ def _matches(pattern: str, name: str) -> bool:
 
 RANGES = ("minmax", "moving-average", "percentile", "mse", "entropy")
 ROUNDINGS = ("nearest", "gptq")
+BLOCKS = (0, 32, 64, 128, 256)
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,8 @@ class Recipe:
             mode_named(name)
         _one_of("ranges", self.ranges, RANGES)
         _one_of("rounding", self.rounding, ROUNDINGS)
+        if self.block_size not in BLOCKS:
+            raise UsageError(f"block_size is {self.block_size}; the kernel takes {', '.join(map(str, BLOCKS))}")
         for rule in self.rules:
             if rule.match.startswith("re:"):
                 _compiled(rule.match[3:])

@@ -18,7 +18,7 @@ from litesmith.quantize.ranges import parameters, quantization, range_of, stored
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.roles import ANY_TYPE, NOT_ZERO, float_operands, large_constants, weight_operands
 from litesmith.quantize.trained import grid_scales
-from litesmith.quantize.weights import Form, halved, quantized, weight_quantization
+from litesmith.quantize.weights import Form, blockwise, halved, quantized, weight_quantization
 
 
 @dataclass
@@ -294,6 +294,9 @@ class _Rewriter:
             return
         assert rule is not None
         for name in weight_operands(op):
+            if self._takes_blocks(op, plan):
+                op.set_operand(op.defn.operand_index(name), blockwise(op[name], plan.weights, self.recipe.block_size))
+                continue
             axis = rule.weights[name]
             axis = _output_axis(op, name) if axis is None and op.name == "BATCH_MATMUL" else axis
             self._set_weights(op, name, key, Form(plan.weights, axis if plan.per_channel else None))
@@ -303,6 +306,12 @@ class _Rewriter:
             op.set_operand(op.defn.operand_index(name), narrow)
         if plan.form == HYBRID and "asymmetric_quantize_inputs" in op.attrs and op.name != "UNIDIRECTIONAL_SEQUENCE_LSTM":
             op.attrs["asymmetric_quantize_inputs"] = True
+
+    def _takes_blocks(self, op: Op, plan: OpPlan) -> bool:
+        """Whether the weights have a scale for each block: of 4 bits, in dense layers whose rows are whole blocks."""
+        block = self.recipe.block_size
+        dense = op.name == "FULLY_CONNECTED" and plan.form == HYBRID and plan.weights is DType.INT4
+        return bool(block) and dense and op["weights"].type.static_shape[1] % block == 0
 
     def _halved(self, value: Value) -> Value:
         key = (id(value), DType.FLOAT16, b"", 0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from litesmith.ir import Constant, DType, Quantization, TensorType, Value
 from litesmith.ir.constant import Array
+from litesmith.ir.types import Blockwise
 from litesmith.quantize.ranges import LIMITS, SMALLEST_SCALE, quantization, stored
 
 SMALLEST_WEIGHT_SCALE = 2.0**-40
@@ -71,6 +72,31 @@ def quantized(value: Value, form: Form, quant: Quantization, rounded: Array | No
         made = Constant.lazy(form.dtype, const.shape, integers)
     fresh = Value(TensorType(form.dtype, const.shape, quant), value.name, made)
     return fresh
+
+
+SMALLEST_BLOCK_SCALE = 6.2e-5
+"""The least normal number of float16: XNNPACK refuses whole files for smaller scales of blocks."""
+
+
+def blockwise(value: Value, dtype: DType, block: int) -> Value:
+    """The weights [units, length] as integers with a scale for each block along a row, made when they are written."""
+    const = value.const
+    assert const is not None
+    units, length = const.shape
+    most = largest_stored(dtype)
+
+    def blocks() -> Array:
+        return const.array().reshape(units, length // block, block)
+
+    scales = np.maximum(np.abs(blocks()).max(axis=2) / most, SMALLEST_BLOCK_SCALE).astype(np.float16)
+
+    def integers() -> Array:
+        steps = np.rint(blocks() / scales[..., None].astype(np.float32))
+        return np.clip(steps, -most, most).reshape(units, length).astype(dtype.numpy)
+
+    details = Blockwise(Constant.of(scales, DType.FLOAT16), None, block)
+    quant = Quantization(np.zeros(0, np.float32), np.zeros(0, np.int64), 0, details=details)
+    return Value(TensorType(dtype, const.shape, quant), value.name, Constant.lazy(dtype, const.shape, integers))
 
 
 def halved(value: Value) -> Value:
