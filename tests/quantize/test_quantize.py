@@ -547,3 +547,23 @@ def test_blocks_of_four_bits(block: int) -> None:
 def test_block_sizes_the_kernel_does_not_take_are_refused() -> None:
     with pytest.raises(UsageError, match="32, 64, 128, 256"):
         Recipe("dynamic-int4", block_size=20)
+
+
+def test_a_budget_of_error_leaves_the_fewest_layers_float() -> None:
+    spread = W.copy()
+    spread[0, 0] = 300
+
+    def make(b: Builder, x: Any) -> Any:
+        h = b.tanh(b.fully_connected(x, W, ZERO))
+        return b.fully_connected(b.tanh(b.fully_connected(h, spread, ZERO)), W, ZERO)
+
+    recipe = Recipe("int8", per_channel=False, least_sqnr=-50)
+    plain = quantize(_program(make), recipe, _calls())
+    assert plain.fidelity.worst < 25
+    result = quantize(_program(make), replace(recipe, budget_sqnr=30.0), _calls())
+    assert result.fidelity.worst >= 30
+    forms = [op.form for op in result.plan.ops.values() if op.operator == "FULLY_CONNECTED"]
+    assert forms[1] == "float"
+    assert "integer" in forms
+    assert result.curve[0].floats == 0
+    assert result.curve[-1].sqnr >= 30

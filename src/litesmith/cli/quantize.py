@@ -22,6 +22,9 @@ from litesmith.cli.output import click_echo, human_bytes, print_json, print_tabl
 @click.option("--input-type", type=click.Choice(["float32", "int8", "uint8", "int16"]), help="Type of float inputs.")
 @click.option("--output-type", type=click.Choice(["float32", "int8", "uint8", "int16"]), help="Type of float outputs.")
 @click.option("--integer-only", is_flag=True, help="Refuse what has no integer kernel instead of leaving it float.")
+@click.option("--least-sqnr", type=float, metavar="DB",
+              help="Leave the layers float that cost most, until the outputs are so near to the float model's.")
+@click.option("--curve-out", metavar="FILE", help="Draw size against nearness of what that tried (.png, .svg).")
 @click.option("--requantize", is_flag=True, help="Quantize a quantized file again, by way of floats.")
 @click.option("--plan", metavar="FILE", help="Carry out this plan.")
 @click.option("--plan-out", metavar="FILE", help="Write the plan that is carried out.")
@@ -68,6 +71,8 @@ def _recipe(given: dict[str, Any]) -> Any:
         recipe = replace(recipe, input_type=element_type(given["input_type"]))
     if given["output_type"]:
         recipe = replace(recipe, output_type=element_type(given["output_type"]))
+    if given["least_sqnr"] is not None:
+        recipe = replace(recipe, budget_sqnr=given["least_sqnr"])
     return replace(recipe, integer_only=True) if given["integer_only"] else recipe
 
 
@@ -94,6 +99,10 @@ def _write_side_files(model: Any, report: Any, given: dict[str, Any]) -> None:
             if quantized.calibration is None:
                 raise UsageError("there is no calibration to write: this mode needs none")
             quantized.calibration.save(given["calibration_out"])
+        if given["curve_out"] and quantized.curve:
+            from litesmith.quantize.budget import plot_curve
+
+            plot_curve(quantized.curve, Path(given["curve_out"]))
         if given["debug_out"] and report is not None:
             report.save(given["debug_out"])
     except OSError as error:

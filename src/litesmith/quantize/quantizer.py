@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -40,7 +40,7 @@ Call = tuple[str, Mapping[str, Array]]
 class Quantized:
     """The result. program: the quantized one; float_program: what it was made of; plan, calibration: how; fidelity: how far
     its outputs are from the float ones on calibration data, None without data. keys: the key in the plan of operations of
-    ``program``, by ``id``."""
+    ``program``, by ``id``. curve: what a budget tried (`budget.Point`)."""
 
     program: Program
     float_program: Program
@@ -49,6 +49,7 @@ class Quantized:
     recipe: Recipe
     fidelity: Fidelity | None = None
     keys: dict[int, str] = field(default_factory=dict)
+    curve: tuple[Any, ...] = ()
 
 
 def quantize(
@@ -91,6 +92,8 @@ def quantize(
     result = _planned(original, recipe, calibration, plan)
     if samples and recipe.is_static and plan is None:
         result = _improved(result, samples)
+    if samples and recipe.budget_sqnr is not None and plan is None:
+        result = _within_budget(result, samples, recipe.budget_sqnr)
     if check and samples:
         result.fidelity = _checked(result, samples)
     follow(result.program, interface)
@@ -142,6 +145,16 @@ def _improved(result: Quantized, samples: list[Call]) -> Quantized:
     better = again(improvements(plain, samples, again))
     before, after = _fidelity(plain, samples), _fidelity(better, samples)
     return better if after.mean >= before.mean else plain
+
+
+def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quantized:
+    from litesmith.quantize.budget import within_budget
+
+    def again(floats: Collection[str]) -> Quantized:
+        plain = _planned(result.float_program, result.recipe, result.calibration, None, floats)
+        return _improved(plain, samples)
+
+    return within_budget(result, samples, least, again)
 
 
 HEADROOMS = (1.0, 1.05, 1.1, 1.2)
@@ -203,8 +216,10 @@ def _needs_data(recipe: Recipe) -> QuantizationError:
     return QuantizationError([Problem("LS040", reason, fix)])
 
 
-def _planned(original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan | None) -> Quantized:
-    avoid: set[str] = set()
+def _planned(
+    original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan | None, floats: Collection[str] = ()
+) -> Quantized:
+    avoid: set[str] = set(floats)
     for _ in range(ATTEMPTS):
         chosen = plan or make_plan(original, recipe, calibration, avoid)
         made = _rewritten(original, recipe, calibration, chosen, None)

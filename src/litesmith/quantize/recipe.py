@@ -119,6 +119,8 @@ class Recipe:
     block_size: of blockwise 4-bit weights of dense layers, 0 for a scale for each channel.
     islands: whether operators that are slow as integers stay floats between integer ones.
     search: whether the headroom is chosen by what keeps most on samples held back.
+    budget_sqnr: dB the outputs are to be from the float ones on the samples: the layers that cost them most stay float
+    until they are.
     default_range: of tensors whose range nothing shows, for trying speed and size without data.
     input_grids: scale and unsigned 8-bit zero point of inputs, with their names, where these are settled.
     least_sqnr: dB; a result whose outputs are further from the float ones on the samples is an error.
@@ -141,6 +143,7 @@ class Recipe:
     islands: bool = True
     search: bool = False
     least_sqnr: float = 3.0
+    budget_sqnr: float | None = None
     default_range: tuple[float, float] | None = None
     input_grids: tuple[tuple[str, float, int], ...] = ()
 
