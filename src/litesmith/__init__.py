@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from litesmith import compat, lite
     from litesmith.api import Model, convert, export
     from litesmith.checking import check
-    from litesmith.errors import ConverterError, FormatError, LitesmithError, UsageError, VerificationError
+    from litesmith.errors import (
+        ConverterError,
+        FormatError,
+        LitesmithError,
+        QuantizationError,
+        UsageError,
+        VerificationError,
+    )
     from litesmith.frontends.operator_plugins import custom_operator, operator
     from litesmith.frontends.plugins import composite
     from litesmith.lite import (
@@ -29,10 +36,12 @@ if TYPE_CHECKING:
         experimental,
     )
     from litesmith.lite.keras_export import enable_keras_export
+    from litesmith.quantize import Calibration, Plan, Recipe, Rule
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Calibration",
     "ConverterError",
     "FormatError",
     "Interpreter",
@@ -40,7 +49,11 @@ __all__ = [
     "Model",
     "OpsSet",
     "Optimize",
+    "Plan",
+    "QuantizationError",
+    "Recipe",
     "RepresentativeDataset",
+    "Rule",
     "TFLiteConverter",
     "TargetSpec",
     "UsageError",
@@ -62,7 +75,7 @@ _MODULES = {
     "api": ("Model", "convert", "export"),
     "checking": ("check",),
     "frontends.operator_plugins": ("custom_operator", "operator"),
-    "errors": ("ConverterError", "FormatError", "LitesmithError", "UsageError", "VerificationError"),
+    "errors": ("ConverterError", "FormatError", "LitesmithError", "QuantizationError", "UsageError", "VerificationError"),
     "frontends.plugins": ("composite",),
     "lite": (
         "Interpreter",
@@ -74,6 +87,7 @@ _MODULES = {
         "experimental",
     ),
     "lite.keras_export": ("enable_keras_export",),
+    "quantize": ("Calibration", "Plan", "Recipe", "Rule"),
 }
 _SUBMODULES = ("compat", "lite")
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from litesmith.lite.options import is_float32
-
 SAME, BETTER, NO_EFFECT, REFUSED = "same", "better", "no effect", "refused"
 """How a name compares with its original. ``refused``: the default works, asking for more is an error."""
 
@@ -42,10 +40,6 @@ class Attribute:
 
 def _refused(name: str, default: Any, asks: str, is_asked: Callable[[Any], bool] | None = None) -> Attribute:
     return Attribute(name, default, REFUSED, f"asks for {asks}, which this version does not do", asks, is_asked)
-
-
-def _not_float32(value: Any) -> bool:
-    return not is_float32(value)
 
 
 _ONE_CONVERTER = "there is one converter"

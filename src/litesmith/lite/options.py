@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, TypeVar
 
-import numpy as np
-
 from litesmith.errors import UsageError
 
 
@@ -82,16 +80,3 @@ def members(enum: type[_E], given: Any) -> set[_E]:
         return {enum(getattr(item, "value", item)) for item in items}
     except ValueError as error:
         raise UsageError(f"{error}; the members are {', '.join(m.name for m in enum)}") from error
-
-
-def is_float32(dtype: Any) -> bool:
-    """Whether an element type (of NumPy, TensorFlow or ml_dtypes; None for the default) is float32.
-
-    Raises UsageError for what is no element type.
-    """
-    if dtype is None:
-        return True
-    try:
-        return bool(np.dtype(getattr(dtype, "as_numpy_dtype", dtype)) == np.float32)
-    except TypeError as error:
-        raise UsageError(f"{dtype!r} is no element type") from error
