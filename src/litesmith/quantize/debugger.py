@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from litesmith.formats.tflite import write_model
-from litesmith.ir import Builder, DType, Op, Program, Value
+from litesmith.ir import DType, Op, Program
 from litesmith.ir.clone import clone
 from litesmith.ir.constant import Array
-from litesmith.ops import OPS
+from litesmith.quantize.exchange import with_outputs
 from litesmith.quantize.fidelity import compare, decibels
 from litesmith.quantize.plan import FLOAT, STATIC, OpPlan, Plan
 from litesmith.quantize.quantizer import Quantized
@@ -107,8 +107,8 @@ class Pairs:
     def __init__(self, quantized: Quantized) -> None:
         self.quantized = quantized
         self.ops: list[tuple[str, Op, Op]] = _paired(quantized)
-        self._float = _with_outputs(quantized.float_program, [a.results[0] for _, a, _ in self.ops])
-        self._narrow = _with_outputs(quantized.program, [b.results[0] for _, _, b in self.ops])
+        self._float = with_outputs(quantized.float_program, [a.results[0] for _, a, _ in self.ops], "layer")
+        self._narrow = with_outputs(quantized.program, [b.results[0] for _, _, b in self.ops], "layer")
 
     def over(self, calls: Iterable[Call]) -> Iterable[list[tuple[Array, Array, Array]]]:
         """For each sample and layer: the float result, the quantized one as real numbers, and its stored integers."""
@@ -135,21 +135,6 @@ def _paired(quantized: Quantized) -> list[tuple[str, Op, Op]]:
             if result is not None and result.type.quant is not None:
                 found.append((key, originals[key], op))
     return found
-
-
-def _with_outputs(program: Program, values: Sequence[Value]) -> bytes:
-    """The file of a program whose first graph gives these tensors, too."""
-    copy = clone(program)
-    graph = copy.program.main
-    b = Builder(graph, OPS)
-    b.folds = False
-    start = len(graph.outputs)
-    kept = list(graph.outputs)
-    graph.outputs = [*kept, *(copy.values[id(v)] for v in values)]
-    for signature in copy.program.signatures:
-        if signature.graph is graph:
-            signature.outputs.update({f"layer/{i}": start + i for i in range(len(values))})
-    return write_model(copy.program)
 
 
 def debug(quantized: Quantized, calls: Iterable[Call], alone: bool = True) -> DebugReport:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from litesmith.formats.tflite import write_model
+from litesmith.ir import Program, Value
+from litesmith.ir.clone import clone
 from litesmith.ir.constant import Array
 from litesmith.runtime import Runner
 
@@ -45,3 +48,18 @@ def _scales(runner: Runner) -> dict[int, tuple[float, int]]:
     details = (*runner._interpreter.get_input_details(), *runner._interpreter.get_output_details())
     found = {d["index"]: d["quantization"] for d in details}
     return {index: (float(scale), int(zero)) for index, (scale, zero) in found.items() if scale}
+
+
+def with_outputs(program: Program, values: Sequence[Value], prefix: str) -> bytes:
+    """The file of a program whose first graph gives these tensors, too, as ``prefix/0``, ``prefix/1``, ….
+
+    The program is left as it is.
+    """
+    copy = clone(program)
+    graph = copy.program.main
+    start = len(graph.outputs)
+    graph.outputs = [*graph.outputs, *(copy.values[id(v)] for v in values)]
+    for signature in copy.program.signatures:
+        if signature.graph is graph:
+            signature.outputs.update({f"{prefix}/{i}": start + i for i in range(len(values))})
+    return write_model(copy.program)

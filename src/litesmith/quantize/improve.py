@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from litesmith.formats.tflite import write_model
-from litesmith.ir import Op, Program, Quantization, Value
-from litesmith.ir.clone import clone
+from litesmith.ir import Op, Program, Quantization
 from litesmith.ir.constant import Array
 from litesmith.quantize.gptq import round_rows
 from litesmith.quantize.plan import STATIC, Keys
@@ -139,9 +137,9 @@ def _look_at_inputs(
     program: Program, layers: Sequence[Layer], ops: Sequence[Op], samples: Sequence[Call], gptq: bool = False
 ) -> None:
     """Sums over samples. ops: the layers' operations in the program that is run."""
-    from litesmith.quantize.exchange import RealRunner
+    from litesmith.quantize.exchange import RealRunner, with_outputs
 
-    runner = RealRunner(_with_inputs(program, [op["x"] for op in ops]))
+    runner = RealRunner(with_outputs(program, [op["x"] for op in ops], "input"))
     share = max(1, ROWS // max(len(samples), 1))
     for layer in layers:
         layer.total, layer.calls = None, 0
@@ -151,18 +149,6 @@ def _look_at_inputs(
             x = answer.get(f"input/{index}")
             if x is not None and x.size:
                 _add(layer, x, share, gptq)
-
-
-def _with_inputs(program: Program, values: Sequence[Value]) -> bytes:
-    """The file of a program whose first graph gives these tensors, too."""
-    copy = clone(program)
-    graph = copy.program.main
-    start = len(graph.outputs)
-    graph.outputs = [*graph.outputs, *(copy.values[id(v)] for v in values)]
-    for signature in copy.program.signatures:
-        if signature.graph is graph:
-            signature.outputs.update({f"input/{i}": start + i for i in range(len(values))})
-    return write_model(copy.program)
 
 
 def _add(layer: Layer, x: Array, share: int, gptq: bool) -> None:
