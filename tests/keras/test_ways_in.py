@@ -73,7 +73,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("target", {"target_spec": {"ops": []}}, "Unknown target_spec attribute 'ops'"),
     ("no shape", {"input_signature": [keras.layers.InputSpec(ndim=2, dtype="float32")]}, "has no shape"),
     ("no type", {"input_signature": [keras.layers.InputSpec(shape=(1, 4))]}, "of type None"),
-    ("quantization", {"optimizations": [litesmith.Optimize.DEFAULT]}, "asks for quantization"),
+    ("quantized inputs of a float model", {"inference_input_type": "int8"}, "must be tf.float32"),
 ]
 
 

@@ -184,13 +184,15 @@ def integers(b: Builder, shape: Value, seed: Value, minval: Value, maxval: Value
 
 
 @lowers("StatelessRandomUniformFullIntV2")
-def full_integers_v2(b: Builder, shape: Value, key: Any, counter: Any, alg: Value, *, dtype: DType) -> Value:
+def full_integers_v2(
+    b: Builder, shape: Value, key: Any, counter: Any, alg: Value, *, dtype: DType = DType.UINT64
+) -> Value:
     _require(dtype, DType.INT32, alg)
     return _numbers(b, shape, _words(b, key, 2), _words(b, counter, 4), lambda words: words)
 
 
 @lowers("StatelessRandomUniformFullInt")
-def full_integers(b: Builder, shape: Value, seed: Value, *, dtype: DType) -> Value:
+def full_integers(b: Builder, shape: Value, seed: Value, *, dtype: DType = DType.UINT64) -> Value:
     _require(dtype, DType.INT32, None)
     key, counter = _mixed(b, seed)
     return _numbers(b, shape, key.words, counter.words, lambda words: words)
