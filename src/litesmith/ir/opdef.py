@@ -123,7 +123,6 @@ class QuantRule:
     ties: tuple[str, ...] = ()
     fixed: Mapping[DType, tuple[float, int]] = field(default_factory=dict)
     symmetric: tuple[str, ...] = ()
-    dynamic_range: bool = False
     kernels: Mapping[DType, Kernel] = field(default_factory=dict)
 
 

@@ -20,7 +20,6 @@ from litesmith.ops.common import (
     FLOAT,
     INT8,
     INT16,
-    REQUANTIZED,
     UINT8,
     boolean,
     broadcast_shapes,
@@ -44,7 +43,6 @@ def _activation(name: str, code: int, evaluate: Callable[..., Any], runtimes: di
     """A function of one operand; element-wise, float32 or quantized, unless told."""
     taken = rest.pop("taken", FLOAT | _EIGHT)
     rest.setdefault("traits", Trait.ELEMENTWISE)
-    rest.setdefault("quant", REQUANTIZED)
     return OpDef(
         name,
         code,

@@ -14,7 +14,7 @@ from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, Sym, broadcast
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import Attr, Check, DTypes, Infer, Operand, QuantRule, VersionRule
+from litesmith.ir.opdef import Attr, Check, DTypes, Infer, Operand, VersionRule
 from litesmith.ir.types import Shape, TensorType, shape_text
 
 # -- dtype sets -------------------------------------------------------------------------------------------------------
@@ -213,11 +213,6 @@ def has_no_nan(op: Op) -> bool:
     floats = (v.numpy() for v in op.inputs if v.type.dtype.is_float)
     return not any(bool(np.isnan(array).any()) for array in floats)
 
-
-REQUANTIZED = QuantRule()
-"""Operands and results have scales of their own."""
-SAME_SCALE = QuantRule(same_scale=True)
-"""Results share the scale of the first operand."""
 
 # -- inference --------------------------------------------------------------------------------------------------------
 

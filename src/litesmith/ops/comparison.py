@@ -22,7 +22,6 @@ from litesmith.ops.common import (
     INDEX,
     INT16,
     QUANTIZED,
-    REQUANTIZED,
     STRING,
     broadcast_rank_at_most,
     broadcast_shapes,
@@ -99,7 +98,6 @@ def _comparison(
         check=first_reason(quantized_only(needing), broadcast_rank_at_most(4)),
         version=version,
         runtimes=runtimes,
-        quant=REQUANTIZED,
         gpu=gpu.two_operands,
         micro=micro.always,
     )

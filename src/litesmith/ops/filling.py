@@ -22,7 +22,6 @@ from litesmith.ops.common import (
     INT8,
     INT16,
     INT32,
-    SAME_SCALE,
     STRING,
     UINT8,
     by_dtype,
@@ -145,7 +144,6 @@ MATRIX_DIAG = OpDef(
     infer=_infer_matrix_diag,
     evaluate=_matrix_diag,
     runtimes={1: "1.14.0"},
-    quant=SAME_SCALE,
 )
 
 
@@ -164,7 +162,6 @@ MATRIX_SET_DIAG = OpDef(
     infer=same_as("x"),
     evaluate=_matrix_set_diag,
     runtimes={1: "1.14.0"},
-    quant=SAME_SCALE,
 )
 
 # -- by segment -------------------------------------------------------------------------------------------------------

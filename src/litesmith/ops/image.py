@@ -19,7 +19,6 @@ from litesmith.ops.common import (
     FLOAT,
     INT32,
     QUANTIZED,
-    SAME_SCALE,
     boolean,
     by_dtype,
     dtypes,
@@ -110,7 +109,6 @@ RESIZE_BILINEAR = OpDef(
     check=_one_convention,
     version=_version("half_pixel_centers"),
     runtimes={1: "1.7.0", 2: "1.14.0", 3: "2.2.0", 4: "2.5.0"},
-    quant=SAME_SCALE,
     cost=_cost,
     gpu=gpu.bilinear,
     micro=micro.always,
@@ -129,7 +127,6 @@ RESIZE_NEAREST_NEIGHBOR = OpDef(
     check=_one_convention,
     version=_version("half_pixel_centers", "align_corners"),
     runtimes={1: "1.13.1", 2: "1.14.0", 3: "2.3.0", 4: "2.4.0"},
-    quant=SAME_SCALE,
     gpu=gpu.ONE,
     micro=micro.always,
 )

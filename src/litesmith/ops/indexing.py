@@ -21,7 +21,6 @@ from litesmith.ops.common import (
     INT16,
     INT32,
     QUANTIZED,
-    SAME_SCALE,
     STRING,
     UINT8,
     boolean,
@@ -125,7 +124,6 @@ GATHER = OpDef(
         by_dtype(int8=2, bool=3, int16=4, int4=7)(op), by_dtype(1, int16=6)(op), 5 if op.attrs["batch_dims"] else 1
     ),
     runtimes={1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 4: "2.4.0", 5: "2.5.0", 6: "2.13.0", 7: "2.15.0", 8: "2.23.0"},
-    quant=SAME_SCALE,
     gpu=gpu.indices("indices"),
     micro=micro.of("float32 int8 int32"),
 )
@@ -168,7 +166,6 @@ GATHER_ND = OpDef(
     foldable=_indices_nd_inside,
     version=lambda op: max(by_dtype(string=2, int16=3, bool=5)(op), by_dtype(1, int16=4)(op)),
     runtimes={1: "1.14.0", 2: "2.3.0", 3: "2.5.0", 4: "2.13.0", 5: "2.16.0", 6: "2.23.0"},
-    quant=SAME_SCALE,
     micro=micro.always,
 )
 
@@ -306,7 +303,7 @@ EMBEDDING_LOOKUP = OpDef(
     foldable=_ids_inside,
     version=_embedding_version,
     runtimes={1: "1.13.0", 2: "1.14.0", 3: "1.14.0", 4: "2.18.0", 5: "2.21.0"},
-    quant=QuantRule(weights={"table": 0}, dynamic_range=True),
+    quant=QuantRule(weights={"table": 0}),
     micro=micro.always,
     gpu=gpu.embedding,
 )
@@ -406,7 +403,6 @@ TOPK_V2 = OpDef(
         by_dtype(int8=2, int16=3)(op), by_dtype(1, int16=3)(op), 3 if _index_type(op) is DType.INT16 else 1
     ),
     runtimes={1: "1.7.0", 2: "1.14.0", 3: "2.13.0"},
-    quant=SAME_SCALE,
     gpu=gpu.TOPK,
     cost=costs.sorts,
 )

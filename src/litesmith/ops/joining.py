@@ -21,7 +21,6 @@ from litesmith.ops.common import (
     INDEX,
     INT32,
     QUANTIZED,
-    SAME_SCALE,
     activated,
     by_dtype,
     const_ints,
@@ -117,7 +116,6 @@ CONCATENATION = OpDef(
     check=_no_activation,
     version=by_dtype(int8=2, int16=3, uint32=4),
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.3.0", 4: "2.14.0", 5: "2.21.0", 6: "2.23.0", 7: "2.23.0"},
-    quant=SAME_SCALE,
     gpu=gpu.always,
     micro=micro.DATA,
     xnnpack=xnnpack.joined,
@@ -161,7 +159,6 @@ PACK = OpDef(
     simplify=_simplify_pack,
     version=by_dtype(int8=2, int16=3, uint32=4),
     runtimes={1: "1.11.0", 2: "1.14.0", 3: "2.3.0", 4: "2.13.0", 5: "2.23.0"},
-    quant=SAME_SCALE,
     gpu=gpu.always,
     micro=micro.DATA,
 )
@@ -212,7 +209,6 @@ UNPACK = OpDef(
     simplify=_simplify_unpack,
     version=by_dtype(int8=2, uint8=2, bool=3, int16=4),
     runtimes={1: "1.11.0", 2: "1.14.0", 3: "2.2.0", 4: "2.3.0", 5: "2.22.0", 6: "2.23.0"},
-    quant=SAME_SCALE,
     micro=micro.DATA,
 )
 
@@ -258,7 +254,6 @@ SPLIT = OpDef(
     simplify=_whole,
     version=by_dtype(1, int8=2, int32=3, int16=4),
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "1.14.0", 4: "2.3.0", 5: "2.23.0"},
-    quant=SAME_SCALE,
     gpu=gpu.always,
     micro=micro.DATA,
     xnnpack=xnnpack.split,
@@ -315,7 +310,6 @@ SPLIT_V = OpDef(
     simplify=_whole,
     version=by_dtype(int8=2),
     runtimes={1: "1.13.1", 2: "2.3.0", 3: "2.23.0"},
-    quant=SAME_SCALE,
     gpu=gpu.always,
     micro=micro.always,
 )

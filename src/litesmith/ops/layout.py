@@ -22,7 +22,6 @@ from litesmith.ops.common import (
     INT16,
     INT32,
     QUANTIZED,
-    SAME_SCALE,
     STRING,
     UINT8,
     broadcast_shapes,
@@ -118,7 +117,6 @@ TRANSPOSE = OpDef(
         **{1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0", 5: "2.4.0", 6: "2.12.0", 7: "2.14.4"},
         **{8: "2.22.0", 9: "2.23.0"},
     },
-    quant=SAME_SCALE,
     gpu=gpu.ONE,
     micro=micro.DATA,
     xnnpack=xnnpack.TRANSPOSE,
@@ -170,7 +168,6 @@ TILE = OpDef(
     simplify=_simplify_tile,
     version=by_dtype(string=2, int8=3, int16=3),
     runtimes={1: "1.10.1", 2: "2.2.0", 3: "2.8.0"},
-    quant=SAME_SCALE,
     gpu=gpu.ONE,
 )
 
@@ -210,7 +207,6 @@ BROADCAST_TO = OpDef(
     check=rank_at_most(8, "x"),
     version=lambda op: max(2, by_dtype(int8=3, int16=3)(op)),
     runtimes={2: "2.5.0", 3: "2.5.0", 4: "2.23.0"},
-    quant=SAME_SCALE,
     micro=micro.always,
 )
 
@@ -259,7 +255,6 @@ REVERSE_V2 = OpDef(
     check=first_reason(rank_at_most(8, "x"), _consecutive),
     version=by_dtype(bool=2, int8=3),
     runtimes={1: "1.14.0", 2: "2.2.0", 3: "2.5.0", 4: "2.23.0"},
-    quant=SAME_SCALE,
     micro=micro.DATA,
     gpu=gpu.AXES,
 )
@@ -285,7 +280,6 @@ REVERSE_SEQUENCE = OpDef(
     infer=_infer_same,
     evaluate=_reverse_sequence,
     runtimes={1: "1.14.0"},
-    quant=SAME_SCALE,
 )
 
 DEFINITIONS = (

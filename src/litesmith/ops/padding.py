@@ -22,7 +22,6 @@ from litesmith.ops.common import (
     INT8,
     INT32,
     QUANTIZED,
-    SAME_SCALE,
     UINT8,
     by_dtype,
     const_ints,
@@ -86,7 +85,6 @@ def _padding(
         check=rank_at_most(5, "x"),
         version=_pad_version,
         runtimes=runtimes,
-        quant=SAME_SCALE,
         gpu=gpu.padding,
         micro=micro.PAD,
         xnnpack=xnnpack.pad if name == "PAD" else None,
@@ -136,7 +134,6 @@ MIRROR_PAD = OpDef(
     simplify=_nothing_to_pad,
     version=by_dtype(int8=2, int16=3),
     runtimes={1: "1.13.1", 2: "2.3.0", 3: "2.12.0"},
-    quant=SAME_SCALE,
     gpu=gpu.mirror,
     micro=micro.always,
 )
@@ -193,7 +190,6 @@ def _block_op(
         evaluate=evaluate,
         version=by_dtype(int8=2),
         runtimes=runtimes,
-        quant=SAME_SCALE,
         gpu=gpu.blocks,
         micro=micro.FLOAT_INT8,
         xnnpack=xnnpack.data,
@@ -288,7 +284,6 @@ def _batch_op(
         check=_three_or_four,
         version=_batch_version,
         runtimes={1: "1.6.0", 2: "1.14.0", 3: "2.3.0", 4: "2.12.0"},
-        quant=SAME_SCALE,
         micro=micro.FLOAT_INT8,
     )
 

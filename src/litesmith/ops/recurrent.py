@@ -120,7 +120,7 @@ def _is_state(op: Op, value: object) -> bool:
 
 def _weights_rule(defn_operands: Sequence[Operand]) -> QuantRule:
     names = [o.name for o in defn_operands if "weights" in o.name and "cell_to" not in o.name]
-    return QuantRule(weights=dict.fromkeys(names), dynamic_range=True)
+    return QuantRule(weights=dict.fromkeys(names))
 
 
 # -- LSTM -------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import OpDef, QuantRule
+from litesmith.ir.opdef import OpDef
 from litesmith.ir.types import Shape, TensorType
 from litesmith.ops import costs, gpu, micro, xnnpack
 from litesmith.ops.common import (
@@ -22,8 +22,6 @@ from litesmith.ops.common import (
     INT8,
     INT32,
     QUANTIZED,
-    REQUANTIZED,
-    SAME_SCALE,
     UINT8,
     boolean,
     by_dtype,
@@ -145,7 +143,6 @@ SUM = _reduction(
     symbolic=_symbolic_reduction(np.sum),
     check=quantized_only("int8 uint8 int16"),
     version=by_dtype(int8=2),
-    quant=REQUANTIZED,
     cost=costs.elements_read,
     gpu=gpu.AXES,
     micro=micro.always,
@@ -160,7 +157,6 @@ MEAN = _reduction(
     foldable=_is_nonempty,
     check=quantized_only("int8 uint8 int16"),
     version=by_dtype(int8=2, int16=3),
-    quant=REQUANTIZED,
     cost=costs.elements_read,
     gpu=gpu.AXES,
     micro=micro.always,
@@ -177,7 +173,6 @@ def _extremum(name: str, code: int, function: Callable[..., Any]) -> OpDef:
         _NUMBERS,
         foldable=_extremum_is_defined,
         version=by_dtype(int8=2, int16=3),
-        quant=SAME_SCALE,
         cost=costs.elements_read,
         gpu=gpu.AXES,
         micro=micro.REDUCTION,
@@ -241,7 +236,6 @@ def _argument(name: str, code: int, options: tuple[str, int], function: Callable
         foldable=_extremum_is_defined,
         version=by_dtype(int8=2, bool=3),
         runtimes={1: "1.9.0", 2: "1.14.0", 3: "2.9.0"},
-        quant=QuantRule(),
         cost=costs.elements_read,
         micro=micro.FLOAT_INT8,
     )

@@ -17,7 +17,6 @@ from litesmith.ir.types import Shape, TensorType, shape_text
 from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
     INDEX,
-    SAME_SCALE,
     broadcast_shapes,
     by_dtype,
     const_ints,
@@ -108,7 +107,6 @@ RESHAPE = OpDef(
     symbolic=lambda op: None if op["x"].sym is None else _symbolic_reshape(op),
     simplify=_simplify_reshape,
     runtimes={1: "1.5.0"},
-    quant=SAME_SCALE,
     gpu=gpu.ONE,
     micro=micro.SHAPED,
     xnnpack=xnnpack.RESHAPE,
@@ -200,7 +198,6 @@ EXPAND_DIMS = OpDef(
     symbolic=_symbolic_same_elements,
     simplify=_as_reshape,
     runtimes={1: "1.10.0"},
-    quant=SAME_SCALE,
     micro=micro.always,
     xnnpack=xnnpack.EXPAND_DIMS,
 )
@@ -249,7 +246,6 @@ SQUEEZE = OpDef(
     simplify=_simplify_squeeze,
     version=by_dtype(string=2),
     runtimes={1: "1.6.0", 2: "2.5.0"},
-    quant=SAME_SCALE,
     micro=micro.always,
 )
 
