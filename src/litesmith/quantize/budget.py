@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from litesmith.formats.tflite import write_model
-from litesmith.ir.constant import Array
 from litesmith.quantize.debugger import costs_alone
 from litesmith.quantize.fidelity import compare
 from litesmith.quantize.plan import STATIC
 from litesmith.quantize.quantizer import Quantized
-
-Call = tuple[str, Mapping[str, Array]]
+from litesmith.quantize.samples import Call
 
 LOOKED_AT = 8
 """Samples that the cost of each layer is measured on."""

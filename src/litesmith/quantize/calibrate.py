@@ -101,12 +101,9 @@ class Observed:
         self._seen: dict[int, list[str]] = {}
         self.keys: dict[str, list[str]] = {}
         for signature in self.copy.program.signatures:
-            self._observe_entry(signature.key, signature.graph)
+            self.keys[signature.key] = self._inside(signature.graph)
             count = len(signature.graph.outputs)
             signature.outputs.update({LOWS: count - 2, HIGHS: count - 1})
-
-    def _observe_entry(self, key: str, graph: Graph) -> None:
-        self.keys[key] = self._inside(graph)
 
     def _observers(self, b: Builder, graph: Graph) -> tuple[Value, Value, list[str]]:
         """Vectors of the smallest and largest elements of all tensors of a graph and of those it calls, and their keys."""
@@ -124,8 +121,8 @@ class Observed:
                     keys += inner[2]
         own = [v for v in seen if id(v) in self._keys]
         if own:
-            lows.insert(0, _vector(b, [_extreme(b, v, "reduce_min") for v in own]))
-            highs.insert(0, _vector(b, [_extreme(b, v, "reduce_max") for v in own]))
+            lows.insert(0, _joined(b, [_extreme(b, v, "reduce_min") for v in own]))
+            highs.insert(0, _joined(b, [_extreme(b, v, "reduce_max") for v in own]))
         keys = [*(self._keys[id(v)] for v in own), *keys]
         if not lows:
             nothing = b.constant(np.zeros(1, np.float32))
@@ -214,10 +211,6 @@ def _extreme(b: Builder, value: Value, reduction: str) -> Value:
 
 WIDEST = 100
 """More operands than this are joined in steps."""
-
-
-def _vector(b: Builder, scalars: Sequence[Value]) -> Value:
-    return _joined(b, scalars)
 
 
 def _joined(b: Builder, parts: Sequence[Value]) -> Value:

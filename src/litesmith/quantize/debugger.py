@@ -21,8 +21,7 @@ from litesmith.quantize.plan import FLOAT, STATIC, OpPlan, Plan
 from litesmith.quantize.quantizer import Quantized
 from litesmith.quantize.ranges import LIMITS
 from litesmith.quantize.rewrite import Improvements, rewrite
-
-Call = tuple[str, Mapping[str, Array]]
+from litesmith.quantize.samples import Call
 
 SAMPLES = 16
 """How many samples the layers are looked at with."""

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from litesmith.formats.tflite import write_model
-from litesmith.ir import Program, Value
+from litesmith.ir import DType, Program, Quantization, Value
 from litesmith.ir.clone import clone
 from litesmith.ir.constant import Array
+from litesmith.quantize.ranges import quantization, real, stored
 from litesmith.runtime import Runner
 
 
@@ -23,7 +24,7 @@ class RealRunner:
 
     def run(self, inputs: Mapping[str, Array], signature: str | None = None) -> dict[str, Array]:
         """Outputs by name, quantized ones as the real numbers they stand for."""
-        return {name: real for name, (real, _) in self.run_stored(inputs, signature).items()}
+        return {name: number for name, (number, _) in self.run_stored(inputs, signature).items()}
 
     def run_stored(self, inputs: Mapping[str, Array], signature: str | None = None) -> dict[str, tuple[Array, Array]]:
         """Outputs by name: the real numbers, and as the file stores them."""
@@ -33,21 +34,20 @@ class RealRunner:
         return {t.name: (self._real(answer[t.name], t), answer[t.name]) for t in info.outputs}
 
     def _stored(self, array: Array, tensor: Any) -> Array:
-        scale, zero = self._scales.get(tensor.index, (0.0, 0))
-        if not scale or array.dtype.kind != "f":
+        quant = self._scales.get(tensor.index)
+        if quant is None or array.dtype.kind != "f":
             return array
-        limits = np.iinfo(tensor.dtype)
-        return np.asarray(np.clip(np.rint(array / scale) + zero, limits.min, limits.max).astype(tensor.dtype))
+        return stored(array, quant, DType.of(tensor.dtype))
 
     def _real(self, array: Array, tensor: Any) -> Array:
-        scale, zero = self._scales.get(tensor.index, (0.0, 0))
-        return np.asarray((array.astype(np.float32) - zero) * np.float32(scale)) if scale else array
+        quant = self._scales.get(tensor.index)
+        return array if quant is None else real(array, quant)
 
 
-def _scales(runner: Runner) -> dict[int, tuple[float, int]]:
+def _scales(runner: Runner) -> dict[int, Quantization]:
     details = (*runner._interpreter.get_input_details(), *runner._interpreter.get_output_details())
     found = {d["index"]: d["quantization"] for d in details}
-    return {index: (float(scale), int(zero)) for index, (scale, zero) in found.items() if scale}
+    return {index: quantization(scale, zero) for index, (scale, zero) in found.items() if scale}
 
 
 def with_outputs(program: Program, values: Sequence[Value], prefix: str) -> bytes:

@@ -72,13 +72,12 @@ class Groups:
             if plan.ops[key].form == STATIC:
                 self._tie(op, plan.ops[key].activations)
         if self.recipe.integer_only:
-            self._tie_calls(plan)
-        self._tie_entries(plan)
+            self._tie_calls()
+        self._tie_entries()
         groups = self._gathered()
         for root, group in groups.items():
             self._settle(plan, root[1], group)
         self._respect_multipliers(plan, groups)
-
 
     # -- ties ---------------------------------------------------------------------------------------------------------
 
@@ -101,14 +100,14 @@ class Groups:
             if op[name].type.dtype is DType.FLOAT32 and not op[name].is_const:
                 self._symmetric.add((id(op[name]), dtype))
 
-    def _tie_calls(self, plan: Plan) -> None:
+    def _tie_calls(self) -> None:
         """Integers only: what loops carry and branches take and give is integers, too."""
         for _, op in self.keys.all:
             for values in call_ties(op):
                 if values[0].type.dtype is DType.FLOAT32:
                     self._unite(values, self._activations)
 
-    def _tie_entries(self, plan: Plan) -> None:
+    def _tie_entries(self) -> None:
         """Inputs and outputs that are to be integers."""
         types = (self.recipe.input_type, self.recipe.output_type)
         for graph in self.program.graphs:

@@ -6,7 +6,7 @@ Both look at the inputs of each layer as the quantized model has them on samples
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +18,8 @@ from litesmith.quantize.plan import STATIC, Keys
 from litesmith.quantize.quantizer import Quantized
 from litesmith.quantize.ranges import LIMITS, real
 from litesmith.quantize.rewrite import Improvements
+from litesmith.quantize.samples import Call
 from litesmith.quantize.weights import Form
-
-Call = tuple[str, Mapping[str, Array]]
 
 LARGEST = 3072
 """Rows of weights longer than this are rounded to the nearest: the sums of products would take too much memory and time."""

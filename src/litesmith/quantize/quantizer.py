@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -12,7 +12,6 @@ from litesmith.formats.metadata.programs import Interface, follow
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Program
 from litesmith.ir.clone import clone
-from litesmith.ir.constant import Array
 from litesmith.ir.verify import kernel_problems
 from litesmith.quantize.calibrate import Calibration, calibrate
 from litesmith.quantize.distributed import CalibrationData
@@ -23,6 +22,7 @@ from litesmith.quantize.planner import make_plan
 from litesmith.quantize.prepare import prepare, with_default_range, with_trained_ranges
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.rewrite import Improvements, rewrite
+from litesmith.quantize.samples import Call
 
 SMOOTHING = 0.95
 """Weight of what was seen before, in a moving average."""
@@ -32,8 +32,6 @@ KEPT, KEPT_BYTES = 64, 1 << 26
 
 ATTEMPTS = 4
 """Plans tried before kernels that refuse their operands are given up on."""
-
-Call = tuple[str, Mapping[str, Array]]
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,14 +60,6 @@ class Range:
         return other.low <= self.low and self.high <= other.high
 
 
-def union(ranges: Iterable[Range]) -> Range:
-    """The smallest range that holds all."""
-    found = Range()
-    for one in ranges:
-        found = found.union(one)
-    return found
-
-
 def range_of(array: Array) -> Range:
     """The numbers an array holds."""
     return Range(float(array.min()), float(array.max())) if array.size else Range()
@@ -107,10 +98,8 @@ def representable(scale: float, zero_point: int, dtype: DType) -> Range:
 def stored(array: Array, quant: Quantization, dtype: DType) -> Array:
     """Real numbers as stored ones: divided, rounded to the nearest (ties to even), shifted, clipped."""
     least, most = LIMITS[dtype]
-    shape = [1] * array.ndim
-    if quant.per_channel:
-        shape[quant.axis] = -1
-    scale, zero = quant.scale.astype(np.float64).reshape(shape or ()), quant.zero_point.reshape(shape or ())
+    shape = _along_axis(quant, array.ndim)
+    scale, zero = quant.scale.astype(np.float64).reshape(shape), quant.zero_point.reshape(shape)
     with np.errstate(over="ignore", invalid="ignore"):
         steps = np.rint(array.astype(np.float64) / scale) + zero
     return np.clip(steps, least, most).astype(dtype.numpy)
@@ -118,8 +107,11 @@ def stored(array: Array, quant: Quantization, dtype: DType) -> Array:
 
 def real(array: Array, quant: Quantization) -> Array:
     """Stored numbers as the real ones they stand for, float32."""
-    shape = [1] * array.ndim
-    if quant.per_channel:
-        shape[quant.axis] = -1
-    wide = array.astype(np.float32) - quant.zero_point.reshape(shape or ()).astype(np.float32)
-    return np.asarray(wide * quant.scale.reshape(shape or ()), np.float32)
+    shape = _along_axis(quant, array.ndim)
+    wide = array.astype(np.float32) - quant.zero_point.reshape(shape).astype(np.float32)
+    return np.asarray(wide * quant.scale.reshape(shape), np.float32)
+
+
+def _along_axis(quant: Quantization, rank: int) -> tuple[int, ...]:
+    """The shape in which scales meet an array of this rank."""
+    return tuple(-1 if quant.per_channel and axis == quant.axis else 1 for axis in range(rank))
