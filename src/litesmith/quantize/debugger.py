@@ -16,7 +16,7 @@ from litesmith.ir import DType, Op, Program
 from litesmith.ir.clone import clone
 from litesmith.ir.constant import Array
 from litesmith.quantize.exchange import with_outputs
-from litesmith.quantize.fidelity import compare, decibels
+from litesmith.quantize.fidelity import FloatAnswers, compare, decibels
 from litesmith.quantize.plan import FLOAT, STATIC, OpPlan, Plan
 from litesmith.quantize.quantizer import Quantized
 from litesmith.quantize.ranges import LIMITS
@@ -161,12 +161,8 @@ def debug(quantized: Quantized, calls: Iterable[Call], alone: bool = True) -> De
 
 def costs_alone(quantized: Quantized, samples: Sequence[Call], keys: Sequence[str]) -> dict[str, float]:
     """SQNR of the output, in dB, when one operation alone is quantized."""
-    exact = write_model(quantized.float_program)
-    found = {}
-    for key in keys:
-        model = write_model(_only(quantized, key))
-        found[key] = compare(exact, model, samples).worst
-    return found
+    exact = FloatAnswers(write_model(quantized.float_program), samples)
+    return {key: exact.compare(write_model(_only(quantized, key))).worst for key in keys}
 
 
 def _only(quantized: Quantized, key: str) -> Program:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -84,18 +85,28 @@ def decibels(signal: float, noise: float) -> float:
     return float(min(CAP, 10 * np.log10(signal / noise)))
 
 
+class FloatAnswers:
+    """What the float file answers on calls of its signatures, run once for all files it is compared with."""
+
+    def __init__(self, float_model: bytes, calls: Iterable[tuple[str, Mapping[str, Array]]]) -> None:
+        from litesmith.runtime import Runner
+
+        runner = Runner(float_model)
+        self._calls = [(key, inputs, runner.run(dict(inputs), key)) for key, inputs in islice(calls, CALLS)]
+
+    def compare(self, model: bytes) -> Fidelity:
+        """The figures of a quantized file.
+
+        Inputs and outputs of integer type are quantized and dequantized by what the file says of them.
+        """
+        from litesmith.quantize.exchange import RealRunner
+
+        actual, found = RealRunner(model), Comparison()
+        for key, inputs, expected in self._calls:
+            found.add(key, expected, actual.run(inputs, key))
+        return found.result()
+
+
 def compare(float_model: bytes, model: bytes, calls: Iterable[tuple[str, Mapping[str, Array]]]) -> Fidelity:
-    """The figures of a quantized file against the float one on calls of their signatures.
-
-    Inputs and outputs of integer type are quantized and dequantized by what the file says of them.
-    """
-    from litesmith.quantize.exchange import RealRunner
-    from litesmith.runtime import Runner
-
-    expected, actual = Runner(float_model), RealRunner(model)
-    found = Comparison()
-    for number, (key, inputs) in enumerate(calls):
-        if number == CALLS:
-            break
-        found.add(key, expected.run(dict(inputs), key), actual.run(inputs, key))
-    return found.result()
+    """The figures of one quantized file against the float one on calls of their signatures."""
+    return FloatAnswers(float_model, calls).compare(model)
