@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 
@@ -44,3 +45,25 @@ def _message_class(descriptor: Any, create: Callable[[Any], Any]) -> Any:
         if not hasattr(message, nested.name):
             setattr(message, nested.name, inner)
     return message
+
+
+def messages_on_demand(package: str, name: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module of message classes: what ``proto/<name>.proto`` of the package defines at top level.
+
+    Built when the first one is asked for. Raises AttributeError for what it does not define.
+    """
+
+    @cache
+    def namespace() -> dict[str, Any]:
+        return load_messages(package, f"proto/{name}.binpb")
+
+    @cache
+    def find(member: str) -> Any:
+        if member.startswith("__"):
+            raise AttributeError(member)
+        try:
+            return namespace()[member]
+        except KeyError:
+            raise AttributeError(f"{name}.proto defines no {member!r}") from None
+
+    return find

@@ -6,24 +6,6 @@ the default pool, can be imported before or after in the same process.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
+from litesmith._util.proto_pool import messages_on_demand
 
-from litesmith._util.proto_pool import load_messages
-
-
-@lru_cache(maxsize=1)
-def _namespace() -> dict[str, Any]:
-    """Everything the .proto defines at top level: message classes, enum wrappers, enum values."""
-    return load_messages(__package__, "proto/saved_model.binpb")
-
-
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    try:
-        value = _namespace()[name]
-    except KeyError:
-        raise AttributeError(f"saved_model.proto defines no {name!r}") from None
-    globals()[name] = value
-    return value
+__getattr__ = messages_on_demand(__package__, "saved_model")
