@@ -385,7 +385,19 @@ def _detection(b: Builder, x: Any) -> Any:
     return b.concatenation(boxes, b.logistic(b.fully_connected(x, W, ZERO)), axis=1)
 
 
+BIASES = np.linspace(-9, 9, 8, dtype=np.float32)
+"""Too large for 32 bits in steps of the products of inputs and weights of 1e-5."""
+
+
+def _large_biases(b: Builder, x: Any) -> Any:
+    tiny = np.float32(1e-5)
+    filters = (W * tiny).reshape(8, 1, 1, 8)
+    images = b.conv_2d(b.reshape(b.mul(x, tiny), np.array([1, 1, 1, 8], np.int32)), filters, BIASES, stride_w=1, stride_h=1)
+    return b.fully_connected(b.mul(b.reshape(images, np.array([1, 8], np.int32)), tiny), W * tiny, BIASES)
+
+
 STRUCTURES = {
+    "large biases": (_large_biases, 40),
     "loop": (_while, 25), "branch": (_if, 25), "mask": (_masked, 25), "shared weights": (_shared, 25),
     "boxes and scores": (_detection, 30),
     "clamps": (lambda b, x: b.relu(b.fully_connected(b.relu6(x), W, ZERO)), 25),

@@ -7,6 +7,7 @@ from typing import Any
 
 from litesmith import api
 from litesmith.errors import UsageError
+from litesmith.formats.tflite.conversion_metadata import OptimizationMode
 from litesmith.ir import DType, Program
 from litesmith.lite.options import OpsSet, Optimize, members
 from litesmith.quantize import Recipe, Rule
@@ -153,6 +154,14 @@ def calibrated_only(converter: Any, program: Program, options: api.Options) -> a
     seen = calibrate(program, calls_of(program, converter.representative_dataset), threads())
     record_ranges(program, seen)
     return api.Model(program, options)
+
+
+def optimization_modes(converter: Any, program: Program, recipe: Recipe | None) -> tuple[int, ...]:
+    """Numbers of the conversion metadata's ``ModelOptimizationMode``, as the official converter would write them."""
+    if recipe is None:
+        return ()
+    is_trained = program.histogram().get("FAKE_QUANT", 0) > 0 and converter.representative_dataset is None
+    return (OptimizationMode.QUANTIZATION_AWARE_TRAINING if is_trained else OptimizationMode.of(recipe.mode),)
 
 
 def with_denied(recipe: Recipe, ops: Any, nodes: Any) -> Recipe:
