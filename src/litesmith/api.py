@@ -696,12 +696,15 @@ _OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
 
 def optimize(program: Program, options: Options) -> Program:
     """Runs the passes and checks that the kernels take what is left. Raises ConverterError where they do not."""
+    from litesmith.decompositions.grids import spell_out
     from litesmith.formats.metadata.programs import Interface, follow
     from litesmith.ir.verify import kernel_problems
     from litesmith.passes import pipeline
 
     if options.dump is not None:
         options.dump("import", program)
+    if options.quantize is None and options.plan is None:
+        spell_out(program)
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
     before = Interface.of(program)
     pipeline.run(program, options.dump, rnn=options.rnn)

@@ -26,7 +26,7 @@ from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
-from litesmith.lite.quantization import calibrated_only, optimization_modes, recipe_of
+from litesmith.lite.quantization import calibrated_only, is_static, optimization_modes, recipe_of
 from litesmith.lite.requests import allows_select_ops, check_result, forces_select_ops, refusals, select_ops
 from litesmith.lite.sources import Loading, Shapes, Source
 from litesmith.ops.common import own_unknown_dims
@@ -120,7 +120,7 @@ class ConverterBase:
                 model.metadata = requested
             return model
         if recipe is None:
-            return api.finished(program, options, requested)
+            return api.finished(program, replace(options, quantize=None), requested)
         recipe = recipe if edit_recipe is None else edit_recipe(recipe)
         data = self._get("representative_dataset")
         asked = replace(options, quantize=recipe, calibrate=data if recipe.is_static else None)
@@ -148,6 +148,7 @@ class ConverterBase:
             dump=self._dump(),
             external_weights=bool(self._get("_experimental_use_buffer_offset")),
             rnn=self._get("rnn"),
+            quantize="int8" if is_static(self) else None,
         )
 
     def _dump(self) -> Dump | None:
