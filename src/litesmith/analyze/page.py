@@ -23,7 +23,7 @@ def render_page(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"bytes": human_bytes, "grouped": _grouped, "plain": printable}
-    return environment.get_template("report.html").render(_context(report))
+    return str(environment.get_template("report.html").render(_context(report)))
 
 
 def _context(report: Report) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def render(result: Result) -> str:
     source = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
     keys = _columns(result)
-    return template.render(
+    page: str = template.render(
         result=result,
         failures=failure_texts(result.validation),
         columns=[(str(key), _model(result, key)) for key in keys],
@@ -70,6 +70,7 @@ def render(result: Result) -> str:
         drawings=[(slice_name(s), list(_drawings(result, plots))) for s, plots in result.plots.items() if plots],
         side=_SIDE,
     )
+    return page
 
 
 def _columns(result: Result) -> list[MetricKey]:
