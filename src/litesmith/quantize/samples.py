@@ -95,11 +95,12 @@ def _samples(signature: Signature, data: Any) -> Iterable[Any]:
     if callable(data):
         data = data()
     try:
-        return iter(data)
+        samples: Iterable[Any] = iter(data)
     except TypeError as error:
         raise UsageError(
             f"calibration data is a generator function, an iterable, arrays or a path, not {type(data).__name__}"
         ) from error
+    return samples
 
 
 def _rows(signature: Signature, arrays: Mapping[str, Array]) -> Iterator[Mapping[str, Array]]:

@@ -47,7 +47,7 @@ def resize_nearest(
 ) -> Value:
     """The kernel for float32 (and types that fit it), two gathers for the others."""
     sizes = as_int32(b, size)
-    attrs = dict(align_corners=align_corners, half_pixel_centers=half_pixel_centers)
+    attrs: dict[str, Any] = dict(align_corners=align_corners, half_pixel_centers=half_pixel_centers)
     if images.type.dtype in (DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16):
         return b.resize_nearest_neighbor(images, sizes, **attrs)
     from litesmith.ops.image import _nearest

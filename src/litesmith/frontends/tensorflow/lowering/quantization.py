@@ -137,9 +137,11 @@ def quantize_and_dequantize_v3(
     axis: int = -1,
 ) -> Value:
     (bits,) = const_ints(num_bits, "the number of bits")
-    lowering: Any = quantize_and_dequantize
     options = dict(range_given=range_given, narrow_range=narrow_range, axis=axis)
-    return lowering(b, input, input_min, input_max, signed_input=signed_input, num_bits=bits, **options)
+    result: Value = quantize_and_dequantize(
+        b, input, input_min, input_max, signed_input=signed_input, num_bits=bits, **options
+    )
+    return result
 
 
 def _symmetric_grid(
