@@ -52,13 +52,9 @@ def write_html(result: Result, path: Path) -> None:
 def render(result: Result) -> str:
     """The report as text."""
     keys = _columns(result)
-<<<<<<< HEAD
     return render_page(
         "litesmith.evaluate",
         "report.html",
-=======
-    page: str = template.render(
->>>>>>> house
         result=result,
         failures=failure_texts(result.validation),
         columns=[(str(key), _model(result, key)) for key in keys],
@@ -69,7 +65,6 @@ def render(result: Result) -> str:
         drawings=[(slice_name(s), list(_drawings(result, plots))) for s, plots in result.plots.items() if plots],
         side=_SIDE,
     )
-    return page
 
 
 def _columns(result: Result) -> list[MetricKey]:

@@ -57,9 +57,9 @@ def resize_nearest(
         for axis, new in zip((1, 2), b.unpack(sizes, num=2, axis=0), strict=True):
             x = b.gather(x, open_resampling.nearest(b, images, axis, new, **attrs), axis=axis)
         return x
-    for axis, new in zip((1, 2), const_ints(size, "the size"), strict=True):
+    for axis, count in zip((1, 2), const_ints(size, "the size"), strict=True):
         old = static_int(images.dims[axis], "resizing integers")
-        x = b.gather(x, _nearest(old, new, **attrs).astype(np.int32), axis=axis)
+        x = b.gather(x, _nearest(old, count, **attrs).astype(np.int32), axis=axis)
     return x
 
 
