@@ -160,7 +160,7 @@ def test_a_loop_of_ones_own(loop: Loop) -> None:
     check(made, model, 1)
 
 
-@pytest.mark.parametrize(("form", "operator"), [("fused", LSTM), ("loop", "WHILE"), ("unrolled", "UNPACK"), ("auto", LSTM)])
+@pytest.mark.parametrize(("form", "operator"), [("fused", LSTM), ("loop", "WHILE"), ("unrolled", "UNPACK"), ("auto", "UNPACK")])
 def test_the_drop_in_converter_takes_the_form(form: str, operator: str) -> None:
     @tf.function(input_signature=[tf.TensorSpec((1, STEPS, FEATURES), name="x")])
     def model(x: Any) -> Any:
