@@ -48,6 +48,8 @@ ROWS = [
     Row("coupled-peepholes", gates=COUPLED, peepholes=("forget", "output")),
     Row("everything", peepholes=("input", "forget", "output"), projection=True, options={"reverse": True}),
     Row("layer_norm", layer_norm=True),
+    Row("layer_norm-everything", peepholes=("input", "forget", "output"), projection=True, layer_norm=True),
+    Row("layer_norm-coupled", gates=COUPLED, layer_norm=True, options={"reverse": True}),
     Row("simple", SIMPLE, ("cell",)),
     Row("simple-relu", SIMPLE, ("cell",), options={"activation": "RELU"}),
     Row("simple-linear", SIMPLE, ("cell",), options={"activation": "NONE"}),
@@ -150,7 +152,7 @@ def program_of(row: Row, form: str) -> tuple[Program, RecurrentLayer]:
 
 
 FORMS = ("fused", "loop", "raised", "unrolled")
-CASES = [(row, form) for row in ROWS for form in FORMS if form == "fused" or not row.layer_norm]
+CASES = [(row, form) for row in ROWS for form in FORMS]
 
 
 @pytest.mark.parametrize(("row", "form"), CASES, ids=lambda v: v.name if isinstance(v, Row) else v)
@@ -214,6 +216,6 @@ def test_an_activation_the_kernel_does_not_know_is_an_obstacle() -> None:
     assert "RELU" in reason
 
 
-def test_a_layer_normalized_loop_is_refused() -> None:
+def test_a_stateful_loop_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="has no loop form"):
-        program_of(next(r for r in ROWS if r.layer_norm), "loop")
+        program_of(Row("stateful", options={"stateful": True}), "loop")
