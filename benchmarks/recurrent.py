@@ -69,13 +69,13 @@ def latencies(made: dict[str, bytes], row: Row, seconds: float) -> dict[str, flo
     from litesmith.runtime import Runner
 
     x = np.random.default_rng(0).normal(size=(row.batch, row.steps, FEATURES)).astype(np.float32)
-    calls = {name: Runner(content).repeater([x]) for name, content in made.items()}
-    counts = {name: max(3, int(seconds / ROUNDS / _once(call))) for name, call in calls.items()}
+    calls = {content: Runner(content).repeater([x]) for content in made.values()}  # forms may share a file
+    counts = {content: max(3, int(seconds / ROUNDS / _once(call))) for content, call in calls.items()}
     best = dict.fromkeys(calls, np.inf)
     for _ in range(ROUNDS):
-        for name, call in calls.items():
-            best[name] = min(best[name], _once(call, counts[name]))
-    return {name: round(taken * 1e6, 1) for name, taken in best.items()}
+        for content, call in calls.items():
+            best[content] = min(best[content], _once(call, counts[content]))
+    return {name: round(best[content] * 1e6, 1) for name, content in made.items()}
 
 
 def _once(call: Callable[[], Any], count: int = 1) -> float:
