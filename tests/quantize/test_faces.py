@@ -161,7 +161,29 @@ def test_the_debugger() -> None:
     debugger.options = options
     debugger.run()
     assert len(debugger.get_nondebug_quantized_model()) > size
-    assert "CONV_2D" not in {debugger._places[n][0] for n in debugger.layer_statistics}
+    assert "CONV_2D" not in _names(debugger)
+    names = {r["tensor_name"] for r in rows if r["op_name"] == "DEPTHWISE_CONV_2D"}
+    options.denylisted_nodes = list(names)
+    debugger.options = options
+    debugger.run()
+    assert "DEPTHWISE_CONV_2D" not in _names(debugger)
+    options.denylisted_ops = ["*"]
+    with pytest.raises(ValueError, match="Please check if the quantized model is in debug mode"):
+        debugger.options = options
+
+
+def _names(debugger: Any) -> set[str]:
+    text = io.StringIO()
+    debugger.layer_statistics_dump(text)
+    return {r["op_name"] for r in csv.DictReader(io.StringIO(text.getvalue()))}
+
+
+def test_the_debugger_takes_a_converter_that_calibrates_only() -> None:
+    made = converter(optimizations=DEFAULT, representative_dataset=samples, _experimental_calibrate_only=True)
+    debugger = lite.experimental.QuantizationDebugger(converter=made, debug_dataset=samples)
+    debugger.run()
+    metrics = {"num_elements", "stddev", "mean_error", "max_abs_error", "mean_squared_error"}
+    assert all(set(row) == metrics for row in debugger.layer_statistics.values())
 
 
 # -- command line -----------------------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ class ConverterBase:
         except ConverterError as error:
             raise explained(error, allows_select_ops(self)) from error
         check_result(self, program)
-        calibrates_only = self._get("_experimental_calibrate_only")
+        calibrates_only = self._get("_experimental_calibrate_only") and edit_recipe is None
         recipe = None if calibrates_only else recipe_of(self, program)
         if not self._get("exclude_conversion_metadata"):
             program.metadata[CONVERSION_METADATA] = self._metadata(program, recipe)

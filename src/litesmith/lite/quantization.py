@@ -41,7 +41,7 @@ def recipe_of(converter: Any, program: Program) -> Recipe | None:
 def is_static(converter: Any) -> bool:
     """Whether activations become integers, if the model or data say their ranges."""
     halves = DType.FLOAT16 in _types(converter.target_spec.supported_types)
-    return _quantizes(converter) and not halves and not converter._experimental_calibrate_only
+    return _quantizes(converter) and not halves
 
 
 def _quantizes(converter: Any) -> bool:
@@ -178,6 +178,8 @@ def optimization_modes(converter: Any, program: Program, recipe: Recipe | None) 
 
 
 def with_denied(recipe: Recipe, ops: Any, nodes: Any) -> Recipe:
-    """The recipe with operators and nodes left float, as a debugger's options name them."""
+    """The recipe with operators and nodes left float, also beside integers alone, as a debugger's options name them."""
+    if not ops and not nodes:
+        return recipe
     rules = [Rule(op=name) for name in ops or ()] + [Rule(match=name) for name in nodes or ()]
-    return replace(recipe, rules=(*recipe.rules, *rules))
+    return replace(recipe, rules=(*recipe.rules, *rules), integer_only=False)
