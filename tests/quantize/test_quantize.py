@@ -435,6 +435,25 @@ def test_structures_of_integers_only(name: str, mode: str) -> None:
     assert compare(write_model(program), write_model(result.program), _calls()).worst >= 20
 
 
+@pytest.mark.parametrize("mode", ["int8", "uint8", "int16x8"])
+def test_signatures_with_inputs_and_outputs_of_one_name(mode: str) -> None:
+    program, calls = Program(), []
+    for key, low in (("add", 0.0), ("subtract", 100.0)):
+        graph = Graph(key)
+        x = graph.add_input(TensorType(DType.FLOAT32, (4,)), f"{key}_x")
+        graph.outputs = [Builder(graph, OPS).sub(x, np.float32(low))]
+        program.graphs.append(graph)
+        program.signatures.append(Signature(key, graph, {"x": 0}, {"y": 0}))
+        rng = np.random.default_rng(2)
+        calls += [(key, {"x": rng.uniform(low, low + 50, 4).astype(np.float32)}) for _ in range(4)]
+    kind = {"int8": DType.INT8, "uint8": DType.UINT8, "int16x8": DType.INT16}[mode]
+    recipe = replace(as_recipe(mode), input_type=kind, output_type=kind, integer_only=True)
+    result = quantize(program, recipe, calls)
+    assert result.fidelity is not None
+    assert min(result.fidelity.sqnr.values()) > 35
+    assert {s.graph.inputs[0].type.dtype for s in result.program.signatures} == {kind}
+
+
 def test_calibration_sees_into_loops_and_branches() -> None:
     program = _program(_while)
     seen = calibrate(program, _calls())
