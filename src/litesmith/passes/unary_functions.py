@@ -17,7 +17,8 @@ the kernels are more accurate than most formulas. At NaN all give NaN; at infini
 the kernel does not.
 
 Mish, x tanh(log(1 + exp(x))), has no operator. Written by a softplus that is accurate far out it has 15 operations or
-more, and 7 by one exponential (`special.mish`), which is as accurate.
+more, and 7 by one exponential (`special.mish`), which is as accurate. Softplus
+as JAX traces it asks for NaN first, which the form here keeps without.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ FUNCTIONS = (
     _operator("HARD_SWISH"),
     _operator("ELU"),
     Function(lambda x: x * np.tanh(np.logaddexp(np.float32(0), x)), special.mish, operations=7),
+    Function(lambda x: np.logaddexp(np.float32(0), x), special.softplus, operations=13),
+    Function(lambda x: np.logaddexp(np.float32(0), -x), lambda b, x: special.softplus(b, b.neg(x)), operations=14),
 )
 
 _FEW = np.array([-4, -2.5, -1, -0.25, 0, 0.5, 2, 3.5], np.float32)
@@ -90,7 +93,11 @@ def recognise(op: Op, b: Builder) -> Outcome:
 def _variables(op: Op) -> Iterator[Value]:
     """What the formula may be a function of: a factor of a product, a branch of a choice."""
     if op.name in ("SELECT", "SELECT_V2"):
-        yield from (v for v in op.inputs[1:] if not v.is_const)
+        for value in op.inputs[1:]:
+            if not value.is_const:
+                yield value
+                if value.op is not None and value.op.name == "NEG":
+                    yield value.op["x"]
     else:
         yield from _factors(op, 4)
 
