@@ -236,7 +236,8 @@ def _many_dimensions(program: Program) -> Finding | None:
     if not ops:
         return None
     most = max(len(r.type.shape or ()) for op in ops for r in op.results)
-    detail = f"{count_of(len(ops), 'tensor has', 'tensors have')} up to {most} dimensions; the GPU takes 4, most kernels of Micro 4 or 5"
+    count = count_of(len(ops), "tensor has", "tensors have")
+    detail = f"{count} up to {most} dimensions; the GPU takes 4, most kernels of Micro 4 or 5"
     after = "tf.reshape neighbours into one dimension where they are not told apart"
     return Finding("more than 4 dimensions", detail, _where(ops), before=f"rank {most}", after=after)
 
