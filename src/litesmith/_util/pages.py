@@ -23,7 +23,7 @@ def render_page(package: str, template: str, **context: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"bytes": human_bytes, "grouped": _grouped}
-    return environment.get_template(template).render(policy=POLICY, **context)
+    return str(environment.get_template(template).render(policy=POLICY, **context))
 
 
 def _as_text(value: object) -> object:

@@ -24,8 +24,7 @@ def name_power(op: Op, b: Builder) -> Outcome:
     x, exponent = op["x"], scalar(op["y"])
     if exponent is None or not is_float(x) or float(exponent) not in EXPONENTS or not keeps_shape(op, x):
         return None
-    made: Value = getattr(b, EXPONENTS[float(exponent)])(x)
-    return made
+    return b.apply(EXPONENTS[float(exponent)], x)
 
 
 def divide_by_root(op: Op, b: Builder) -> Outcome:

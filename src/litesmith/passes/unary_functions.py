@@ -58,8 +58,7 @@ def recognise(op: Op, b: Builder) -> Outcome:
         named = _named(formula, x) if formula is not None and len(formula) > 1 else None
         if named is not None:
             name, attrs = named
-            made: Value = getattr(b, name.lower())(x, **attrs)
-            return made
+            return b.apply(name, x, **attrs)
     return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -325,6 +326,15 @@ class Scope:
         other.context, other.is_inside = context, is_inside
         other.results, other.fed = {}, {}
         return other
+
+    @cached_property
+    def nodes_by_input(self) -> dict[str, list[Any]]:
+        """Nodes by the name of the node that gives their first input."""
+        found: dict[str, list[Any]] = {}
+        for node in self.nodes.values():
+            if node.input:
+                found.setdefault(node_name(node.input[0]), []).append(node)
+        return found
 
     def feed(self, name: str, values: Sequence[Any]) -> None:
         """Gives the results of a node (or function argument) instead of importing it."""
