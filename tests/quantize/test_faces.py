@@ -15,7 +15,12 @@ import pytest
 import litesmith as lite
 from litesmith.cli import main
 from litesmith.errors import ConverterError
-from litesmith.ir import DType
+from litesmith.formats.tflite import read_model, write_model
+from litesmith.ir import Builder, DType, Graph, Program, Signature, TensorType
+from litesmith.lite.quantization import recipe_of
+from litesmith.ops import OPS as ALL
+from litesmith.quantize.quantizer import quantize
+from litesmith.runtime import Runner
 
 DIGITS = Path(__file__).resolve().parent.parent.parent / "examples" / "digits"
 OPS = lite.OpsSet
@@ -104,6 +109,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
              _experimental_full_integer_quantization_bias_type=np.int64),
         "Expected bias type",
     ),
+    "integers of variables without data": (
+        dict(optimizations=DEFAULT, _experimental_variable_quantization=True), "only supported for full integer",
+    ),
+    "annotations that are not there": (dict(_experimental_qdq_conversion_mode="STATIC"), "no fake quantization"),
+    "strict annotations that are not there": (dict(_experimental_strict_qdq=True), "no fake quantization"),
+    "annotations of another kind": (dict(_experimental_qdq_conversion_mode="MIXED"), "NONE, STATIC or DYNAMIC"),
+    "narrower types": (dict(_experimental_reduce_type_precision=True), "dynamic-int4"),
+    "TensorFlow's quantizer": (dict(_experimental_tf_quantization_mode="DEFAULT"), "convert the float model itself"),
+    "TensorFlow's recipe": (dict(experimental_stablehlo_quantizer_config=object()), "representative_dataset"),
 }  # fmt: skip
 
 
@@ -130,6 +144,59 @@ def test_bias_types_of_wide_activations() -> None:
         model = lite.convert(made.convert())
         kinds = {op["bias"].type.dtype for op in model.program.main.ops if op.name == "CONV_2D"}
         assert kinds == {DType.of(dtype)}
+
+
+def _annotated(bits: int) -> bytes:
+    """A layer whose input, output and weights were trained on grids, and one beside it that was not."""
+    rng = np.random.default_rng(1)
+    step = np.float32(0.5 / (2 ** (bits - 1) - 1))
+    weights = np.rint(np.clip(rng.normal(size=(8, 8)), -0.5, 0.5) / step).astype(np.float32) * step
+    weights[:, 0] = 0.5
+    graph = Graph("main")
+    x = graph.add_input(TensorType(DType.FLOAT32, (1, 8)), "x")
+    b = Builder(graph, ALL)
+    y = b.fake_quant(x, min=-2.0, max=2.0, num_bits=8, narrow_range=False)
+    y = b.fully_connected(y, weights, np.zeros(8, np.float32))
+    y = b.fake_quant(y, min=-3.0, max=3.0, num_bits=8, narrow_range=False)
+    graph.outputs = [b.fully_connected(y, rng.normal(size=(8, 8)).astype(np.float32), np.zeros(8, np.float32))]
+    return write_model(Program([graph], [Signature("main", graph, {"x": 0}, {"y": 0})]))
+
+
+ANNOTATED = {  # attributes, bits of the weights: types of the two layers' weights
+    "without optimizations": (dict(_experimental_qdq_conversion_mode="STATIC"), 8, ["int8", "float32"]),
+    "strict": (dict(_experimental_strict_qdq=True), 8, ["int8", "float32"]),
+    "4 bits": (dict(optimizations=DEFAULT, _experimental_low_bit_qat=True), 4, ["int4", "float32"]),
+    "4 bits of 8": (dict(optimizations=DEFAULT, _experimental_low_bit_qat=True), 8, ["int8", "float32"]),
+    "not asked for": ({}, 8, ["float32", "float32"]),
+}
+
+
+@pytest.mark.parametrize("name", ANNOTATED)
+def test_annotations(name: str) -> None:
+    attributes, bits, expected = ANNOTATED[name]
+    program = read_model(_annotated(bits))
+    recipe = recipe_of(converter(**attributes), program)
+    result = program if recipe is None else quantize(program, recipe, check=False).program
+    layers = [op for op in result.main.ops if op.name == "FULLY_CONNECTED"]
+    assert [op["weights"].type.dtype.text for op in layers] == expected
+    rng = np.random.default_rng(2)
+    for kernels in ("default", "builtin"):
+        exact, found = (Runner(write_model(p), kernels=kernels) for p in (read_model(_annotated(bits)), result))
+        for _ in range(3):
+            x = {"x": rng.normal(size=(1, 8)).astype(np.float32)}
+            assert np.abs(exact.run(x)["y"] - found.run(x)["y"]).max() <= 6 / 255 * 8
+
+
+def test_variables_and_sparsity_are_asked_for_by_attributes() -> None:
+    asked = dict(optimizations=[*DEFAULT, lite.Optimize.EXPERIMENTAL_SPARSITY], representative_dataset=samples)
+    program = read_model(_annotated(8))
+    recipe = recipe_of(converter(**asked, _experimental_variable_quantization=True), program)
+    assert recipe is not None
+    assert (recipe.mode, recipe.variables, recipe.sparse) == ("int8", True, True)
+    alone = recipe_of(converter(_experimental_sparsify_model=True), program)
+    assert alone is not None
+    assert (alone.mode, alone.sparse) == ("float32", True)
+    assert converter(optimizations=[lite.Optimize.EXPERIMENTAL_SPARSITY]).convert()
 
 
 def test_calibration_alone_records_ranges() -> None:

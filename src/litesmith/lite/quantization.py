@@ -19,13 +19,24 @@ FLOAT_TYPES = "The inference_input_type and inference_output_type must be tf.flo
 
 def recipe_of(converter: Any, program: Program) -> Recipe | None:
     """The recipe; None for a float model. Raises UsageError for wishes that do not go together."""
+    recipe = _quantization(converter, program)
+    wanted = members(Optimize, converter.optimizations)
+    if Optimize.EXPERIMENTAL_SPARSITY in wanted or converter._experimental_sparsify_model:
+        recipe = replace(recipe or Recipe("float32"), sparse=True)
+    return recipe
+
+
+def _quantization(converter: Any, program: Program) -> Recipe | None:
     ops = members(OpsSet, converter.target_spec.supported_ops)
     types = _types(converter.target_spec.supported_types)
     inputs, outputs = _entry_types(converter)
     wanted = members(Optimize, converter.optimizations) - {Optimize.EXPERIMENTAL_SPARSITY}
     is_trained = program.histogram().get("FAKE_QUANT", 0) > 0
     asked = inputs is not DType.FLOAT32 or outputs is not DType.FLOAT32
-    quantizes = bool(wanted) or _inference_type(converter) in (DType.INT8, DType.UINT8)
+    annotated = _annotations(converter, is_trained)
+    quantizes = bool(wanted) or _inference_type(converter) in (DType.INT8, DType.UINT8) or annotated == "STATIC"
+    if annotated == "DYNAMIC":
+        return Recipe("dynamic", on_grid=True, **_channels(converter))
     if not quantizes:
         _require_floats(ops, asked)
         return None
@@ -35,8 +46,35 @@ def recipe_of(converter: Any, program: Program) -> Recipe | None:
     if converter.representative_dataset is None:
         return _without_data(converter, ops, types, asked)
     if DType.FLOAT16 in types and not asked:
-        return Recipe("float16", smallest_weights=0)
+        return _halves(converter)
     return _static(converter, ops, inputs, outputs, types)
+
+
+def _annotations(converter: Any, is_trained: bool) -> str:
+    """Which quantization the model's own fake quantization is to become: NONE, STATIC or DYNAMIC."""
+    name = "_experimental_qdq_conversion_mode"
+    mode = str(getattr(converter, name) or ("STATIC" if converter._experimental_strict_qdq else "NONE")).upper()
+    if mode not in ("NONE", "STATIC", "DYNAMIC"):
+        raise UsageError(f"{name} is {mode!r}; it is NONE, STATIC or DYNAMIC")
+    if mode == "STATIC" and not is_trained:
+        raise UsageError(
+            "the model has no fake quantization that could become integers. "
+            "Fix: set optimizations = [Optimize.DEFAULT] and a representative_dataset"
+        )
+    return mode
+
+
+def _halves(converter: Any) -> Recipe:
+    _require_integers_of_variables(converter)
+    return Recipe("float16", smallest_weights=0)
+
+
+def _require_integers_of_variables(converter: Any) -> None:
+    if converter._experimental_variable_quantization:
+        raise UsageError(
+            "`_experimental_variable_quantization` is only supported for full integer quantization. "
+            f"Fix: {NO_DATA.removeprefix('For full integer quantization, ')}"
+        )
 
 
 def _require_floats(ops: set[OpsSet], asked: bool) -> None:
@@ -54,7 +92,8 @@ def _without_data(converter: Any, ops: set[OpsSet], types: set[DType], asked: bo
     if asked:
         raise UsageError(f"{FLOAT_TYPES} {NO_DATA}")
     if DType.FLOAT16 in types:
-        return Recipe("float16", smallest_weights=0)
+        return _halves(converter)
+    _require_integers_of_variables(converter)
     return Recipe("dynamic", **_channels(converter))
 
 
@@ -75,6 +114,9 @@ def _static(converter: Any, ops: set[OpsSet], inputs: DType, outputs: DType, typ
         bias_type=None if bias is None else _bias_type(bias, wide),
         input_grids=_input_grids(converter),
         default_range=_default_range(converter),
+        variables=bool(converter._experimental_variable_quantization),
+        low_bit_weights=bool(converter._experimental_low_bit_qat),
+        trained_only=bool(converter._experimental_strict_qdq),
         **_channels(converter),
     )
 
