@@ -155,7 +155,8 @@ class _Planner:
             return replace(made, form=WIDENED, weights=DType.FLOAT16)
         if mode.weights in (DType.FLOAT32, DType.FLOAT16) or not weights:
             return replace(made, why=why)
-        return replace(self._beside_floats(op, mode, made), why=why) if self._is_worth_it(op) else made
+        freed = could and op.name == "DEPTHWISE_CONV_2D"  # its weights were to be integers whatever their size
+        return replace(self._beside_floats(op, mode, made), why=why) if freed or self._is_worth_it(op) else made
 
     def _weight_type(self, op: Op, kernel: Kernel, mode: Mode) -> DType | None:
         """The element type of weights beside integers: 4 bits where they were trained on a grid of so many."""
