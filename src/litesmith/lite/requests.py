@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from litesmith.errors import ConverterError, Problem
 from litesmith.ir.graph import Program
-from litesmith.lite.attributes import ALIASES, Attribute
+from litesmith.lite.attributes import ALIASES, FLOAT_FIX, Attribute
 from litesmith.lite.options import OpsSet, members
 
 if TYPE_CHECKING:
     from litesmith.frontends.tensorflow.select_ops import SelectOps
-
-_FIX = "leave it at its default to get the float model"
 
 
 def refusals(converter: Any, attributes: Sequence[Attribute]) -> list[Problem]:
@@ -22,13 +20,13 @@ def refusals(converter: Any, attributes: Sequence[Attribute]) -> list[Problem]:
 
 
 def _attribute_problems(converter: Any, attributes: Sequence[Attribute]) -> Iterator[Problem]:
-    asked: dict[str, list[str]] = {}
+    asked: dict[tuple[str, str], list[str]] = {}
     for attribute in attributes:
         wish = None if attribute.name in ALIASES else attribute.refusal(getattr(converter, attribute.name))
         if wish:
-            asked.setdefault(wish, []).append(attribute.name)
-    for wish, names in asked.items():
-        yield Problem("LS030", f"{', '.join(names)} asks for {wish}, which this version does not do", _FIX)
+            asked.setdefault((wish, attribute.fix), []).append(attribute.name)
+    for (wish, fix), names in asked.items():
+        yield Problem("LS030", f"{', '.join(names)} asks for {wish}, which this version does not do", fix)
 
 
 def _target_problems(spec: Any) -> Iterator[Problem]:
@@ -44,7 +42,7 @@ def _target_problems(spec: Any) -> Iterator[Problem]:
         yield _target("experimental_supported_backends", "a check for delegates while converting", fix)
 
 
-def _target(name: str, wish: str, fix: str = _FIX) -> Problem:
+def _target(name: str, wish: str, fix: str = FLOAT_FIX) -> Problem:
     return Problem("LS030", f"target_spec.{name} asks for {wish}, which this version does not do", fix)
 
 
