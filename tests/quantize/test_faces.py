@@ -16,6 +16,7 @@ import litesmith as lite
 from litesmith.cli import main
 from litesmith.errors import ConverterError
 from litesmith.formats.tflite import read_model, write_model
+from litesmith.formats.tflite.conversion_metadata import CONVERSION_METADATA, read_conversion_metadata
 from litesmith.ir import Builder, DType, Graph, Program, Signature, TensorType
 from litesmith.lite.quantization import recipe_of
 from litesmith.ops import OPS as ALL
@@ -112,8 +113,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "integers of variables without data": (
         dict(optimizations=DEFAULT, _experimental_variable_quantization=True), "only supported for full integer",
     ),
-    "annotations that are not there": (dict(_experimental_qdq_conversion_mode="STATIC"), "no fake quantization"),
-    "strict annotations that are not there": (dict(_experimental_strict_qdq=True), "no fake quantization"),
+    "unknown annotations": (dict(_experimental_qdq_conversion_mode="UNKNOWN"), "Unknown QDQ conversion mode"),
     "annotations of another kind": (dict(_experimental_qdq_conversion_mode="MIXED"), "NONE, STATIC or DYNAMIC"),
     "narrower types": (dict(_experimental_reduce_type_precision=True), "dynamic-int4"),
     "TensorFlow's quantizer": (dict(_experimental_tf_quantization_mode="DEFAULT"), "convert the float model itself"),
@@ -219,7 +219,7 @@ def test_the_debugger() -> None:
     text = io.StringIO()
     debugger.layer_statistics_dump(text)
     rows = list(csv.DictReader(io.StringIO(text.getvalue())))
-    assert [r["op_name"] for r in rows][:2] == ["CONV_2D", "DEPTHWISE_CONV_2D"]
+    assert [r["op_name"] for r in rows][:2] == ["CONV_2D", "CONV_2D"]
     assert all(float(r["mean_squared_error"]) < float(r["scale"]) ** 2 * 10 for r in rows)
     assert 0 < debugger.model_statistics["worst"] < 0.1
     size = len(debugger.get_nondebug_quantized_model())
@@ -227,7 +227,29 @@ def test_the_debugger() -> None:
     debugger.options = options
     debugger.run()
     assert len(debugger.get_nondebug_quantized_model()) > size
-    assert "CONV_2D" not in {debugger._places[n][0] for n in debugger.layer_statistics}
+    assert "CONV_2D" not in _names(debugger)
+    names = {r["tensor_name"] for r in rows if r["op_name"] == "FULLY_CONNECTED"}
+    options.denylisted_nodes = list(names)
+    debugger.options = options
+    debugger.run()
+    assert "FULLY_CONNECTED" not in _names(debugger)
+    options.denylisted_ops = ["*"]
+    with pytest.raises(ValueError, match="Please check if the quantized model is in debug mode"):
+        debugger.options = options
+
+
+def _names(debugger: Any) -> set[str]:
+    text = io.StringIO()
+    debugger.layer_statistics_dump(text)
+    return {r["op_name"] for r in csv.DictReader(io.StringIO(text.getvalue()))}
+
+
+def test_the_debugger_takes_a_converter_that_calibrates_only() -> None:
+    made = converter(optimizations=DEFAULT, representative_dataset=samples, _experimental_calibrate_only=True)
+    debugger = lite.experimental.QuantizationDebugger(converter=made, debug_dataset=samples)
+    debugger.run()
+    metrics = {"num_elements", "stddev", "mean_error", "max_abs_error", "mean_squared_error"}
+    assert all(set(row) == metrics for row in debugger.layer_statistics.values())
 
 
 # -- command line -----------------------------------------------------------------------------------------------------
@@ -248,7 +270,7 @@ def test_quantize_command(files: tuple[Path, Path], tmp_path: Path, capsys: Any,
     told = capsys.readouterr().out
     assert "digits_int8.tflite" in told
     assert "SQNR" in told
-    assert "DEPTHWISE_CONV_2D" in told
+    assert "FULLY_CONNECTED" in told
     assert len((tmp_path / "d.csv").read_text().splitlines()) > 5
     first = (tmp_path / "digits_int8.tflite").read_bytes()
     assert main(["quantize", model, "-c", data, "-o", "again.tflite", "--json"]) == 0
@@ -298,3 +320,20 @@ def test_first_converter_by_flags(tmp_path: Path) -> None:
     interpreter = lite.Interpreter(str(target))
     interpreter.allocate_tensors()
     assert np.dtype(interpreter.get_input_details()[0]["dtype"]) == np.uint8
+
+
+MODES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
+    "float": ({}, ()),
+    "dynamic": (dict(optimizations=DEFAULT), (1002,)),
+    "float16": (dict(optimizations=DEFAULT, supported_types=[np.float16]), (1001,)),
+    "int8": (dict(optimizations=DEFAULT, representative_dataset=samples), (1003,)),
+    "int16x8": (dict(optimizations=DEFAULT, representative_dataset=samples, supported_ops=[WIDE]), (1004,)),
+}
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_conversion_metadata_tell_the_mode(name: str) -> None:
+    attributes, modes = MODES[name]
+    model = converter(**attributes).to_model(verify=False)
+    entry = read_conversion_metadata(model.program.metadata[CONVERSION_METADATA])
+    assert entry.optimization_modes == modes

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from litesmith import api
-from litesmith.errors import UsageError
+from litesmith.errors import ConverterError, Problem, UsageError
+from litesmith.formats.tflite.conversion_metadata import OptimizationMode
 from litesmith.ir import DType, Program
 from litesmith.lite.options import OpsSet, Optimize, members
 from litesmith.quantize import Recipe, Rule
 from litesmith.quantize.recipe import element_type
+from litesmith.quantize.trained import TRAINED
 
 INT16X8 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 NO_DATA = "For full integer quantization, a `representative_dataset` must be specified."
@@ -30,15 +32,14 @@ def _quantization(converter: Any, program: Program) -> Recipe | None:
     ops = members(OpsSet, converter.target_spec.supported_ops)
     types = _types(converter.target_spec.supported_types)
     inputs, outputs = _entry_types(converter)
-    wanted = members(Optimize, converter.optimizations) - {Optimize.EXPERIMENTAL_SPARSITY}
-    is_trained = program.histogram().get("FAKE_QUANT", 0) > 0
     asked = inputs is not DType.FLOAT32 or outputs is not DType.FLOAT32
-    annotated = _annotations(converter, is_trained)
-    quantizes = bool(wanted) or _inference_type(converter) in (DType.INT8, DType.UINT8) or annotated == "STATIC"
-    if annotated == "DYNAMIC":
+    is_trained = _is_trained(program)
+    if _annotations(converter) == "DYNAMIC":
         return Recipe("dynamic", on_grid=True, **_channels(converter))
-    if not quantizes:
+    if not (_asks(converter) or (is_trained and _quantizes(converter))):
         _require_floats(ops, asked)
+        if _annotations(converter) == "STATIC":
+            program.notes.append("the model has no fake quantization that could become integers, so it stays float")
         return None
     settled = is_trained or _default_range(converter) is not None
     if settled and converter.representative_dataset is None and DType.FLOAT16 not in types:
@@ -50,17 +51,32 @@ def _quantization(converter: Any, program: Program) -> Recipe | None:
     return _static(converter, ops, inputs, outputs, types)
 
 
-def _annotations(converter: Any, is_trained: bool) -> str:
+def is_static(converter: Any) -> bool:
+    """Whether activations become integers, if the model or data say their ranges."""
+    halves = DType.FLOAT16 in _types(converter.target_spec.supported_types)
+    return _quantizes(converter) and not halves
+
+
+def _quantizes(converter: Any) -> bool:
+    return _asks(converter) or _annotations(converter) != "NONE"
+
+
+def _asks(converter: Any) -> bool:
+    wanted = members(Optimize, converter.optimizations) - {Optimize.EXPERIMENTAL_SPARSITY}
+    return bool(wanted) or _inference_type(converter) in (DType.INT8, DType.UINT8)
+
+
+def _is_trained(program: Program) -> bool:
+    return not TRAINED.keys().isdisjoint(program.histogram())
+
+
+def _annotations(converter: Any) -> str:
     """Which quantization the model's own fake quantization is to become: NONE, STATIC or DYNAMIC."""
     name = "_experimental_qdq_conversion_mode"
     mode = str(getattr(converter, name) or ("STATIC" if converter._experimental_strict_qdq else "NONE")).upper()
     if mode not in ("NONE", "STATIC", "DYNAMIC"):
-        raise UsageError(f"{name} is {mode!r}; it is NONE, STATIC or DYNAMIC")
-    if mode == "STATIC" and not is_trained:
-        raise UsageError(
-            "the model has no fake quantization that could become integers. "
-            "Fix: set optimizations = [Optimize.DEFAULT] and a representative_dataset"
-        )
+        reason = f"Unknown QDQ conversion mode: {name} is {mode!r}"
+        raise ConverterError([Problem("LS030", reason, "set it to NONE, STATIC or DYNAMIC")])
     return mode
 
 
@@ -197,7 +213,24 @@ def calibrated_only(converter: Any, program: Program, options: api.Options) -> a
     return api.Model(program, options)
 
 
+def optimization_modes(
+    converter: Any, program: Program, recipe: Recipe | None, result: Program
+) -> tuple[OptimizationMode, ...]:
+    """What the conversion metadata say was done to a program, as those of the official converter would."""
+    if recipe is None:
+        return ()
+    weights = [value.const for graph in result.all_graphs() for value in graph.constants() if value.const is not None]
+    sparse = [const.sparsity for const in weights if const.sparsity is not None]
+    found = {OptimizationMode.BLOCK_SPARSITY if s.blocks else OptimizationMode.RANDOM_SPARSITY for s in sparse}
+    if recipe.mode != "float32":
+        is_trained = _is_trained(program) and converter.representative_dataset is None
+        found.add(OptimizationMode.QUANTIZATION_AWARE_TRAINING if is_trained else OptimizationMode.of(recipe.mode))
+    return tuple(sorted(found))
+
+
 def with_denied(recipe: Recipe, ops: Any, nodes: Any) -> Recipe:
-    """The recipe with operators and nodes left float, as a debugger's options name them."""
+    """The recipe with operators and nodes left float, also beside integers alone, as a debugger's options name them."""
+    if not ops and not nodes:
+        return recipe
     rules = [Rule(op=name) for name in ops or ()] + [Rule(match=name) for name in nodes or ()]
-    return replace(recipe, rules=(*recipe.rules, *rules))
+    return replace(recipe, rules=(*recipe.rules, *rules), integer_only=False)

@@ -50,6 +50,11 @@ class Quantized:
     keys: dict[int, str] = field(default_factory=dict)
     curve: tuple[Any, ...] = ()
 
+    @property
+    def has_integers(self) -> bool:
+        """Whether some operation has integer activations."""
+        return any(op.form == STATIC for op in self.plan.ops.values())
+
 
 def quantize(
     program: Program,
