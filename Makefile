@@ -29,11 +29,12 @@ make-env-tfx = [ -x $(1)/bin/python ] || { [ -n "$(PYTHON_TFX)" ] || { echo "mak
 endif
 
 PYTHON_TFX ?= $(shell .ci/find-python 3.11)
+AI_EDGE_QUANTIZER := ai-edge-quantizer==0.10.0
 TFMA := tensorflow-model-analysis==0.52.0
 TFX := tfx==1.21.0 ml-pipelines-sdk==1.21.0 ml-metadata==1.17.1 tensorflow-transform==1.21.0 \
 	tensorflow-data-validation==1.16.1 pyfarmhash keras-tuner portpicker docker pydot
 
-.PHONY: help demo test test-tf test-jax test-newest test-flex test-tfx test-metadata test-pages lint format types imports bench bench-evaluate docs clean ci
+.PHONY: help demo test test-tf test-jax test-newest test-flex test-tfx test-metadata test-pages lint format types imports bench bench-quant bench-evaluate docs clean ci
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -84,9 +85,18 @@ bench-evaluate: .venv-tfx/tfx.stamp ## Measure litesmith evaluate against the ba
 bench: .venv/core.stamp .venv-tf/tf.stamp ## Measure against the official converter, side by side
 	.venv/bin/python -m benchmarks $(BENCH_ARGS)
 
+bench-quant: .venv/dev.stamp .venv-tf/tf.stamp .venv-ai-edge/stamp ## Measure quantization against the official one and ai-edge-quantizer
+	$(FRAMEWORK_ENV) .venv/bin/python -m benchmarks.quantization $(BENCH_ARGS)
+
 docs: .venv/dev.stamp .venv-docs/docs.stamp ## Regenerate the tables of the documentation and build the site (site/)
 	.venv/bin/python tools/docs.py
 	.venv-docs/bin/python -m mkdocs build -q --strict
+
+.venv-ai-edge/stamp:
+	@$(call make-env,.venv-ai-edge)
+	@echo "installing ai-edge-quantizer into .venv-ai-edge" >&2
+	@$(call install-packages,.venv-ai-edge,$(AI_EDGE_QUANTIZER))
+	@touch $@
 
 .venv-docs/docs.stamp: pyproject.toml
 	@$(call make-env,.venv-docs)
@@ -98,7 +108,7 @@ ci: ## Run everything a change has to pass
 	.ci/run
 
 clean: ## Remove environments, caches and build products
-	rm -rf .venv .venv-tf .venv-jax .venv-newest .venv-flex .venv-tfx .venv-metadata .venv-docs .browser site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-tf .venv-jax .venv-newest .venv-flex .venv-tfx .venv-metadata .venv-docs .venv-ai-edge .browser site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/core.stamp: pyproject.toml

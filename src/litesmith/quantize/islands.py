@@ -41,6 +41,7 @@ def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op]) -> S
     for part in _connected(order):
         if _total(part, candidates, as_floats) <= _total(part, candidates, as_integers) * TOLERANCE:
             as_integers.update({op: as_floats[op] for op in part})
+    _free_lonely_layers(as_integers)
     _free_small_depthwise(as_integers)
     return as_integers
 
@@ -93,9 +94,22 @@ def _total(part: list[Op], candidates: Mapping[Op, DType], sides: Sides) -> floa
     return total + sum(_all_conversions(v, sides) for v in values.values())
 
 
-SMALL = 20_000
-"""Elements up to which the float DEPTHWISE_CONV_2D and two conversions take 0.7 to 0.9 times as long as that of int8 (1.6 to
-1.9 times the float one where all is in the cache; with larger images it is the faster one)."""
+def _free_lonely_layers(sides: Sides) -> None:
+    """A layer between operations on floats alone computes beside floats, its weights stay integers: its kernel rounds its
+    input itself, no slower than two conversions would, and its result not at all. (Loops carry floats: theirs are such.)"""
+    lonely = [op for op, side in sides.items() if side is not None and _has_weights(op) and _is_among_floats(op, sides)]
+    sides.update(dict.fromkeys(lonely))
+
+
+def _is_among_floats(op: Op, sides: Sides) -> bool:
+    users = [user for result in op.results for user in result.users]
+    makers = [v.op for v in op.inputs if v.op is not None]
+    return bool(users) and not any(sides.get(other) is not None for other in (*users, *makers))
+
+
+SMALL = (2_000, 20_000)
+"""Elements between which the float DEPTHWISE_CONV_2D and two conversions take 0.7 to 0.9 times as long as that of int8, which
+takes 1.6 to 1.9 times as long as the float one where all is in the cache. With larger images it is the faster one."""
 
 
 def _free_small_depthwise(sides: Sides) -> None:
@@ -106,7 +120,8 @@ def _free_small_depthwise(sides: Sides) -> None:
             continue
         users, maker = op.results[0].users, op["x"].op
         between = maker is not None and all(_is_integer_layer(o, sides) for o in (maker, *users)) and len(users) > 0
-        if between and not op.results[0].output_uses and max(elements(op["x"]), elements(op.results[0])) <= SMALL:
+        size = max(elements(op["x"]), elements(op.results[0]))
+        if between and not op.results[0].output_uses and SMALL[0] <= size <= SMALL[1]:
             found.append(op)
     sides.update(dict.fromkeys(found))
 

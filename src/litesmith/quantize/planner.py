@@ -155,8 +155,9 @@ class _Planner:
             return replace(made, form=WIDENED, weights=DType.FLOAT16)
         if mode.weights in (DType.FLOAT32, DType.FLOAT16) or not weights:
             return replace(made, why=why)
-        freed = could and op.name == "DEPTHWISE_CONV_2D"  # its weights were to be integers whatever their size
-        return replace(self._beside_floats(op, mode, made), why=why) if freed or self._is_worth_it(op) else made
+        if not could and not self._is_worth_it(op):
+            return made  # what was to be integers has integer weights, whatever their size
+        return replace(self._beside_floats(op, mode, made), why=why)
 
     def _weight_type(self, op: Op, kernel: Kernel, mode: Mode) -> DType | None:
         """The element type of weights beside integers: 4 bits where they were trained on a grid of so many."""
@@ -179,7 +180,8 @@ class _Planner:
         """Integer weights beside float activations."""
         kernel = op.defn.quant.kernels.get(DType.FLOAT32) if op.defn.quant is not None else None
         kind = mode.weights if mode.weights in INTEGER_WEIGHTS[:3] else DType.INT8
-        if kernel is not None and mode.compute and kernel.time <= SLOW_HYBRID:
+        wide = mode.activations is DType.INT16  # no kernel beside floats rounds its input to 16 bits
+        if kernel is not None and mode.compute and not wide and kernel.time <= SLOW_HYBRID:
             kind = kind if kind in kernel.weights else DType.INT8
             by_channel = self._by_channel(op) and _channels_of_hybrid(op)
             return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)

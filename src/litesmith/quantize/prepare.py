@@ -92,7 +92,9 @@ def _mean_of_all(op: Op, b: Builder) -> Outcome:
     whole = tuple(x.dims[1:3]) == (attrs["filter_height"], attrs["filter_width"])
     if not whole or tuple(result.dims[1:3]) != (1, 1) or attrs["padding"] != "VALID":
         return None
-    return b.mean(x, np.array([1, 2], np.int32), keep_dims=True)
+    mean: Value = b.mean(x, np.array([1, 2], np.int32), keep_dims=True)
+    mean.name = result.name  # by which a saved calibration knows it
+    return mean
 
 
 POOLS = Pass("pools-of-whole-images", ("AVERAGE_POOL_2D",), _mean_of_all)
