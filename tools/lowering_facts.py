@@ -1,6 +1,6 @@
 """What a lowering does, read from its source: built-ins it emits, decompositions it calls, reasons it refuses with.
 
-A call ``b.name(…)`` or ``getattr(b, text)(…)`` on a builder emits the built-in of that name; functions of the frontend
+A call ``b.name(…)`` or ``b.apply(text, …)`` on a builder emits the built-in of that name; functions of the frontend
 are followed into, with the texts they are called with or closed over; those of `litesmith.decompositions` are named.
 """
 
@@ -100,11 +100,9 @@ class _Reader:
     def read_call(self, call: ast.Call, names: Mapping[str, Any]) -> None:
         called = call.func
         if isinstance(called, ast.Attribute) and _is_builder(called.value):
-            self.emit(called.attr)
+            self.emit(called.attr if called.attr != "apply" else _evaluated(call.args[0], names) or "")
         elif isinstance(called, ast.Name) and called.id == "UnsupportedError" and call.args:
             self.facts.refusals[_message(call.args[0])] = None
-        elif isinstance(called, ast.Name) and called.id == "getattr" and _is_builder(call.args[0]):
-            self.emit(_evaluated(call.args[1], names) or "")
         else:
             function = _meant(called, names)
             if isinstance(function, FunctionType):

@@ -230,7 +230,8 @@ class Model:
 
         What the model keeps (its variables) it keeps from one call to the next; `reset` brings back the first values.
         """
-        return self._loaded().run(named or inputs, signature)
+        outputs: dict[str, Any] = self._loaded().run(named or inputs, signature)
+        return outputs
 
     def reset(self) -> None:
         """Forgets what earlier calls have left in the model's variables."""
@@ -696,12 +697,15 @@ _OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
 
 def optimize(program: Program, options: Options) -> Program:
     """Runs the passes and checks that the kernels take what is left. Raises ConverterError where they do not."""
+    from litesmith.decompositions.grids import spell_out
     from litesmith.formats.metadata.programs import Interface, follow
     from litesmith.ir.verify import kernel_problems
     from litesmith.passes import pipeline
 
     if options.dump is not None:
         options.dump("import", program)
+    if options.quantize is None and options.plan is None:
+        spell_out(program)
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
     before = Interface.of(program)
     pipeline.run(program, options.dump, rnn=options.rnn)

@@ -15,6 +15,7 @@ import pytest
 import litesmith as lite
 from litesmith.cli import main
 from litesmith.errors import ConverterError
+from litesmith.formats.tflite.conversion_metadata import CONVERSION_METADATA, read_conversion_metadata
 from litesmith.ir import DType
 
 DIGITS = Path(__file__).resolve().parent.parent.parent / "examples" / "digits"
@@ -231,3 +232,20 @@ def test_first_converter_by_flags(tmp_path: Path) -> None:
     interpreter = lite.Interpreter(str(target))
     interpreter.allocate_tensors()
     assert np.dtype(interpreter.get_input_details()[0]["dtype"]) == np.uint8
+
+
+MODES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
+    "float": ({}, ()),
+    "dynamic": (dict(optimizations=DEFAULT), (1002,)),
+    "float16": (dict(optimizations=DEFAULT, supported_types=[np.float16]), (1001,)),
+    "int8": (dict(optimizations=DEFAULT, representative_dataset=samples), (1003,)),
+    "int16x8": (dict(optimizations=DEFAULT, representative_dataset=samples, supported_ops=[WIDE]), (1004,)),
+}
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_conversion_metadata_tell_the_mode(name: str) -> None:
+    attributes, modes = MODES[name]
+    model = converter(**attributes).to_model(verify=False)
+    entry = read_conversion_metadata(model.program.metadata[CONVERSION_METADATA])
+    assert entry.optimization_modes == modes

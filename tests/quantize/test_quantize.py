@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 import litesmith
+from litesmith.decompositions.grids import spell_out
 from litesmith.errors import LitesmithError, QuantizationError, UsageError
 from litesmith.formats.tflite import read_model, write_model
 from litesmith.ir import Builder, DType, Graph, Program, Signature, TensorType
 from litesmith.ops import OPS
+from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP
 from litesmith.quantize import Calibration, Plan, Recipe, Rule, as_recipe
 from litesmith.quantize.calibrate import calibrate, tensor_keys
 from litesmith.quantize.dequantize import dequantized
@@ -385,7 +387,19 @@ def _detection(b: Builder, x: Any) -> Any:
     return b.concatenation(boxes, b.logistic(b.fully_connected(x, W, ZERO)), axis=1)
 
 
+BIASES = np.linspace(-9, 9, 8, dtype=np.float32)
+"""Too large for 32 bits in steps of the products of inputs and weights of 1e-5."""
+
+
+def _large_biases(b: Builder, x: Any) -> Any:
+    tiny = np.float32(1e-5)
+    filters = (W * tiny).reshape(8, 1, 1, 8)
+    images = b.conv_2d(b.reshape(b.mul(x, tiny), np.array([1, 1, 1, 8], np.int32)), filters, BIASES, stride_w=1, stride_h=1)
+    return b.fully_connected(b.mul(b.reshape(images, np.array([1, 8], np.int32)), tiny), W * tiny, BIASES)
+
+
 STRUCTURES = {
+    "large biases": (_large_biases, 40),
     "loop": (_while, 25), "branch": (_if, 25), "mask": (_masked, 25), "shared weights": (_shared, 25),
     "boxes and scores": (_detection, 30),
     "clamps": (lambda b, x: b.relu(b.fully_connected(b.relu6(x), W, ZERO)), 25),
@@ -433,16 +447,45 @@ def test_calibration_sees_into_loops_and_branches() -> None:
 # -- trained ranges, dequantizing, the debugger -----------------------------------------------------------------------
 
 
-def test_trained_ranges_hold_exactly() -> None:
+def _nudged(b: Builder, x: Any, low: float, high: float) -> Any:
+    return b.fake_quant(x, min=low, max=high, num_bits=8, narrow_range=False)
+
+
+def _on_grid(first: int, last: int, rounding: int) -> Any:
+    """Fake quantization by a TRAINED_GRID from `first` to `last` steps; one of positive numbers starts at 0."""
+
+    def grid(b: Builder, x: Any, low: float, high: float) -> Any:
+        start, end = (first, last) if low < 0 else (0, last - first)
+        step = np.float32((high - low) / (last - first))
+        numbers = dict(least=start * step, greatest=end * step, step=step, inverse=1 / step)
+        (made,) = b.emit(TRAINED_GRID, [x], **{k: float(v) for k, v in numbers.items()}, rounding=rounding)
+        return made
+
+    return grid
+
+
+GRIDS = {  # how numbers are rounded in training, and steps from -2 to 2
+    "fake quantization": (_nudged, 255),
+    "narrow": (_on_grid(-127, 127, SHIFTED), 254),
+    "ties to even": (_on_grid(-128, 127, TO_EVEN), 255),
+    "ties up": (_on_grid(-128, 127, UP), 255),
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_trained_ranges_hold_exactly(name: str) -> None:
+    fake, steps = GRIDS[name]
+
     def make(b: Builder, x: Any) -> Any:
-        x = b.fake_quant(x, min=-2.0, max=2.0, num_bits=8, narrow_range=False)
+        x = fake(b, x, -2.0, 2.0)
         step = np.float32(0.5 / 127)
         grid = np.rint(np.clip(W, -0.5, 0.5) / step).astype(np.float32) * step
         y = b.fully_connected(x, grid, ZERO, fused_activation_function="RELU")
-        return b.fake_quant(y, min=0.0, max=3.0, num_bits=8, narrow_range=False)
+        return fake(b, y, 0.0, 3.0)
 
     program = _program(make)
     result = quantize(program, Recipe("int8", islands=False), _calls(), check=False)
+    spell_out(program)
     runners = Runner(write_model(program)), Runner(write_model(result.program))
     for _, inputs in _calls(count=20):
         exact, narrow = (r.run(inputs)["y"] for r in runners)
@@ -450,8 +493,8 @@ def test_trained_ranges_hold_exactly() -> None:
         assert (exact != narrow).mean() < 0.1
     quant = result.program.main.inputs[0].users
     (quantize_op,) = [op for op in quant if op.name == "QUANTIZE"]
-    assert quantize_op.results[0].type.quant.scale[0] == np.float32(4 / 255)
-    assert not result.program.histogram().get("FAKE_QUANT")
+    assert quantize_op.results[0].type.quant.scale[0] == np.float32(4 / steps)
+    assert result.program.histogram().keys() == {"QUANTIZE", "FULLY_CONNECTED", "DEQUANTIZE"}
 
 
 def test_dequantizing_gives_the_float_model_back(digits: Any) -> None:

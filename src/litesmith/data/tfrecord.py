@@ -126,7 +126,7 @@ def _some_frames(file: BinaryIO) -> Iterator[list[_Frame]]:
 def _is_trusted(header: bytes) -> bool:
     """Whether so much may be read: small lengths are believed until their checksums are computed with the others."""
     length, check = _HEADER.unpack(header)
-    return length <= _TRUSTED or (length <= _LARGEST and mask(crc32c(header[:8])) == check)
+    return bool(length <= _TRUSTED or (length <= _LARGEST and mask(crc32c(header[:8])) == check))
 
 
 def _check_frame(frame: _Frame, is_sound: bool, number: int, path: Path) -> None:

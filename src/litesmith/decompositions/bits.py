@@ -23,14 +23,12 @@ def int32(b: Builder, value: int) -> Value:
 
 def bit_xor(b: Builder, x: Value, y: Value) -> Value:
     """Bits set in one of the two."""
-    made: Value = b.bitwise_xor(x, y)
-    return made
+    return b.bitwise_xor(x, y)
 
 
 def bit_not(b: Builder, x: Value) -> Value:
     """All bits turned round."""
-    made: Value = b.sub(int32(b, -1), x)
-    return made
+    return b.sub(int32(b, -1), x)
 
 
 def bit_and(b: Builder, x: Value, y: Value) -> Value:
@@ -42,14 +40,12 @@ def bit_and(b: Builder, x: Value, y: Value) -> Value:
     high_x, high_y = (b.right_shift(v, one) for v in (x, y))
     low_x, low_y = b.sub(x, b.add(high_x, high_x)), b.sub(y, b.add(high_y, high_y))
     high = b.right_shift(b.sub(b.add(high_x, high_y), b.bitwise_xor(high_x, high_y)), one)
-    made: Value = b.add(b.add(high, high), b.mul(low_x, low_y))
-    return made
+    return b.add(b.add(high, high), b.mul(low_x, low_y))
 
 
 def bit_or(b: Builder, x: Value, y: Value) -> Value:
     """Bits set in at least one of the two."""
-    made: Value = b.sub(b.add(x, y), bit_and(b, x, y))
-    return made
+    return b.sub(b.add(x, y), bit_and(b, x, y))
 
 
 def shift_right_logical(b: Builder, x: Value, y: Value) -> Value:
@@ -68,8 +64,7 @@ def shift_left(b: Builder, x: Value, y: Value) -> Value:
     """Bits moved toward the high end, zeros moving in; 0 for an amount outside 0 … 31."""
     if y.is_const and _is_within_word(y):
         amount = y.numpy().astype(np.int64)
-        made: Value = b.mul(x, b.constant((np.int64(1) << amount).astype(np.uint32).view(np.int32)))
-        return made
+        return b.mul(x, b.constant((np.int64(1) << amount).astype(np.uint32).view(np.int32)))
     powers = b.constant((np.int64(1) << np.arange(32)).astype(np.uint32).view(np.int32))
     place = b.minimum(b.maximum(y, int32(b, 0)), int32(b, 31))
     moved = b.mul(x, b.gather(powers, place, axis=0))
@@ -90,14 +85,12 @@ def _within_word(b: Builder, amount: Value, moved: Value, otherwise: Value) -> V
 def rotate_left(b: Builder, x: Value, amount: int) -> Value:
     """Bits moved in a circle."""
     high = shift_left(b, x, int32(b, amount))
-    made: Value = b.bitwise_xor(high, shift_right_logical(b, x, int32(b, 32 - amount)))
-    return made
+    return b.bitwise_xor(high, shift_right_logical(b, x, int32(b, 32 - amount)))
 
 
 def signed_order(b: Builder, x: Value) -> Value:
     """A key that orders unsigned numbers by signed comparison."""
-    made: Value = b.bitwise_xor(x, int32(b, SIGN))
-    return made
+    return b.bitwise_xor(x, int32(b, SIGN))
 
 
 def population_count(b: Builder, x: Value) -> Value:

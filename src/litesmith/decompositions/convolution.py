@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -188,7 +189,7 @@ def _one_dimensional(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
 
 def _plain_2d(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
     x, mode = resolve_padding(b, x, _spans(w, conv.dilation), conv.strides, conv.pads)
-    attrs = dict(
+    attrs: dict[str, Any] = dict(
         padding=mode,
         stride_h=conv.strides[0],
         stride_w=conv.strides[1],
@@ -199,8 +200,7 @@ def _plain_2d(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
     if conv.groups > 1 and conv.groups == x.dims[-1]:
         multiplier = static_int(units, "a depthwise convolution's filter") // conv.groups
         filters = reshape(b, w, [1, *window, units])
-        made: Value = b.depthwise_conv_2d(x, filters, zero_bias(units), depth_multiplier=multiplier, **attrs)
-        return made
+        return b.depthwise_conv_2d(x, filters, zero_bias(units), depth_multiplier=multiplier, **attrs)
     made = b.conv_2d(x, transpose(b, w, [3, 0, 1, 2]), zero_bias(units), **attrs)
     return made
 
@@ -209,10 +209,9 @@ def _in_groups(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
     """CONV_3D, which takes no groups: one for each."""
     if conv.groups > 1:
         parts = zip(_split(b, x, conv.groups), _split(b, w, conv.groups), strict=True)
-        made: Value = b.concatenation(*(_in_groups(b, p, q, replace(conv, groups=1)) for p, q in parts), axis=4)
-        return made
+        return b.concatenation(*(_in_groups(b, p, q, replace(conv, groups=1)) for p, q in parts), axis=4)
     x, mode = resolve_padding(b, x, _spans(w, conv.dilation), conv.strides, conv.pads)
-    attrs = {f"stride_{c}": s for c, s in zip("dhw", conv.strides, strict=True)}
+    attrs: dict[str, Any] = {f"stride_{c}": s for c, s in zip("dhw", conv.strides, strict=True)}
     attrs |= {f"dilation_{c}_factor": s for c, s in zip("dhw", conv.dilation, strict=True)}
     made = b.conv_3d(x, w, padding=mode, **attrs)
     return made
@@ -289,14 +288,12 @@ def _kernel_gives(mode: str, size: Dim, window: int, stride: int, crop: int, res
 
 
 def _transpose_conv(
-    b: Builder, x: Value, filters: Value, dims: Sequence[Dim], mode: str, attrs: dict[str, int]
+    b: Builder, x: Value, filters: Value, dims: Sequence[Dim], mode: str, attrs: dict[str, Any]
 ) -> Value:
-    made: Value = b.transpose_conv(shape_vector(b, dims, x), filters, x, padding=mode, **attrs)
-    return made
+    return b.transpose_conv(shape_vector(b, dims, x), filters, x, padding=mode, **attrs)
 
 
 def interior_zeros(b: Builder, x: Value, spread: Sequence[int], fill: float = 0) -> Value:
     """[N, *spatial, C] with ``spread - 1`` elements of ``fill`` between neighbours of each spatial dimension."""
     factors = np.array([1, *spread, 1], np.int32)
-    made: Value = b.dilate(x, factors, b.constant(np.array(fill, x.type.dtype.numpy)))
-    return made
+    return b.dilate(x, factors, b.constant(np.array(fill, x.type.dtype.numpy)))

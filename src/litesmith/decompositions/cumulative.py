@@ -76,18 +76,15 @@ def _in_a_loop(b: Builder, x: Value, kind: str, axis: int, exclusive: bool, reve
 
 
 def _maximum(b: Builder, x: Value, y: Value) -> Value:
-    made: Value = b.maximum(x, y)
-    return made
+    return b.maximum(x, y)
 
 
 def _minimum(b: Builder, x: Value, y: Value) -> Value:
-    made: Value = b.minimum(x, y)
-    return made
+    return b.minimum(x, y)
 
 
 def _product(b: Builder, x: Value, y: Value) -> Value:
-    made: Value = b.mul(x, y)
-    return made
+    return b.mul(x, y)
 
 
 _JOIN: dict[str, Callable[[Builder, Value, Value], Value]] = {

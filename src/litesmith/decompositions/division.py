@@ -46,8 +46,7 @@ def unsigned_div(b: Builder, x: Value, y: Value) -> Value:
 
 def _at_least(b: Builder, x: Value, y: Value) -> Value:
     """Comparison of unsigned numbers."""
-    made: Value = b.greater_equal(bits.signed_order(b, x), bits.signed_order(b, y))
-    return made
+    return b.greater_equal(bits.signed_order(b, x), bits.signed_order(b, y))
 
 
 def unsigned_to_int64(b: Builder, x: Value) -> Value:

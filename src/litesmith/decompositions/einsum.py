@@ -121,8 +121,7 @@ def _sum_out(b: Builder, term: _Term, needed: set[str]) -> _Term:
 
 def sum_over(b: Builder, x: Value, axes: Sequence[int], keep_dims: bool = False) -> Value:
     """The sum over some dimensions, by SUM where the kernel takes the element type, else in int32."""
-    made: Value = b.sum(x, np.array(axes, np.int32), keep_dims=keep_dims)
-    return made
+    return b.sum(x, np.array(axes, np.int32), keep_dims=keep_dims)
 
 
 # -- two operands -----------------------------------------------------------------------------------------------------
@@ -173,8 +172,7 @@ def matmul(b: Builder, x: Value, y: Value) -> Value:
     if x.rank == 1 or y.rank == 1 or (y.rank == 2 and y.is_const):
         return dot_general(b, x, y, ((x.rank - 1,), (max(y.rank - 2, 0),))) if y.rank <= 2 else _vector_matmul(b, x, y)
     if x.type.dtype is DType.FLOAT32 and max(x.rank, y.rank) <= 5:
-        made: Value = b.batch_matmul(x, y)
-        return made
+        return b.batch_matmul(x, y)
     return einsum(b, "...ij,...jk->...ik", [x, y])
 
 

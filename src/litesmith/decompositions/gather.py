@@ -81,7 +81,7 @@ def bounded_starts(
 
 def _rows(b: Builder, vectors: Value) -> Value:
     """Index vectors as a matrix."""
-    count = reduce(lambda a, d: a * d, vectors.dims[:-1], 1)
+    count = product(vectors.dims[:-1])
     return reshape(b, vectors, [count, vectors.dims[-1]])
 
 
@@ -96,8 +96,7 @@ def select(b: Builder, condition: Value, x: Value, y: Value) -> Value:
     """Elements of ``x`` where the condition holds, else of ``y``; all broadcast, whatever the rank."""
     rank = max(condition.rank, x.rank, y.rank)
     if rank <= 5 or condition.type.shape == x.type.shape == y.type.shape:
-        made: Value = b.select_v2(condition, x, y)
-        return made
+        return b.select_v2(condition, x, y)
     dims = _joint_dims(condition, x, y)
     flat = [reshape(b, broadcast_to(b, v, dims, x, y, condition), [product(dims)]) for v in (condition, x, y)]
     return reshape(b, b.select_v2(*flat), dims, x, y, condition)
@@ -193,8 +192,7 @@ def index_vectors(
         if axis in windowed:
             part = b.add(part, _number_line(b, shape, len(batch) + windowed.index(axis), starts))
         components.append(reshape(b, broadcast_to(b, part, shape, starts), [*shape, 1], starts))
-    made: Value = b.concatenation(*components, axis=len(shape))
-    return made
+    return b.concatenation(*components, axis=len(shape))
 
 
 def _number_line(b: Builder, shape: Sequence[Dim], axis: int, source: Value) -> Value:

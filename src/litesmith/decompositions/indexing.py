@@ -18,14 +18,12 @@ def start_vector(b: Builder, starts: Sequence[Value | int]) -> Value:
         reshape(b, cast(b, s, DType.INT32), ()) if isinstance(s, Value) else b.constant(np.array(s, np.int32))
         for s in starts
     ]
-    packed: Value = b.pack(*parts, axis=0) if len(parts) > 1 else b.reshape(parts[0], [1])
-    return packed
+    return b.pack(*parts, axis=0) if len(parts) > 1 else b.reshape(parts[0], [1])
 
 
 def clamp(b: Builder, x: Value, low: Value | int, high: Value | int) -> Value:
     """``x`` brought into low … high."""
-    made: Value = b.minimum(b.maximum(x, low), high)
-    return made
+    return b.minimum(b.maximum(x, low), high)
 
 
 def known_start(start: Value | int, size: Dim, count: Dim) -> Dim | None:
@@ -72,8 +70,7 @@ def dynamic_update_slice(b: Builder, x: Value, update: Value, starts: Sequence[V
     if update.type.shape == x.type.shape:
         return update
     vector = start_vector(b, [0 if d == u else s for d, u, s in zip(x.dims, update.dims, starts, strict=True)])
-    made: Value = b.dynamic_update_slice(x, update, vector)
-    return made
+    return b.dynamic_update_slice(x, update, vector)
 
 
 def take_along_axis(b: Builder, x: Value, indices: Value, axis: int) -> Value:
@@ -86,5 +83,4 @@ def take_along_axis(b: Builder, x: Value, indices: Value, axis: int) -> Value:
     rows = [d if d != 1 else e for d, e in zip(x.dims[:-1], indices.dims[:-1], strict=True)]
     x = broadcast_to(b, x, [*rows, x.dims[-1]], indices)
     indices = broadcast_to(b, indices, [*rows, indices.dims[-1]], x)
-    made: Value = b.gather(x, indices, axis=last, batch_dims=last)
-    return made
+    return b.gather(x, indices, axis=last, batch_dims=last)

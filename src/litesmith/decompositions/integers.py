@@ -42,8 +42,7 @@ def fits_int32(value: Value) -> bool:
 
 def absolute(b: Builder, x: Value) -> Value:
     """|x| in any integer type."""
-    made: Value = b.maximum(x, b.neg(x)) if x.type.dtype is DType.INT64 else b.abs(x)
-    return made
+    return b.maximum(x, b.neg(x)) if x.type.dtype is DType.INT64 else b.abs(x)
 
 
 def _wide(operation: Callable[[Builder, Value, Value], Value]) -> Callable[[Builder, Value, Value], Value]:
@@ -77,23 +76,20 @@ def _exact_quotient(b: Builder, x: Value, y: Value, rest: Value) -> Value:
 def _floor_div(b: Builder, x: Value, y: Value) -> Value:
     if x.type.dtype is DType.INT64:
         return _exact_quotient(b, x, y, b.floor_mod(x, y))
-    made: Value = b.floor_div(x, y)
-    return made
+    return b.floor_div(x, y)
 
 
 def _truncated_div(b: Builder, x: Value, y: Value) -> Value:
     if x.type.dtype is DType.INT64:
         return _exact_quotient(b, x, y, _truncated_mod(b, x, y))
-    made: Value = b.div(x, y)
-    return made
+    return b.div(x, y)
 
 
 def _truncated_mod(b: Builder, x: Value, y: Value) -> Value:
     if x.type.dtype is DType.INT64:
         rest = b.floor_mod(absolute(b, x), absolute(b, y))
         return select(b, b.less(x, integer(b, 0, x)), b.neg(rest), rest)
-    made: Value = b.sub(x, b.mul(b.div(x, y), y))
-    return made
+    return b.sub(x, b.mul(b.div(x, y), y))
 
 
 floor_div = _wide(_floor_div)
@@ -122,8 +118,7 @@ def bit_and(b: Builder, x: Value, y: Value) -> Value:
     for value, mask in ((x, y), (y, x)):
         modulus = _power_above(mask)
         if modulus is not None and value.type.dtype not in (DType.UINT32, DType.UINT64):
-            made: Value = b.floor_mod(value, integer(b, modulus, value))
-            return made
+            return b.floor_mod(value, integer(b, modulus, value))
     return in_words(b, bits.bit_and, *_same_shape(b, x, y))
 
 
@@ -144,16 +139,14 @@ def bit_xor(b: Builder, x: Value, y: Value) -> Value:
     """Bits set in one of the two."""
     if x.type.dtype in (DType.INT64, DType.UINT64):
         return in_words(b, bits.bit_xor, *_same_shape(b, x, y))
-    made: Value = b.bitwise_xor(x, y)
-    return made
+    return b.bitwise_xor(x, y)
 
 
 def bit_not(b: Builder, x: Value) -> Value:
     """All bits turned round: -1 - x."""
     if x.type.dtype in (DType.UINT32, DType.UINT64):
         return in_words(b, bits.bit_not, x)
-    made: Value = b.sub(b.constant(np.array(-1).astype(x.type.dtype.numpy)), x)
-    return made
+    return b.sub(b.constant(np.array(-1).astype(x.type.dtype.numpy)), x)
 
 
 def _same_shape(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:
@@ -176,8 +169,7 @@ def shift_left(b: Builder, x: Value, y: Value) -> Value:
     powers = np.array([1 << n for n in range(width)], np.uint64).astype(x.type.dtype.numpy)
     if y.is_small_const:
         amounts = np.clip(y.numpy().astype(np.int64), 0, width - 1)
-        made: Value = b.mul(x, b.constant(powers[amounts]))
-        return made
+        return b.mul(x, b.constant(powers[amounts]))
     place = cast(b, clamped(b, y, 0, width - 1), DType.INT32)
     made = b.mul(x, b.gather(b.constant(powers), place, axis=0))
     return made
@@ -185,8 +177,7 @@ def shift_left(b: Builder, x: Value, y: Value) -> Value:
 
 def clamped(b: Builder, x: Value, low: int, high: int) -> Value:
     """x brought into low … high."""
-    made: Value = b.minimum(b.maximum(x, integer(b, low, x)), integer(b, high, x))
-    return made
+    return b.minimum(b.maximum(x, integer(b, low, x)), integer(b, high, x))
 
 
 def shift_right(b: Builder, x: Value, y: Value) -> Value:
@@ -197,14 +188,12 @@ def shift_right(b: Builder, x: Value, y: Value) -> Value:
         powers = np.array([1 << n for n in range(width - 1)], np.int64)
         shifted = floor_div(b, x, b.gather(b.constant(powers), place, axis=0))
         return select(b, b.greater(y, integer(b, width - 2, y)), _sign(b, x), shifted)
-    made: Value = b.right_shift(x, y)
-    return made
+    return b.right_shift(x, y)
 
 
 def _sign(b: Builder, x: Value) -> Value:
     negative: Any = b.less(x, integer(b, 0, x))
-    made: Value = b.neg(cast(b, negative, x.type.dtype))
-    return made
+    return b.neg(cast(b, negative, x.type.dtype))
 
 
 def population_count(b: Builder, x: Value) -> Value:

@@ -77,8 +77,7 @@ def steps(b: Builder, count: int, step: Step, state: Sequence[Value], name: str)
         return values
 
     def condition(cb: Builder, inner: list[Value]) -> Value:
-        made: Value = cb.less(inner[0], _int(cb, count))
-        return made
+        return cb.less(inner[0], _int(cb, count))
 
     def body(bb: Builder, inner: list[Value]) -> list[Value]:
         return [bb.add(inner[0], _int(bb, 1)), *step(bb, inner[0], inner[1:])]
@@ -97,8 +96,7 @@ def _line(b: Builder, count: int, axis: int) -> Value:
 
 def _at(b: Builder, x: Value, k: Value, axis: int) -> Value:
     """Row (axis 1) or column (axis 2) k, its dimension kept."""
-    made: Value = b.gather(x, reshape(b, k, [1]), axis=axis)
-    return made
+    return b.gather(x, reshape(b, k, [1]), axis=axis)
 
 
 def _entry(b: Builder, x: Value, k: Value) -> Value:
@@ -269,8 +267,7 @@ def log_determinant(b: Builder, x: Value) -> tuple[Value, Value]:
 def determinant(b: Builder, x: Value) -> Value:
     """The determinant of each matrix. x: [..., n, n]; result [...]."""
     diagonal, sign = _determinant_parts(b, x)
-    made: Value = b.mul(b.reduce_prod(diagonal, np.array([diagonal.rank - 1], np.int32), keep_dims=False), sign)
-    return made
+    return b.mul(b.reduce_prod(diagonal, np.array([diagonal.rank - 1], np.int32), keep_dims=False), sign)
 
 
 def _determinant_parts(b: Builder, x: Value) -> tuple[Value, Value]:
@@ -333,8 +330,7 @@ def _reflection(b: Builder, alpha: Value, below: Value) -> tuple[Value, Value, V
 def _reflected(b: Builder, matrix: Value, vector: Value, factor: Value) -> Value:
     """The matrix less factor times vector times (vectorᵀ matrix)."""
     products = b.sum(b.mul(vector, matrix), np.array([1], np.int32), keep_dims=True)
-    made: Value = b.sub(matrix, b.mul(b.mul(vector, factor), products))
-    return made
+    return b.sub(matrix, b.mul(b.mul(vector, factor), products))
 
 
 def householder_product(b: Builder, x: Value, factors: Value, columns: int | None = None) -> Value:

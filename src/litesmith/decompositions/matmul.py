@@ -200,8 +200,7 @@ def _batch_matmul(b: Builder, left: _Side, right: _Side) -> Value:
     adj_y = not _is_ordered(right, right.inner, right.free) and _is_ordered(right, right.free, right.inner)
     x = _matrix(b, left, batches[0], (left.free, rows), (left.inner, inner), adj_x)
     y = _matrix(b, right, batches[1], (right.inner, inner), (right.free, columns), adj_y)
-    made: Value = b.batch_matmul(x, y, adj_x=adj_x, adj_y=adj_y)
-    return made
+    return b.batch_matmul(x, y, adj_x=adj_x, adj_y=adj_y)
 
 
 def _is_stack(side: _Side) -> bool:
@@ -220,8 +219,7 @@ def _stack_by_matrix(b: Builder, left: _Side, right: _Side) -> Value:
     x = transpose(b, left.x, [*left.free, *left.inner])
     x = reshape(b, x, [*left.dims(left.free), inner], left.x)
     y = _matrix(b, right, [], (right.inner, inner), (right.free, product(right.dims(right.free))), adjoint)
-    made: Value = b.batch_matmul(x, y, adj_x=False, adj_y=adjoint)
-    return made
+    return b.batch_matmul(x, y, adj_x=False, adj_y=adjoint)
 
 
 def _outer_product(b: Builder, left: _Side, right: _Side) -> Value:
@@ -232,8 +230,7 @@ def _outer_product(b: Builder, left: _Side, right: _Side) -> Value:
     x = reshape(b, x, [*batch, *wide, *[1] * len(narrow)], x)
     if batch:
         y = reshape(b, y, [*batch, *[1] * len(wide), *narrow], y)
-    made: Value = b.mul(x, y)
-    return made
+    return b.mul(x, y)
 
 
 def _matrix(
@@ -254,8 +251,7 @@ def _multiply_and_sum(b: Builder, left: _Side, right: _Side) -> Value:
     products: Value = b.mul(x, y)
     if not left.inner:
         return products
-    summed: Value = b.sum(products, [3], keep_dims=False)
-    return summed
+    return b.sum(products, [3], keep_dims=False)
 
 
 def tensordot(b: Builder, x: Value, y: Value, axes: int | tuple[Axes, Axes]) -> Value:

@@ -31,8 +31,7 @@ def normalize(
     if mean.is_const and factor.is_const:
         shift = b.neg(b.mul(mean, factor))
         shift = shift if offset is None else b.add(offset, shift)
-        made: Value = b.add(b.mul(x, factor), shift)
-        return made
+        return b.add(b.mul(x, factor), shift)
     made = b.mul(b.sub(x, mean), factor)
     return made if offset is None else b.add(made, offset)
 
@@ -90,5 +89,4 @@ def group_norm(
 def l2_normalize(b: Builder, x: Value, axes: Sequence[int], epsilon: float = 1e-12) -> Value:
     """x / sqrt(max(sum(x²), epsilon)) over ``axes``."""
     total = b.sum(b.mul(x, x), np.array([a % x.rank for a in axes], np.int32), keep_dims=True)
-    made: Value = b.mul(x, b.rsqrt(b.maximum(total, number(b, epsilon, x))))
-    return made
+    return b.mul(x, b.rsqrt(b.maximum(total, number(b, epsilon, x))))

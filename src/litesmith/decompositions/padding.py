@@ -146,5 +146,4 @@ def pad_interior(b: Builder, x: Value, interior: Sequence[int], fill: float | in
     if not any(interior):
         return x
     number = fill if isinstance(fill, Value) else b.constant(np.array(fill, x.type.dtype.numpy))
-    made: Value = b.dilate(x, np.array([i + 1 for i in interior], np.int32), number)
-    return made
+    return b.dilate(x, np.array([i + 1 for i in interior], np.int32), number)

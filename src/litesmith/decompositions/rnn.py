@@ -62,8 +62,7 @@ def scan(
     bounds = np.cumsum([first, len(init), len(stacked), len(xs), len(captured)])
 
     def condition(cb: Builder, values: list[Value]) -> Value:
-        made: Value = cb.less(values[0], values[1] if last else count)
-        return made
+        return cb.less(values[0], values[1] if last else count)
 
     def body(bb: Builder, values: list[Value]) -> Sequence[Value]:
         index = values[0]
@@ -95,8 +94,7 @@ def _output_types(
 
 def row_at(b: Builder, x: Value, index: Value) -> Value:
     """``x[index]`` for an index within range."""
-    made: Value = b.gather(x, index, axis=0)
-    return made
+    return b.gather(x, index, axis=0)
 
 
 def set_row(b: Builder, x: Value, row: Value, index: Value) -> Value:
@@ -111,14 +109,12 @@ Activation = Callable[[Builder, Value], Value]
 
 def tanh(b: Builder, x: Value) -> Value:
     """TANH."""
-    made: Value = b.tanh(x)
-    return made
+    return b.tanh(x)
 
 
 def sigmoid(b: Builder, x: Value) -> Value:
     """LOGISTIC."""
-    made: Value = b.logistic(x)
-    return made
+    return b.logistic(x)
 
 
 def _dense(b: Builder, x: Value, kernel: Value, bias: Value | None = None) -> Value:
@@ -181,8 +177,7 @@ def gru_cell(
         candidate = activation(b, b.add(xh, _dense(b, b.mul(reset, h), kh)))
     kept: Value = b.mul(update, h)
     one = b.constant(np.array(1, np.float32), update.type.dtype)
-    made: Value = b.add(kept, b.mul(b.sub(one, update), candidate))
-    return made
+    return b.add(kept, b.mul(b.sub(one, update), candidate))
 
 
 def zero_state(b: Builder, x: Value, units: int, batch_axis: int = 0) -> Value:

@@ -153,12 +153,11 @@ def _added(b: Builder, x: Value, rows: Value, values: Value, valid: Value | None
         condition = reshape(b, valid, [rows.dims[0], *[1] * (values.rank - 1)])
         values = select(b, condition, values, b.constant(np.zeros((), x.type.dtype.numpy)))
     total: Value = b.scatter_nd(rows, values, shape_vector(b, x.dims, x))
-    made: Value = b.add(x, total)
-    return made
+    return b.add(x, total)
 
 
 def _scattered(b: Builder, x: Value, rows: Value, values: Value, depth: int, combine: str) -> Value:
-    made: Value = b.stablehlo_scatter(
+    return b.stablehlo_scatter(
         x,
         rows,
         values,
@@ -168,7 +167,6 @@ def _scattered(b: Builder, x: Value, rows: Value, values: Value, depth: int, com
         index_vector_dim=1,
         update_computation_subgraph=_combination(b, combine, x.type.dtype),
     )
-    return made
 
 
 def _combination(b: Builder, combine: str, dtype: DType) -> Graph:

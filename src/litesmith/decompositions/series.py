@@ -30,8 +30,7 @@ def _until(
     bounds = (2, 2 + len(state))
 
     def condition(cb: Builder, values: list[Value]) -> Value:
-        made: Value = cb.logical_and(values[1], cb.less(values[0], number(cb, rounds, values[0])))
-        return made
+        return cb.logical_and(values[1], cb.less(values[0], number(cb, rounds, values[0])))
 
     def step(bb: Builder, values: list[Value]) -> list[Value]:
         new, unfinished = body(bb, values[0], values[slice(*bounds)], values[bounds[1] :])
@@ -110,8 +109,7 @@ def _gamma_density(b: Builder, a: Value, x: Value) -> Value:
     beyond = b.div(b.sub(x, a), a)
     exponent = b.mul(a, b.sub(_log_ratio(b, beyond, b.div(x, a)), beyond))
     root = b.sqrt(b.mul(a, number(b, 1 / (2 * math.pi), a)))
-    made: Value = b.mul(root, b.exp(b.sub(exponent, _stirling_rest(b, a))))
-    return made
+    return b.mul(root, b.exp(b.sub(exponent, _stirling_rest(b, a))))
 
 
 def _lower_series(b: Builder, a: Value, x: Value) -> Value:
@@ -172,8 +170,7 @@ def _beta_ends(b: Builder, p: Value, q: Value, x: Value) -> Value:
     def lies(own: Value, other: Value) -> Value:
         """Whether all is where only own = 0, or only an infinite other one, leaves it."""
         left = b.logical_and(b.equal(own, zero), b.greater(other, zero))
-        made: Value = b.logical_or(left, b.logical_and(b.equal(other, infinite), b.less(b.abs(own), infinite)))
-        return made
+        return b.logical_or(left, b.logical_and(b.equal(other, infinite), b.less(b.abs(own), infinite)))
 
     made = select(b, lies(q, p), b.floor(x), x)
     made = select(b, lies(p, q), b.neg(b.floor(b.neg(x))), made)
@@ -194,8 +191,7 @@ def _beta_density(b: Builder, p: Value, q: Value, x: Value, rest: Value) -> Valu
     right = b.mul(q, _log_ratio(b, b.neg(b.div(moved, q)), b.div(b.mul(rest, total), q)))
     corrections = b.sub(_stirling_rest(b, total), b.add(_stirling_rest(b, p), _stirling_rest(b, q)))
     root = b.sqrt(b.mul(b.div(p, total), b.mul(q, number(b, 1 / (2 * math.pi), q))))
-    made: Value = b.mul(root, b.exp(b.add(b.add(left, right), corrections)))
-    return made
+    return b.mul(root, b.exp(b.add(b.add(left, right), corrections)))
 
 
 def _beta_fraction(b: Builder, p: Value, q: Value, x: Value) -> Value:

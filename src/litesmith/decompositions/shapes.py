@@ -94,19 +94,16 @@ def _shape_slice(b: Builder, x: Value, axis: int, count: int) -> Value:
     shape: Value = b.shape(x, out_type=DType.INT32)
     if count == x.rank:
         return shape
-    sliced: Value = b.strided_slice(shape, [axis], [axis + count], [1])
-    return sliced
+    return b.strided_slice(shape, [axis], [axis + count], [1])
 
 
 def vector_of(b: Builder, *scalars: Value) -> Value:
     """Scalars as the elements of a rank-1 tensor."""
-    packed: Value = b.reshape(scalars[0], [1]) if len(scalars) == 1 else b.pack(*scalars, axis=0)
-    return packed
+    return b.reshape(scalars[0], [1]) if len(scalars) == 1 else b.pack(*scalars, axis=0)
 
 
 def _element(b: Builder, vector: Value, index: int) -> Value:
-    element: Value = b.strided_slice(vector, [index], [index + 1], [1], shrink_axis_mask=1)
-    return element
+    return b.strided_slice(vector, [index], [index + 1], [1], shrink_axis_mask=1)
 
 
 def _values(b: Builder, sources: Sequence[Value]) -> Iterator[Value]:
@@ -179,8 +176,7 @@ def _solved(b: Builder, atom: Atom, sources: Sequence[Value]) -> Value | None:
             scale, rest = dim.terms.get(((atom, 1),), 0), {m: c for m, c in dim.terms.items() if m != ((atom, 1),)}
             if scale and set(rest) <= {()}:
                 size = b.sub(_element(b, b.shape(value, out_type=DType.INT32), axis), rest.get((), 0))
-                solved: Value = b.floor_div(size, scale) if scale != 1 else size
-                return solved
+                return b.floor_div(size, scale) if scale != 1 else size
     return None
 
 
@@ -195,7 +191,7 @@ def _called(b: Builder, atom: Atom, sources: Sequence[Value]) -> Value:
         if atom.name == "bcast":
             result: Value = b.select_v2(b.equal(left, 1), right, left)
         else:
-            result = getattr(b, _OPERATORS[atom.name])(left, right)
+            result = b.apply(_OPERATORS[atom.name], left, right)
         return result
 
     return reduce(call, [size_value(b, arg, *sources) for arg in atom.args])
@@ -208,8 +204,7 @@ def cast(b: Builder, x: Value, dtype: DType) -> Value:
     """``x`` in another element type (C's conversion, as CAST does it)."""
     if x.type.dtype is dtype:
         return x
-    made: Value = b.cast(x, in_data_type=x.type.dtype, out_data_type=dtype)
-    return made
+    return b.cast(x, in_data_type=x.type.dtype, out_data_type=dtype)
 
 
 def single(b: Builder, x: Value) -> Value:
@@ -228,8 +223,7 @@ def bitcast(b: Builder, x: Value, dtype: DType) -> Value:
     """The same bits in another element type; of another width, the last dimension is split or joined."""
     if x.type.dtype is dtype:
         return x
-    made: Value = b.bitcast(x, out_data_type=dtype)
-    return made
+    return b.bitcast(x, out_data_type=dtype)
 
 
 # -- reshapes ---------------------------------------------------------------------------------------------------------
@@ -316,8 +310,7 @@ def transpose(b: Builder, x: Value, perm: Sequence[int]) -> Value:
     if perm == sorted(perm):
         return x
     if x.rank <= 6:
-        made: Value = b.transpose(x, np.array(perm, np.int32))
-        return made
+        return b.transpose(x, np.array(perm, np.int32))
     return _transpose_wide(b, x, perm)
 
 
@@ -371,8 +364,7 @@ _NOT_FILLED = frozenset({DType.UINT8, DType.UINT16, DType.UINT32, DType.UINT64, 
 def filled(b: Builder, shape: Value, element: Value) -> Value:
     """A tensor of a shape the model computes, with one number everywhere: FILL, or BROADCAST_TO of what it lacks."""
     is_lacking = element.type.dtype in _NOT_FILLED
-    made: Value = b.broadcast_to(element, shape) if is_lacking else b.fill(shape, element)
-    return made
+    return b.broadcast_to(element, shape) if is_lacking else b.fill(shape, element)
 
 
 def full(b: Builder, dims: Sequence[Dim], value: float | int | bool, dtype: DType, *sources: Value) -> Value:

@@ -31,8 +31,7 @@ def ascending_key(b: Builder, x: Value) -> Value:
 
 def turned_round(b: Builder, key: Value) -> Value:
     """An integer key of the opposite order: -1 - key never overflows."""
-    made: Value = b.sub(b.constant(np.array(-1, key.type.dtype.numpy)), key)
-    return made
+    return b.sub(b.constant(np.array(-1, key.type.dtype.numpy)), key)
 
 
 def _rows(b: Builder, x: Value) -> Value:

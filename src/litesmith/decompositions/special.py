@@ -38,14 +38,12 @@ def polynomial(b: Builder, x: Value, coefficients: Sequence[float]) -> Value:
 
 def is_nan(b: Builder, x: Value) -> Value:
     """Where an element is NaN."""
-    made: Value = b.not_equal(x, x)
-    return made
+    return b.not_equal(x, x)
 
 
 def is_finite(b: Builder, x: Value) -> Value:
     """Where an element is neither NaN nor infinite."""
-    made: Value = b.less(b.abs(x), number(b, np.inf, x))
-    return made
+    return b.less(b.abs(x), number(b, np.inf, x))
 
 
 # -- exponentials and logarithms --------------------------------------------------------------------------------------
@@ -104,8 +102,7 @@ def log1p_exp(b: Builder, size: Value) -> Value:
     square = b.mul(ratio, ratio)
     constant, slope, over, shift = (number(b, c, size) for c in ARTANH_WIDE)
     line = b.add(b.mul(square, slope), constant)
-    made: Value = b.mul(ratio, b.add(b.div(over, b.add(square, shift)), line))
-    return made
+    return b.mul(ratio, b.add(b.div(over, b.add(square, shift)), line))
 
 
 def expm1(b: Builder, x: Value) -> Value:
@@ -139,20 +136,17 @@ def _is_low(value: Value) -> bool:
 
 def exp2(b: Builder, x: Value) -> Value:
     """2 to the power x."""
-    made: Value = b.pow(number(b, 2, x), x)
-    return made
+    return b.pow(number(b, 2, x), x)
 
 
 def log2(b: Builder, x: Value) -> Value:
     """The logarithm to the base 2."""
-    made: Value = b.mul(b.log(x), number(b, 1 / math.log(2), x))
-    return made
+    return b.mul(b.log(x), number(b, 1 / math.log(2), x))
 
 
 def softplus(b: Builder, x: Value) -> Value:
     """log(1 + exp(x)), without overflow, and accurate where it is small."""
-    made: Value = b.add(b.maximum(x, number(b, 0, x)), log1p_exp(b, b.abs(x)))
-    return made
+    return b.add(b.maximum(x, number(b, 0, x)), log1p_exp(b, b.abs(x)))
 
 
 def mish(b: Builder, x: Value) -> Value:
@@ -165,8 +159,7 @@ def mish(b: Builder, x: Value) -> Value:
 
 def log_sigmoid(b: Builder, x: Value) -> Value:
     """log(1 / (1 + exp(-x)))."""
-    made: Value = b.sub(b.minimum(x, number(b, 0, x)), log1p_exp(b, b.abs(x)))
-    return made
+    return b.sub(b.minimum(x, number(b, 0, x)), log1p_exp(b, b.abs(x)))
 
 
 def logaddexp(b: Builder, x: Value, y: Value) -> Value:
@@ -184,14 +177,12 @@ def logsumexp(b: Builder, x: Value, axes: Sequence[int], keep_dims: bool = False
     total = b.log(b.sum(b.exp(b.sub(x, top)), over, keep_dims=keep_dims))
     if not keep_dims:
         top = reshape(b, top, total.dims, x)
-    made: Value = b.add(total, top)
-    return made
+    return b.add(total, top)
 
 
 def cbrt(b: Builder, x: Value) -> Value:
     """The real cube root."""
-    made: Value = b.mul(b.sign(x), b.pow(b.abs(x), number(b, 1 / 3, x)))
-    return made
+    return b.mul(b.sign(x), b.pow(b.abs(x), number(b, 1 / 3, x)))
 
 
 # -- trigonometry -----------------------------------------------------------------------------------------------------
@@ -199,33 +190,28 @@ def cbrt(b: Builder, x: Value) -> Value:
 
 def tan(b: Builder, x: Value) -> Value:
     """sin(x) / cos(x)."""
-    made: Value = b.div(b.sin(x), b.cos(x))
-    return made
+    return b.div(b.sin(x), b.cos(x))
 
 
 def atan(b: Builder, x: Value) -> Value:
     """The angle whose tangent is x."""
-    made: Value = b.atan2(x, ones_like(b, x))
-    return made
+    return b.atan2(x, ones_like(b, x))
 
 
 def _other_leg(b: Builder, x: Value) -> Value:
     """sqrt(1 - x²) without losing what is small near 1."""
     one = number(b, 1, x)
-    made: Value = b.sqrt(b.mul(b.sub(one, x), b.add(one, x)))
-    return made
+    return b.sqrt(b.mul(b.sub(one, x), b.add(one, x)))
 
 
 def asin(b: Builder, x: Value) -> Value:
     """The angle whose sine is x; NaN outside [-1, 1]."""
-    made: Value = b.atan2(x, _other_leg(b, x))
-    return made
+    return b.atan2(x, _other_leg(b, x))
 
 
 def acos(b: Builder, x: Value) -> Value:
     """The angle whose cosine is x; NaN outside [-1, 1]."""
-    made: Value = b.atan2(_other_leg(b, x), x)
-    return made
+    return b.atan2(_other_leg(b, x), x)
 
 
 # -- hyperbolic functions ---------------------------------------------------------------------------------------------
@@ -233,15 +219,13 @@ def acos(b: Builder, x: Value) -> Value:
 
 def sinh(b: Builder, x: Value) -> Value:
     """tanh(x) cosh(x), in which nothing cancels."""
-    made: Value = b.mul(b.tanh(x), cosh(b, x))
-    return made
+    return b.mul(b.tanh(x), cosh(b, x))
 
 
 def cosh(b: Builder, x: Value) -> Value:
     """(exp(x) + exp(-x)) / 2, finite as long as the sum is."""
     half = number(b, LN_2, x)
-    made: Value = b.add(b.exp(b.sub(x, half)), b.exp(b.sub(number(b, -LN_2, x), x)))
-    return made
+    return b.add(b.exp(b.sub(x, half)), b.exp(b.sub(number(b, -LN_2, x), x)))
 
 
 def asinh(b: Builder, x: Value) -> Value:
@@ -284,8 +268,7 @@ def erf(b: Builder, x: Value) -> Value:
     limit = number(b, ERF_LIMIT, x)
     x = b.maximum(b.neg(limit), b.minimum(limit, x))  # NaN stays where it is the second operand
     square = b.mul(x, x)
-    made: Value = b.div(b.mul(x, polynomial(b, square, ERF_OVER)), polynomial(b, square, ERF_UNDER))
-    return made
+    return b.div(b.mul(x, polynomial(b, square, ERF_OVER)), polynomial(b, square, ERF_UNDER))
 
 
 def erfc(b: Builder, x: Value) -> Value:
@@ -438,14 +421,12 @@ def bessel_i1e(b: Builder, x: Value) -> Value:
 
 def gelu(b: Builder, x: Value, approximate: bool = False) -> Value:
     """x times the normal distribution function, exact or by tanh."""
-    made: Value = b.gelu(x, approximate=approximate)
-    return made
+    return b.gelu(x, approximate=approximate)
 
 
 def silu(b: Builder, x: Value) -> Value:
     """x * sigmoid(x)."""
-    made: Value = b.mul(x, b.logistic(x))
-    return made
+    return b.mul(x, b.logistic(x))
 
 
 # -- sign and parts ---------------------------------------------------------------------------------------------------
@@ -468,8 +449,7 @@ def round_away(b: Builder, x: Value) -> Value:
 def sign_bit(b: Builder, x: Value) -> Value:
     """Where the sign bit of a float32 is set, negative zeros and NaNs included."""
     bits = bitcast(b, x, DType.INT32)
-    made: Value = b.less(bits, b.constant(np.array(0, np.int32)))
-    return made
+    return b.less(bits, b.constant(np.array(0, np.int32)))
 
 
 def truncated_remainder(b: Builder, x: Value, y: Value) -> Value:

@@ -63,8 +63,7 @@ def _rotation(b: Builder, own: Value, partners: Value, product: Value, partner: 
 def _turned(b: Builder, x: Value, rotation: Rotation, partner: Value, axis: int) -> Value:
     """The rows (axis 1) or columns (axis 2) of x [batch, …] turned in pairs."""
     cosine, sine = (expand_dims(b, v, 3 - axis) for v in rotation)
-    made: Value = b.sub(b.mul(cosine, x), b.mul(sine, b.gather(x, partner, axis=axis)))
-    return made
+    return b.sub(b.mul(cosine, x), b.mul(sine, b.gather(x, partner, axis=axis)))
 
 
 def _sweeps(
@@ -77,8 +76,7 @@ def _sweeps(
 
     def condition(cb: Builder, values: list[Value]) -> Value:
         some = cb.less(cb.sub(values[0], values[1]), cb.constant(np.array(rounds, np.int32)))
-        made: Value = cb.logical_and(some, cb.less(values[0], cb.constant(np.array(SWEEPS * rounds, np.int32))))
-        return made
+        return cb.logical_and(some, cb.less(values[0], cb.constant(np.array(SWEEPS * rounds, np.int32))))
 
     def body(bb: Builder, values: list[Value]) -> list[Value]:
         index = bb.floor_mod(values[0], bb.constant(np.array(rounds, np.int32)))
@@ -100,23 +98,20 @@ def _scaled(b: Builder, x: Value) -> tuple[Value, Value]:
 
 def _any_turned(b: Builder, rotation: Rotation) -> Value:
     turned = b.not_equal(rotation[1], number(b, 0, rotation[1]))
-    made: Value = b.reduce_any(turned, np.array([0, 1], np.int32), keep_dims=False)
-    return made
+    return b.reduce_any(turned, np.array([0, 1], np.int32), keep_dims=False)
 
 
 def _where_partner(b: Builder, x: Value, partner: Value) -> Value:
     """The elements x[:, i, partner[i]] as [batch, n]."""
     n = int(x.dims[1])  # type: ignore[arg-type]
     is_there = b.equal(reshape(b, partner, [1, n, 1]), b.constant(np.arange(n, dtype=np.int32)[None, None]))
-    made: Value = b.sum(select(b, is_there, x, number(b, 0, x)), np.array([2], np.int32), keep_dims=False)
-    return made
+    return b.sum(select(b, is_there, x, number(b, 0, x)), np.array([2], np.int32), keep_dims=False)
 
 
 def _diagonal(b: Builder, x: Value) -> Value:
     n = int(x.dims[1])  # type: ignore[arg-type]
     kept = select(b, b.constant(np.eye(n, dtype=bool)[None]), x, number(b, 0, x))
-    made: Value = b.sum(kept, np.array([2], np.int32), keep_dims=False)
-    return made
+    return b.sum(kept, np.array([2], np.int32), keep_dims=False)
 
 
 def eigh(b: Builder, x: Value, lower: bool = True) -> tuple[Value, Value]:
@@ -211,5 +206,4 @@ def _orthogonal_columns(b: Builder, x: Value) -> tuple[Value, Value]:
 
 
 def _squares(b: Builder, columns: Value) -> Value:
-    made: Value = b.sum(b.mul(columns, columns), np.array([1], np.int32), keep_dims=False)
-    return made
+    return b.sum(b.mul(columns, columns), np.array([1], np.int32), keep_dims=False)

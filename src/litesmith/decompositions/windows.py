@@ -93,7 +93,7 @@ def _reduce_whole(b: Builder, x: Value, kind: str, windows: list[_Window]) -> tu
     whole = [a for a, w in enumerate(windows) if w.size > 1 and w.pads == (0, 0) and w.span == x.dims[a] == w.size]
     if not whole:
         return x, windows
-    made = getattr(b, REDUCERS[kind][0])(x, np.array(whole, np.int32), keep_dims=True)
+    made = b.apply(REDUCERS[kind][0], x, np.array(whole, np.int32), keep_dims=True)
     return made, [_Window(1, 1, 1, (0, 0)) if a in whole else w for a, w in enumerate(windows)]
 
 
@@ -103,8 +103,7 @@ def _reduce_window(b: Builder, x: Value, kind: str, windows: Sequence[_Window]) 
     if all(w.size == 1 for w in windows):
         return slice_static(b, x, [0] * x.rank, x.dims, [w.stride for w in windows])
     numbers = [np.array(n, np.int64) for n in zip(*((w.size, w.stride, w.dilation) for w in windows), strict=True)]
-    made: Value = b.reduce_window(x, b.constant(np.array(neutral)), *numbers, reduce_function=REDUCERS[kind][1])
-    return made
+    return b.reduce_window(x, b.constant(np.array(neutral)), *numbers, reduce_function=REDUCERS[kind][1])
 
 
 # -- as pools ---------------------------------------------------------------------------------------------------------
@@ -177,15 +176,13 @@ def _max_pool(b: Builder, x: Value, windows: Sequence[_Window], active: list[int
     def run(flat: Value, pair: list[_Window]) -> Value:
         spans, strides = [p.size for p in pair], [p.stride for p in pair]
         padded, mode = resolve_padding(b, flat, spans, strides, [p.pads for p in pair], -np.inf)
-        made: Value = b.max_pool_2d(padded, **_pool_attrs(pair, mode))
-        return made
+        return b.max_pool_2d(padded, **_pool_attrs(pair, mode))
 
     return _in_pool_layout(b, x, windows, active, run)
 
 
 def _min_pool(b: Builder, x: Value, windows: Sequence[_Window], active: list[int]) -> Value:
-    made: Value = b.neg(_max_pool(b, b.neg(x), windows, active))
-    return made
+    return b.neg(_max_pool(b, b.neg(x), windows, active))
 
 
 def _sum_pool(b: Builder, x: Value, windows: Sequence[_Window], active: list[int]) -> Value:
@@ -194,8 +191,7 @@ def _sum_pool(b: Builder, x: Value, windows: Sequence[_Window], active: list[int
     def run(flat: Value, pair: list[_Window]) -> Value:
         padded = pad(b, flat, [(0, 0), *(p.pads for p in pair), (0, 0)])
         mean = b.average_pool_2d(padded, **_pool_attrs(pair, "VALID"))
-        made: Value = b.mul(mean, float(pair[0].size * pair[1].size))
-        return made
+        return b.mul(mean, float(pair[0].size * pair[1].size))
 
     return _in_pool_layout(b, x, windows, active, run)
 
@@ -259,8 +255,7 @@ def _pool_2d(
     windows = [_Window(k, s, 1, p) for k, s, p in zip(window, strides, pads, strict=True)]
     padded, mode = resolve_padding(b, x, window, strides, list(pads), -np.inf if kind == "max" else 0.0)
     if kind == "max":
-        made: Value = b.max_pool_2d(padded, **_pool_attrs(windows, mode))
-        return made
+        return b.max_pool_2d(padded, **_pool_attrs(windows, mode))
     if mode == "SAME" and not count_padding:
         made = b.average_pool_2d(padded, **_pool_attrs(windows, mode))
         return made

@@ -51,7 +51,7 @@ def _errors(model: Array, reference: Array, weights: Array) -> Array:
 
 
 def _largest_error(model: Array, reference: Array, weights: Array) -> Array:
-    return np.abs(model - reference).max(axis=1, keepdims=True)
+    return np.asarray(np.abs(model - reference).max(axis=1, keepdims=True))
 
 
 def _labels_differ(model: Array, reference: Array, weights: Array) -> Array:

@@ -143,8 +143,9 @@ def quantized(values: Array, tensor: TensorInfo, batch: Batch) -> Array:
     limits = np.iinfo(dtype)
     if tensor.scale:
         with np.errstate(invalid="ignore"):
-            steps = np.rint(values.astype(np.float64) / tensor.scale) + tensor.zero_point
-        return np.clip(np.nan_to_num(steps), limits.min, limits.max).astype(dtype)
+            steps: Array = np.rint(values.astype(np.float64) / tensor.scale) + tensor.zero_point
+        clipped: Array = np.clip(np.nan_to_num(steps), limits.min, limits.max)
+        return clipped.astype(dtype)
     outside = (values < limits.min) | (values > limits.max) | (values != np.trunc(values))
     if values.size and outside.any():
         row = int(np.argwhere(outside)[0][0])

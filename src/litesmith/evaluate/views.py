@@ -58,7 +58,7 @@ class Rows:
         """Labels like the predictions [n, c]: class numbers as one-hot vectors."""
         if self.labels.ndim == 2:
             return self.labels
-        return (self.labels[:, None] == np.arange(self.predictions.shape[1])).astype(np.float64)
+        return np.asarray(self.labels[:, None] == np.arange(self.predictions.shape[1]), np.float64)
 
 
 @dataclass(frozen=True)

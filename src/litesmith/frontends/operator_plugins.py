@@ -139,10 +139,9 @@ def _as_custom(declaration: Function, name: str) -> Function:
     def lower(b: Builder, operands: list[Value], **attrs: Any) -> Sequence[Value]:
         bound = declared.bind_attrs(attrs)
         types = types_of(*(v.type for v in operands), **bound)
-        made: Sequence[Value] = b.custom(
+        return b.custom(
             *operands, custom_code=name, custom_options=write_map(_written(bound)), result_types=types
         )
-        return made
 
     return lower
 

@@ -9,7 +9,7 @@ one is computed lazily, when the writer asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
@@ -24,9 +24,14 @@ from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import SMALL, Graph, Op, Origin, Value
 from litesmith.ir.opdef import OpDef, OpSet, Trait
+from litesmith.ir.operator_methods import OperatorMethods
 from litesmith.ir.types import TensorType
 
-OperandLike: TypeAlias = Union[Value, "np.ndarray[Any, Any]", Sequence[Any], int, float, bool, bytes, None]
+Operand: TypeAlias = Union[Value, "np.ndarray[Any, Any]", "np.generic", Sequence[Any], int, float, bool, bytes]
+"""What becomes an operand."""
+
+OperandLike: TypeAlias = Operand | None
+"""What becomes an operand, or none."""
 
 EAGER_BYTES = 1 << 16
 """Folded results up to this size are computed at once; larger ones when they are written."""
@@ -48,7 +53,7 @@ made of bytes. A finishing pass (`passes.unfolding`) makes it an operation again
 """
 
 
-class Builder:
+class Builder(OperatorMethods):
     """Appends operations to a graph, or inserts them before one.
 
     ``graph``: where to; ``before``: insertion point (None: the end); ``origins``: what new operations came from;
@@ -65,16 +70,10 @@ class Builder:
         self.wide = False
         self.folds = True
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        defn = self.opset.get(name.rstrip("_").upper())
-        if defn is None:
-            raise AttributeError(f"no operator {name.upper()}")
-
-        def emit(*operands: OperandLike, **attrs: Any) -> Value | tuple[Value, ...]:
-            results = self.emit(defn, operands, **attrs)
-            return results[0] if len(results) == 1 and not defn.has_variadic_results else results
-
-        return emit
+    def apply(self, name: str, *operands: OperandLike, **attrs: Any) -> Value:
+        """The one result of the operator of this name, in lower or upper case, where code chooses among several."""
+        (result,) = self.emit(self.opset[name.upper()], operands, **attrs)
+        return result
 
     def on(self, graph: Graph) -> Builder:
         """A builder with the same operators and origins that appends to another graph."""

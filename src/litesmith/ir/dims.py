@@ -101,21 +101,21 @@ class Sym:
     def __hash__(self) -> int:
         return self._hash
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Any) -> Dim:
         return _combine(self, other, 1)
 
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Any) -> Dim:
         return _combine(self, other, -1)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Any) -> Dim:
         return _combine(-self, other, 1)
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Dim:
         return self * -1
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Any) -> Dim:
         if not _is_dim(other):
             return NotImplemented
         product: dict[Monomial, int] = {}
@@ -127,16 +127,16 @@ class Sym:
 
     __rmul__ = __mul__
 
-    def __floordiv__(self, other: Any) -> Any:
+    def __floordiv__(self, other: Any) -> Dim:
         return floordiv(self, other) if _is_dim(other) else NotImplemented
 
-    def __rfloordiv__(self, other: Any) -> Any:
+    def __rfloordiv__(self, other: Any) -> Dim:
         return floordiv(other, self) if _is_dim(other) else NotImplemented
 
-    def __mod__(self, other: Any) -> Any:
+    def __mod__(self, other: Any) -> Dim:
         return modulo(self, other) if _is_dim(other) else NotImplemented
 
-    def __rmod__(self, other: Any) -> Any:
+    def __rmod__(self, other: Any) -> Dim:
         return modulo(other, self) if _is_dim(other) else NotImplemented
 
     def __str__(self) -> str:
@@ -182,9 +182,9 @@ def _monomial_product(left: Monomial, right: Monomial) -> Monomial:
     return tuple(sorted(powers.items(), key=lambda item: item[0].key))
 
 
-def _combine(left: Dim, right: Any, sign: int) -> Any:
+def _combine(left: Dim, right: Any, sign: int) -> Dim:
     if not _is_dim(right):
-        return NotImplemented
+        return NotImplemented  # type: ignore[no-any-return] # for the operators that return what this returns
     total = dict(_terms(left))
     for monomial, coefficient in _terms(right).items():
         total[monomial] = total.get(monomial, 0) + sign * coefficient
@@ -400,7 +400,7 @@ def _replace_atoms(dim: Dim, by: dict[Atom, Dim]) -> Dim:
     total: Dim = 0
     for monomial, coefficient in dim.terms.items():
         factors = (by[atom] for atom, power in monomial for _ in range(power))
-        total = total + reduce(lambda product, factor: product * factor, factors, coefficient)
+        total = total + product((coefficient, *factors))
     return total
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from litesmith import api
 from litesmith.errors import UsageError
+from litesmith.formats.tflite.conversion_metadata import OptimizationMode
 from litesmith.ir import DType, Program
 from litesmith.lite.options import OpsSet, Optimize, members
 from litesmith.quantize import Recipe, Rule
 from litesmith.quantize.recipe import element_type
+from litesmith.quantize.trained import TRAINED
 
 INT16X8 = OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 NO_DATA = "For full integer quantization, a `representative_dataset` must be specified."
@@ -22,14 +24,11 @@ def recipe_of(converter: Any, program: Program) -> Recipe | None:
     ops = members(OpsSet, converter.target_spec.supported_ops)
     types = _types(converter.target_spec.supported_types)
     inputs, outputs = _entry_types(converter)
-    wanted = members(Optimize, converter.optimizations) - {Optimize.EXPERIMENTAL_SPARSITY}
-    is_trained = program.histogram().get("FAKE_QUANT", 0) > 0
     asked = inputs is not DType.FLOAT32 or outputs is not DType.FLOAT32
-    quantizes = bool(wanted) or _inference_type(converter) in (DType.INT8, DType.UINT8)
-    if not quantizes:
+    if not _quantizes(converter):
         _require_floats(ops, asked)
         return None
-    settled = is_trained or _default_range(converter) is not None
+    settled = _is_trained(program) or _default_range(converter) is not None
     if settled and converter.representative_dataset is None and DType.FLOAT16 not in types:
         return _static(converter, ops, inputs, outputs, types)
     if converter.representative_dataset is None:
@@ -37,6 +36,21 @@ def recipe_of(converter: Any, program: Program) -> Recipe | None:
     if DType.FLOAT16 in types and not asked:
         return Recipe("float16", smallest_weights=0)
     return _static(converter, ops, inputs, outputs, types)
+
+
+def is_static(converter: Any) -> bool:
+    """Whether activations become integers, if the model or data say their ranges."""
+    halves = DType.FLOAT16 in _types(converter.target_spec.supported_types)
+    return _quantizes(converter) and not halves and not converter._experimental_calibrate_only
+
+
+def _quantizes(converter: Any) -> bool:
+    wanted = members(Optimize, converter.optimizations) - {Optimize.EXPERIMENTAL_SPARSITY}
+    return bool(wanted) or _inference_type(converter) in (DType.INT8, DType.UINT8)
+
+
+def _is_trained(program: Program) -> bool:
+    return not TRAINED.keys().isdisjoint(program.histogram())
 
 
 def _require_floats(ops: set[OpsSet], asked: bool) -> None:
@@ -153,6 +167,14 @@ def calibrated_only(converter: Any, program: Program, options: api.Options) -> a
     seen = calibrate(program, calls_of(program, converter.representative_dataset), threads())
     record_ranges(program, seen)
     return api.Model(program, options)
+
+
+def optimization_modes(converter: Any, program: Program, recipe: Recipe | None) -> tuple[int, ...]:
+    """Numbers of the conversion metadata's ``ModelOptimizationMode``, as the official converter would write them."""
+    if recipe is None:
+        return ()
+    is_trained = _is_trained(program) and converter.representative_dataset is None
+    return (OptimizationMode.QUANTIZATION_AWARE_TRAINING if is_trained else OptimizationMode.of(recipe.mode),)
 
 
 def with_denied(recipe: Recipe, ops: Any, nodes: Any) -> Recipe:

@@ -114,7 +114,8 @@ class QuantizationDebugger:
         model = self.converter.to_model(edit_recipe=edited)
         if model.quantized is None:
             raise ValueError("the converter makes a float model; set optimizations and a representative_dataset")
-        self._content, self._quantized = model.content, model.quantized
+        content: bytes = model.content
+        self._content, self._quantized = content, model.quantized
 
     def get_nondebug_quantized_model(self) -> bytes:
         """The quantized model. Raises ValueError where there is no converter."""

@@ -79,3 +79,8 @@ def allows_select_ops(converter: Any) -> bool:
     return OpsSet.SELECT_TF_OPS in members(OpsSet, spec.supported_ops) or bool(
         list(spec.experimental_select_user_tf_ops or ())
     )
+
+
+def forces_select_ops(converter: Any) -> bool:
+    """Whether the user allows Select TF operators alone."""
+    return members(OpsSet, converter.target_spec.supported_ops) == {OpsSet.SELECT_TF_OPS}

@@ -108,8 +108,7 @@ def _without_slope(b: Builder, op: Op) -> Value | None:
     x = op["x"]
     if op.attrs["alpha"] != 0 or x.type.quant is not None:
         return None
-    made: Value = b.relu(x)
-    return made
+    return b.relu(x)
 
 
 LEAKY_RELU = _activation(

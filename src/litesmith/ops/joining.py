@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from litesmith.errors import UnsupportedError
@@ -33,11 +31,6 @@ from litesmith.ops.common import (
     unknown_dim,
 )
 from litesmith.ops.shape import constant_target
-
-
-def _value(value: Any) -> Value:
-    return value
-
 
 # -- CONCATENATION and PACK -------------------------------------------------------------------------------------------
 
@@ -93,7 +86,7 @@ def _simplify_concatenation(b: Builder, op: Op) -> Value | None:
     filled = [v for v in op.inputs if v.dims[axis] != 0]
     if len(filled) == len(op.inputs) or not filled:
         return None
-    return _value(b.concatenation(*filled, **op.attrs))
+    return b.concatenation(*filled, **op.attrs)
 
 
 def _no_activation(op: Op) -> str | None:
@@ -143,7 +136,7 @@ def _simplify_pack(b: Builder, op: Op) -> Value | None:
         return None
     (packed,) = _infer_pack(op)
     target = constant_target(packed.dims)
-    return None if target is None else _value(b.reshape(op.inputs[0], np.array(target, np.int32)))
+    return None if target is None else b.reshape(op.inputs[0], np.array(target, np.int32))
 
 
 PACK = OpDef(
@@ -183,7 +176,7 @@ def _simplify_unpack(b: Builder, op: Op) -> Value | None:
     if op.attrs["num"] != 1 or op["x"].type.shape is None or is_quantized(op["x"]):
         return None
     target = constant_target(_infer_unpack(op)[0].dims)
-    return None if target is None else _value(b.reshape(op["x"], np.array(target, np.int32)))
+    return None if target is None else b.reshape(op["x"], np.array(target, np.int32))
 
 
 def _symbolic_parts(op: Op) -> list[Array | None] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -80,15 +79,11 @@ def _simplify_transpose(b: Builder, op: Op) -> Value | None:
     if x.op is not None and x.op.defn is TRANSPOSE:
         below = _permutation(x.op)
         if below is not None:
-            return _value(b.transpose(x.op["x"], np.array([below[p] for p in perm], np.int32)))
+            return b.transpose(x.op["x"], np.array([below[p] for p in perm], np.int32))
     target = constant_target(tuple(x.dims[p] for p in perm))
     if keeps_order(x.dims, perm) and target is not None and not x.is_const:
-        return _value(b.reshape(x, np.array(target, np.int32)))
+        return b.reshape(x, np.array(target, np.int32))
     return None
-
-
-def _value(value: Any) -> Value:
-    return value
 
 
 def _transpose(x: Array, perm: Array) -> Array:

@@ -72,15 +72,11 @@ def _simplify_reshape(b: Builder, op: Op) -> Value | None:
     if target == x.type.shape:
         return x
     if x.op is not None and x.op.defn is RESHAPE:
-        return _as_value(b.reshape(x.op["x"], shape))
+        return b.reshape(x.op["x"], shape)
     if shape.is_const or dims_of(shape) is None:
         return None
     vector = constant_target(target)
-    return None if vector is None else _as_value(b.reshape(x, np.array(vector, np.int32)))
-
-
-def _as_value(value: Any) -> Value:
-    return value
+    return None if vector is None else b.reshape(x, np.array(vector, np.int32))
 
 
 def constant_target(shape: Shape) -> tuple[int, ...] | None:
@@ -176,7 +172,7 @@ def _as_reshape(b: Builder, op: Op) -> Value | None:
     assert op.defn.infer is not None
     (made,) = op.defn.infer(op)
     target = constant_target(made.dims)
-    return None if target is None else _as_value(b.reshape(op["x"], np.array(target, np.int32)))
+    return None if target is None else b.reshape(op["x"], np.array(target, np.int32))
 
 
 def _symbolic_same_elements(op: Op) -> Array | None:

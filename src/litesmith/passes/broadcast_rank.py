@@ -77,9 +77,9 @@ def _merged(op: Op, b: Builder) -> Value | None:
         return None
     operands = [b.reshape(v, np.array(t, np.int32)) for v, t in zip(op.inputs, targets, strict=False)]
     (made,) = b.emit(op.defn, operands, **op.attrs)
-    sizes = b.shape(whole, out_type=DType.INT32) if back is None else np.array(back, np.int32)
-    reshaped: Value = b.reshape(made, sizes)
-    return reshaped
+    if back is None and whole is not None:
+        return b.reshape(made, b.shape(whole, out_type=DType.INT32))
+    return b.reshape(made, np.array(back, np.int32))
 
 
 def _joined(shape: Shape, groups: Sequence[Sequence[int]]) -> tuple[Dim, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.dtypes import DType
-from litesmith.ir.graph import Op, Value
+from litesmith.ir.graph import Op
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import producer
 
@@ -28,8 +28,7 @@ def join_casts(op: Op, b: Builder) -> Outcome:
     source, between = first["x"].type.dtype, op["x"].type.dtype
     if not holds_all(source, between):
         return Declined(f"{between} does not hold every {source}")
-    made: Value = b.cast(first["x"], in_data_type=source, out_data_type=op.result.type.dtype)
-    return made
+    return b.cast(first["x"], in_data_type=source, out_data_type=op.result.type.dtype)
 
 
 def holds_all(narrow: DType, wide: DType) -> bool:

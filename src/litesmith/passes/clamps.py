@@ -80,8 +80,7 @@ def choose_clamp(op: Op, b: Builder) -> Outcome:
     if found is None:
         return None
     name, limit, value = found
-    made: Value = getattr(b, name)(value, b.constant(np.float32(limit)))
-    return made
+    return b.apply(name, value, b.constant(np.float32(limit)))
 
 
 def _chosen(op: Op) -> tuple[str, float, Value] | None:
@@ -111,8 +110,7 @@ def _joined(outer: Clamp) -> Clamp:
 
 
 def _emitted(b: Builder, name: str, x: Value) -> Value:
-    made: Value = getattr(b, name.lower())(x)
-    return made
+    return b.apply(name, x)
 
 
 CLAMPS = Pass("clamps", ("MINIMUM", "MAXIMUM", *_RANGES), name_clamp)

@@ -76,8 +76,7 @@ def join_constants(op: Op, b: Builder) -> Outcome:
     x = moved.replayed(b, inner.x)
     operands = (constant, x) if inverted else (x, constant)
     name = inverse if inverted or both_inverse else same
-    made: Value = getattr(b, name.lower())(*operands, fused_activation_function=activation(op))
-    return made
+    return b.apply(name, *operands, fused_activation_function=activation(op))
 
 
 def _link(op: Op) -> Link | None:
@@ -91,16 +90,13 @@ def _link(op: Op) -> Link | None:
 
 def _joined_constant(b: Builder, inner: Link, outer: Link, family: tuple[str, str]) -> Value:
     """Both constants as one; the inverse of it where both are inverted (and then the operand is not)."""
-    same, inverse = (getattr(b, name.lower()) for name in family)
+    same, inverse = family
     inner_sign = inner.constant_sign * outer.x_sign
-    made: Value
     if inner_sign == outer.constant_sign:
-        made = same(inner.constant, outer.constant)
-    elif inner_sign > 0:
-        made = inverse(inner.constant, outer.constant)
-    else:
-        made = inverse(outer.constant, inner.constant)
-    return made
+        return b.apply(same, inner.constant, outer.constant)
+    if inner_sign > 0:
+        return b.apply(inverse, inner.constant, outer.constant)
+    return b.apply(inverse, outer.constant, inner.constant)
 
 
 def _obstacle(joined: Value, *parts: Value, factors: bool) -> str | None:

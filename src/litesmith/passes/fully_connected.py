@@ -31,7 +31,7 @@ from __future__ import annotations
 import numpy as np
 
 from litesmith.ir.builder import Builder
-from litesmith.ir.graph import Op, Value
+from litesmith.ir.graph import Op
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import is_float, linear, producer, rebuilt, reshaped, sole_producer, with_operands
 
@@ -51,8 +51,7 @@ def use_fully_connected(op: Op, b: Builder) -> Outcome:
     matrix = reshaped(b, weights, shape[-2:])
     if not op.attrs["adj_y"]:
         matrix = b.transpose(matrix, np.array([1, 0], np.int32))
-    made: Value = b.fully_connected(x, matrix, keep_num_dims=x.rank > 2)
-    return made
+    return b.fully_connected(x, matrix, keep_num_dims=x.rank > 2)
 
 
 def drop_reshapes(op: Op, b: Builder) -> Outcome:

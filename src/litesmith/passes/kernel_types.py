@@ -114,8 +114,7 @@ def _in_wider_type(op: Op, b: Builder, narrow: DType, wide: DType) -> Outcome:
 def _cast(b: Builder, x: Value, dtype: DType) -> Value:
     if x.type.dtype is dtype:
         return x
-    made: Value = b.cast(x, in_data_type=x.type.dtype, out_data_type=dtype)
-    return made
+    return b.cast(x, in_data_type=x.type.dtype, out_data_type=dtype)
 
 
 def keep_wide(op: Op, b: Builder) -> Outcome:

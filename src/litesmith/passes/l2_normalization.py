@@ -35,8 +35,7 @@ def normalize(op: Op, b: Builder) -> Outcome:
             continue
         if not bounded:
             return Declined(f"the length is not bounded by {EPSILON:g} from below, as in the kernel")
-        made: Value = b.l2_normalization(x)
-        return made
+        return b.l2_normalization(x)
     return None
 
 

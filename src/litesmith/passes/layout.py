@@ -297,8 +297,7 @@ def _leave(graph: Graph, old: Value, new: Value, members: set[Op], perm: Permuta
 
 def transposed(b: Builder, value: Value, perm: Sequence[int]) -> Value:
     """The value transposed; joined with a transpose below, folded on a constant, a reshape where that is enough."""
-    made: Value = b.transpose(value, np.array(perm, np.int32))
-    return made
+    return b.transpose(value, np.array(perm, np.int32))
 
 
 LAYOUT = ProgramPass(NAME, choose_layouts)

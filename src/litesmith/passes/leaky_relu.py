@@ -53,8 +53,7 @@ def _slope(value: Value, x: Value) -> float | None:
 
 
 def _leaky(b: Builder, x: Value, slope: float) -> Value:
-    made: Value = b.leaky_relu(x, alpha=slope)
-    return made
+    return b.leaky_relu(x, alpha=slope)
 
 
 # -- sums of parts ----------------------------------------------------------------------------------------------------
@@ -114,8 +113,7 @@ def _with_slope(b: Builder, x: Value, alpha: Value) -> Outcome:
         s not in (1, d) for s, d in zip(reversed(shape), reversed(x.dims), strict=False)
     ):
         return Declined("the slopes do not broadcast over the batch")
-    made: Value = b.prelu(x, b.reshape(alpha, np.array(shape, np.int32)))
-    return made
+    return b.prelu(x, b.reshape(alpha, np.array(shape, np.int32)))
 
 
 LEAKY_MAXIMUM = Pass("leaky-maximum", ("MAXIMUM",), name_maximum)

@@ -148,8 +148,7 @@ def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def reshaped(b: Builder, value: Value, shape: Sequence[int]) -> Value:
     """RESHAPE to a static shape (folded on a constant)."""
-    made: Value = b.reshape(value, np.array(shape, np.int32))
-    return made
+    return b.reshape(value, np.array(shape, np.int32))
 
 
 # -- operators with weights and a bias --------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import product
-from litesmith.ir.graph import Op, Value
+from litesmith.ir.graph import Op
 from litesmith.ops.reduction import reduced_axes
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
@@ -51,8 +51,7 @@ def name_mean(op: Op, b: Builder) -> Outcome:
         return None
     if not is_number(found.constant, count if op.name == "DIV" else 1 / count, ROUNDING):
         return Declined(f"the factor is not that of {count} terms")
-    made: Value = b.mean(total["x"], total["axes"], keep_dims=total.attrs["keep_dims"])
-    return made
+    return b.mean(total["x"], total["axes"], keep_dims=total.attrs["keep_dims"])
 
 
 def keep_dimensions(op: Op, b: Builder) -> Outcome:

@@ -49,8 +49,7 @@ def _without_sign(b: Builder, value: Value) -> Value | None:
     for factor, other in (factors.inputs, reversed(factors.inputs)):
         negation = producer(factor, "NEG")
         if negation is not None and producer(other, "NEG") is None:
-            product: Value = b.mul(negation["x"], other)
-            return product
+            return b.mul(negation["x"], other)
     return None
 
 

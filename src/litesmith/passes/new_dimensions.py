@@ -12,6 +12,7 @@ dimensions. Legal because the bounds of a new dimension are not looked at.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -51,9 +52,10 @@ def _slice(b: Builder, op: Op, bounds: Sequence[Sequence[int]], kept: Sequence[i
     """The slice by the bounds that are kept."""
     if not kept:
         return op["x"]
-    masks = {name: sum(1 << place for place, i in enumerate(kept) if op.attrs[name] >> i & 1) for name in _MASKS}
-    made: Value = b.strided_slice(op["x"], *(np.array(given, np.int32) for given in bounds), **masks)
-    return made
+    masks: dict[str, Any] = {}
+    for name in _MASKS:
+        masks[name] = sum(1 << place for place, i in enumerate(kept) if op.attrs[name] >> i & 1)
+    return b.strided_slice(op["x"], *(np.array(given, np.int32) for given in bounds), **masks)
 
 
 def _new_axes(op: Op, count: int) -> list[int]:

@@ -32,8 +32,7 @@ def pack(op: Op, b: Builder) -> Outcome:
     if len(parts) < 2 or any(p is None for p in parts) or sum(not v.is_const for v in op.inputs) < 2:
         return None
     values = [b.constant(p) if isinstance(p, np.ndarray) else p for p in parts]
-    made: Value = b.pack(*values, axis=axis)
-    return made
+    return b.pack(*values, axis=axis)
 
 
 def _without(op: Op, value: Value, axis: int) -> Value | Array | None:

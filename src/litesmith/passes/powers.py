@@ -39,8 +39,7 @@ def name_power(op: Op, b: Builder) -> Outcome:
         return None
     if exponent < 0 and not _is_above_zero(x) and not _are_products(op.result):
         return Declined("RSQRT of 0 is not exact")
-    made: Value = getattr(b, EXPONENTS[float(exponent)])(x)
-    return made
+    return b.apply(EXPONENTS[float(exponent)], x)
 
 
 def divide_by_root(op: Op, b: Builder) -> Outcome:

@@ -78,8 +78,7 @@ def pad_before(op: Op, b: Builder) -> Outcome:
             rows[place] = row
         elif row.any():
             return Declined("a dimension that the RESHAPE added is padded")
-    made: Value = b.reshape(rebuilt(b, op, [source, b.constant(rows), *op.operands[2:]]), np.array(target, np.int32))
-    return made
+    return b.reshape(rebuilt(b, op, [source, b.constant(rows), *op.operands[2:]]), np.array(target, np.int32))
 
 
 _MOST_DIMENSIONS = 5  # of PAD

@@ -79,8 +79,7 @@ def _scaled(b: Builder, name: str, weights: Value, factor: Value, axis: int) -> 
     """Weights multiplied (or divided) along one dimension by a vector."""
     shape = [1] * weights.rank
     shape[axis] = int(factor.type.static_shape[0])
-    made: Value = getattr(b, name.lower())(weights, reshaped(b, factor, shape))
-    return made
+    return b.apply(name, weights, reshaped(b, factor, shape))
 
 
 # -- before the operation ---------------------------------------------------------------------------------------------
@@ -193,8 +192,7 @@ def _along_inputs(b: Builder, target: Linear, vector: Value) -> Value:
 
 
 def _input_scaled(b: Builder, name: str, target: Linear, vector: Value) -> Value:
-    made: Value = getattr(b, name.lower())(target.weights, _along_inputs(b, target, vector))
-    return made
+    return b.apply(name, target.weights, _along_inputs(b, target, vector))
 
 
 def _shifted_bias(b: Builder, name: str, target: Linear, vector: Value) -> Value:
@@ -205,7 +203,7 @@ def _shifted_bias(b: Builder, name: str, target: Linear, vector: Value) -> Value
     if target.bias is None:
         made: Value = delta if name == "ADD" else b.neg(delta)
     else:
-        made = getattr(b, name.lower())(target.bias, delta)
+        made = b.apply(name, target.bias, delta)
     return made
 
 

@@ -205,11 +205,9 @@ def _built(b: Builder, pieces: Sequence[Piece], shapes: Mapping[Value, Op | None
     if like.rank == 0:
         (piece,) = pieces
         shape = _shape_of(b, piece, shapes, dtype)
-        scalar: Value = b.strided_slice(shape, [piece.axis], [piece.axis + 1], [1], shrink_axis_mask=1)
-        return scalar
+        return b.strided_slice(shape, [piece.axis], [piece.axis + 1], [1], shrink_axis_mask=1)
     parts = [_part(b, piece, shapes, dtype) for piece in pieces]
-    made: Value = parts[0] if len(parts) == 1 else b.concatenation(*parts, axis=0)
-    return made
+    return parts[0] if len(parts) == 1 else b.concatenation(*parts, axis=0)
 
 
 def _part(b: Builder, piece: Piece, shapes: Mapping[Value, Op | None], dtype: DType) -> Value:
@@ -218,8 +216,7 @@ def _part(b: Builder, piece: Piece, shapes: Mapping[Value, Op | None], dtype: DT
     shape = _shape_of(b, piece, shapes, dtype)
     if piece.is_whole:
         return shape
-    part: Value = b.strided_slice(shape, [piece.axis], [piece.axis + len(piece.elements)], [1])
-    return part
+    return b.strided_slice(shape, [piece.axis], [piece.axis + len(piece.elements)], [1])
 
 
 def _shape_of(b: Builder, piece: Piece, shapes: Mapping[Value, Op | None], dtype: DType) -> Value:
@@ -228,8 +225,7 @@ def _shape_of(b: Builder, piece: Piece, shapes: Mapping[Value, Op | None], dtype
     own = shapes.get(piece.source)
     if own is not None:
         return own.result
-    made: Value = b.shape(piece.source, out_type=dtype)
-    return made
+    return b.shape(piece.source, out_type=dtype)
 
 
 SHARED_ELEMENTS = ProgramPass("shared-elements", share_elements, after=("known-elements",))

@@ -20,7 +20,7 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import Dim
-from litesmith.ir.graph import Op, Value
+from litesmith.ir.graph import Op
 from litesmith.ops.shape import constant_target
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import rebuilt, sole_producer, unit_steps, with_operands
@@ -70,8 +70,7 @@ def reshape_instead(op: Op, b: Builder) -> Outcome:
     target = constant_target(op.result.dims)
     if target is None:
         return Declined("two dimensions are of unknown size")
-    made: Value = b.reshape(op["x"], np.array(target, np.int32))
-    return made
+    return b.reshape(op["x"], np.array(target, np.int32))
 
 
 WHOLE_SLICES = Pass("whole-slices", ("STRIDED_SLICE",), reshape_instead)

@@ -71,8 +71,7 @@ def _along(b: Builder, shifted: Shifted, kernel: Callable[[Value], Value]) -> Va
         return kernel(shifted.x)
     order = [last if i == axis else axis if i == last else i for i in range(last + 1)]
     swap = np.array(order, np.int32)
-    made: Value = b.transpose(kernel(b.transpose(shifted.x, swap)), swap)
-    return made
+    return b.transpose(kernel(b.transpose(shifted.x, swap)), swap)
 
 
 def _kept_axes(reduction: Op) -> tuple[int, ...] | None:

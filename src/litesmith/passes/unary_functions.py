@@ -52,7 +52,7 @@ class Function:
     compute: its values; emit: what takes the place of the formula; operations: how many that has.
     """
 
-    compute: Callable[[Array], Array]
+    compute: Callable[[Array], Any]
     emit: Callable[[Builder, Value], Value]
     operations: int = 1
 
@@ -60,7 +60,7 @@ class Function:
 def _operator(name: str, **attrs: Any) -> Function:
     evaluate = OPS[name].evaluate
     assert evaluate is not None
-    return Function(partial(evaluate, **attrs), lambda b, x: getattr(b, name.lower())(x, **attrs))
+    return Function(partial(evaluate, **attrs), lambda b, x: b.apply(name, x, **attrs))
 
 
 FUNCTIONS = (

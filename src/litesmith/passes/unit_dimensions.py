@@ -115,8 +115,7 @@ def transpose_with(op: Op, b: Builder) -> Outcome:
         return None
     if tuple(source.dims[a] for a in order if a is not None) != op.result.dims:
         return None
-    made: Value = b.transpose(source, np.array(order, np.int32))
-    return made
+    return b.transpose(source, np.array(order, np.int32))
 
 
 def merge_around(op: Op, b: Builder) -> Outcome:

@@ -10,10 +10,8 @@ Legal for the element types the kernel takes. Only where every index is taken.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from litesmith.ir.builder import Builder
-from litesmith.ir.graph import Graph, Op, Program, Value
+from litesmith.ir.graph import Graph, Op, Program
 from litesmith.ops import OPS
 from litesmith.passes.driver import ProgramPass, erase_dead, replace_result
 
@@ -32,11 +30,11 @@ def _unpack(graph: Graph) -> int:
         if axis is None:
             continue
         parts, size = _parts(first, axis), first["x"].dims[axis]
-        if len(parts) != size or size == 1:
+        if not isinstance(size, int) or len(parts) != size or size == 1:
             continue
         b = Builder(graph, OPS, before=first)
         b.origins = tuple(dict.fromkeys(o for ops in parts.values() for op in ops for o in op.origins))
-        outputs: Sequence[Value] = b.unpack(first["x"], num=size, axis=axis)
+        outputs = b.unpack(first["x"], num=size, axis=axis)
         for index, ops in parts.items():
             for op in ops:
                 replace_result(graph, op.result, outputs[index])

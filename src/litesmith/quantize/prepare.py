@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from litesmith.decompositions.grids import spell_out
 from litesmith.errors import UsageError
 from litesmith.ir import Builder, DType, Op, Program, Sym, Value
 from litesmith.passes.driver import Outcome, Pass, run_pass
@@ -22,6 +23,7 @@ def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
     if recipe.is_static:
         widen_weights(program)
     trained = take_trained_ranges(program) if recipe.is_static else {}
+    spell_out(program)
     trained |= _settled_inputs(program, recipe)
     for one in _forms(recipe):
         run_pass(one, program)
@@ -94,7 +96,7 @@ def _settled_inputs(program: Program, recipe: Recipe) -> dict[int, Trained]:
         if not places:
             known = ", ".join(repr(v.name) for graph in program.graphs for v in graph.inputs)
             raise UsageError(f"the model has no input {name!r}; it has {known}")
-        found |= dict.fromkeys(places, Trained(scale, zero, 8))
+        found |= dict.fromkeys(places, Trained(scale, zero, 255))
     return found
 
 

@@ -101,7 +101,7 @@ def stored(array: Array, quant: Quantization, dtype: DType) -> Array:
     shape = _along_axis(quant, array.ndim)
     scale, zero = quant.scale.astype(np.float64).reshape(shape), quant.zero_point.reshape(shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        steps = np.rint(array.astype(np.float64) / scale) + zero
+        steps: Array = np.rint(array.astype(np.float64) / scale) + zero
     return np.clip(steps, least, most).astype(dtype.numpy)
 
 

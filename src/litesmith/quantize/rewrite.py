@@ -267,11 +267,10 @@ class _Rewriter:
     def _weight_scales(self, op: Op, value: Value, form: Form) -> Quantization:
         assert value.const is not None
         array = value.const.array()
-        if self.improved.on_grid and form.dtype is DType.INT8:
-            scales = grid_scales(array, form.axis)
-            if scales is not None:
-                return quantization(scales, 0, form.axis or 0)
-        return weight_quantization(array, form)
+        grid = grid_scales(array, form.axis) if self.improved.on_grid and form.dtype is DType.INT8 else None
+        quant = weight_quantization(array, form) if grid is None else quantization(grid, 0, form.axis or 0)
+        least = biases.least_weight_scales(op, len(quant.scale))
+        return quant if least is None else replace(quant, scale=np.maximum(quant.scale, least))
 
     def _set_bias(self, op: Op, key: str, plan: OpPlan) -> None:
         rule = op.defn.quant

@@ -95,11 +95,12 @@ def _samples(signature: Signature, data: Any) -> Iterable[Any]:
     if callable(data):
         data = data()
     try:
-        return iter(data)
+        samples: Iterable[Any] = iter(data)
     except TypeError as error:
         raise UsageError(
             f"calibration data is a generator function, an iterable, arrays or a path, not {type(data).__name__}"
         ) from error
+    return samples
 
 
 def _rows(signature: Signature, arrays: Mapping[str, Array]) -> Iterator[Mapping[str, Array]]:
@@ -212,7 +213,13 @@ def _named(signature: Signature, given: Any, where: str) -> dict[str, Array]:
 
 def _inputs(signature: Signature, given: Any, where: str) -> dict[str, Array]:
     named = _named(signature, given, where)
-    return {n: _fitting(a, type_of(signature, n), f"{where}, input {n!r}") for n, a in named.items()}
+    try:
+        return {n: _fitting(a, type_of(signature, n), f"{where}, input {n!r}") for n, a in named.items()}
+    except UsageError as error:
+        if isinstance(given, Mapping) or len(named) < 2:
+            raise
+        order = ", ".join(map(repr, named))
+        raise UsageError(f"{error} (a list is in the order of the file's inputs, {order}; a dict names them)") from None
 
 
 def _fitting(array: Array, kind: TensorType, where: str) -> Array:

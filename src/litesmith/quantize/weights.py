@@ -91,7 +91,7 @@ def blockwise(value: Value, dtype: DType, block: int) -> Value:
     scales = np.maximum(np.abs(blocks()).max(axis=2) / most, SMALLEST_BLOCK_SCALE).astype(np.float16)
 
     def integers() -> Array:
-        steps = np.rint(blocks() / scales[..., None].astype(np.float32))
+        steps: Array = np.rint(blocks() / scales[..., None].astype(np.float32))
         return np.clip(steps, -most, most).reshape(units, length).astype(dtype.numpy)
 
     details = Blockwise(Constant.of(scales, DType.FLOAT16), None, block)

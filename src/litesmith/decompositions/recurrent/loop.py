@@ -90,7 +90,7 @@ def _simple(b: Builder, weights: _Weights, x: Value, h: Value) -> list[Value]:
 
 
 def _activated(b: Builder, layer: RecurrentLayer, x: Value) -> Value:
-    made: Value = x if layer.activation == "NONE" else getattr(b, layer.activation.lower())(x)
+    made: Value = x if layer.activation == "NONE" else b.apply(layer.activation, x)
     return made
 
 

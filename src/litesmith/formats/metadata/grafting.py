@@ -74,7 +74,7 @@ def graft(data: np.ndarray[Any, Any], name: str, content: bytes | None) -> Itera
 
 def _flatbuffer_size(root: Table, size: int) -> int:
     """Bytes of the FlatBuffer itself; weights may lie behind it."""
-    outside = [t.scalar(1, "Q") for t in root.tables(_BUFFERS, "Buffer")]
+    outside: list[int] = [t.scalar(1, "Q") for t in root.tables(_BUFFERS, "Buffer")]
     return min([size, *(offset for offset in outside if offset > 1)])
 
 

@@ -84,7 +84,8 @@ def dim_of(size: Any) -> Dim:
             if not _is_symbolic(size):
                 raise UnsupportedError(f"the size {size} is no number", "use fixed shapes") from error
     try:
-        return _evaluate(ast.parse(str(size).replace("^", "**"), mode="eval").body)
+        dim: Dim = _evaluate(ast.parse(str(size).replace("^", "**"), mode="eval").body)
+        return dim
     except (SyntaxError, KeyError, TypeError, ValueError) as error:
         raise UnsupportedError(f"the size {size} has no counterpart", "use fixed shapes") from error
 

@@ -130,7 +130,8 @@ def _through_tensorflow(trace: _Trace, allow_custom_ops: bool) -> Program:
 
     def mark(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         function.__name__ = name
-        return tf.function(function, autograph=False)
+        marked: Callable[..., Any] = tf.function(function, autograph=False)
+        return marked
 
     specs = [tf.TensorSpec(s.shape, s.dtype.text, name=f"input_{i}") for i, s in enumerate(call.specs)]
     with trace.inside(Backend(tf.name_scope, mark)):
@@ -211,7 +212,8 @@ class _JaxTrace:
                     return function(*tensors)
 
             alone.__name__ = name
-            return jax.jit(alone)
+            marked: Callable[..., Any] = jax.jit(alone)
+            return marked
 
         specs = self.trace.call.specs
         args = [TensorType(s.dtype, s.dims) for s in specs]

@@ -44,7 +44,7 @@ def direct(op: str, builtin: str, **attrs: tuple[str, Any]) -> Lowering:
 
     def function(b: Any, operands: list[Value], **given: Any) -> Any:
         chosen = {mine: given.get(theirs, default) for mine, (theirs, default) in attrs.items()}
-        return getattr(b, builtin.lower())(*operands, **chosen)
+        return b.apply(builtin, *operands, **chosen)
 
     return Lowering((op,), function)
 

@@ -74,8 +74,7 @@ def stand_ins(context: Context, node: Any, attrs: Mapping[str, Any], inputs: Seq
     types = [TensorType(dtype, shape) for dtype, shape in zip(dtypes, shapes, strict=True)]
     if not types:
         return []
-    made = context.b.custom(custom_code=node.op, custom_options=b"", result_types=types)
-    results = list(made) if isinstance(made, (list, tuple)) else [made]
+    results = list(context.b.custom(custom_code=node.op, custom_options=b"", result_types=types))
     context.session.doubts.add(results)
     return results
 

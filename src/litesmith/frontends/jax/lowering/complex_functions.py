@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,7 @@ def _number(b: Builder, value: float, like: Complex) -> Complex:
 
 def _is_zero(b: Builder, x: Complex) -> Value:
     zero = number(b, 0, x.real)
-    made: Value = b.logical_and(b.equal(x.real, zero), b.equal(x.imag, zero))
-    return made
+    return b.logical_and(b.equal(x.real, zero), b.equal(x.imag, zero))
 
 
 @lowers("sqrt", complex=True)
@@ -49,7 +49,8 @@ def sqrt(b: Builder, x: Complex) -> Complex:
 
 @lowers("rsqrt", complex=True)
 def rsqrt(b: Builder, x: Complex) -> Complex:
-    return div.function(b, _number(b, 1, x), sqrt.function(b, x))
+    quotient: Complex = div(b, _number(b, 1, x), sqrt(b, x))
+    return quotient
 
 
 @lowers("sin", complex=True)
@@ -121,7 +122,8 @@ def log1p(b: Builder, x: Complex) -> Complex:
 @lowers("exp2", complex=True)
 def exp2(b: Builder, x: Complex) -> Complex:
     scale = number(b, math.log(2), x.real)
-    return exp.function(b, x.each(lambda part: b.mul(part, scale)))
+    power: Complex = exp(b, x.each(lambda part: b.mul(part, scale)))
+    return power
 
 
 @lowers("pow", complex=True)
@@ -154,11 +156,12 @@ def conv_general_dilated(ctx: Context, lhs: Complex, rhs: Complex, **options: An
     """Four real convolutions."""
     b = ctx.b
 
-    def made(x: Value, y: Value) -> Value:
+    def convolve(x: Value, y: Value) -> Value:
         wanted = contraction.conv_general_dilated.bind_attrs(options)
-        return contraction.conv_general_dilated.function(ctx, x, y, **wanted)
+        convolution: Callable[..., Value] = contraction.conv_general_dilated
+        return convolution(ctx, x, y, **wanted)
 
-    return bilinear(b, made, lhs, rhs)
+    return bilinear(b, convolve, lhs, rhs)
 
 
 @lowers("scatter-mul", "scatter_mul", complex=True)

@@ -34,8 +34,7 @@ def _any_common(ctx: Context, lhs: Value, rhs: Value, dimension_numbers: Any) ->
     """The product of bools: whether any pair holds. Their number is a float that cannot vanish."""
     pairs = [(tuple(x), tuple(y)) for x, y in dimension_numbers]
     x, y = cast(ctx.b, lhs, DType.FLOAT32), cast(ctx.b, rhs, DType.FLOAT32)
-    made: Value = ctx.b.greater(matmul.dot_general(ctx.b, x, y, pairs[0], pairs[1], DType.FLOAT32), np.float32(0))
-    return made
+    return ctx.b.greater(matmul.dot_general(ctx.b, x, y, pairs[0], pairs[1], DType.FLOAT32), np.float32(0))
 
 
 @lowers("conv_general_dilated")

@@ -180,8 +180,7 @@ def _beyond(b: Builder, index: Value, first: int) -> Value:
         return below["x"]
     if index.type.dtype is DType.BOOL:
         return index
-    made: Value = b.greater(index, b.constant(np.array(first, index.type.dtype.numpy)))
-    return made
+    return b.greater(index, b.constant(np.array(first, index.type.dtype.numpy)))
 
 
 # -- loops ------------------------------------------------------------------------------------------------------------
@@ -237,8 +236,7 @@ def while_(
 
 def _any(b: Builder, condition: Value) -> Value:
     """Whether any element of a batch goes on."""
-    made: Value = b.reduce_any(condition, np.arange(condition.rank, dtype=np.int32)) if condition.rank else condition
-    return made
+    return b.reduce_any(condition, np.arange(condition.rank, dtype=np.int32)) if condition.rank else condition
 
 
 def _chosen(b: Builder, goes_on: Value, new: Any, old: Any) -> Any:

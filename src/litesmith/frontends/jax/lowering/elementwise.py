@@ -34,8 +34,7 @@ def widened(function: Callable[..., Value]) -> Callable[..., Value]:
 
 def _builtin(name: str) -> Callable[..., Value]:
     def run(b: Builder, *xs: Value) -> Value:
-        made: Value = getattr(b, name)(*xs)
-        return made
+        return b.apply(name, *xs)
 
     return widened(run)
 
@@ -179,10 +178,10 @@ def _extremum(name: str, logical: str) -> Callable[[Context, Value, Value], Valu
 
     def lowering(ctx: Context, x: Value, y: Value) -> Value:
         if x.type.dtype is DType.BOOL:
-            return getattr(ctx.b, logical)(x, y)
+            return ctx.b.apply(logical, x, y)
         if is_unsigned_word(ctx.avals_in[0].dtype):
             keys = [bits.signed_order(ctx.b, v) for v in (x, y)]
-            return bits.signed_order(ctx.b, getattr(ctx.b, name)(*keys))
+            return bits.signed_order(ctx.b, ctx.b.apply(name, *keys))
         return _builtin(name)(ctx.b, *((y, x) if y.is_const else (x, y)))
 
     return lowering
@@ -288,7 +287,7 @@ def select_n(b: Builder, which: Value, cases: list[Value]) -> Value:
 def _bitwise(name: str, logical: str, function: Callable[..., Value]) -> Callable[[Builder, Value, Value], Value]:
     def lowering(b: Builder, x: Value, y: Value) -> Value:
         if x.type.dtype is DType.BOOL:
-            return getattr(b, logical)(x, y)
+            return b.apply(logical, x, y)
         if x.type.dtype is DType.INT64:
             raise UnsupportedError(f"{name} of int64", "use int32", code="LS012")
         return widened(function)(b, x, y)

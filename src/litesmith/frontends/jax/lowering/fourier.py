@@ -53,7 +53,8 @@ def integer_pow(b: Builder, x: Complex, *, y: int) -> Complex:
     """By repeated products; a negative power is the inverse of the positive one."""
     one = Complex(number(b, 1, x.real), number(b, 0, x.imag))
     if y < 0:
-        return div.function(b, one, integer_pow.function(b, x, y=-y))
+        inverse: Complex = div(b, one, integer_pow(b, x, y=-y))
+        return inverse
     made = x if y else one
     for _ in range(y - 1):
         made = mul.function(b, made, x)
@@ -82,14 +83,12 @@ def log(b: Builder, x: Complex) -> Complex:
 
 @lowers("eq", complex=True, broadcasts=True)
 def eq(b: Builder, x: Complex, y: Complex) -> Value:
-    made: Value = b.logical_and(b.equal(x.real, y.real), b.equal(x.imag, y.imag))
-    return made
+    return b.logical_and(b.equal(x.real, y.real), b.equal(x.imag, y.imag))
 
 
 @lowers("ne", complex=True, broadcasts=True)
 def ne(b: Builder, x: Complex, y: Complex) -> Value:
-    made: Value = b.logical_or(b.not_equal(x.real, y.real), b.not_equal(x.imag, y.imag))
-    return made
+    return b.logical_or(b.not_equal(x.real, y.real), b.not_equal(x.imag, y.imag))
 
 
 @lowers("convert_element_type", complex=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -114,5 +115,5 @@ SCATTERS: tuple[Lowering, ...] = tuple(
 
 @lowers("scatter-sub", "scatter_sub")
 def scatter_sub(ctx: Context, x: Value, indices: Value, updates: Value, *, dimension_numbers: Any, mode: Any) -> Value:
-    made: Value = _scatter("add")(ctx, x, indices, ctx.b.neg(updates), dimension_numbers=dimension_numbers, mode=mode)
-    return made
+    subtract: Callable[..., Value] = _scatter("add")
+    return subtract(ctx, x, indices, ctx.b.neg(updates), dimension_numbers=dimension_numbers, mode=mode)

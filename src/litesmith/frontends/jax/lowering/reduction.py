@@ -42,8 +42,7 @@ def reduced(ctx: Context, x: Value, kind: str, axes: Any) -> Value:
 
 
 def _reduce(b: Builder, x: Value, kind: str, over: Any) -> Value:
-    made: Value = getattr(b, windows.REDUCERS[MONOIDS[kind]][0])(x, over, keep_dims=False)
-    return made
+    return b.apply(windows.REDUCERS[MONOIDS[kind]][0], x, over, keep_dims=False)
 
 
 def _parity(ctx: Context, x: Value, over: Any) -> Value:
@@ -109,8 +108,7 @@ def reduced_from(ctx: Context, x: Value, init: Value, kind: str, axes: Any) -> V
 
 def _join(b: Builder, kind: str, x: Value, y: Value) -> Value:
     names = {"add": "add", "mul": "mul", "max": "maximum", "min": "minimum", "and": "logical_and", "or": "logical_or"}
-    made: Value = getattr(b, names[kind])(x, y)
-    return made
+    return b.apply(names[kind], x, y)
 
 
 def monoid_of(jaxpr: Any) -> str | None:
@@ -138,7 +136,7 @@ def _place(name: str) -> Callable[..., Value]:
             x = cast(b, x, DType.INT32)
         if x.type.dtype is DType.INT64:
             raise UnsupportedError("int64 is not taken by ARG_MAX", "convert to int32", code="LS012")
-        made = getattr(b, name)(x, np.array(axis, np.int32), output_type=DType.INT32)
+        made = b.apply(name, x, np.array(axis, np.int32), output_type=DType.INT32)
         return cast(b, made, ctx.dtype)
 
     return lowering

@@ -32,8 +32,7 @@ def searched(ctx: Context, jaxpr: Any, args: Sequence[Any]) -> Value | None:
     limits = _upper_bounds(boundaries.numpy(), _side(jaxpr))
     if limits is None:
         return None
-    made: Value = ctx.b.bucketize(ctx.expanded(numbers, ctx.avals_in[1]), boundaries=tuple(map(float, limits)))
-    return made
+    return ctx.b.bucketize(ctx.expanded(numbers, ctx.avals_in[1]), boundaries=tuple(map(float, limits)))
 
 
 def _side(jaxpr: Any) -> str | None:

@@ -248,7 +248,7 @@ def strided_slice(
     operands = [input, *(as_int32(b, v) for v in (begin, end, strides))]
     new_axis_mask &= ~ellipsis_mask & ((1 << static_int(strides.dims[0], "a slice")) - 1)
     shrink_axis_mask &= ~(ellipsis_mask | new_axis_mask)
-    masks = dict(
+    masks: dict[str, Any] = dict(
         begin_mask=begin_mask,
         end_mask=end_mask,
         ellipsis_mask=ellipsis_mask,
@@ -495,12 +495,14 @@ def depth_to_space(b: Builder, input: Value, *, block_size: int, data_format: st
 
 @lowers("SpaceToBatch")
 def space_to_batch_square(b: Builder, input: Value, paddings: Value, *, block_size: int) -> Value:
-    return space_to_batch(b, input, b.constant(np.full(2, block_size, np.int32)), paddings)
+    result: Value = space_to_batch(b, input, b.constant(np.full(2, block_size, np.int32)), paddings)
+    return result
 
 
 @lowers("BatchToSpace")
 def batch_to_space_square(b: Builder, input: Value, crops: Value, *, block_size: int) -> Value:
-    return batch_to_space(b, input, b.constant(np.full(2, block_size, np.int32)), crops)
+    result: Value = batch_to_space(b, input, b.constant(np.full(2, block_size, np.int32)), crops)
+    return result
 
 
 @lowers("SpaceToBatchND")

@@ -65,7 +65,7 @@ def complex_(b: Builder, real: Value, imag: Value, *, T: DType = DType.FLOAT32, 
 
 
 @lowers("Real", "complex Real")
-def real(b: Builder, input: Any, *, Tout: DType = DType.FLOAT32) -> Value:
+def real(b: Builder, input: Any, *, Tout: DType = DType.FLOAT32) -> Any:
     if not is_complex(input):
         return input
     return input.real if isinstance(input, Complex) else b.real(input)
@@ -112,13 +112,12 @@ def cast_(b: Builder, x: Any, *, DstT: DType, Truncate: bool = False) -> Any:
 def _sum(builtin: str) -> Any:
     def function(b: Builder, x: Any, y: Any) -> Complex:
         left, right = _together(b, parts(b, x), parts(b, y))
-        joined = getattr(b, builtin)
-        made = joined(left.real, right.real)
+        total = b.apply(builtin, left.real, right.real)
         if right.imag is None:
-            return Complex(made, left.imag)
+            return Complex(total, left.imag)
         if left.imag is None:
-            return Complex(made, right.imag if builtin == "add" else b.neg(right.imag))
-        return Complex(made, joined(left.imag, right.imag))
+            return Complex(total, right.imag if builtin == "add" else b.neg(right.imag))
+        return Complex(total, b.apply(builtin, left.imag, right.imag))
 
     return function
 

@@ -47,7 +47,7 @@ def resize_nearest(
 ) -> Value:
     """The kernel for float32 (and types that fit it), two gathers for the others."""
     sizes = as_int32(b, size)
-    attrs = dict(align_corners=align_corners, half_pixel_centers=half_pixel_centers)
+    attrs: dict[str, Any] = dict(align_corners=align_corners, half_pixel_centers=half_pixel_centers)
     if images.type.dtype in (DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16):
         return b.resize_nearest_neighbor(images, sizes, **attrs)
     from litesmith.ops.image import _nearest
@@ -57,9 +57,9 @@ def resize_nearest(
         for axis, new in zip((1, 2), b.unpack(sizes, num=2, axis=0), strict=True):
             x = b.gather(x, open_resampling.nearest(b, images, axis, new, **attrs), axis=axis)
         return x
-    for axis, new in zip((1, 2), const_ints(size, "the size"), strict=True):
+    for axis, count in zip((1, 2), const_ints(size, "the size"), strict=True):
         old = static_int(images.dims[axis], "resizing integers")
-        x = b.gather(x, _nearest(old, new, **attrs).astype(np.int32), axis=axis)
+        x = b.gather(x, _nearest(old, count, **attrs).astype(np.int32), axis=axis)
     return x
 
 

@@ -161,10 +161,10 @@ def unsorted_segment(b: Builder, kind: str, data: Value, segment_ids: Value, num
     count, ids = as_int32(b, num_segments), as_int32(b, segment_ids)
     dtype = data.type.dtype
     if dtype in _KERNEL_SEGMENTS:
-        made: Value = getattr(b, f"unsorted_segment_{kind}")(data, ids, count)
+        made: Value = b.apply(f"unsorted_segment_{kind}", data, ids, count)
         return made
     if dtype in (DType.FLOAT16, DType.BFLOAT16):
-        made = getattr(b, f"unsorted_segment_{kind}")(cast(b, data, DType.FLOAT32), ids, count)
+        made = b.apply(f"unsorted_segment_{kind}", cast(b, data, DType.FLOAT32), ids, count)
         limit = b.constant(np.array(_extreme(kind, dtype), np.float32))
         if kind in ("max", "min"):
             made = b.maximum(made, limit) if kind == "max" else b.minimum(made, limit)
@@ -368,8 +368,8 @@ def in_top_k_v2(b: Builder, predictions: Value, targets: Value, k: Value) -> Val
 
 @lowers("InTopK")
 def in_top_k(b: Builder, predictions: Value, targets: Value, *, k: int) -> Value:
-    lowering: Any = in_top_k_v2
-    return lowering(b, predictions, targets, b.constant(np.array(k, np.int32)))
+    result: Value = in_top_k_v2(b, predictions, targets, b.constant(np.array(k, np.int32)))
+    return result
 
 
 # -- counting and bins ------------------------------------------------------------------------------------------------
@@ -479,7 +479,7 @@ def _place(x: np.float32) -> int:
 def _at_place(places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The float32 numbers at these places."""
     magnitudes = np.abs(places).astype(np.int32).view(np.float32)
-    return np.where(places < 0, -magnitudes, magnitudes)
+    return np.asarray(np.where(places < 0, -magnitudes, magnitudes))
 
 
 @lowers("UnravelIndex")

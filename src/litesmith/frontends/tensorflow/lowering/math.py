@@ -125,7 +125,8 @@ def relu6(b: Builder, features: Value) -> Value:
 
 @lowers("Reciprocal", "Inv")
 def reciprocal(b: Builder, x: Value) -> Value:
-    return divide(b, like(b, 1, x), x)
+    quotient: Value = divide(b, like(b, 1, x), x)
+    return quotient
 
 
 @lowers("IsNan")
@@ -229,7 +230,8 @@ def _integer_power(b: Builder, x: Value, power: int) -> Value:
 def squared_difference(b: Builder, x: Value, y: Value) -> Value:
     broadcasts_far = max(x.rank, y.rank) > 4 and x.dims != y.dims  # further than the kernel does
     if x.type.dtype is DType.INT64 or broadcasts_far:
-        return square(b, b.sub(x, y))
+        squared: Value = square(b, b.sub(x, y))
+        return squared
     return b.squared_difference(x, y)
 
 
@@ -309,7 +311,8 @@ def select(b: Builder, condition: Value, t: Value, e: Value) -> Value:
         if t.type.shape == e.type.shape and t.dims[0] == condition.dims[0]:
             return b.select(condition, t, e)
         condition = reshape(b, condition, [condition.dims[0], *[1] * (t.rank - 1)])
-    return select_v2(b, condition, t, e)
+    selected: Value = select_v2(b, condition, t, e)
+    return selected
 
 
 @lowers("SelectV2")

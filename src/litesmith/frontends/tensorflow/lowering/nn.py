@@ -41,7 +41,7 @@ def zero_bias(b: Builder, channels: Dim, x: Value) -> Value:
     return b.constant(np.zeros((size,), np.float32).astype(x.type.dtype.numpy))
 
 
-def _steps(letters: str, strides: Sequence[int], dilations: Sequence[int]) -> dict[str, int]:
+def _steps(letters: str, strides: Sequence[int], dilations: Sequence[int]) -> dict[str, Any]:
     made = {f"stride_{c}": s for c, s in zip(letters, strides, strict=True)}
     return made | {f"dilation_{c}_factor": d for c, d in zip(letters, dilations, strict=True)}
 

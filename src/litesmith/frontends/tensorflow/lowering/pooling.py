@@ -20,8 +20,8 @@ def _pool(
 ) -> Value:
     height, width = spatial(ksize, data_format)
     stride_h, stride_w = spatial(strides, data_format)
-    y = getattr(b, builtin)(
-        x, padding=padding, stride_h=stride_h, stride_w=stride_w, filter_height=height, filter_width=width
+    y = b.apply(
+        builtin, x, padding=padding, stride_h=stride_h, stride_w=stride_w, filter_height=height, filter_width=width
     )
     return from_last(b, y, data_format)
 

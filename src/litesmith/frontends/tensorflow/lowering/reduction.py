@@ -29,7 +29,7 @@ def _reduction(builtin: str) -> Any:
             sizes = [1 if a in axes else d for a, d in enumerate(input.dims) if keep_dims or a not in axes]
             neutral = identity_of("max" if builtin == "reduce_max" else "min", input.type.dtype)
             return full(b, sizes, neutral, input.type.dtype, input)
-        return getattr(b, builtin)(input, as_int32(b, reduction_indices), keep_dims=keep_dims)
+        return b.apply(builtin, input, as_int32(b, reduction_indices), keep_dims=keep_dims)
 
     return function
 
@@ -68,10 +68,10 @@ def _arg(builtin: str, extremum: str) -> Any:
         axis = as_int32(b, dimension)
         direct = output_type in (DType.INT32, DType.INT64)
         if input.type.dtype is DType.INT64:
-            best = getattr(b, extremum)(input, axis, keep_dims=True)
+            best = b.apply(extremum, input, axis, keep_dims=True)
             found = b.arg_max(b.equal(input, best), axis, output_type=output_type if direct else DType.INT32)
         else:
-            found = getattr(b, builtin)(input, axis, output_type=output_type if direct else DType.INT32)
+            found = b.apply(builtin, input, axis, output_type=output_type if direct else DType.INT32)
         return cast(b, found, output_type)
 
     return function

@@ -156,9 +156,10 @@ def projective_transform_v2(
     interpolation: str,
     fill_mode: str = "CONSTANT",
 ) -> Value:
-    return projective_transform(
+    result: Value = projective_transform(
         b, images, transforms, output_shape, number(b, 0), interpolation=interpolation, fill_mode=fill_mode
     )
+    return result
 
 
 def _sources(b: Builder, transforms: Value, height: int, width: int) -> tuple[Value, Value]:

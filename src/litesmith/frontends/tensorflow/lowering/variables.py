@@ -99,7 +99,7 @@ def assign_variable(
 def _assign_with(builtin: str) -> Any:
     def function(context: Context, resource: Any, value: Value) -> Variable:
         old = context.read(variable_of(resource))
-        return assign(context, resource, getattr(context.b, builtin)(old, value))
+        return assign(context, resource, context.b.apply(builtin, old, value))
 
     return function
 
