@@ -140,7 +140,7 @@ class SelectOps:
             self.resources.add(_resource_name(context, node))
             return True
         if any(isinstance(v, (Variable, Table)) for v in inputs):
-            return node.op != "ReadVariableOp"  # of a variable that nothing assigns: a constant
+            return bool(node.op != "ReadVariableOp")  # of a variable that nothing assigns: a constant
         return node.op != "VarHandleOp" and not (inputs and all(isinstance(v, Value) and v.is_const for v in inputs))
 
     def _emit(self, context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
@@ -337,7 +337,7 @@ def _name_resource(context: Context, node: Any, proto: Any) -> None:
 
 def _captured_state(item: Variable | Table) -> State:
     """A resource that no node of the graph makes: a function has captured it."""
-    proto = protos.NodeDef(op="VarHandleOp" if isinstance(item, Variable) else "HashTableV2")
+    proto: Any = protos.NodeDef(op="VarHandleOp" if isinstance(item, Variable) else "HashTableV2")
     proto.attr["shared_name"].s = item.name.encode()
     if isinstance(item, Variable):
         proto.attr["dtype"].type = NUMBERS[item.dtype.text]
