@@ -194,6 +194,29 @@ def test_the_form_auto_chooses(batch: Any, steps: Any, units: int, sequence: boo
     assert choose(layer, sequence, "unrolled").form == "unrolled"
 
 
+AUTO = {
+    "few small steps": ((1, 16, 16), "auto", "UNPACK"),
+    "a batch": ((8, 16, 32), "auto", "UNPACK"),
+    "any batch": ((Sym.named("b"), 16, 32), "auto", "UNPACK"),
+    "many weights": ((1, 16, 128), "auto", "WHILE"),
+    "many steps": ((1, 65, 16), "auto", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
+    "quantized": ((1, 16, 16), "compact", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
+}
+
+
+@pytest.mark.parametrize(("sizes", "asked", "operator"), AUTO.values(), ids=AUTO)
+def test_the_form_a_loop_takes(sizes: tuple[Any, int, int], asked: str, operator: str) -> None:
+    batch, steps, units = sizes
+    graph = Graph()
+    x = graph.add_input(TensorType(DType.FLOAT32, (batch, steps, F)), "x")
+    kernels = [{g: weights(units, n) for g in GATES} for n in (F, units)]
+    graph.outputs = [as_loop(Builder(graph, OPS), RecurrentLayer(LSTM, x, *kernels)).sequence]
+    program = Program([graph])
+    pipeline.run(program, rnn=asked)
+    forms = {"UNPACK", "WHILE", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+    assert forms & set(program.histogram()) == {operator}
+
+
 def test_large_zeros_are_computed() -> None:
     graph = Graph()
     x = graph.add_input(TensorType(DType.FLOAT32, (4096, 2, F)), "x")
