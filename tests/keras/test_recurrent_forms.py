@@ -264,6 +264,31 @@ def test_saved_model(row: Row, shape: Shape, tmp_path: Path) -> None:
         check_runs(made.content, calls, expected, names)
 
 
+STREAMS = {"LSTM": (L.LSTM, 2), "GRU": (L.GRU, 1), "SimpleRNN": (L.SimpleRNN, 1)}
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a SavedModel of Keras")
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize(("kind", "states"), STREAMS.values(), ids=STREAMS)
+def test_states_handed_from_call_to_call(kind: Any, states: int, steps: int, tmp_path: Path) -> None:
+    """A model for streams: it takes the states the last call returned."""
+    model = model_of(Row("stream", given(kind, **BOTH), states=states), (1, steps))
+    specs = [keras.InputSpec(shape=t.shape, dtype="float32", name=t.name) for t in model.inputs]
+    model.export(tmp_path / "saved", verbose=False, input_signature=[specs])
+    parts = [case_rng("stream").normal(size=(1, steps, FEATURES)).astype(np.float32) for _ in range(4)]
+    for form in FORMS:
+        runner = Runner(litesmith.convert(tmp_path / "saved", rnn=form).content)
+        names = sorted(tensor.name for tensor in runner.signature().outputs)
+        carried = expected = [np.zeros((1, UNITS), np.float32)] * states
+        for x in parts:
+            outputs = runner.run([x, *carried])
+            y, *carried = (outputs[name] for name in names)
+            wanted, *expected = (np.asarray(t) for t in model([x, *expected]))
+            for got, right in zip((y, *carried), (wanted, *expected), strict=True):
+                report = compare(got, right, TOLERANCE)
+                assert not report.mismatches, f"{form}: {report}"
+
+
 LONG = {
     "four steps": (layer(L.LSTM, **SEQUENCES), (1, 32), 4),
     "three steps": (layer(L.GRU, **BOTH), (1, 33), 3),
