@@ -30,5 +30,5 @@ test_kept = unchanged(
     Unchanged("minuend", elementwise("NEG(%y)", "SUB(%0, %x)", inputs=XYZ)),
     Unchanged("absolute_value", elementwise("RELU(%y)", "ABS(%0)", "ADD(%1, %x)", inputs=XYZ)),
     Unchanged("one_factor", elementwise("NEG(%y)", "MUL(%0, %x)", inputs=XYZ)),
-    Unchanged("shared_product", elementwise("NEG(%y)", "MUL(%0, %z)", "ADD(%x, %1)", "MUL(%1, %2)", inputs=XYZ)),
+    Unchanged("shared_product", elementwise("NEG(%y)", "MUL(%0, %z)", "ADD(%x, %1)", "MUL(%1, %2)", inputs=XYZ), "other users"),
 )

@@ -51,13 +51,14 @@ class Pass:
 
     name: kebab-case. roots: operator names and traits it starts from, or `EVERY`. rewrite: the replacement of a root's
     results; it may insert operations with the builder and must not change existing ones. after: passes that have to
-    run before.
+    run before. rules: the texts of its rules, where it is made of them (`passes.rules`).
     """
 
     name: str
     roots: tuple[str | Trait, ...]
     rewrite: Callable[[Op, Builder], Outcome]
     after: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,8 @@
 """Signs move into sums and constants.
 
-    ADD(%x, NEG(%y))            ⇒  SUB(%x, %y)
-    SUB(%x, NEG(%y))            ⇒  ADD(%x, %y)
-    ADD(%x, MUL(NEG(%a), %b))   ⇒  SUB(%x, MUL(%a, %b))
-    MUL(NEG(%a), NEG(%b))       ⇒  MUL(%a, %b)
-    MUL(NEG(%a), c)             ⇒  MUL(%a, -c)
     ABS(SUM(EXP(%a)))           ⇒  SUM(EXP(%a))
 
-Legal to the last bit: rounding is symmetric, and integers wrap alike (but for the sign of a zero). The product in the
-third form must have no other user.
+Legal to the last bit: rounding is symmetric, and integers wrap alike (but for the sign of a zero).
 """
 
 from __future__ import annotations
@@ -16,53 +10,8 @@ from __future__ import annotations
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Outcome, Pass
-from litesmith.passes.match import activation, constant_operand, is_float, producer, sole_producer
-
-
-def move_sign(op: Op, b: Builder) -> Outcome:
-    """A sum with a negated term."""
-    x, y = op.inputs
-    made: Value
-    right = _without_sign(b, y)
-    if right is not None:
-        made = (b.sub if op.name == "ADD" else b.add)(x, right, fused_activation_function=activation(op))
-        return made
-    left = _without_sign(b, x) if op.name == "ADD" else None
-    if left is not None:
-        made = b.sub(y, left, fused_activation_function=activation(op))
-        return made
-    return None
-
-
-def _without_sign(b: Builder, value: Value) -> Value | None:
-    """v, where the value is -v."""
-    negation = producer(value, "NEG")
-    if negation is not None:
-        return negation["x"]
-    factors = sole_producer(value, "MUL")
-    if factors is None or activation(factors) != "NONE":
-        return None
-    for factor, other in (factors.inputs, reversed(factors.inputs)):
-        negation = producer(factor, "NEG")
-        if negation is not None and producer(other, "NEG") is None:
-            return b.mul(negation["x"], other)
-    return None
-
-
-def drop_signs(op: Op, b: Builder) -> Outcome:
-    """A product with two negated factors, or with one and a constant."""
-    signs = [producer(v, "NEG") for v in op.inputs]
-    made: Value
-    if all(signs):
-        x, y = (n["x"] for n in signs if n is not None)
-        made = b.mul(x, y, fused_activation_function=activation(op))
-        return made
-    found = constant_operand(op)
-    negation = producer(found.variable, "NEG") if found is not None else None
-    if found is None or negation is None:
-        return None
-    made = b.mul(negation["x"], b.neg(found.constant), fused_activation_function=activation(op))
-    return made
+from litesmith.passes.match import is_float
+from litesmith.passes.rules import Rule, rules_pass
 
 
 def drop_abs(op: Op, b: Builder) -> Outcome:
@@ -78,6 +27,16 @@ def _has_no_sign(value: Value) -> bool:
 
 
 ABSOLUTE_VALUES = Pass("absolute-values", ("ABS",), drop_abs)
-NEGATED_TERMS = Pass("negated-terms", ("ADD", "SUB"), move_sign)
-NEGATED_FACTORS = Pass("negated-factors", ("MUL",), drop_signs)
+NEGATED_TERMS = rules_pass(
+    "negated-terms",
+    Rule("ADD(%x, NEG(%y)) => SUB(%x, %y)"),
+    Rule("SUB(%x, NEG(%y)) => ADD(%x, %y)"),
+    Rule("ADD(%x, MUL(NEG(%a), %b)) => SUB(%x, MUL(%a, %b))"),
+    Rule("SUB(%x, MUL(NEG(%a), %b)) => ADD(%x, MUL(%a, %b))"),
+)
+NEGATED_FACTORS = rules_pass(
+    "negated-factors",
+    Rule("MUL(NEG(%a), NEG(%b)) => MUL(%a, %b)"),
+    Rule("MUL(NEG(%a), $c) => MUL(%a, NEG($c))"),
+)
 PASSES = (NEGATED_FACTORS, NEGATED_TERMS, ABSOLUTE_VALUES)
