@@ -33,11 +33,12 @@ make-env-tfx = [ -x $(1)/bin/python ] || { [ -n "$(PYTHON_TFX)" ] || { echo "mak
 endif
 
 PYTHON_TFX ?= $(shell .ci/find-python 3.11)
+AI_EDGE_QUANTIZER := ai-edge-quantizer==0.10.0
 TFMA := tensorflow-model-analysis==0.52.0
 TFX := tfx==1.21.0 ml-pipelines-sdk==1.21.0 ml-metadata==1.17.1 tensorflow-transform==1.21.0 \
 	tensorflow-data-validation==1.16.1 pyfarmhash keras-tuner portpicker docker pydot
 
-.PHONY: help demo test test-tf test-jax test-newest test-flex test-tfx test-metadata lint format types imports bench bench-evaluate docs clean ci
+.PHONY: help demo test test-tf test-jax test-newest test-flex test-tfx test-metadata test-pages lint format types imports bench bench-quant bench-evaluate docs clean ci
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -63,6 +64,9 @@ test-tfx: .venv-tfx/tfx.stamp ## Run the tests against TFX, TFMA and Apache Beam
 test-metadata: .venv/dev.stamp .venv-metadata/stamp ## Run the tests against the stock writers and readers of metadata
 	METADATA_PYTHON=$(CURDIR)/.venv-metadata/bin/python .venv/bin/python -m pytest -q -m metadata $(or $(TESTS),tests/formats/metadata)
 
+test-pages: .venv/dev.stamp .browser/chromium ## Look at the pages of reports in a browser (LITESMITH_BROWSER=PROGRAM, else one from npm)
+	LITESMITH_BROWSER="$(or $(LITESMITH_BROWSER),$(CURDIR)/.browser/chromium)" .venv/bin/python -m pytest -q -m browser $(or $(TESTS),tests/test_pages.py)
+
 # The next release of Python and JAX is seen here when it comes.
 test-newest: .venv-newest/jax.stamp ## Run a part of the JAX tests on the newest Python and JAX there are
 	$(JAX_ENV) .venv-newest/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(NEWEST_TESTS)
@@ -85,9 +89,18 @@ bench-evaluate: .venv-tfx/tfx.stamp ## Measure litesmith evaluate against the ba
 bench: .venv/core.stamp .venv-tf/tf.stamp ## Measure against the official converter, side by side
 	.venv/bin/python -m benchmarks $(BENCH_ARGS)
 
+bench-quant: .venv/dev.stamp .venv-tf/tf.stamp .venv-ai-edge/stamp ## Measure quantization against the official one and ai-edge-quantizer
+	$(FRAMEWORK_ENV) .venv/bin/python -m benchmarks.quantization $(BENCH_ARGS)
+
 docs: .venv/dev.stamp .venv-docs/docs.stamp ## Regenerate the tables of the documentation and build the site (site/)
 	.venv/bin/python tools/docs.py
 	.venv-docs/bin/python -m mkdocs build -q --strict
+
+.venv-ai-edge/stamp:
+	@$(call make-env,.venv-ai-edge)
+	@echo "installing ai-edge-quantizer into .venv-ai-edge" >&2
+	@$(call install-packages,.venv-ai-edge,$(AI_EDGE_QUANTIZER))
+	@touch $@
 
 .venv-docs/docs.stamp: pyproject.toml
 	@$(call make-env,.venv-docs)
@@ -99,7 +112,7 @@ ci: ## Run everything a change has to pass
 	.ci/run
 
 clean: ## Remove environments, caches and build products
-	rm -rf .venv .venv-tf .venv-jax .venv-newest .venv-flex .venv-tfx .venv-metadata .venv-docs site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .jax_cache
+	rm -rf .venv .venv-tf .venv-jax .venv-newest .venv-flex .venv-tfx .venv-metadata .venv-docs .venv-ai-edge .browser site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .jax_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/core.stamp: pyproject.toml
@@ -136,6 +149,14 @@ else
 	@.venv-metadata/bin/python -m pip install -q --disable-pip-version-check -r $<
 endif
 	@touch $@
+
+# A browser without a window, with its libraries and fonts: 64 MB from npm, 190 MB unpacked.
+.browser/chromium:
+ifeq ($(LITESMITH_BROWSER),)
+	@command -v npm >/dev/null || { echo "make: test-pages needs npm, or LITESMITH_BROWSER=/path/to/chromium" >&2; exit 1; }
+	@npm install --silent --no-save --no-audit --no-fund --ignore-scripts --prefix .browser @sparticuz/chromium@147.0.0
+	@node tools/browser.mjs .browser/node_modules/@sparticuz/chromium .browser
+endif
 
 .venv-newest/jax.stamp: pyproject.toml
 	@[ -x .venv-newest/bin/python ] || $(or $(and $(UV),$(UV) venv -q --python ">=3.12$(,)<3.15" .venv-newest),"$$(.ci/find-python newest)" -m venv .venv-newest)

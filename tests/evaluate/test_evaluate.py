@@ -135,7 +135,7 @@ def test_the_report_is_one_page(digits, heldout, tmp_path):
     evaluate(digits, names, slices=["parity"], html=tmp_path / "r.html", thresholds=["accuracy >= 0.99"])
     page = (tmp_path / "r.html").read_text()
     assert "NOT BLESSED" in page and "parity=&lt;b&gt;&amp;" in page and "<b>&" not in page
-    assert "http" not in page and "src=" not in page
+    assert "http:" not in page and "https:" not in page and "src=" not in page
 
 
 def test_binary_and_regression_have_metrics_of_their_own(tmp_path):

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 import litesmith
+from litesmith.decompositions.grids import spell_out
 from litesmith.errors import LitesmithError, QuantizationError, UsageError
 from litesmith.formats.tflite import read_model, write_model
 from litesmith.ir import Builder, DType, Graph, Program, Signature, TensorType
 from litesmith.ops import OPS
+from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP
 from litesmith.quantize import Calibration, Plan, Recipe, Rule, as_recipe
 from litesmith.quantize.calibrate import calibrate, tensor_keys
 from litesmith.quantize.dequantize import dequantized
@@ -161,7 +163,7 @@ BAD_DATA = {
     "empty": (lambda x: [], "empty"),
     "wrong name": (lambda x: [{"picture": x[:1]}], "no 'image' but 'picture'"),
     "wrong shape": (lambda x: x[:, :5], "shape"),
-    "wrong count": (lambda x: [[x[:1], x[:1]]], "2 arrays"),
+    "wrong count": (lambda x: [[x[:1], x[:1]]], r"provided \(2\)"),
     "nan": (lambda x: x[:2] * np.nan, "NaN"),
     "text": (lambda x: [["a"]], "no array of numbers"),
     "unknown signature": (lambda x: [("train", {"image": x[:1]})], "train"),
@@ -186,7 +188,7 @@ def test_a_calibration_is_saved_and_used_again(tmp_path: Path, digits: Any, floa
     merged.save(tmp_path / "seen.json")
     assert Calibration.load(tmp_path / "seen.json").ranges == whole.ranges
     again = litesmith.convert(DIGITS / "saved_model", quantize="int8", calibrate=str(tmp_path / "seen.json"))
-    assert again.operators["QUANTIZE"] == 1
+    assert again.operators["QUANTIZE"] >= 1
 
 
 ESTIMATORS = ("minmax", "moving-average", "percentile", "mse", "entropy")
@@ -385,7 +387,19 @@ def _detection(b: Builder, x: Any) -> Any:
     return b.concatenation(boxes, b.logistic(b.fully_connected(x, W, ZERO)), axis=1)
 
 
+BIASES = np.linspace(-9, 9, 8, dtype=np.float32)
+"""Too large for 32 bits in steps of the products of inputs and weights of 1e-5."""
+
+
+def _large_biases(b: Builder, x: Any) -> Any:
+    tiny = np.float32(1e-5)
+    filters = (W * tiny).reshape(8, 1, 1, 8)
+    images = b.conv_2d(b.reshape(b.mul(x, tiny), np.array([1, 1, 1, 8], np.int32)), filters, BIASES, stride_w=1, stride_h=1)
+    return b.fully_connected(b.mul(b.reshape(images, np.array([1, 8], np.int32)), tiny), W * tiny, BIASES)
+
+
 STRUCTURES = {
+    "large biases": (_large_biases, 40),
     "loop": (_while, 25), "branch": (_if, 25), "mask": (_masked, 25), "shared weights": (_shared, 25),
     "boxes and scores": (_detection, 30),
     "clamps": (lambda b, x: b.relu(b.fully_connected(b.relu6(x), W, ZERO)), 25),
@@ -421,6 +435,25 @@ def test_structures_of_integers_only(name: str, mode: str) -> None:
     assert compare(write_model(program), write_model(result.program), _calls()).worst >= 20
 
 
+@pytest.mark.parametrize("mode", ["int8", "uint8", "int16x8"])
+def test_signatures_with_inputs_and_outputs_of_one_name(mode: str) -> None:
+    program, calls = Program(), []
+    for key, low in (("add", 0.0), ("subtract", 100.0)):
+        graph = Graph(key)
+        x = graph.add_input(TensorType(DType.FLOAT32, (4,)), f"{key}_x")
+        graph.outputs = [Builder(graph, OPS).sub(x, np.float32(low))]
+        program.graphs.append(graph)
+        program.signatures.append(Signature(key, graph, {"x": 0}, {"y": 0}))
+        rng = np.random.default_rng(2)
+        calls += [(key, {"x": rng.uniform(low, low + 50, 4).astype(np.float32)}) for _ in range(4)]
+    kind = {"int8": DType.INT8, "uint8": DType.UINT8, "int16x8": DType.INT16}[mode]
+    recipe = replace(as_recipe(mode), input_type=kind, output_type=kind, integer_only=True)
+    result = quantize(program, recipe, calls)
+    assert result.fidelity is not None
+    assert min(result.fidelity.sqnr.values()) > 35
+    assert {s.graph.inputs[0].type.dtype for s in result.program.signatures} == {kind}
+
+
 def test_calibration_sees_into_loops_and_branches() -> None:
     program = _program(_while)
     seen = calibrate(program, _calls())
@@ -433,16 +466,45 @@ def test_calibration_sees_into_loops_and_branches() -> None:
 # -- trained ranges, dequantizing, the debugger -----------------------------------------------------------------------
 
 
-def test_trained_ranges_hold_exactly() -> None:
+def _nudged(b: Builder, x: Any, low: float, high: float) -> Any:
+    return b.fake_quant(x, min=low, max=high, num_bits=8, narrow_range=False)
+
+
+def _on_grid(first: int, last: int, rounding: int) -> Any:
+    """Fake quantization by a TRAINED_GRID from `first` to `last` steps; one of positive numbers starts at 0."""
+
+    def grid(b: Builder, x: Any, low: float, high: float) -> Any:
+        start, end = (first, last) if low < 0 else (0, last - first)
+        step = np.float32((high - low) / (last - first))
+        numbers = dict(least=start * step, greatest=end * step, step=step, inverse=1 / step)
+        (made,) = b.emit(TRAINED_GRID, [x], **{k: float(v) for k, v in numbers.items()}, rounding=rounding)
+        return made
+
+    return grid
+
+
+GRIDS = {  # how numbers are rounded in training, and steps from -2 to 2
+    "fake quantization": (_nudged, 255),
+    "narrow": (_on_grid(-127, 127, SHIFTED), 254),
+    "ties to even": (_on_grid(-128, 127, TO_EVEN), 255),
+    "ties up": (_on_grid(-128, 127, UP), 255),
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_trained_ranges_hold_exactly(name: str) -> None:
+    fake, steps = GRIDS[name]
+
     def make(b: Builder, x: Any) -> Any:
-        x = b.fake_quant(x, min=-2.0, max=2.0, num_bits=8, narrow_range=False)
+        x = fake(b, x, -2.0, 2.0)
         step = np.float32(0.5 / 127)
         grid = np.rint(np.clip(W, -0.5, 0.5) / step).astype(np.float32) * step
         y = b.fully_connected(x, grid, ZERO, fused_activation_function="RELU")
-        return b.fake_quant(y, min=0.0, max=3.0, num_bits=8, narrow_range=False)
+        return fake(b, y, 0.0, 3.0)
 
     program = _program(make)
     result = quantize(program, Recipe("int8", islands=False), _calls(), check=False)
+    spell_out(program)
     runners = Runner(write_model(program)), Runner(write_model(result.program))
     for _, inputs in _calls(count=20):
         exact, narrow = (r.run(inputs)["y"] for r in runners)
@@ -450,8 +512,8 @@ def test_trained_ranges_hold_exactly() -> None:
         assert (exact != narrow).mean() < 0.1
     quant = result.program.main.inputs[0].users
     (quantize_op,) = [op for op in quant if op.name == "QUANTIZE"]
-    assert quantize_op.results[0].type.quant.scale[0] == np.float32(4 / 255)
-    assert not result.program.histogram().get("FAKE_QUANT")
+    assert quantize_op.results[0].type.quant.scale[0] == np.float32(4 / steps)
+    assert result.program.histogram().keys() == {"QUANTIZE", "FULLY_CONNECTED", "DEQUANTIZE"}
 
 
 def test_dequantizing_gives_the_float_model_back(digits: Any) -> None:
@@ -567,3 +629,56 @@ def test_a_budget_of_error_leaves_the_fewest_layers_float() -> None:
     assert "integer" in forms
     assert result.curve[0].floats == 0
     assert result.curve[-1].sqnr >= 30
+
+
+# -- where floats are better ------------------------------------------------------------------------------------------
+
+
+def _layer_norm(b: Builder, x: Any) -> Any:
+    y = b.fully_connected(x, W, ZERO)
+    centred = b.sub(y, b.mean(y, np.array([1], np.int32), keep_dims=True))
+    variance = b.mean(b.mul(centred, centred), np.array([1], np.int32), keep_dims=True)
+    scaled = b.mul(centred, b.rsqrt(b.add(variance, np.float32(1e-3))))
+    return b.fully_connected(b.add(scaled, np.linspace(-1, 1, 8, dtype=np.float32)[None]), W, ZERO)
+
+
+def _depthwise(b: Builder, x: Any) -> Any:
+    attrs = dict(padding="SAME", stride_w=1, stride_h=1)
+    rng = np.random.default_rng(0)
+    point = rng.normal(size=(32, 1, 1, 32)).astype(np.float32) / 6
+    taps, zero = rng.normal(size=(1, 3, 3, 32)).astype(np.float32) / 3, np.zeros(32, np.float32)
+    y = b.conv_2d(x, point, zero, fused_activation_function="RELU", **attrs)
+    y = b.depthwise_conv_2d(y, taps, zero, depth_multiplier=1, fused_activation_function="RELU", **attrs)
+    y = b.conv_2d(y, point, zero, **attrs)
+    return b.average_pool_2d(y, padding="VALID", stride_w=8, stride_h=16, filter_width=8, filter_height=16)
+
+
+def _lonely(b: Builder, x: Any) -> Any:
+    y = b.fully_connected(b.cos(x), W, ZERO)
+    return b.fully_connected(b.cos(y), W, ZERO)
+
+
+ISLANDS: dict[str, tuple[Any, tuple[int, ...], Recipe, dict[str, int], float]] = {
+    # the model, its input, the recipe: operators of the result, dB
+    "a LayerNorm is one island": (_layer_norm, (1, 8), Recipe("int8"), {"QUANTIZE": 1, "DEQUANTIZE": 1}, 30),
+    "small depthwise": (_depthwise, (1, 16, 8, 32), Recipe("int8"), {"QUANTIZE": 2, "DEQUANTIZE": 3, "MEAN": 1}, 25),
+    "small depthwise of integers": (
+        _depthwise, (1, 16, 8, 32), Recipe("int8", integer_only=True), {"QUANTIZE": 1, "DEQUANTIZE": 1, "MEAN": 1}, 25,
+    ),
+    "a pool of 16 bits": (_depthwise, (1, 16, 8, 32), Recipe("int16x8"), {"AVERAGE_POOL_2D": 1}, 35),
+    "layers among floats": (_lonely, (1, 8), Recipe("int8"), {"QUANTIZE": 1, "DEQUANTIZE": 1}, 25),
+    "layers among floats, of 16 bits": (_lonely, (1, 8), Recipe("int16x8"), {"QUANTIZE": 1}, 35),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ISLANDS)
+def test_where_floats_are_better(name: str) -> None:
+    make, shape, recipe, expected, least = ISLANDS[name]
+    program, calls = _program(make, shape), _calls(shape)
+    result = quantize(program, recipe, calls)
+    counts = result.program.histogram()
+    assert {op: counts.get(op, 0) for op in expected} == expected
+    model = write_model(result.program)
+    assert compare(write_model(program), model, calls).worst >= least
+    plain = Runner(model, kernels="builtin").run(calls[0][1])["y"]
+    assert np.abs(plain - Runner(model).run(calls[0][1])["y"]).max() <= 0.05 * np.abs(plain).max()

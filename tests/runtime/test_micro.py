@@ -27,6 +27,8 @@ SLICES = {
     "first_row": "STRIDED_SLICE(%x, int32[1](1), int32[1](2), int32[1](1)) {shrink_axis_mask=1} : float32[4, 5]",
     "rows": "STRIDED_SLICE(%x, int32[1](0), int32[1](2), int32[1](1)) : float32[2, 4, 5]",
     "ellipsis": "STRIDED_SLICE(%x, int32[2](0, 1), int32[2](0, 4), int32[2](1, 2)) {ellipsis_mask=1} : float32[3, 4, 2]",
+    "new_dimension": "STRIDED_SLICE(%x, int32[2](0, 1), int32[2](0, 3), int32[2](1, 1)) {new_axis_mask=1}"
+    " : float32[1, 2, 4, 5]",
     "backwards": "STRIDED_SLICE(%x, int32[2](2, 3), int32[2](0, 0), int32[2](-1, -1)) {end_mask=2} : float32[2, 4, 5]",
 }
 

@@ -121,7 +121,7 @@ REFUSED = {
         "capture it in the function instead",
     ),
     "unknown rank": (
-        lambda: concrete(lambda x: x + 1.0, tf.TensorSpec(None, tf.float32)),
+        lambda: concrete(lambda x: tf.transpose(x), tf.TensorSpec(None, tf.float32)),
         ConverterError,
         "unknown rank",
     ),
@@ -133,6 +133,13 @@ def test_refused(name: str) -> None:
     make, kind, text = REFUSED[name]
     with pytest.raises(kind, match=text):
         litesmith.convert(make())
+
+
+def test_an_unknown_rank_is_one_dimension_where_every_use_is_element_wise() -> None:
+    model = litesmith.convert(concrete(lambda x: x + 1.0, tf.TensorSpec(None, tf.float32, name="x")))
+    assert any("unknown rank" in note for note in model.notes)
+    (result,) = model(X.ravel()).values()
+    np.testing.assert_array_equal(result, X.ravel() + 1)
 
 
 def test_an_unknown_rank_can_be_given() -> None:

@@ -71,14 +71,6 @@ RESIZES = [
     ),
     Case("bicubic uint8", lambda x: tf.image.resize(x, [4, 8], "bicubic"), [np.array(X * 100, np.uint8)]),
     Case(
-        "bicubic of unknown size with corners aligned is refused",
-        lambda x: raw.ResizeBicubic(images=x, size=[4, 8], align_corners=True),
-        [X],
-        **SIZES,
-        raises="LS001",
-        says="fixed",
-    ),
-    Case(
         "scale and translate",
         lambda x: raw.ScaleAndTranslate(
             images=x, size=[7, 6], scale=[1.5, 0.7], translation=[0.5, -1.0], kernel_type="triangle", antialias=True
@@ -106,6 +98,44 @@ RESIZES += [
     )
     for method in METHODS
     for smooth in (False, True)
+]
+OPEN = dict(spec=[(None, None, None, 3)], also=[[f32(2, 12, 6, 3)], [f32(1, 2, 31, 3)]])
+RESIZES += [
+    *(
+        Case(
+            f"bicubic {how} of open size to {h}x{w}",
+            lambda x, s=(h, w), a=align, p=half: raw.ResizeBicubic(
+                images=x, size=s, align_corners=a, half_pixel_centers=p
+            ),
+            [f32(1, 7, 9, 3)],
+            **OPEN,
+        )
+        for how, (align, half) in CONVENTIONS.items()
+        for h, w in ((9, 13), (1, 4))
+        if how != "half pixel"
+    ),
+    *(
+        Case(
+            f"area of open size with corners aligned to {h}x{w}",
+            lambda x, s=(h, w): raw.ResizeArea(images=x, size=s, align_corners=True),
+            [f32(1, 7, 9, 3)],
+            **OPEN,
+        )
+        for h, w in ((9, 13), (1, 4))
+    ),
+    *(
+        Case(
+            f"nearest {how} of integers of open size",
+            lambda x, a=align, p=half: raw.ResizeNearestNeighbor(
+                images=x, size=tf.shape(x)[1:3] * 2 - 3, align_corners=a, half_pixel_centers=p
+            ),
+            [ints(1, 7, 9, 3)],
+            spec=[(None, None, None, 3)],
+            also=[[ints(2, 12, 6, 3)], [ints(1, 2, 31, 3)]],
+            tol=0.0,
+        )
+        for how, (align, half) in CONVENTIONS.items()
+    ),
 ]
 test_resizes = parity_test(RESIZES)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,20 @@ class Buckets(tf.Module):
         return self.table.lookup(x)
 
 
+def filled_in_the_graph(x, words=("red", "blue"), anonymous=False, kind="HashTableV2", orders=True):
+    """A table made and filled by the nodes that use it."""
+    types = {"key_dtype": tf.string, "value_dtype": tf.int64}
+    make = tf.raw_ops.AnonymousHashTable if anonymous else getattr(tf.raw_ops, kind)
+    names = {} if anonymous else {"shared_name": "inside"}
+    held = make(**types, **names)
+    fillings = [
+        tf.raw_ops.LookupTableImportV2(table_handle=held, keys=tf.constant(keys), values=tf.constant([1, 2], tf.int64))
+        for keys in (words, ("red", "blue"))
+    ]
+    with tf.control_dependencies(fillings if orders else []):
+        return tf.raw_ops.LookupTableFindV2(table_handle=held, keys=x, default_value=tf.constant(-1, tf.int64))
+
+
 FAR = [10, 20, 2**40]
 LIMITS = [np.iinfo(np.int64).min, np.iinfo(np.int64).max, 20]
 
@@ -129,6 +144,22 @@ test_tables = parity_test(
         Case("beside a variable", WithState(), [WORDS]),
         Case("several, in a loop", Twice(), [WORDS]),
         Case("that change", Changing(), [WORDS], raises="LS001", says="changed while the model runs"),
+        Case("filled in the graph", filled_in_the_graph, [WORDS]),
+        Case("without a name", partial(filled_in_the_graph, anonymous=True), [WORDS]),
+        Case(
+            "filled twice, not alike",
+            partial(filled_in_the_graph, words=("red", "green")),
+            [WORDS],
+            raises="LS001",
+            says="filled twice",
+        ),
+        Case(
+            "filled again and again",
+            partial(filled_in_the_graph, kind="MutableHashTableV2"),
+            [WORDS],
+            raises="LS001",
+            says="changed while the model runs",
+        ),
         Case("with hash buckets", Buckets(), [WORDS], raises="LS010", says="hash"),
     ]
 )
@@ -148,6 +179,20 @@ def test_concrete_function():
     lookup = table(["red", "blue"], [1, 2], tf.string, tf.int64, -1)
     function = tf.function(lookup.__call__, input_signature=[tf.TensorSpec([5], tf.string)]).get_concrete_function()
     (answer,) = litesmith.convert(function)(WORDS).values()
+    assert answer.tolist() == [1, -1, 2, -1, -1]
+
+
+@pytest.mark.tf
+def test_a_frozen_graph_with_its_initializer(tmp_path):
+    """The node that fills the table stands in the graph, and nothing the signature needs depends on it."""
+    import litesmith
+
+    graph = tf.Graph()
+    with graph.as_default():
+        x = tf.compat.v1.placeholder(tf.string, [None], name="x")
+        tf.identity(filled_in_the_graph(x, orders=False), name="y")
+    (tmp_path / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    (answer,) = litesmith.convert(tmp_path / "graph.pb", output_names=["y"])(WORDS).values()
     assert answer.tolist() == [1, -1, 2, -1, -1]
 
 

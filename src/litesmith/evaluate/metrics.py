@@ -15,15 +15,8 @@ from litesmith.evaluate import confusion, means
 from litesmith.evaluate.agreement import AGREEMENT, PairSums
 from litesmith.evaluate.confusion import Matrices, ratio
 from litesmith.evaluate.keys import MetricKey, SubKey
-from litesmith.evaluate.statistics import (
-    ClassMatrix,
-    FlatSums,
-    Histogram,
-    Statistic,
-    Sums,
-    ThresholdCounts,
-)
-from litesmith.evaluate.views import ViewSpec
+from litesmith.evaluate.statistics import ClassMatrix, Histogram, Statistic, Sums, ThresholdCounts
+from litesmith.evaluate.views import ViewSpec, flat_of
 
 Config: TypeAlias = Mapping[str, Any]
 Compute: TypeAlias = Callable[..., Any]
@@ -176,7 +169,7 @@ def _quotient(cells: Array) -> float:
 
 def _flat(name: str, function: Callable[..., Array], compute: Compute = _quotient, *options: str) -> MetricClass:
     def build(view: ViewSpec, **config: Any) -> Recipe:
-        return Recipe((FlatSums(view, function, tuple(sorted(config.items()))),), compute)
+        return Recipe((Sums(view, function, tuple(sorted(config.items())), flat_of),), compute)
 
     return MetricClass(name, build, frozenset(options))
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from litesmith._util.pages import render_page
 from litesmith._util.replacing import replacing
 from litesmith.data.columns import Array
-from litesmith.errors import UsageError
 from litesmith.evaluate.confusion import Matrices, ratio
 from litesmith.evaluate.engine import Result, failure_texts
 from litesmith.evaluate.keys import MetricKey, SliceKey, slice_name
@@ -52,14 +51,10 @@ def write_html(result: Result, path: Path) -> None:
 
 def render(result: Result) -> str:
     """The report as text."""
-    try:
-        from jinja2 import Environment
-    except ImportError as error:
-        raise UsageError("the HTML report needs Jinja2: pip install jinja2") from error
-    source = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
     keys = _columns(result)
-    page: str = template.render(
+    return render_page(
+        "litesmith.evaluate",
+        "report.html",
         result=result,
         failures=failure_texts(result.validation),
         columns=[(str(key), _model(result, key)) for key in keys],
@@ -70,7 +65,6 @@ def render(result: Result) -> str:
         drawings=[(slice_name(s), list(_drawings(result, plots))) for s, plots in result.plots.items() if plots],
         side=_SIDE,
     )
-    return page
 
 
 def _columns(result: Result) -> list[MetricKey]:

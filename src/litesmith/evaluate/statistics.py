@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from litesmith.data.columns import Array, DataError
-from litesmith.evaluate.views import Flat, Outputs, ViewSpec, flat_of, rows_of
+from litesmith.evaluate.views import Flat, Outputs, Rows, ViewSpec, flat_of, rows_of
 
 DEFAULT_BUCKETS = 10_000
 """Buckets of predictions between 0 and 1, as many as TFMA's; one more on each side holds what lies outside."""
@@ -39,31 +39,20 @@ class Statistic(Protocol):
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over the examples of what a function of their rows gives: [n, m] float64."""
+    """Sums over the examples of what a function of their labels and predictions gives: [n, m] float64.
+
+    select: whether the function takes them example by example (`rows_of`) or with the classes side by side (`flat_of`).
+    """
 
     view: ViewSpec
     function: Callable[..., Array]
     parameters: Parameters = ()
+    select: Callable[[Outputs, ViewSpec], Rows | Flat] = rows_of
     coarse = False
 
     def entries(self, outputs: Outputs) -> Entries:
         with np.errstate(all="ignore"):
-            values = self.function(rows_of(outputs, self.view), **dict(self.parameters))
-        return Entries(np.arange(values.shape[1]), values, values.shape[1])
-
-
-@dataclass(frozen=True)
-class FlatSums:
-    """The same of the classes side by side."""
-
-    view: ViewSpec
-    function: Callable[..., Array]
-    parameters: Parameters = ()
-    coarse = False
-
-    def entries(self, outputs: Outputs) -> Entries:
-        with np.errstate(all="ignore"):
-            values = self.function(flat_of(outputs, self.view), **dict(self.parameters))
+            values = self.function(self.select(outputs, self.view), **dict(self.parameters))
         return Entries(np.arange(values.shape[1]), values, values.shape[1])
 
 

@@ -102,6 +102,11 @@ def constant(*names: str, rank: int = 4) -> Check:
     return check
 
 
+def no_new_dimensions(op: Op) -> str | None:
+    """A slice makes no dimensions."""
+    return "a slice that makes dimensions is not taken" if op.attrs.get("new_axis_mask") else None
+
+
 FLOAT = of("float32")
 FLOAT_INT8 = of("float32 int8")
 ACTIVATIONS = of("float32 int8 int16")
@@ -109,7 +114,7 @@ ARITHMETIC = of("float32 int8 int16 int32")
 DATA = of("float32 int8 uint8 int16 int32 int64 bool")
 WEIGHTED = both(ACTIVATIONS, no_hybrid(1))
 TRANSPOSE_CONV = both(of("float32 int8 int16", 2), constant("output_shape"))
-SLICES = both(of("float32 int8 int16 int32 bool"), constant("begin", "end", "strides", rank=5))
+SLICES = both(of("float32 int8 int16 int32 bool"), constant("begin", "end", "strides", rank=5), no_new_dimensions)
 CAST = both(of("bool int8 int16 int32 uint32 float32"))
 QUANTIZE = of("float32 int8 int16 int32 uint8")
 LOGICAL = of("bool")

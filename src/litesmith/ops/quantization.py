@@ -146,6 +146,34 @@ FAKE_QUANT = OpDef(
     runtimes={1: "1.5.0", 2: "1.10.0"},
 )
 
+SHIFTED, TO_EVEN, UP = range(3)
+"""How numbers are rounded to a trained grid: steps are counted from the least number, or from 0 with ties to even, or up."""
+
+
+def _trained_grid(
+    x: Array, *, least: float, greatest: float, step: float, inverse: float, rounding: int
+) -> Array:
+    f = np.float32
+    clamped = np.clip(x, f(least), f(greatest))
+    if rounding == SHIFTED:
+        return np.asarray(np.floor((clamped - f(least)) * f(inverse) + f(0.5)) * f(step) + f(least), f)
+    scaled = clamped * f(inverse)
+    steps = np.rint(scaled) if rounding == TO_EVEN else np.floor(scaled + f(0.5))
+    return np.asarray(steps * f(step), f)
+
+
+TRAINED_GRID = OpDef(
+    "TRAINED_GRID",
+    -1,
+    operands("x", FLOAT),
+    attrs={"least": real(), "greatest": real(), "step": real(), "inverse": real(), "rounding": int32()},
+    traits=Trait.ELEMENTWISE,
+    infer=same_as("x"),
+    evaluate=_trained_grid,
+)
+"""Fake quantization that FAKE_QUANT cannot say, for the quantizer to read. It is in no file: `decompositions.grids` says it
+in arithmetic."""
+
 DENSIFY = OpDef(
     "DENSIFY",
     124,

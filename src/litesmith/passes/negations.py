@@ -27,6 +27,11 @@ def _has_no_sign(value: Value) -> bool:
 
 
 ABSOLUTE_VALUES = Pass("absolute-values", ("ABS",), drop_abs)
+NEGATED_PARTS = rules_pass(
+    "negated-parts",
+    Rule("NEG(ADD(RELU(NEG(%a)), %b)) => SUB(MINIMUM(%a, 0), %b)", floats=True),
+    Rule("ABS(NEG(%a)) => ABS(%a)", floats=True),
+)
 NEGATED_TERMS = rules_pass(
     "negated-terms",
     Rule("ADD(%x, NEG(%y)) => SUB(%x, %y)"),
@@ -39,4 +44,4 @@ NEGATED_FACTORS = rules_pass(
     Rule("MUL(NEG(%a), NEG(%b)) => MUL(%a, %b)"),
     Rule("MUL(NEG(%a), $c) => MUL(%a, NEG($c))"),
 )
-PASSES = (NEGATED_FACTORS, NEGATED_TERMS, ABSOLUTE_VALUES)
+PASSES = (NEGATED_FACTORS, NEGATED_TERMS, NEGATED_PARTS, ABSOLUTE_VALUES)

@@ -11,6 +11,27 @@ from litesmith.quantize.ranges import quantization
 from litesmith.quantize.recipe import Recipe
 
 LARGEST_SUM = 2**31 - 1
+LARGEST_BIAS = 2**30
+"""Of what a bias of 32 bits may be in steps, so that there is room for the products."""
+
+
+def least_weight_scales(op: Op, count: int) -> Array | None:
+    """The least scales of a layer's weights [count] with which its bias fits into 32 bits; None where any do.
+
+    Where inputs and weights are tiny beside the bias, the steps of their products are too fine to count the bias in. The
+    products are next to nothing then, and coarser weights do no harm.
+    """
+    rule = op.defn.quant
+    bias = op.get(rule.bias) if rule is not None and rule.bias is not None else None
+    quant = op["x"].type.quant if bias is not None else None
+    if bias is None or bias.const is None or quant is None or op["x"].type.dtype not in (DType.INT8, DType.UINT8):
+        return None
+    most = np.abs(bias.const.array().reshape(-1).astype(np.float64))
+    if count == 1:
+        most = most.max(initial=0, keepdims=True)
+    if most.size != count:
+        return None
+    return np.asarray(most / (LARGEST_BIAS * float(quant.scale[0]))).astype(np.float32)
 
 
 def quantized_bias(op: Op, plan: OpPlan, recipe: Recipe, shift: Array | None = None) -> tuple[Value, DType]:

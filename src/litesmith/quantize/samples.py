@@ -206,14 +206,21 @@ def _named(signature: Signature, given: Any, where: str) -> dict[str, Array]:
         return {n: np.asarray(given[n]) for n in names}
     items = list(given) if isinstance(given, (list, tuple)) else [given]
     if len(items) != len(names):
-        raise UsageError(f"{where} has {len(items)} arrays; {signature.key!r} takes {len(names)}: {', '.join(names)}")
+        counts = f"the number of inputs provided ({len(items)}) is not the number of inputs to the model ({len(names)})"
+        raise UsageError(f"{where}: {counts}; {signature.key!r} takes {', '.join(map(repr, names))}")
     ordered = sorted(names, key=lambda n: signature.inputs[n])
     return {n: np.asarray(v) for n, v in zip(ordered, items, strict=True)}
 
 
 def _inputs(signature: Signature, given: Any, where: str) -> dict[str, Array]:
     named = _named(signature, given, where)
-    return {n: _fitting(a, type_of(signature, n), f"{where}, input {n!r}") for n, a in named.items()}
+    try:
+        return {n: _fitting(a, type_of(signature, n), f"{where}, input {n!r}") for n, a in named.items()}
+    except UsageError as error:
+        if isinstance(given, Mapping) or len(named) < 2:
+            raise
+        order = ", ".join(map(repr, named))
+        raise UsageError(f"{error} (a list is in the order of the file's inputs, {order}; a dict names them)") from None
 
 
 def _fitting(array: Array, kind: TensorType, where: str) -> Array:

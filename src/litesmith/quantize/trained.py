@@ -17,20 +17,21 @@ class Trained:
 
     scale: float
     steps_below: int
-    bits: int
+    steps: int
 
     def parameters(self, dtype: DType) -> tuple[float, int] | None:
-        """Scale and zero point in an element type of as many bits; None in another."""
+        """Scale and zero point in an element type of as many numbers, or one more: narrow ranges leave out the least.
+
+        None in another.
+        """
         least, most = LIMITS[dtype]
-        if most - least + 1 != 1 << self.bits:
-            return None
-        return self.scale, least + self.steps_below
+        unused = most - least - self.steps
+        return (self.scale, least + unused + self.steps_below) if unused in (0, 1) else None
 
     @property
     def range(self) -> Range:
         """From the smallest to the largest number."""
-        count = (1 << self.bits) - 1
-        return Range(-self.steps_below * self.scale, (count - self.steps_below) * self.scale)
+        return Range(-self.steps_below * self.scale, (self.steps - self.steps_below) * self.scale)
 
 
 def take_trained_ranges(program: Program) -> dict[int, Trained]:
@@ -38,12 +39,13 @@ def take_trained_ranges(program: Program) -> dict[int, Trained]:
     found: dict[int, Trained] = {}
     for graph in program.all_graphs():
         for op in list(graph.ops):
-            if op.name != "FAKE_QUANT" or op["x"].is_const:
+            if op.name not in TRAINED or op["x"].is_const:
                 continue
             x, (result,) = op["x"], op.results
-            if id(x) in found and found[id(x)] != _trained(op.attrs):
+            grid = TRAINED[op.name](op.attrs)
+            if id(x) in found and found[id(x)] != grid:
                 continue  # a second grid of the same tensor stays an operation
-            found.setdefault(id(x), _trained(op.attrs))
+            found.setdefault(id(x), grid)
             _rename(x, result)
             graph.replace_value(result, x)
             graph.erase(op)
@@ -62,7 +64,16 @@ def _trained(attrs: dict[str, float]) -> Trained:
     low, high = np.float32(attrs["min"]), np.float32(attrs["max"])
     scale = np.float32((high - low) / np.float32(count))
     zero = np.floor(np.clip(np.float32(0) - low / scale, 0, count) + np.float32(0.5))
-    return Trained(float(scale), int(zero), bits)
+    return Trained(float(scale), int(zero), count)
+
+
+def _of_grid(attrs: dict[str, float]) -> Trained:
+    step = attrs["step"]
+    return Trained(step, round(-attrs["least"] / step), round((attrs["greatest"] - attrs["least"]) / step))
+
+
+TRAINED = {"FAKE_QUANT": _trained, "TRAINED_GRID": _of_grid}
+"""The grid that an operation rounds to, by its name."""
 
 
 LEVELS = 127
@@ -70,8 +81,8 @@ OFF_GRID = 2e-3
 """How far from a whole number of steps weights may be that lie on a grid."""
 
 
-def grid_scales(array: Array, axis: int | None) -> Array | None:
-    """The steps of the symmetric grids of up to 127 steps that the weights of each channel lie on, float32.
+def grid_scales(array: Array, axis: int | None, levels: int = LEVELS) -> Array | None:
+    """The steps of the symmetric grids of up to so many steps that the weights of each channel lie on, float32.
 
     None where they lie on none: they were not trained for quantization.
     """
@@ -79,7 +90,7 @@ def grid_scales(array: Array, axis: int | None) -> Array | None:
     most = np.abs(rows).max(axis=1, initial=0).astype(np.float64)
     scales = np.zeros(len(rows))
     open_rows = most > 0
-    for steps in range(LEVELS, 0, -1):
+    for steps in range(levels, 0, -1):
         if not open_rows.any():
             break
         step = np.where(open_rows, most / steps, 1)[:, None]

@@ -35,12 +35,30 @@ class ModelType(IntEnum):
     PYTORCH = 7
 
 
+class OptimizationMode(IntEnum):
+    """The schema's ``ModelOptimizationMode``."""
+
+    PTQ_FLOAT16 = 1001
+    PTQ_DYNAMIC_RANGE = 1002
+    PTQ_FULL_INTEGER = 1003
+    PTQ_INT16 = 1004
+    QUANTIZATION_AWARE_TRAINING = 2000
+    RANDOM_SPARSITY = 3001
+    BLOCK_SPARSITY = 3002
+
+    @classmethod
+    def of(cls, quantization: str) -> OptimizationMode:
+        """Of a quantization mode's name."""
+        named = {"float16": cls.PTQ_FLOAT16, "dynamic": cls.PTQ_DYNAMIC_RANGE, "int16x8": cls.PTQ_INT16}
+        return named.get(quantization, cls.PTQ_FULL_INTEGER)
+
+
 @dataclass(frozen=True)
 class ConversionMetadata:
     """The entry's content.
 
     converter: name and version of the converter (the schema calls it the TensorFlow version); api_version: 1 or 2;
-    model_hash: of the converted graph; optimization_modes: numbers of the schema's ``ModelOptimizationMode``.
+    model_hash: of the converted graph; optimization_modes: numbers of `OptimizationMode`.
     """
 
     converter: str

@@ -174,7 +174,7 @@ REFUSED: Mapping[str, tuple[str, str]] = _table(
     ),
     ("ExtractGlimpse ExtractGlimpseV2", "a glimpse at a place the model computes has no kernel", "use tf.slice"),
     (
-        "LookupTableImportV3 AnonymousHashTable AnonymousMutableHashTable AnonymousMutableDenseHashTable "
+        "LookupTableImportV3 AnonymousMutableHashTable AnonymousMutableDenseHashTable "
         "AnonymousMutableHashTableOfTensors MutableHashTableOfTensorsV2 MutableHashTableOfTensors",
         "this kind of lookup table is made while the model runs",
         "use tf.lookup.StaticHashTable as an attribute of the saved model",

@@ -35,7 +35,8 @@ class Variable:
 class Table:
     """A lookup table of the source model. Its content is what the model's initializer fills in.
 
-    keys: [n]; values: [n, *value]; load: gives both for the two element types, where the table lives elsewhere.
+    keys: [n]; values: [n, *value]; load: gives both for the two element types, where the table lives elsewhere;
+    is_static: it is filled once, before the first lookup, or the source fails.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Table:
     keys: Array | None = None
     values: Array | None = None
     load: Callable[[DType, DType], tuple[Array, Array]] | None = None
+    is_static: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,9 +53,13 @@ def resize_nearest(
     from litesmith.ops.image import _nearest
 
     x = images
-    for axis, new in zip((1, 2), const_ints(size, "the size"), strict=True):
+    if _is_open(images) or not size.is_const:
+        for axis, new in zip((1, 2), b.unpack(sizes, num=2, axis=0), strict=True):
+            x = b.gather(x, open_resampling.nearest(b, images, axis, new, **attrs), axis=axis)
+        return x
+    for axis, count in zip((1, 2), const_ints(size, "the size"), strict=True):
         old = static_int(images.dims[axis], "resizing integers")
-        x = b.gather(x, _nearest(old, new, **attrs).astype(np.int32), axis=axis)
+        x = b.gather(x, _nearest(old, count, **attrs).astype(np.int32), axis=axis)
     return x
 
 
@@ -92,11 +96,10 @@ def _is_open(images: Value) -> bool:
 def resize_bicubic(
     b: Builder, images: Value, size: Value, *, align_corners: bool = False, half_pixel_centers: bool = False
 ) -> Value:
-    if _is_open(images) and not align_corners:
+    if _is_open(images):
         new = const_ints(size, "the size of the result")
-        return open_resampling.by_matrices(
-            b, images, *(open_resampling.cubic(b, images, 1 + a, new[a], half_pixel_centers) for a in (0, 1))
-        )
+        mixed = (open_resampling.cubic(b, images, 1 + a, new[a], align_corners, half_pixel_centers) for a in (0, 1))
+        return open_resampling.by_matrices(b, images, *mixed)
     pairs = zip(*_fixed_sizes(images, size), strict=True)
     rows, columns = (resampling.cubic(old, new, align_corners, half_pixel_centers) for old, new in pairs)
     return _by_matrices(b, images, rows, columns)
@@ -104,11 +107,10 @@ def resize_bicubic(
 
 @lowers("ResizeArea")
 def resize_area(b: Builder, images: Value, size: Value, *, align_corners: bool = False) -> Value:
-    if _is_open(images) and not align_corners:
+    if _is_open(images):
         new = const_ints(size, "the size of the result")
-        return open_resampling.by_matrices(
-            b, images, *(open_resampling.area(b, images, 1 + a, new[a]) for a in (0, 1))
-        )
+        mixed = (open_resampling.area(b, images, 1 + a, new[a], align_corners) for a in (0, 1))
+        return open_resampling.by_matrices(b, images, *mixed)
     pairs = zip(*_fixed_sizes(images, size), strict=True)
     rows, columns = (resampling.area(old, new, align_corners) for old, new in pairs)
     return _by_matrices(b, images, rows, columns)

@@ -10,7 +10,6 @@ import numpy as np
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.matmul import dot_general
 from litesmith.decompositions.shapes import cast, dim_value, iota, reshape, transpose
-from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, DType, Value
 
 F = np.float32
@@ -84,6 +83,8 @@ def _cubic(near: tuple[float, ...], far: tuple[float, ...]) -> Callable[[Builder
 
 
 _KEYS = _cubic((1.5, -2.5, 0.0, 1.0), (-0.5, 2.5, -4.0, 2.0))
+_OLD_CUBIC = _cubic((1.25, -2.25, 0.0, 1.0), (-0.75, 3.75, -6.0, 3.0))
+"""The kernel of bicubic resizing without half pixel centers."""
 
 KERNELS: dict[str, tuple[float, Callable[[Builder, Value], Value]]] = {
     "lanczos1": (1.0, _lanczos(1.0)),
@@ -117,27 +118,68 @@ def scaled(
     return _normalized(b, kernel(b, distance), inside)
 
 
-def cubic(b: Builder, images: Value, axis: int, new: int, half_pixel_centers: bool) -> Value:
+def _scale(b: Builder, images: Value, axis: int, new: int, align_corners: bool) -> Value:
+    """Old pixels for each new one, as a float32 scalar."""
+    size = old_size(b, images, axis)
+    aligned = align_corners and new > 1
+    made: Value = b.div(b.sub(size, F(1)), F(new - 1)) if aligned else b.div(size, F(new))
+    return made
+
+
+def _share_of_border(b: Builder, places: Value, border: Value | np.float32, weights: Value) -> Value:
+    """[new size, old size]: weights, [new size, 1], in the column of a border pixel, which stands for those beyond."""
+    return select(b, b.equal(places, border), weights, b.constant(F(0)))
+
+
+def cubic(b: Builder, images: Value, axis: int, new: int, align_corners: bool, half_pixel_centers: bool) -> Value:
     """As `resampling.cubic`, whose kernel is a table: distances are rounded to its steps of 1/1024."""
-    if not half_pixel_centers:
-        reason = "resizing images of unknown size by cubics without half pixel centers"
-        raise UnsupportedError(reason, "use tf.image.resize, or give the input a fixed shape")
-    scale = b.div(old_size(b, images, axis), F(new))
-    place = b.sub(b.mul(b.constant(_rows(new) + F(0.5)), scale), F(0.5))
+    scale = _scale(b, images, axis, new, align_corners)
+    place = b.mul(b.constant(_rows(new) + F(0.5 if half_pixel_centers else 0)), scale)
+    place = b.sub(place, F(0.5)) if half_pixel_centers else place
     first = b.floor(place)
     moved = b.mul(b.round(b.mul(b.sub(place, first), F(1024))), F(1 / 1024))
-    distance = b.abs(b.sub(b.sub(_places(b, images, axis), first), moved))
-    return _normalized(b, _KEYS(b, distance))
+    places = _places(b, images, axis)
+
+    def distance(pixels: Value) -> Value:
+        made: Value = b.abs(b.sub(b.sub(pixels, first), moved))
+        return made
+
+    if half_pixel_centers:
+        return _normalized(b, _KEYS(b, distance(places)))
+    size = old_size(b, images, axis)
+    before = _OLD_CUBIC(b, distance(b.constant(F(-1))))
+    behind = b.add(_OLD_CUBIC(b, distance(size)), _OLD_CUBIC(b, distance(b.add(size, F(1)))))
+    left = _share_of_border(b, places, F(0), before)
+    right = _share_of_border(b, places, b.sub(size, F(1)), behind)
+    made: Value = b.add(b.add(_OLD_CUBIC(b, distance(places)), left), right)
+    return made
 
 
-def area(b: Builder, images: Value, axis: int, new: int) -> Value:
-    """As `resampling.area`, corners not aligned."""
-    scale = b.div(old_size(b, images, axis), F(new))
+def area(b: Builder, images: Value, axis: int, new: int, align_corners: bool) -> Value:
+    """As `resampling.area`."""
+    scale = _scale(b, images, axis, new, align_corners)
     begin, end = b.mul(b.constant(_rows(new)), scale), b.mul(b.constant(_rows(new) + F(1)), scale)
     place = _places(b, images, axis)
-    covered = b.sub(b.minimum(b.add(place, F(1)), end), b.maximum(place, begin))
-    made: Value = b.div(b.maximum(covered, F(0)), scale)
+    covered = b.maximum(b.sub(b.minimum(b.add(place, F(1)), end), b.maximum(place, begin)), F(0))
+    if align_corners:
+        size = old_size(b, images, axis)
+        beyond = b.maximum(b.sub(end, b.maximum(begin, size)), F(0))
+        covered = b.add(covered, _share_of_border(b, place, b.sub(size, F(1)), beyond))
+    made: Value = b.div(covered, scale)
     return made
+
+
+def nearest(b: Builder, images: Value, axis: int, new: Value, align_corners: bool, half_pixel_centers: bool) -> Value:
+    """The old pixel of each new one, [new size] int32; new: the new size, an int32 scalar."""
+    size = old_size(b, images, axis)
+    count = cast(b, new, DType.FLOAT32)
+    scale = b.div(size, count)
+    if align_corners:
+        scale = select(b, b.greater(count, F(1)), b.div(b.sub(size, F(1)), b.sub(count, F(1))), scale)
+    rows = cast(b, b.range(np.int32(0), new, np.int32(1)), DType.FLOAT32)
+    place = b.mul(b.add(rows, F(0.5)) if half_pixel_centers else rows, scale)
+    index = b.floor(b.add(place, F(0.5)) if align_corners else place)
+    return cast(b, b.minimum(index, b.sub(size, F(1))), DType.INT32)
 
 
 def by_matrices(b: Builder, images: Value, rows: Value, columns: Value) -> Value:

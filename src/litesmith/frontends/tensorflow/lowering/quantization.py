@@ -1,7 +1,8 @@
 """Fake quantization: numbers rounded to the grid they will have once the model is quantized.
 
 The official converter writes a QUANTIZE / DEQUANTIZE pair for it, whose rounding differs by a step at ties. FAKE_QUANT
-rounds as TensorFlow does; where its kernel does not take the range, the same is said in arithmetic.
+rounds as TensorFlow does; grids that its kernel does not take are a TRAINED_GRID, which the quantizer reads and which is
+said in arithmetic otherwise, as a range for each channel always is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Value
+from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP
 
 Array = np.ndarray[Any, Any]
 F = np.float32
@@ -49,9 +51,19 @@ def _range(low: Value, high: Value) -> tuple[Array, Array]:
 
 
 def _fake_quant(b: Builder, x: Value, low: np.float32, high: np.float32, bits: int, narrow: bool) -> Value:
-    if narrow or not low <= 0 <= high or low == high:
+    if low == high:
         return _by_arithmetic(b, x, np.asarray(low), np.asarray(high), bits, narrow)
-    made: Value = b.fake_quant(x, min=float(low), max=float(high), num_bits=bits, narrow_range=False)
+    if not narrow and low <= 0 <= high:
+        made: Value = b.fake_quant(x, min=float(low), max=float(high), num_bits=bits, narrow_range=False)
+        return made
+    least, greatest, step = _grid(np.asarray(low), np.asarray(high), bits, narrow)
+    return _trained_grid(b, x, least, greatest, step, F(1) / step, SHIFTED)
+
+
+def _trained_grid(b: Builder, x: Value, *numbers: Any) -> Value:
+    names = ("least", "greatest", "step", "inverse")
+    attrs: dict[str, Any] = {name: float(number) for name, number in zip(names, numbers[:4], strict=True)}
+    (made,) = b.emit(TRAINED_GRID, [x], **attrs, rounding=numbers[4])
     return made
 
 
@@ -99,6 +111,9 @@ def quantize_and_dequantize(
         raise UnsupportedError("the range of a quantization is that of each input", "give it: range_given=True")
     low, high = _range(input_min, input_max)
     low, high, scale, inverse = _symmetric_grid(low.astype(F), high.astype(F), signed_input, num_bits, narrow_range)
+    if axis == -1 and low.size == 1:
+        rounding = UP if round_mode == "HALF_UP" else TO_EVEN
+        return _trained_grid(b, input, *(v.reshape(()) for v in (low, high, inverse, scale)), rounding)
     if axis != -1:
         shape = [-1 if a == axis % input.rank else 1 for a in range(input.rank)]
         low, high, scale, inverse = (v.reshape(shape) for v in (low, high, scale, inverse))

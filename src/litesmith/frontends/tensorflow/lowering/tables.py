@@ -12,6 +12,7 @@ import numpy as np
 
 from litesmith.decompositions.shapes import cast, reshape
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.tensorflow.control_v1 import node_name
 from litesmith.frontends.tensorflow.importer import Context
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.frontends.tensorflow.resources import RuntimeTable, Table
@@ -23,6 +24,12 @@ _LOST = "create the table in the model (tf.Module or Keras layer) that is saved,
 _SPARSE = 4
 """Integer keys that span more than this many times their number (and `_SMALL`) are looked up, not counted."""
 _SMALL = 1024
+_STATIC = frozenset({"HashTable", "HashTableV2"})
+_FILLS = frozenset(
+    "LookupTableImportV2 LookupTableImport InitializeTableV2 InitializeTable InitializeTableFromTextFileV2 "
+    "InitializeTableFromTextFile".split()
+)
+"""Operators that fill a table whole."""
 _DIRECT = {(DType.STRING, DType.INT64), (DType.INT64, DType.STRING)}
 
 
@@ -45,7 +52,14 @@ def hash_table(
     shared_name: str = "",
     use_node_name_sharing: bool = False,
 ) -> Table:
-    return context.session.table(shared_name or context.node.name, key_dtype, value_dtype)
+    table = context.session.table(shared_name or context.node.name, key_dtype, value_dtype)
+    table.is_static = context.node.op in _STATIC
+    return table
+
+
+@lowers("AnonymousHashTable")
+def anonymous_table(context: Context, *, key_dtype: DType, value_dtype: DType) -> Table:
+    return Table(context.node.name, key_dtype, value_dtype, is_static=True)
 
 
 @lowers("MutableDenseHashTableV2", "MutableDenseHashTable")
@@ -70,11 +84,18 @@ def dense_table(
 
 def _fill(context: Context, resource: Any, keys: Value, values: Value) -> None:
     table = _table(resource)
-    if not context.session.is_initializing:
+    if not context.session.is_initializing and not table.is_static:
         raise UnsupportedError("a lookup table is changed while the model runs", "use a table that is only read")
     if not (keys.is_const and values.is_const):
         raise UnsupportedError("the content of a lookup table is computed", "fill it with constants")
-    table.keys, table.values = keys.numpy().ravel(), values.numpy()
+    content = keys.numpy().ravel(), values.numpy()
+    if table.is_static and table.keys is not None and not _is_same(content, (table.keys, table.values)):
+        raise UnsupportedError(f"the lookup table {table.name!r} is filled twice, not alike", "use two tables")
+    table.keys, table.values = content
+
+
+def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @lowers("LookupTableImportV2", "LookupTableImport", "InitializeTableV2", "InitializeTable")
@@ -152,9 +173,21 @@ def _content(
 ) -> tuple[Array, Array]:
     if table.keys is None and table.load is not None:
         table.keys, table.values = table.load(key_dtype or table.key_dtype, value_dtype or table.value_dtype)
+    if table.keys is None and table.is_static:
+        _fill_from_graph(context)
     if table.keys is None or table.values is None:
         raise UnsupportedError(f"the lookup table {table.name!r} has no content", _LOST)
     return table.keys, table.values
+
+
+def _fill_from_graph(context: Context) -> None:
+    """Fills the table that the node being lowered reads by what the graph holds for it. TensorFlow fails where a static
+    table is read before it is filled, so that nothing has to say in which order the two run."""
+    scope = context.scope
+    handle = node_name(context.node.input[0])
+    for filling in scope.nodes_by_input.get(handle, ()) if scope is not None else ():
+        if filling.op in _FILLS and scope is not None:
+            scope.run([f"^{filling.name}"])
 
 
 def _row(b: Builder, values: Array, number: Value, default: Value) -> Value:
