@@ -271,7 +271,7 @@ def _build(term: Term, match: Match, b: Builder, made: list[Op], attrs: Mapping[
     if isinstance(term, float):
         return b.constant(term, match.root.result.type.dtype)
     operands = [_build(operand, match, b, made, {}) for operand in term.operands]
-    given = {n: match.number(v.text) if isinstance(v, Name) else v for n, v in term.attrs.items()}
+    given: dict[str, Any] = {n: match.number(v.text) if isinstance(v, Name) else v for n, v in term.attrs.items()}
     (result,) = b.emit(OPS[term.operators[0]], operands, **attrs, **given)
     if result.op is not None:
         made.append(result.op)
