@@ -56,6 +56,7 @@ class Options:
     safe_mode: whether a Keras file may not run code it carries (Lambda layers).
     custom_objects: classes and functions that a Keras file refers to by name.
     dump: called with a name and the program after the import and after each pass that changed something.
+    explain: called with the rewrites that were declined and why, a line each, when the passes have run.
     composites: lowerings of functions that are taken whole instead of inlined, by the function's name, or by the one
     that ``tf.function(experimental_implements=…)`` or ``jax.lax.composite`` gives it. A lowering takes the builder and
     the call's tensors, and in keyword parameters the attributes of that name, and gives its results (see
@@ -95,6 +96,7 @@ class Options:
     safe_mode: bool = True
     custom_objects: Mapping[str, Any] = field(default_factory=dict)
     dump: Dump | None = None
+    explain: Callable[[Sequence[str]], None] | None = None
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
     select_tf_ops: bool | Sequence[str] = ()
@@ -447,7 +449,9 @@ def optimize(program: Program, options: Options) -> Program:
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
     before = Interface.of(program)
     quantized = options.quantize is not None or options.plan is not None
-    pipeline.run(program, options.dump, rnn=COMPACT if quantized and options.rnn == AUTO else options.rnn)
+    results = pipeline.run(program, options.dump, rnn=COMPACT if quantized and options.rnn == AUTO else options.rnn)
+    if options.explain is not None:
+        options.explain(pipeline.explain(results))
     for graph, wanted in zip(program.graphs, names, strict=True):
         _name_outputs(graph, wanted)
     follow(program, before)
