@@ -667,7 +667,7 @@ ISLANDS: dict[str, tuple[Any, tuple[int, ...], Recipe, dict[str, int], float]] =
     ),
     "a pool of 16 bits": (_depthwise, (1, 16, 8, 32), Recipe("int16x8"), {"AVERAGE_POOL_2D": 1}, 35),
     "layers among floats": (_lonely, (1, 8), Recipe("int8"), {"QUANTIZE": 1, "DEQUANTIZE": 1}, 25),
-    "layers among floats, of 16 bits": (_lonely, (1, 8), Recipe("int16x8"), {"QUANTIZE": 1}, 35),
+    "layers among floats, of 16 bits": (_lonely, (1, 8), Recipe("int16x8"), {"QUANTIZE": 2}, 35),
 }  # fmt: skip
 
 
