@@ -32,7 +32,7 @@ from litesmith.frontends.tensorflow.control_v1 import (
     nodes_by_name,
     tensor_key,
 )
-from litesmith.frontends.tensorflow.examine import examine
+from litesmith.frontends.tensorflow.examine import examine, examine_functions
 from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import (
@@ -512,8 +512,11 @@ class Scope:
     def _stand_ins(self, context: Context, node: Any) -> list[Any] | Poison:
         """What stands for the results of a node that could not be lowered."""
         try:
-            return stand_ins(context, node, self._attrs(node), self._inputs(node))
-        except LitesmithError:
+            attrs, inputs = self._attrs(node), self._inputs(node)
+            if context.session.doubts.level:
+                examine_functions(context, [POISON] * len(inputs), attrs)
+            return stand_ins(context, node, attrs, inputs)
+        except (LitesmithError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return POISON
 
     def place_of(self, node: Any) -> str:
