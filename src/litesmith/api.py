@@ -15,7 +15,7 @@ from litesmith._util.files import file_kind, require_file
 from litesmith._util.naming import Shapes, shapes_by_name
 from litesmith._util.progress import tell
 from litesmith._util.replacing import check_target
-from litesmith._util.rnn_forms import check_form
+from litesmith._util.rnn_forms import AUTO, COMPACT, check_form
 from litesmith._util.text import human_bytes
 from litesmith.describe import (
     Signature,
@@ -63,7 +63,8 @@ class Options:
     given.
     allow_custom_ops: whether TensorFlow operators nobody lowers become custom ones, for kernels of your own.
     keep_composites: patterns (``odml.*``) of names of ``jax.lax.composite`` that stay operators of their own, for
-    delegates that know them; every other runtime runs their decomposition.
+    delegates that know them; every other runtime runs their decomposition. Of TensorFlow ``addons:MaxUnpooling2D`` can
+    be kept, with the pool that it undoes: both run in XNNPACK only.
     select_tf_ops: whether TensorFlow operators without a built-in form become Select TF operators, for a runtime with the
     Flex delegate: True for those that TensorFlow's own delegate has; names of operators for those besides.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
@@ -140,6 +141,16 @@ class Options:
         from litesmith.frontends.plugins import hook
 
         return hook(self.composites)
+
+    @property
+    def tensorflow_composite(self) -> Callable[[Any, str, Sequence[Any], Mapping[str, Any]], list[Any] | None] | None:
+        """The same of an import from TensorFlow, where the composites that may be kept are known by name."""
+        if not self.keep_composites:
+            return self.composite
+        from litesmith.frontends.plugins import hook
+        from litesmith.frontends.tensorflow.unpooling import kept_lowerings
+
+        return hook({**kept_lowerings(self.keep_composites), **self.composites})
 
 
 class Model:
@@ -519,7 +530,7 @@ def _import_saved_model(path: Path, args: Sequence[Any], options: Options) -> Pr
     hook = custom_ops(model.op_defs.get) if options.allow_custom_ops else None
     if options.select is not None:
         options.select.declarations = model.op_defs.get
-    shapes, composite = options.shapes, options.composite
+    shapes, composite = options.shapes, options.tensorflow_composite
     return import_saved_model(model, options.signature_keys, shapes, hook, composite, options.select)
 
 
@@ -531,7 +542,7 @@ def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> P
     graph_def = read_graph_def(path)
     entry = frozen_entry(graph_def, options.input_names, options.output_names, options.shapes)
     hook = custom_ops(lambda op: None) if options.allow_custom_ops else None
-    shapes, composite = options.shapes, options.composite
+    shapes, composite = options.shapes, options.tensorflow_composite
     return import_entries([entry], shapes, select=options.select, composite=composite, on_unknown=hook)
 
 
@@ -602,7 +613,7 @@ def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Prog
     many = isinstance(source, (list, tuple))
     functions = [as_concrete(f) for f in source] if many else [as_concrete(source, args)]
     keys, shapes = options.signature_keys, options.shapes
-    custom, composite = options.allow_custom_ops, options.composite
+    custom, composite = options.allow_custom_ops, options.tensorflow_composite
     return import_concrete_functions(functions, keys, shapes, custom, composite, options.select)
 
 
@@ -644,8 +655,16 @@ def _import_function(source: Any, args: Sequence[Any], options: Options) -> Prog
 
 # -- the kinds --------------------------------------------------------------------------------------------------------
 
-_SAVED_MODEL = _kind("a SavedModel", _import_saved_model, "tags signature_keys input_shapes composites select_tf_ops")
-_GRAPH = _kind("a frozen graph", _import_frozen_graph, "input_names output_names input_shapes composites select_tf_ops")
+_SAVED_MODEL = _kind(
+    "a SavedModel",
+    _import_saved_model,
+    "tags signature_keys input_shapes composites keep_composites select_tf_ops",
+)
+_GRAPH = _kind(
+    "a frozen graph",
+    _import_frozen_graph,
+    "input_names output_names input_shapes composites keep_composites select_tf_ops",
+)
 _KERAS = _kind("a Keras model", _import_keras, "input_shapes names-of-sizes select_tf_ops arguments")
 _KERAS_FILE = _kind("a Keras file", _import_keras_file, "input_shapes names-of-sizes select_tf_ops")
 _STABLEHLO_FILE = _kind("a StableHLO file", _import_stablehlo_file, "input_shapes")
@@ -659,7 +678,9 @@ _FUNCTION = _kind(
 )
 
 _CONCRETE = _kind(
-    "a concrete function", _import_concrete, "signature_keys input_shapes composites select_tf_ops arguments"
+    "a concrete function",
+    _import_concrete,
+    "signature_keys input_shapes composites keep_composites select_tf_ops arguments",
 )
 
 _SUFFIXES: dict[str, _Kind] = {
@@ -708,7 +729,8 @@ def optimize(program: Program, options: Options) -> Program:
         spell_out(program)
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
     before = Interface.of(program)
-    pipeline.run(program, options.dump, rnn=options.rnn)
+    quantized = options.quantize is not None or options.plan is not None
+    pipeline.run(program, options.dump, rnn=COMPACT if quantized and options.rnn == AUTO else options.rnn)
     for graph, wanted in zip(program.graphs, names, strict=True):
         _name_outputs(graph, wanted)
     follow(program, before)

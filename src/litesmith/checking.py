@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from litesmith._util.damage import told_as_damage
 from litesmith.api import Options, optimized, options_of
 from litesmith.ir.graph import Program
 
@@ -22,15 +23,18 @@ def check(source: Any, *args: Any, **options: Any) -> CheckReport:
     damaged file, UsageError for a request that makes no sense.
     """
     from litesmith.analyze.check import judge_source
+    from litesmith.ir.budget import own_limits
     from litesmith.ops.common import own_unknown_dims
 
     chosen = options_of({**options, "verify": False, "reference": None})
+    of_file = isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview))
 
     def attempt(further: Mapping[str, Any]) -> Program:
-        with own_unknown_dims():
+        with own_unknown_dims(), own_limits():
             return optimized(source, args, replace(chosen, **further))
 
-    return judge_source(_name_of(source), attempt, *_source_facts(source, chosen))
+    with told_as_damage(of_file):
+        return judge_source(_name_of(source), attempt, *_source_facts(source, chosen))
 
 
 def _name_of(source: Any) -> str:

@@ -20,6 +20,16 @@ def human_count(count: int) -> str:
     return str(count)
 
 
+def count_of(number: int, one: str, several: str) -> str:
+    """A number with the words that go with it: ``1 tensor is``, ``12 tensors are``."""
+    return f"{number:,} {one if number == 1 else several}"
+
+
+def first_name(text: str) -> str:
+    """The first of the names that a fused operation carries, which other converters join by semicolons."""
+    return text.partition(";")[0]
+
+
 def printable(text: str) -> str:
     """A name with control characters written out, so that it cannot change what a terminal or page shows."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

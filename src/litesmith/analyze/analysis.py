@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from litesmith._util.text import first_name
 from litesmith.analyze import memory
 from litesmith.analyze.report import (
     GraphFacts,
@@ -115,7 +116,7 @@ class _Facts:
             version,
             tuple(tensor_facts(v) for v in op.inputs),
             tuple(tensor_facts(v) for v in op.results),
-            op.origin.label,
+            first_name(op.origin.label),
             op.origin.line,
             multiply_adds(op),
             bool(op.defn.traits & Trait.CONTRACTS),
@@ -232,4 +233,4 @@ def _memory(program: Program, facts: _Facts) -> Memory:
 
 
 def _place(op: Op) -> str:
-    return f"{title(op)} {op.origin.label}".strip()
+    return f"{title(op)} {first_name(op.origin.label)}".strip()

@@ -105,7 +105,8 @@ def judge_source(
     if program is None:
         operators = tuple(SourceOperator(f"tf.{op}", n, {}) for op, n in (counts or {}).items())
         return CheckReport(name, Verdict.REFACTOR, problems, tuple(findings), operators)
-    findings += from_program(program)
+    told = {finding.title for finding in findings}
+    findings += [finding for finding in from_program(program) if finding.title not in told]
     foreign = sorted({title(op) for g in program.all_graphs() for op in g.ops if op.name == "CUSTOM"})
     return CheckReport(
         name,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from litesmith._util.text import count_of, first_name
 from litesmith.analyze.report import Finding
 from litesmith.errors import Problem
 from litesmith.ir import DType, Op, Program, Value
@@ -185,40 +186,47 @@ def _results(program: Program) -> Iterator[tuple[Value, Op]]:
 
 
 def _where(ops: Sequence[Op]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(op.origin.label for op in ops if op.origin.label))[:_PLACES]
+    return tuple(dict.fromkeys(first_name(op.origin.label) for op in ops if op.origin.label))[:_PLACES]
 
 
 def _unknown_sizes(program: Program) -> Finding | None:
-    inputs = [v for v in program.main.inputs if not v.type.is_static]
-    if not inputs:
+    shapes = {name: v.type.shape or () for name, v in _inputs(program) if not v.type.is_static}
+    if not shapes:
         return None
-    shapes = ", ".join(f"{v.name}: {shape_text(v.type.shape)}" for v in inputs)
-    fixed = [1 if not isinstance(d, int) else d for d in inputs[0].type.shape or ()]
     count = sum(not r.type.is_static for r, _ in _results(program))
-    detail = f"{count} tensors have sizes that are known at run time only: no GPU, no memory plan ahead ({shapes})"
+    fixed = {name: [d if isinstance(d, int) else 1 for d in shape] for name, shape in shapes.items()}
     return Finding(
         "sizes of inputs are not known",
-        detail,
-        tuple(v.name for v in inputs)[:_PLACES],
-        before=shape_text(inputs[0].type.shape),
-        after=f"input_shapes={{name: {fixed}}}",
+        f"{count_of(count, 'tensor has', 'tensors have')} sizes known at run time only: no GPU, no memory plan ahead",
+        tuple(shapes)[:_PLACES],
+        before=", ".join(f"{name}: {shape_text(shape)}" for name, shape in shapes.items()),
+        after=f"input_shapes={fixed}",
     )
+
+
+def _inputs(program: Program) -> list[tuple[str, Value]]:
+    """Inputs by the names that a caller gives them."""
+    signature = next((s for s in program.signatures if s.graph is program.main), None)
+    if signature is None:
+        return [(value.name, value) for value in program.main.inputs]
+    return [(name, program.main.inputs[place]) for name, place in signature.inputs.items()]
 
 
 def _double_precision(program: Program) -> Finding | None:
     ops = [op for value, op in _results(program) if value.type.dtype is DType.FLOAT64]
     if not ops:
         return None
-    detail = f"{len(ops)} tensors are float64, which hardly any kernel takes and no delegate"
+    detail = f"{count_of(len(ops), 'tensor is', 'tensors are')} float64, which hardly any kernel takes and no delegate"
     return Finding("float64 where float32 would do", detail, _where(ops), before="tf.float64", after="tf.float32")
 
 
 def _wide_integers(program: Program) -> Finding | None:
     ops = [op for value, op in _results(program) if value.type.dtype is DType.INT64]
-    inputs = [v.name for v in program.main.inputs if v.type.dtype is DType.INT64]
+    inputs = [name for name, value in _inputs(program) if value.type.dtype is DType.INT64]
     if not ops and not inputs:
         return None
-    detail = f"{len(ops)} tensors and {len(inputs)} inputs are int64, which the GPU does not take and Micro hardly does"
+    total = len(ops) + len(inputs)
+    detail = f"{count_of(total, 'tensor is', 'tensors are')} int64, which the GPU does not take and Micro hardly does"
     places = (*inputs, *_where(ops))[:_PLACES]
     return Finding("int64 where int32 would do", detail, places, before="tf.int64", after="tf.int32")
 
@@ -228,16 +236,14 @@ def _many_dimensions(program: Program) -> Finding | None:
     if not ops:
         return None
     most = max(len(r.type.shape or ()) for op in ops for r in op.results)
-    detail = f"{len(ops)} tensors have up to {most} dimensions; the GPU takes 4, most kernels of Micro 4 or 5"
+    count = count_of(len(ops), "tensor has", "tensors have")
+    detail = f"{count} up to {most} dimensions; the GPU takes 4, most kernels of Micro 4 or 5"
     after = "tf.reshape neighbours into one dimension where they are not told apart"
     return Finding("more than 4 dimensions", detail, _where(ops), before=f"rank {most}", after=after)
 
 
 def _training_left_on(program: Program) -> Finding | None:
-    random = ("RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL")
-    ops = [op for op in _ops(program) if op.name in random and re.search("dropout|noise", op.origin.label, re.I)]
-    normalized = ("tf.FusedBatchNorm", "tf.FusedBatchNormV2", "tf.FusedBatchNormV3")
-    ops += [op for op in _ops(program) if op.name == "MEAN" and op.origin.op in normalized]
+    ops = [op for op in _ops(program) if _draws_as_in_training(op) or _takes_statistics_of_a_batch(op)]
     if not ops:
         return None
     detail = "dropout, noise or batch statistics are computed as in training: results are random or depend on the batch"
@@ -249,6 +255,17 @@ def _training_left_on(program: Program) -> Finding | None:
         before="model(x, training=True)",
         after="model(x, training=False)",
     )
+
+
+def _draws_as_in_training(op: Op) -> bool:
+    random = op.name.startswith("RANDOM_") or "random" in op.origin.op.lower()
+    return random and re.search("dropout|noise", op.origin.label, re.I) is not None
+
+
+def _takes_statistics_of_a_batch(op: Op) -> bool:
+    """Whether this is a mean in a batch normalization: when a model predicts, it takes the moving one."""
+    of_layer = re.search("batch_?norm", op.origin.label, re.I) is not None
+    return op.name == "MEAN" and (of_layer or op.origin.op.startswith("tf.FusedBatchNorm"))
 
 
 def _strings_inside(program: Program) -> Finding | None:

@@ -55,14 +55,24 @@ def _print(report: Any, operators: bool) -> None:
     for problem in report.problems:
         click_echo("\n".join(map(printable, str(problem).splitlines())))
     print_findings(report.findings)
-    rows = [
-        (printable(o.name), o.count, _becomes(o), ", ".join(map(printable, o.places))) for o in report.operators
-    ]
-    if rows:
-        print_table("Source operators", ("operator", ">count", "becomes", "where"), rows)
+    _print_operators(report)
     if report.report is not None:
         print_report(report.report, operators)
 
 
+def _print_operators(report: Any) -> None:
+    rows = [
+        (printable(o.name), o.count, _becomes(o), ", ".join(map(printable, o.places)))
+        for o in report.operators
+        if o.becomes
+    ]
+    if rows:
+        print_table("Source operators", ("operator", ">count", "becomes", "where"), rows)
+    rest = ", ".join(f"{printable(o.name)} x {o.count}" for o in report.operators if not o.becomes)
+    if rest:
+        heading = "Become nothing (known, or not needed)" if report.report is not None else "Source operators"
+        click_echo(f"{heading}: {rest}\n")
+
+
 def _becomes(operator: Any) -> str:
-    return ", ".join(f"{name} x {count}" for name, count in operator.becomes.items()) or "nothing: known or not needed"
+    return ", ".join(f"{name} x {count}" for name, count in operator.becomes.items())

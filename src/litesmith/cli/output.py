@@ -30,7 +30,7 @@ def console(stderr: bool = False) -> Any:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 160, soft_wrap=True)
+    return Console(stderr=stderr, highlight=False, emoji=False, width=None if stream.isatty() else 160, soft_wrap=True)
 
 
 def print_json(data: Any) -> None:

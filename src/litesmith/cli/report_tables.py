@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from litesmith._util.text import human_bytes, human_count, printable
+from litesmith._util.text import first_name, human_bytes, human_count, printable
 from litesmith.analyze.difference import Change, Difference
 from litesmith.analyze.report import Finding, Report, Runtime
 from litesmith.cli.output import click_echo, print_table
@@ -27,7 +27,7 @@ def print_report(report: Report, every_operator: bool = False) -> None:
     if signatures:
         print_table("Signatures", ("key", "inputs", "outputs"), signatures)
     largest = [
-        (printable(t.name), f"{t.dtype}{t.shape}", human_bytes(t.bytes), printable(by))
+        (printable(first_name(t.name)), f"{t.dtype}{t.shape}", human_bytes(t.bytes), printable(by))
         for t, by in report.memory.largest
     ]
     print_table("Largest tensors", ("tensor", "type", ">size", "made by"), largest)

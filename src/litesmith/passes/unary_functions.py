@@ -52,15 +52,14 @@ class Function:
     compute: its values; emit: what takes the place of the formula; operations: how many that has.
     """
 
-    compute: Callable[[Array], Any]
+    compute: Callable[[Array], Array]
     emit: Callable[[Builder, Value], Value]
     operations: int = 1
 
 
 def _operator(name: str, **attrs: Any) -> Function:
-    evaluate = OPS[name].evaluate
-    assert evaluate is not None
-    return Function(partial(evaluate, **attrs), lambda b, x: b.apply(name, x, **attrs))
+    evaluate: Any = OPS[name].evaluate
+    return Function(partial(evaluate, **attrs), lambda b, x: b.apply(name.lower(), x, **attrs))
 
 
 FUNCTIONS = (

@@ -271,7 +271,7 @@ def max_pool_with_argmax(
     if include_batch_in_index and isinstance(input.dims[0], Sym):
         raise UnsupportedError("places counted over an unknown number of images", "give the batch a fixed size")
     parts = _taps(b, input, window, steps, (1, 1), padding, -np.inf)
-    places = _flat_places(input, window, steps, padding)
+    places = flat_places(input, window, steps, padding)
     best, where = parts[0][1], b.constant(places[0])
     if len(parts) > 1:
         where = b.broadcast_to(where, shape_vector(b, best.dims, best))
@@ -285,7 +285,7 @@ def max_pool_with_argmax(
     return best, cast(b, where, Targmax)
 
 
-def _flat_places(x: Value, window: Sequence[int], steps: Sequence[int], padding: str) -> list[Any]:
+def flat_places(x: Value, window: Sequence[int], steps: Sequence[int], padding: str) -> list[Any]:
     """For each place of the window, [1, rows, columns, C] int32: where it is in the image."""
     height, width, channels = (static_int(d, "a pool with places") for d in x.dims[1:])
     counts = [
