@@ -51,7 +51,7 @@ from litesmith.ops.common import unknown_dim
 
 UNKNOWN = (
     "has no lowering to built-in operators",
-    "replace the operation, set allow_custom_ops=True, or add a lowering (docs/add-an-op.md)",
+    "replace the operation, add a lowering (docs/add-an-op.md), or, of a SavedModel, set allow_custom_ops=True",
 )
 """Reason and way out for an operator nobody has thought of."""
 
