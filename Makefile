@@ -7,6 +7,10 @@ PYTHON ?= $(shell .ci/find-python)
 UV ?= $(shell uv --version >/dev/null 2>&1 && command -v uv)
 JOBS ?= 2
 FRAMEWORK_ENV := CUDA_VISIBLE_DEVICES= TF_CPP_MIN_LOG_LEVEL=3
+# The tests spend their time on compiling what JAX computes once: without optimization, and what is equal only once.
+JAX_ENV := $(FRAMEWORK_ENV) KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 \
+	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.jax_cache JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 PYTEST_ARGS ?= -q -n $(JOBS) --dist worksteal
 NOT_SLOW := $(if $(SLOW),,and not slow)
 NEWEST_TESTS := tests/jax/test_primitives.py tests/jax/test_import.py tests/stablehlo tests/keras/test_layers.py
@@ -29,11 +33,12 @@ make-env-tfx = [ -x $(1)/bin/python ] || { [ -n "$(PYTHON_TFX)" ] || { echo "mak
 endif
 
 PYTHON_TFX ?= $(shell .ci/find-python 3.11)
+AI_EDGE_QUANTIZER := ai-edge-quantizer==0.10.0
 TFMA := tensorflow-model-analysis==0.52.0
 TFX := tfx==1.21.0 ml-pipelines-sdk==1.21.0 ml-metadata==1.17.1 tensorflow-transform==1.21.0 \
 	tensorflow-data-validation==1.16.1 pyfarmhash keras-tuner portpicker docker pydot
 
-.PHONY: help demo test test-tf test-jax test-newest test-flex test-tfx test-metadata test-pages lint format types imports bench bench-evaluate docs clean ci
+.PHONY: help demo test test-tf test-jax test-newest test-flex test-tfx test-metadata test-pages lint format types imports bench bench-quant bench-evaluate docs clean ci
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
@@ -48,7 +53,7 @@ test-tf: .venv-tf/tf.stamp ## Run the tests against TensorFlow and Keras on Tens
 	$(FRAMEWORK_ENV) KERAS_BACKEND=tensorflow .venv-tf/bin/python -m pytest $(PYTEST_ARGS) -m "(tf or keras) $(NOT_SLOW)" $(TESTS)
 
 test-jax: .venv-jax/jax.stamp ## Run the tests against JAX and Keras on JAX (no TensorFlow)
-	$(FRAMEWORK_ENV) KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(TESTS)
+	$(JAX_ENV) .venv-jax/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(TESTS)
 
 test-flex: .venv-flex/flex.stamp ## Run Select TF operators in the last TensorFlow that runs them (Python up to 3.12)
 	$(FRAMEWORK_ENV) .venv-flex/bin/python -m pytest $(PYTEST_ARGS) -m "flex $(NOT_SLOW)" tests/select
@@ -64,7 +69,7 @@ test-pages: .venv/dev.stamp .browser/chromium ## Look at the pages of reports in
 
 # The next release of Python and JAX is seen here when it comes.
 test-newest: .venv-newest/jax.stamp ## Run a part of the JAX tests on the newest Python and JAX there are
-	$(FRAMEWORK_ENV) KERAS_BACKEND=jax .venv-newest/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(NEWEST_TESTS)
+	$(JAX_ENV) .venv-newest/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(NEWEST_TESTS)
 
 lint: .venv/dev.stamp ## Check style and complexity (ruff)
 	.venv/bin/ruff check .
@@ -84,9 +89,18 @@ bench-evaluate: .venv-tfx/tfx.stamp ## Measure litesmith evaluate against the ba
 bench: .venv/core.stamp .venv-tf/tf.stamp ## Measure against the official converter, side by side
 	.venv/bin/python -m benchmarks $(BENCH_ARGS)
 
+bench-quant: .venv/dev.stamp .venv-tf/tf.stamp .venv-ai-edge/stamp ## Measure quantization against the official one and ai-edge-quantizer
+	$(FRAMEWORK_ENV) .venv/bin/python -m benchmarks.quantization $(BENCH_ARGS)
+
 docs: .venv/dev.stamp .venv-docs/docs.stamp ## Regenerate the tables of the documentation and build the site (site/)
 	.venv/bin/python tools/docs.py
 	.venv-docs/bin/python -m mkdocs build -q --strict
+
+.venv-ai-edge/stamp:
+	@$(call make-env,.venv-ai-edge)
+	@echo "installing ai-edge-quantizer into .venv-ai-edge" >&2
+	@$(call install-packages,.venv-ai-edge,$(AI_EDGE_QUANTIZER))
+	@touch $@
 
 .venv-docs/docs.stamp: pyproject.toml
 	@$(call make-env,.venv-docs)
@@ -98,7 +112,7 @@ ci: ## Run everything a change has to pass
 	.ci/run
 
 clean: ## Remove environments, caches and build products
-	rm -rf .venv .venv-tf .venv-jax .venv-newest .venv-flex .venv-tfx .venv-metadata .venv-docs .browser site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-tf .venv-jax .venv-newest .venv-flex .venv-tfx .venv-metadata .venv-docs .venv-ai-edge .browser site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .jax_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/core.stamp: pyproject.toml

@@ -19,9 +19,9 @@ from typing import Any
 
 from benchmarks.process import ROOT, measure
 from benchmarks.quantization import table
+from benchmarks.quantization.data import PHOTOGRAPHS
 
-HERE = Path(__file__).resolve().parent
-CACHE = HERE.parent / ".cache" / "quantization"
+CACHE = PHOTOGRAPHS.parent
 SOURCE = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
 NAMES = (
     "digits_cnn", "digits_mlp", "digits_transformer", "digits_lstm", "digits_gru", "tiny_resnet8", "tiny_vww", "tiny_kws",
@@ -47,6 +47,8 @@ THEIRS = {"int8-best": "int8"}
 def build(name: str, arguments: argparse.Namespace) -> str:
     """Builds a model and its float file where they are missing; returns the error, empty when all is there."""
     directory = CACHE / name
+    if not PHOTOGRAPHS.is_file():
+        measure([arguments.core_python, "-m", "benchmarks.quantization.data"], SOURCE)
     if not (directory / "held.npz").is_file():
         command = [arguments.tf_python, "-m", "benchmarks.quantization.models", name, str(CACHE)]
         made = measure(command + (["--mlperf", str(arguments.mlperf)] if arguments.mlperf else []), SOURCE)

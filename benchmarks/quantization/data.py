@@ -1,13 +1,17 @@
-"""Samples for quantization: digits, patches of photographs, and stand-ins for spectrograms. Needs scikit-learn."""
+"""Samples for quantization: digits, patches of photographs, and stand-ins for spectrograms.
+
+``python -m benchmarks.quantization.data`` keeps the photographs of scikit-learn as arrays, which needs Pillow.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray]
 SEED = 7
+PHOTOGRAPHS = Path(__file__).resolve().parents[1] / ".cache" / "quantization" / "photographs.npy"
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
@@ -21,18 +25,15 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 def patches(count: int, size: int, seed: int = SEED) -> np.ndarray:
     """Natural patches of the photographs that scikit-learn has, at several magnifications, 0 to 255: [N, S, S, 3]."""
-    from PIL import Image
-    from sklearn.datasets import load_sample_images
-
     rng = np.random.default_rng(seed)
-    photographs = [Image.fromarray(image) for image in load_sample_images().images]
+    photographs = np.load(PHOTOGRAPHS)
     made = []
     for index in range(count):
         photograph = photographs[index % len(photographs)]
-        side = int(min(photograph.size) * rng.uniform(0.15, 0.9))
-        left, top = (int(rng.integers(0, extent - side)) for extent in photograph.size)
-        patch = photograph.crop((left, top, left + side, top + side)).resize((size, size))
-        made.append(np.asarray(patch, np.float32))
+        side = int(min(photograph.shape[:2]) * rng.uniform(0.15, 0.9))
+        top, left = (int(rng.integers(0, extent - side)) for extent in photograph.shape[:2])
+        places = np.linspace(0, side - 1, size).round().astype(int)
+        made.append(photograph[top + places][:, left + places].astype(np.float32))
     stack = np.stack(made)
     flipped = rng.integers(0, 2, count).astype(bool)
     stack[flipped] = stack[flipped, :, ::-1]
@@ -62,3 +63,15 @@ def tokens(count: int, length: int, vocabulary: int, seed: int = SEED) -> np.nda
 def split(samples: np.ndarray, calibrating: int) -> dict[str, Any]:
     """The first ones to calibrate with, the others held back."""
     return {"calibration": samples[:calibrating], "held": samples[calibrating:]}
+
+
+def main() -> None:
+    """Keeps the photographs: uint8 [2, 427, 640, 3]."""
+    from sklearn.datasets import load_sample_images
+
+    PHOTOGRAPHS.parent.mkdir(parents=True, exist_ok=True)
+    np.save(PHOTOGRAPHS, np.stack(load_sample_images().images))
+
+
+if __name__ == "__main__":
+    main()

@@ -66,7 +66,11 @@ def describe(path: Path, exact: np.ndarray, held: Any) -> dict[str, Any]:
 
 
 def latencies(paths: list[Path], sample: np.ndarray, seconds: float) -> list[float]:
-    """Median milliseconds of one invocation of each file on one thread, taking turns; at least 7."""
+    """Median milliseconds of one invocation of each file on one thread, taking turns in any order; at least 7.
+
+    In a fixed order the one after the float file would always find its caches cold.
+    """
+    rng = np.random.default_rng(0)
     interpreters = []
     for path in paths:
         one = Interpreter(model_path=str(path), num_threads=1)
@@ -78,10 +82,10 @@ def latencies(paths: list[Path], sample: np.ndarray, seconds: float) -> list[flo
     taken: list[list[float]] = [[] for _ in paths]
     end = time.perf_counter() + seconds * len(paths)
     while len(taken[0]) < 7 or (time.perf_counter() < end and len(taken[0]) < 3000):
-        for one, times in zip(interpreters, taken, strict=True):
+        for index in rng.permutation(len(paths)):
             start = time.perf_counter()
-            one.invoke()
-            times.append(time.perf_counter() - start)
+            interpreters[index].invoke()
+            taken[index].append(time.perf_counter() - start)
     return [1000 * median(times) for times in taken]
 
 

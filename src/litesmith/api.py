@@ -15,7 +15,7 @@ from litesmith._util.files import file_kind, require_file
 from litesmith._util.naming import Shapes, shapes_by_name
 from litesmith._util.progress import tell
 from litesmith._util.replacing import check_target
-from litesmith._util.rnn_forms import check_form
+from litesmith._util.rnn_forms import AUTO, COMPACT, check_form
 from litesmith._util.text import human_bytes
 from litesmith.describe import (
     Signature,
@@ -729,7 +729,8 @@ def optimize(program: Program, options: Options) -> Program:
         spell_out(program)
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
     before = Interface.of(program)
-    pipeline.run(program, options.dump, rnn=options.rnn)
+    quantized = options.quantize is not None or options.plan is not None
+    pipeline.run(program, options.dump, rnn=COMPACT if quantized and options.rnn == AUTO else options.rnn)
     for graph, wanted in zip(program.graphs, names, strict=True):
         _name_outputs(graph, wanted)
     follow(program, before)

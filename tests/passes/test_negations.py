@@ -20,6 +20,12 @@ test_moved = rewrites(
             ("product_subtracted", ("NEG(%y)", "MUL(%z, %0)", "SUB(%x, %1)"), ("MUL(%y, %z)", "ADD(%x, %0)")),
             ("two_factors", ("NEG(%y)", "NEG(%x)", "MUL(%0, %1)"), ("MUL(%y, %x)",)),
             ("absolute_value", ("EXP(%y)", "ABS(%0)", "ADD(%1, %x)"), ("EXP(%y)", "ADD(%0, %x)")),
+            ("absolute_value_of_a_negation", ("NEG(%y)", "ABS(%0)", "ADD(%1, %x)"), ("ABS(%y)", "ADD(%0, %x)")),
+            (
+                "parts_of_a_sum",
+                ("NEG(%y)", "RELU(%0)", "ADD(%x, %1)", "NEG(%2)"),
+                ("MINIMUM(%y, float32[](0))", "SUB(%0, %x)"),
+            ),
             ("constant_factor", ("NEG(%y)", "MUL(%0, float32[](3))"), ("MUL(%y, float32[](-3))",)),
         )
     ),
@@ -27,6 +33,7 @@ test_moved = rewrites(
 
 test_kept = unchanged(
     PASSES,
+    Unchanged("shared_sum", elementwise("NEG(%y)", "RELU(%0)", "ADD(%x, %1)", "NEG(%2)", "MUL(%2, %3)", inputs=XYZ)),
     Unchanged("minuend", elementwise("NEG(%y)", "SUB(%0, %x)", inputs=XYZ)),
     Unchanged("absolute_value", elementwise("RELU(%y)", "ABS(%0)", "ADD(%1, %x)", inputs=XYZ)),
     Unchanged("one_factor", elementwise("NEG(%y)", "MUL(%0, %x)", inputs=XYZ)),

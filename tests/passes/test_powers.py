@@ -4,21 +4,32 @@ from tests.passes.texts import elementwise, graph
 
 BOTH = (*powers.PASSES, *squared_difference.PASSES)
 TWO = ("x", "y")
+EPSILON = "MAXIMUM(%x, float32[](1e-12))"
 
 test_named = rewrites(
     BOTH,
     Rewrite("square", elementwise("POW(%x, float32[](2))"), elementwise("SQUARE(%x)")),
     Rewrite("sqrt", elementwise("ABS(%x)", "POW(%0, float32[](0.5))"), elementwise("ABS(%x)", "SQRT(%0)")),
-    Rewrite("rsqrt", elementwise("EXP(%x)", "POW(%0, float32[](-0.5))"), elementwise("EXP(%x)", "RSQRT(%0)")),
+    Rewrite("rsqrt", elementwise(EPSILON, "POW(%0, float32[](-0.5))"), elementwise(EPSILON, "RSQRT(%0)")),
     Rewrite(
         "reciprocal_root",
-        elementwise("EXP(%x)", "SQRT(%0)", "DIV(float32[](1), %1)"),
-        elementwise("EXP(%x)", "RSQRT(%0)"),
+        elementwise(EPSILON, "SQRT(%0)", "DIV(float32[](1), %1)"),
+        elementwise(EPSILON, "RSQRT(%0)"),
     ),
     Rewrite(
         "quotient_by_a_root",
-        elementwise("EXP(%x)", "SQRT(%0)", "DIV(%y, %1) {fused_activation_function=RELU}", inputs=TWO),
-        elementwise("EXP(%x)", "RSQRT(%0)", "MUL(%y, %1) {fused_activation_function=RELU}", inputs=TWO),
+        elementwise(EPSILON, "SQRT(%0)", "DIV(%y, %1) {fused_activation_function=RELU}", inputs=TWO),
+        elementwise(EPSILON, "RSQRT(%0)", "MUL(%y, %1) {fused_activation_function=RELU}", inputs=TWO),
+    ),
+    Rewrite(
+        "product_with_a_reciprocal_root_of_what_may_be_zero",
+        elementwise("ABS(%x)", "RSQRT(%0)", "MUL(%1, %y) {fused_activation_function=RELU}", inputs=TWO),
+        elementwise("ABS(%x)", "SQRT(%0)", "DIV(%y, %1) {fused_activation_function=RELU}", inputs=TWO),
+    ),
+    Rewrite(
+        "product_with_a_power_of_what_may_be_zero",
+        elementwise("ABS(%x)", "POW(%0, float32[](-0.5))", "MUL(%y, %1)", inputs=TWO),
+        elementwise("ABS(%x)", "SQRT(%0)", "DIV(%y, %1)", inputs=TWO),
     ),
     Rewrite(
         "squared_difference",
@@ -36,6 +47,11 @@ test_kept = unchanged(
     BOTH,
     Unchanged("other_exponent", elementwise("POW(%x, float32[](3))")),
     Unchanged("integers", elementwise("POW(%x, int32[](2))", type="int32[n, 4]")),
+    Unchanged("power_of_zero", elementwise("POW(%x, float32[](-0.5))"), "RSQRT of 0"),
+    Unchanged("reciprocal_root_of_zero", elementwise("SQRT(%x)", "DIV(float32[](1), %0)"), "RSQRT of 0"),
+    Unchanged(
+        "shared_reciprocal_root", elementwise("RSQRT(%x)", "MUL(%y, %0)", "ADD(%0, %1)", inputs=TWO), "other users"
+    ),
     Unchanged("shared_root", elementwise("SQRT(%x)", "DIV(%y, %0)", "ADD(%0, %1)", inputs=TWO), "other users"),
     Unchanged("shared_difference", elementwise("SUB(%x, %y)", "SQUARE(%0)", "ADD(%0, %1)", inputs=TWO), "other users"),
     Unchanged("product", elementwise("SUB(%x, %y)", "MUL(%0, %y)", inputs=TWO)),

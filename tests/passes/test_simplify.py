@@ -20,6 +20,42 @@ test_repeated = rewrites(
         """,
     ),
     Rewrite(
+        "reversed_behind_a_unit_dimension",
+        """
+        graph main(%x: float32[1, 7, 4]) {
+          %0 = REVERSE_V2(%x, int32[1](1)) : float32[1, 7, 4]
+          %1 = RESHAPE(%0, int32[3](7, 1, 4)) : float32[7, 1, 4]
+          %2 = REVERSE_V2(%1, int32[1](0)) : float32[7, 1, 4]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[1, 7, 4]) {
+          %0 = RESHAPE(%x, int32[3](7, 1, 4)) : float32[7, 1, 4]
+          return %0
+        }
+        """,
+    ),
+    Rewrite(
+        "reversed_along_another_dimension",
+        """
+        graph main(%x: float32[1, 4, 4]) {
+          %0 = REVERSE_V2(%x, int32[1](1)) : float32[1, 4, 4]
+          %1 = RESHAPE(%0, int32[3](4, 1, 4)) : float32[4, 1, 4]
+          %2 = REVERSE_V2(%1, int32[1](2)) : float32[4, 1, 4]
+          return %2
+        }
+        """,
+        """
+        graph main(%x: float32[1, 4, 4]) {
+          %0 = REVERSE_V2(%x, int32[1](1)) : float32[1, 4, 4]
+          %1 = RESHAPE(%0, int32[3](4, 1, 4)) : float32[4, 1, 4]
+          %2 = REVERSE_V2(%1, int32[1](2)) : float32[4, 1, 4]
+          return %2
+        }
+        """,
+    ),
+    Rewrite(
         "true_and_itself",
         """
         graph main(%x: bool[n]) {

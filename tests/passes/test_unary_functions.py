@@ -74,3 +74,20 @@ def test_the_decomposed_error_function(form: str) -> None:
     assert program.histogram() == {"GELU": 1}
     assert next(graph.ops).attrs["approximate"] is False
     check_same(run(graph, inputs), expected, 1e-6)
+
+
+@pytest.mark.parametrize("form", ["softplus", "naive"])
+def test_mish(form: str) -> None:
+    from litesmith.decompositions import special
+
+    graph = Graph()
+    x = graph.add_input(tensor(DType.FLOAT32, (3, 64)), "x")
+    b = Builder(graph, OPS)
+    soft = special.softplus(b, x) if form == "softplus" else b.log(b.add(b.exp(b.minimum(x, 20.0)), 1.0))
+    graph.outputs = [b.mul(x, b.tanh(soft))]
+    program = Program([graph])
+    inputs = random_inputs(program, -6, 6)
+    expected = run(graph, inputs)
+    apply(PASSES, program)
+    assert sum(program.histogram().values()) == (6 if form == "naive" else 7)
+    check_same(run(graph, inputs), expected, 1e-6)

@@ -15,8 +15,13 @@ import pytest
 import litesmith as lite
 from litesmith.cli import main
 from litesmith.errors import ConverterError
+from litesmith.formats.tflite import read_model, write_model
 from litesmith.formats.tflite.conversion_metadata import CONVERSION_METADATA, read_conversion_metadata
-from litesmith.ir import DType
+from litesmith.ir import Builder, DType, Graph, Program, Signature, TensorType
+from litesmith.lite.quantization import recipe_of
+from litesmith.ops import OPS as ALL
+from litesmith.quantize.quantizer import quantize
+from litesmith.runtime import Runner
 
 DIGITS = Path(__file__).resolve().parent.parent.parent / "examples" / "digits"
 OPS = lite.OpsSet
@@ -105,6 +110,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
              _experimental_full_integer_quantization_bias_type=np.int64),
         "Expected bias type",
     ),
+    "integers of variables without data": (
+        dict(optimizations=DEFAULT, _experimental_variable_quantization=True), "only supported for full integer",
+    ),
+    "unknown annotations": (dict(_experimental_qdq_conversion_mode="UNKNOWN"), "Unknown QDQ conversion mode"),
+    "annotations of another kind": (dict(_experimental_qdq_conversion_mode="MIXED"), "NONE, STATIC or DYNAMIC"),
+    "narrower types": (dict(_experimental_reduce_type_precision=True), "dynamic-int4"),
+    "TensorFlow's quantizer": (dict(_experimental_tf_quantization_mode="DEFAULT"), "convert the float model itself"),
+    "TensorFlow's recipe": (dict(experimental_stablehlo_quantizer_config=object()), "representative_dataset"),
 }  # fmt: skip
 
 
@@ -133,6 +146,59 @@ def test_bias_types_of_wide_activations() -> None:
         assert kinds == {DType.of(dtype)}
 
 
+def _annotated(bits: int) -> bytes:
+    """A layer whose input, output and weights were trained on grids, and one beside it that was not."""
+    rng = np.random.default_rng(1)
+    step = np.float32(0.5 / (2 ** (bits - 1) - 1))
+    weights = np.rint(np.clip(rng.normal(size=(8, 8)), -0.5, 0.5) / step).astype(np.float32) * step
+    weights[:, 0] = 0.5
+    graph = Graph("main")
+    x = graph.add_input(TensorType(DType.FLOAT32, (1, 8)), "x")
+    b = Builder(graph, ALL)
+    y = b.fake_quant(x, min=-2.0, max=2.0, num_bits=8, narrow_range=False)
+    y = b.fully_connected(y, weights, np.zeros(8, np.float32))
+    y = b.fake_quant(y, min=-3.0, max=3.0, num_bits=8, narrow_range=False)
+    graph.outputs = [b.fully_connected(y, rng.normal(size=(8, 8)).astype(np.float32), np.zeros(8, np.float32))]
+    return write_model(Program([graph], [Signature("main", graph, {"x": 0}, {"y": 0})]))
+
+
+ANNOTATED = {  # attributes, bits of the weights: types of the two layers' weights
+    "without optimizations": (dict(_experimental_qdq_conversion_mode="STATIC"), 8, ["int8", "float32"]),
+    "strict": (dict(_experimental_strict_qdq=True), 8, ["int8", "float32"]),
+    "4 bits": (dict(optimizations=DEFAULT, _experimental_low_bit_qat=True), 4, ["int4", "float32"]),
+    "4 bits of 8": (dict(optimizations=DEFAULT, _experimental_low_bit_qat=True), 8, ["int8", "float32"]),
+    "not asked for": ({}, 8, ["float32", "float32"]),
+}
+
+
+@pytest.mark.parametrize("name", ANNOTATED)
+def test_annotations(name: str) -> None:
+    attributes, bits, expected = ANNOTATED[name]
+    program = read_model(_annotated(bits))
+    recipe = recipe_of(converter(**attributes), program)
+    result = program if recipe is None else quantize(program, recipe, check=False).program
+    layers = [op for op in result.main.ops if op.name == "FULLY_CONNECTED"]
+    assert [op["weights"].type.dtype.text for op in layers] == expected
+    rng = np.random.default_rng(2)
+    for kernels in ("default", "builtin"):
+        exact, found = (Runner(write_model(p), kernels=kernels) for p in (read_model(_annotated(bits)), result))
+        for _ in range(3):
+            x = {"x": rng.normal(size=(1, 8)).astype(np.float32)}
+            assert np.abs(exact.run(x)["y"] - found.run(x)["y"]).max() <= 6 / 255 * 8
+
+
+def test_variables_and_sparsity_are_asked_for_by_attributes() -> None:
+    asked = dict(optimizations=[*DEFAULT, lite.Optimize.EXPERIMENTAL_SPARSITY], representative_dataset=samples)
+    program = read_model(_annotated(8))
+    recipe = recipe_of(converter(**asked, _experimental_variable_quantization=True), program)
+    assert recipe is not None
+    assert (recipe.mode, recipe.variables, recipe.sparse) == ("int8", True, True)
+    alone = recipe_of(converter(_experimental_sparsify_model=True), program)
+    assert alone is not None
+    assert (alone.mode, alone.sparse) == ("float32", True)
+    assert converter(optimizations=[lite.Optimize.EXPERIMENTAL_SPARSITY]).convert()
+
+
 def test_calibration_alone_records_ranges() -> None:
     made = converter(representative_dataset=samples, _experimental_calibrate_only=True)
     model = lite.convert(made.convert())
@@ -157,11 +223,34 @@ def test_the_debugger() -> None:
     assert all(float(r["mean_squared_error"]) < float(r["scale"]) ** 2 * 10 for r in rows)
     assert 0 < debugger.model_statistics["worst"] < 0.1
     size = len(debugger.get_nondebug_quantized_model())
-    options.denylisted_ops = ["CONV_2D"]
+    options.denylisted_ops = ["FULLY_CONNECTED"]
     debugger.options = options
     debugger.run()
     assert len(debugger.get_nondebug_quantized_model()) > size
-    assert "CONV_2D" not in {debugger._places[n][0] for n in debugger.layer_statistics}
+    assert "FULLY_CONNECTED" not in _names(debugger)
+    options.denylisted_ops = None
+    names = {r["tensor_name"] for r in rows if r["op_name"] == "FULLY_CONNECTED"}
+    options.denylisted_nodes = list(names)
+    debugger.options = options
+    debugger.run()
+    assert "FULLY_CONNECTED" not in _names(debugger)
+    options.denylisted_ops = ["*"]
+    with pytest.raises(ValueError, match="Please check if the quantized model is in debug mode"):
+        debugger.options = options
+
+
+def _names(debugger: Any) -> set[str]:
+    text = io.StringIO()
+    debugger.layer_statistics_dump(text)
+    return {r["op_name"] for r in csv.DictReader(io.StringIO(text.getvalue()))}
+
+
+def test_the_debugger_takes_a_converter_that_calibrates_only() -> None:
+    made = converter(optimizations=DEFAULT, representative_dataset=samples, _experimental_calibrate_only=True)
+    debugger = lite.experimental.QuantizationDebugger(converter=made, debug_dataset=samples)
+    debugger.run()
+    metrics = {"num_elements", "stddev", "mean_error", "max_abs_error", "mean_squared_error"}
+    assert all(set(row) == metrics for row in debugger.layer_statistics.values())
 
 
 # -- command line -----------------------------------------------------------------------------------------------------
@@ -182,7 +271,7 @@ def test_quantize_command(files: tuple[Path, Path], tmp_path: Path, capsys: Any,
     told = capsys.readouterr().out
     assert "digits_int8.tflite" in told
     assert "SQNR" in told
-    assert "DEPTHWISE_CONV_2D" in told
+    assert "FULLY_CONNECTED" in told
     assert len((tmp_path / "d.csv").read_text().splitlines()) > 5
     first = (tmp_path / "digits_int8.tflite").read_bytes()
     assert main(["quantize", model, "-c", data, "-o", "again.tflite", "--json"]) == 0

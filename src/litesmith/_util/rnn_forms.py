@@ -7,6 +7,9 @@ from litesmith.errors import UsageError
 
 AUTO, FUSED, LOOP, UNROLLED = FORMS = ("auto", "fused", "loop", "unrolled")
 
+COMPACT = "compact"
+"""What ``auto`` is for a model that is quantized: the steps of a loop share their scales, so none is unrolled."""
+
 
 def check_form(name: object) -> None:
     """Raises UsageError for what is none of them."""

@@ -49,7 +49,9 @@ def is_finite(b: Builder, x: Value) -> Value:
 # -- exponentials and logarithms --------------------------------------------------------------------------------------
 
 ARTANH = (0.89492988, -1.83184104, -1.65766944)
-"""2 artanh(√z) / √z as c + n / (z + d), for z up to 0.0312 (|x| < 0.3 below), within 2.3e-8."""
+"""2 artanh(√z) / √z as c + n / (z + d), for z up to `ARTANH_END`, within 2.3e-8."""
+
+ARTANH_END = 0.0312
 
 ARTANH_WIDE = (1.23932963, 0.11528504, -1.04938495, -1.37955286)
 """The same as c + s z + n / (z + d), for z up to 1/9, within 1.4e-8."""
@@ -64,10 +66,11 @@ def log1p(b: Builder, x: Value) -> Value:
     if size is not None:
         return log1p_exp(b, size)
     ratio = b.div(x, b.add(x, number(b, 2, x)))
+    square = b.mul(ratio, ratio)
     constant, over, shift = (number(b, c, x) for c in ARTANH)
-    near = b.mul(ratio, b.add(b.div(over, b.add(b.mul(ratio, ratio), shift)), constant))
+    near = b.mul(ratio, b.add(b.div(over, b.add(square, shift)), constant))
     far = b.log(b.add(x, number(b, 1, x)))
-    return select(b, b.less(b.abs(x), number(b, 0.3, x)), near, far)
+    return select(b, b.less(square, number(b, ARTANH_END, x)), near, far)
 
 
 def _size_of_exponent(b: Builder, x: Value) -> Value | None:
@@ -144,6 +147,14 @@ def log2(b: Builder, x: Value) -> Value:
 def softplus(b: Builder, x: Value) -> Value:
     """log(1 + exp(x)), without overflow, and accurate where it is small."""
     return b.add(b.maximum(x, number(b, 0, x)), log1p_exp(b, b.abs(x)))
+
+
+def mish(b: Builder, x: Value) -> Value:
+    """x tanh(log(1 + exp(x))) as x n / (n + 2) with n = exp(x) (exp(x) + 2): nothing cancels. From 20 on it is x."""
+    power = b.exp(b.minimum(x, number(b, 20, x)))
+    numerator = b.mul(power, b.add(power, number(b, 2, x)))
+    made: Value = b.mul(x, b.div(numerator, b.add(numerator, number(b, 2, x))))
+    return made
 
 
 def log_sigmoid(b: Builder, x: Value) -> Value:

@@ -95,8 +95,12 @@ def _same(left: Dim, right: Dim) -> bool:
 
 
 def kernel_problems(program: Program) -> list[Problem]:
-    """Every operation whose kernel would not take its operands, each with its origin, the reason and a way out."""
-    return [p for graph in program.all_graphs() for p in (*_size_problems(graph), *_all_kernel_problems(graph))]
+    """Every operation whose kernel would not take its operands, each with its origin, the reason and a way out.
+
+    Of an element type that many operations of one source node do not take, the first is told.
+    """
+    found = [p for graph in program.all_graphs() for p in (*_size_problems(graph), *_all_kernel_problems(graph))]
+    return list({(p.code, p.op, p.node, p.line, p.reason.split(_NOT_TAKEN)[0]): p for p in reversed(found)}.values())[::-1]
 
 
 def _size_problems(graph: Graph) -> Iterator[Problem]:
@@ -120,7 +124,7 @@ def problems_of(op: Op) -> Iterator[Problem]:
         if value is None or declared.dtypes is None or value.type.dtype in declared.dtypes:
             continue
         taken = ", ".join(sorted(t.text for t in declared.dtypes))
-        yield _problem(op, f"{value.type.dtype} is not taken by {op.name} as {declared.name!r} ({taken})")
+        yield _problem(op, f"{value.type.dtype}{_NOT_TAKEN}{op.name} as {declared.name!r} ({taken})")
     reason = op.defn.check(op) if op.defn.check is not None else None
     if reason is not None:
         yield _problem(op, f"{op.name}: {reason}", _OTHER_FIX)
@@ -129,6 +133,7 @@ def problems_of(op: Op) -> Iterator[Problem]:
         yield _problem(op, f"{op.name}: the kernel ignores the fused activation {activation}", "make it an operation")
 
 
+_NOT_TAKEN = " is not taken by "
 DEFAULT_FIX = "cast the operand to a type the kernel takes"
 _OTHER_FIX = "give it operands the kernel takes, or say it with other operations"
 

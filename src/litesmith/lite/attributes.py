@@ -12,7 +12,7 @@ from typing import Any
 SAME, BETTER, NO_EFFECT, REFUSED = "same", "better", "no effect", "refused"
 """How a name compares with its original. ``refused``: the default works, asking for more is an error."""
 
-_QUANTIZATION = "quantization"
+FLOAT_FIX = "leave it at its default to get the float model"
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Attribute:
     """One attribute of a converter.
 
     verdict and why: for the documentation. asks: what a value that is refused asks for. is_asked: tells such a value
-    (default: any but the default one and None).
+    (default: any but the default one and None). fix: the way out.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Attribute:
     why: str
     asks: str = ""
     is_asked: Callable[[Any], bool] | None = None
+    fix: str = FLOAT_FIX
 
     def refusal(self, value: Any) -> str | None:
         """What the value asks for when this version does not do it, else None."""
@@ -38,8 +39,8 @@ class Attribute:
         return self.asks if asked else None
 
 
-def _refused(name: str, default: Any, asks: str, is_asked: Callable[[Any], bool] | None = None) -> Attribute:
-    return Attribute(name, default, REFUSED, f"asks for {asks}, which this version does not do", asks, is_asked)
+def _refused(name: str, default: Any, asks: str, fix: str = FLOAT_FIX) -> Attribute:
+    return Attribute(name, default, REFUSED, f"asks for {asks}, which this version does not do", asks, fix=fix)
 
 
 _ONE_CONVERTER = "there is one converter"
@@ -48,6 +49,9 @@ _LISTS = "TensorLists always become built-in operators, with a dynamic batch"
 _RNN = (
     'not in the original: the form of recurrent layers, `"auto"`, `"fused"`, `"loop"` or `"unrolled"` (see recurrent.md)'
 )
+_OWN_RECIPE = "set optimizations = [Optimize.DEFAULT] and a representative_dataset, or quantize by a Recipe"
+_FLOAT_SOURCE = "convert the float model itself, with optimizations = [Optimize.DEFAULT] and a representative_dataset"
+_NARROW = "quantize to 4 bits: litesmith.convert(model, quantize='dynamic-int4'), or 'int8-int4' with samples"
 _TEXT_IR = "the IR is litesmith's own and has its own dump (`ir_dump_dir`)"
 
 COMMON: tuple[Attribute, ...] = (
@@ -79,27 +83,33 @@ COMMON: tuple[Attribute, ...] = (
     Attribute("print_ir_after", None, NO_EFFECT, _TEXT_IR),
     Attribute("print_ir_module_scope", None, NO_EFFECT, _TEXT_IR),
     Attribute("elide_elementsattrs_if_larger", None, NO_EFFECT, "large constants are never printed"),
-    _refused("experimental_use_stablehlo_quantizer", False, _QUANTIZATION),
-    _refused("experimental_stablehlo_quantizer_config", None, _QUANTIZATION),
+    Attribute("experimental_use_stablehlo_quantizer", False, NO_EFFECT, _ONE_QUANTIZER),
+    _refused("experimental_stablehlo_quantizer_config", None, "a recipe in TensorFlow's own messages", _OWN_RECIPE),
     _refused("serialize_debug_metadata", False, "source locations in the file"),
     Attribute("_experimental_calibrate_only", False, SAME, "the float model with the ranges of its tensors"),
-    _refused("_experimental_sparsify_model", False, "pruned weights stored sparsely"),
+    Attribute("_experimental_sparsify_model", False, BETTER, "as `Optimize.EXPERIMENTAL_SPARSITY`; the original ignores it"),
     Attribute("_experimental_disable_per_channel", False, SAME, "one scale for all weights of a layer"),
     Attribute(
         "_experimental_disable_per_channel_quantization_for_dense_layers", False, SAME, "one scale for all of its weights"
     ),
-    _refused("_experimental_tf_quantization_mode", None, _QUANTIZATION),
+    _refused("_experimental_tf_quantization_mode", None, "graphs of TensorFlow's own quantizer", _FLOAT_SOURCE),
     Attribute(
         "_experimental_full_integer_quantization_bias_type", None, BETTER, "by default int32 wherever the sums provably fit"
     ),
-    _refused("_experimental_quantization_options", None, _QUANTIZATION),
-    _refused("_experimental_low_bit_qat", False, _QUANTIZATION),
-    _refused("_experimental_variable_quantization", False, _QUANTIZATION),
-    _refused("_experimental_reduce_type_precision", False, "narrower integer types"),
-    _refused("_experimental_qdq_conversion_mode", None, _QUANTIZATION),
-    _refused("_experimental_strict_qdq", False, _QUANTIZATION),
+    Attribute("_experimental_quantization_options", None, NO_EFFECT, "as in the original, but for StableHLO files"),
+    Attribute("_experimental_low_bit_qat", False, SAME, "weights trained on grids of 4 bits are stored in 4 bits"),
+    Attribute("_experimental_variable_quantization", False, SAME, "variables as integers, with one scale each"),
+    _refused("_experimental_reduce_type_precision", False, "narrower integer types", _NARROW),
+    Attribute(
+        "_experimental_qdq_conversion_mode", None, SAME,
+        "STATIC: integers by the model's own fake quantization; DYNAMIC: its weights alone",
+    ),
+    Attribute("_experimental_strict_qdq", False, SAME, "integers only where the model has fake quantization on all sides"),
     _refused("_experimental_preserve_assert_op", False, "assertions in the converted model"),
-    _refused("_experimental_disable_fuse_mul_and_fc", False, "multiplications left beside fully connected layers"),
+    _refused(
+        "_experimental_disable_fuse_mul_and_fc", False, "multiplications left beside fully connected layers",
+        "leave it at its default: the product of weights and factors is exact to a rounding",
+    ),
     Attribute("_experimental_use_buffer_offset", False, SAME, "weights behind the FlatBuffer, as in files over 2 GB"),
     Attribute("_experimental_lower_tensor_list_ops", True, NO_EFFECT, _LISTS),
     Attribute("_experimental_default_to_single_batch_in_tensor_list_ops", False, NO_EFFECT, _LISTS),

@@ -30,7 +30,6 @@ from litesmith.lite.quantization import calibrated_only, is_static, optimization
 from litesmith.lite.requests import allows_select_ops, check_result, forces_select_ops, refusals, select_ops
 from litesmith.lite.sources import Loading, Shapes, Source
 from litesmith.ops.common import own_unknown_dims
-from litesmith.quantize.recipe import Recipe
 
 
 class ConverterBase:
@@ -110,21 +109,21 @@ class ConverterBase:
         except ConverterError as error:
             raise explained(error, allows_select_ops(self)) from error
         check_result(self, program)
-        calibrates_only = self._get("_experimental_calibrate_only")
-        recipe = None if calibrates_only else recipe_of(self, program)
-        if not self._get("exclude_conversion_metadata"):
-            program.metadata[CONVERSION_METADATA] = self._metadata(program, recipe)
-        if calibrates_only:
+        modes: tuple[int, ...] = ()
+        if self._get("_experimental_calibrate_only") and edit_recipe is None:
             model = calibrated_only(self, program, options)
             if requested is not None:
                 model.metadata = requested
-            return model
-        if recipe is None:
-            return api.finished(program, replace(options, quantize=None), requested)
-        recipe = recipe if edit_recipe is None else edit_recipe(recipe)
-        data = self._get("representative_dataset")
-        asked = replace(options, quantize=recipe, calibrate=data if recipe.is_static else None)
-        return api.finished(program, asked, requested)
+        else:
+            recipe = recipe_of(self, program)
+            if recipe is not None and edit_recipe is not None:
+                recipe = edit_recipe(recipe)
+            data = self._get("representative_dataset") if recipe is not None and recipe.is_static else None
+            model = api.finished(program, replace(options, quantize=recipe, calibrate=data), requested)
+            modes = optimization_modes(self, program, recipe, model.program)
+        if not self._get("exclude_conversion_metadata"):
+            model.program.metadata[CONVERSION_METADATA] = self._metadata(program, modes)
+        return model
 
     def _program(self, options: api.Options, verify: bool) -> Program:
         """The optimized program; what the kernels do not take is loaded again as Select TF operators, where allowed."""
@@ -162,14 +161,14 @@ class ConverterBase:
     def _dump_directory(self) -> Any:
         return self._get("ir_dump_dir")
 
-    def _metadata(self, program: Program, recipe: Recipe | None) -> bytes:
+    def _metadata(self, program: Program, modes: tuple[int, ...]) -> bytes:
         return write_conversion_metadata(
             ConversionMetadata(
                 converter=f"litesmith {litesmith.__version__}",
                 api_version=self.api_version,
                 model_type=self._source.model_type,
                 model_hash=model_hash(program),
-                optimization_modes=optimization_modes(self, program, recipe),
+                optimization_modes=modes,
                 allow_custom_ops=bool(self._get("allow_custom_ops")),
                 enable_select_tf_ops=allows_select_ops(self),
                 force_select_tf_ops=forces_select_ops(self),

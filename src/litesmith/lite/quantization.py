@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from litesmith import api
-from litesmith.errors import UsageError
+from litesmith.errors import ConverterError, Problem, UsageError
 from litesmith.formats.tflite.conversion_metadata import OptimizationMode
 from litesmith.ir import DType, Program
 from litesmith.lite.options import OpsSet, Optimize, members
@@ -21,36 +21,76 @@ FLOAT_TYPES = "The inference_input_type and inference_output_type must be tf.flo
 
 def recipe_of(converter: Any, program: Program) -> Recipe | None:
     """The recipe; None for a float model. Raises UsageError for wishes that do not go together."""
+    recipe = _quantization(converter, program)
+    wanted = members(Optimize, converter.optimizations)
+    if Optimize.EXPERIMENTAL_SPARSITY in wanted or converter._experimental_sparsify_model:
+        recipe = replace(recipe or Recipe("float32"), sparse=True)
+    return recipe
+
+
+def _quantization(converter: Any, program: Program) -> Recipe | None:
     ops = members(OpsSet, converter.target_spec.supported_ops)
     types = _types(converter.target_spec.supported_types)
     inputs, outputs = _entry_types(converter)
     asked = inputs is not DType.FLOAT32 or outputs is not DType.FLOAT32
-    if not _quantizes(converter):
+    is_trained = _is_trained(program)
+    if _annotations(converter) == "DYNAMIC":
+        return Recipe("dynamic", on_grid=True, **_channels(converter))
+    if not (_asks(converter) or (is_trained and _quantizes(converter))):
         _require_floats(ops, asked)
+        if _annotations(converter) == "STATIC":
+            program.notes.append("the model has no fake quantization that could become integers, so it stays float")
         return None
-    settled = _is_trained(program) or _default_range(converter) is not None
+    settled = is_trained or _default_range(converter) is not None
     if settled and converter.representative_dataset is None and DType.FLOAT16 not in types:
         return _static(converter, ops, inputs, outputs, types)
     if converter.representative_dataset is None:
         return _without_data(converter, ops, types, asked)
     if DType.FLOAT16 in types and not asked:
-        return Recipe("float16", smallest_weights=0)
+        return _halves(converter)
     return _static(converter, ops, inputs, outputs, types)
 
 
 def is_static(converter: Any) -> bool:
     """Whether activations become integers, if the model or data say their ranges."""
     halves = DType.FLOAT16 in _types(converter.target_spec.supported_types)
-    return _quantizes(converter) and not halves and not converter._experimental_calibrate_only
+    return _quantizes(converter) and not halves
 
 
 def _quantizes(converter: Any) -> bool:
+    return _asks(converter) or _annotations(converter) != "NONE"
+
+
+def _asks(converter: Any) -> bool:
     wanted = members(Optimize, converter.optimizations) - {Optimize.EXPERIMENTAL_SPARSITY}
     return bool(wanted) or _inference_type(converter) in (DType.INT8, DType.UINT8)
 
 
 def _is_trained(program: Program) -> bool:
     return not TRAINED.keys().isdisjoint(program.histogram())
+
+
+def _annotations(converter: Any) -> str:
+    """Which quantization the model's own fake quantization is to become: NONE, STATIC or DYNAMIC."""
+    name = "_experimental_qdq_conversion_mode"
+    mode = str(getattr(converter, name) or ("STATIC" if converter._experimental_strict_qdq else "NONE")).upper()
+    if mode not in ("NONE", "STATIC", "DYNAMIC"):
+        reason = f"Unknown QDQ conversion mode: {name} is {mode!r}"
+        raise ConverterError([Problem("LS030", reason, "set it to NONE, STATIC or DYNAMIC")])
+    return mode
+
+
+def _halves(converter: Any) -> Recipe:
+    _require_integers_of_variables(converter)
+    return Recipe("float16", smallest_weights=0)
+
+
+def _require_integers_of_variables(converter: Any) -> None:
+    if converter._experimental_variable_quantization:
+        raise UsageError(
+            "`_experimental_variable_quantization` is only supported for full integer quantization. "
+            f"Fix: {NO_DATA.removeprefix('For full integer quantization, ')}"
+        )
 
 
 def _require_floats(ops: set[OpsSet], asked: bool) -> None:
@@ -68,7 +108,8 @@ def _without_data(converter: Any, ops: set[OpsSet], types: set[DType], asked: bo
     if asked:
         raise UsageError(f"{FLOAT_TYPES} {NO_DATA}")
     if DType.FLOAT16 in types:
-        return Recipe("float16", smallest_weights=0)
+        return _halves(converter)
+    _require_integers_of_variables(converter)
     return Recipe("dynamic", **_channels(converter))
 
 
@@ -89,6 +130,9 @@ def _static(converter: Any, ops: set[OpsSet], inputs: DType, outputs: DType, typ
         bias_type=None if bias is None else _bias_type(bias, wide),
         input_grids=_input_grids(converter),
         default_range=_default_range(converter),
+        variables=bool(converter._experimental_variable_quantization),
+        low_bit_weights=bool(converter._experimental_low_bit_qat),
+        trained_only=bool(converter._experimental_strict_qdq),
         **_channels(converter),
     )
 
@@ -169,15 +213,24 @@ def calibrated_only(converter: Any, program: Program, options: api.Options) -> a
     return api.Model(program, options)
 
 
-def optimization_modes(converter: Any, program: Program, recipe: Recipe | None) -> tuple[int, ...]:
-    """Numbers of the conversion metadata's ``ModelOptimizationMode``, as the official converter would write them."""
+def optimization_modes(
+    converter: Any, program: Program, recipe: Recipe | None, result: Program
+) -> tuple[OptimizationMode, ...]:
+    """What the conversion metadata say was done to a program, as those of the official converter would."""
     if recipe is None:
         return ()
-    is_trained = _is_trained(program) and converter.representative_dataset is None
-    return (OptimizationMode.QUANTIZATION_AWARE_TRAINING if is_trained else OptimizationMode.of(recipe.mode),)
+    weights = [value.const for graph in result.all_graphs() for value in graph.constants() if value.const is not None]
+    sparse = [const.sparsity for const in weights if const.sparsity is not None]
+    found = {OptimizationMode.BLOCK_SPARSITY if s.blocks else OptimizationMode.RANDOM_SPARSITY for s in sparse}
+    if recipe.mode != "float32":
+        is_trained = _is_trained(program) and converter.representative_dataset is None
+        found.add(OptimizationMode.QUANTIZATION_AWARE_TRAINING if is_trained else OptimizationMode.of(recipe.mode))
+    return tuple(sorted(found))
 
 
 def with_denied(recipe: Recipe, ops: Any, nodes: Any) -> Recipe:
-    """The recipe with operators and nodes left float, as a debugger's options name them."""
+    """The recipe with operators and nodes left float, also beside integers alone, as a debugger's options name them."""
+    if not ops and not nodes:
+        return recipe
     rules = [Rule(op=name) for name in ops or ()] + [Rule(match=name) for name in nodes or ()]
-    return replace(recipe, rules=(*recipe.rules, *rules))
+    return replace(recipe, rules=(*recipe.rules, *rules), integer_only=False)

@@ -23,7 +23,8 @@ LAYER_METRICS: dict[str, Metric] = {
 }
 """What is measured of each layer's difference, whatever the options add."""
 
-COLUMNS = ("op_name", "tensor_idx")
+IN_DEBUG_MODE = "Please check if the quantized model is in debug mode."
+"""What the original says of such a model; code looks for it."""
 
 
 class QuantizationDebugOptions:
@@ -79,7 +80,7 @@ class QuantizationDebugger:
         self.converter = converter
         self.layer_statistics: dict[str, dict[str, Any]] = {}
         self.model_statistics: dict[str, Any] = {}
-        self._places: dict[str, tuple[str, int]] = {}
+        self._places: dict[str, dict[str, Any]] = {}
         self._quantized: Any = None
         narrow = _content(quant_debug_model_path, quant_debug_model_content)
         exact = _content(float_model_path, float_model_content)
@@ -108,12 +109,14 @@ class QuantizationDebugger:
 
         def edited(recipe: Any) -> Any:
             options = self._options
-            made = with_denied(recipe, options.denylisted_ops, options.denylisted_nodes)
-            return replace(made, integer_only=True) if options.fully_quantize else made
+            made = replace(recipe, integer_only=True) if options.fully_quantize else recipe
+            return with_denied(made, options.denylisted_ops, options.denylisted_nodes)
 
         model = self.converter.to_model(edit_recipe=edited)
         if model.quantized is None:
             raise ValueError("the converter makes a float model; set optimizations and a representative_dataset")
+        if not model.quantized.has_integers:
+            raise ValueError(f"no layer is quantized, so there is nothing to compare. {IN_DEBUG_MODE}")
         content: bytes = model.content
         self._content, self._quantized = content, model.quantized
 
@@ -138,17 +141,12 @@ class QuantizationDebugger:
         pairs = Pairs(self._quantized)
         collected: dict[str, dict[str, list[Any]]] = {}
         for rows in pairs.over(calls):
-            for number, ((_, _, op), row) in enumerate(zip(pairs.ops, rows, strict=True)):
-                name = op.results[0].name
-                self._places[name] = (op.name, number)
+            for number, ((_, exact, op), row) in enumerate(zip(pairs.ops, rows, strict=True)):
+                name = exact.results[0].name
+                self._places[name] = _place(op, number)
                 for metric, value in self._layer_metrics(op, *row).items():
                     collected.setdefault(name, {}).setdefault(metric, []).append(value)
         self.layer_statistics = {n: {m: np.mean(v) for m, v in rows.items()} for n, rows in collected.items()}
-        for name, op in ((op.results[0].name, op) for _, _, op in pairs.ops):
-            quant = op.results[0].type.quant
-            if name in self.layer_statistics and quant is not None:
-                zero = int(quant.zero_point[0])
-                self.layer_statistics[name] |= {"scale": float(quant.scale[0]), "zero_point": zero}
         self.model_statistics = self._model_metrics(calls)
 
     def _layer_metrics(self, op: Any, exact: Any, narrow: Any, stored: Any) -> dict[str, float]:
@@ -180,11 +178,17 @@ class QuantizationDebugger:
     def layer_statistics_dump(self, file: Any) -> None:
         """Writes the statistics as CSV, a line a layer, to an open text file."""
         metrics = list(next(iter(self.layer_statistics.values()), {}))
-        writer = csv.DictWriter(file, [*COLUMNS, *metrics, "tensor_name"])
+        writer = csv.DictWriter(file, ["op_name", "tensor_idx", *metrics, "scale", "zero_point", "tensor_name"])
         writer.writeheader()
         for name, statistics in self.layer_statistics.items():
-            op, index = self._places[name]
-            writer.writerow({"op_name": op, "tensor_idx": index, "tensor_name": name, **statistics})
+            writer.writerow({**self._places[name], **statistics, "tensor_name": name})
+
+
+def _place(op: Any, number: int) -> dict[str, Any]:
+    """What the file tells of a layer beside its metrics."""
+    quant = op.results[0].type.quant
+    scale, zero = float(quant.scale[0]), int(quant.zero_point[0])
+    return {"op_name": op.name, "tensor_idx": number, "scale": scale, "zero_point": zero}
 
 
 def _content(path: str | None, content: bytes | None) -> bytes | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from litesmith.errors import ConverterError, Problem
 from litesmith.ir.graph import Program
-from litesmith.lite.attributes import ALIASES, Attribute
+from litesmith.lite.attributes import ALIASES, FLOAT_FIX, Attribute
 from litesmith.lite.options import OpsSet, members
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 _OF_EVERY_MODEL = frozenset({"CUSTOM", "IF", "WHILE", "CALL", "CALL_ONCE"})
 """Operators that a model of Select TF operators alone has besides: those that run its subgraphs."""
 
-_FIX = "leave it at its default to get the float model"
-
 
 def refusals(converter: Any, attributes: Sequence[Attribute]) -> list[Problem]:
     """A problem for each attribute that asks for another model than this version makes."""
@@ -25,13 +23,13 @@ def refusals(converter: Any, attributes: Sequence[Attribute]) -> list[Problem]:
 
 
 def _attribute_problems(converter: Any, attributes: Sequence[Attribute]) -> Iterator[Problem]:
-    asked: dict[str, list[str]] = {}
+    asked: dict[tuple[str, str], list[str]] = {}
     for attribute in attributes:
         wish = None if attribute.name in ALIASES else attribute.refusal(getattr(converter, attribute.name))
         if wish:
-            asked.setdefault(wish, []).append(attribute.name)
-    for wish, names in asked.items():
-        yield Problem("LS030", f"{', '.join(names)} asks for {wish}, which this version does not do", _FIX)
+            asked.setdefault((wish, attribute.fix), []).append(attribute.name)
+    for (wish, fix), names in asked.items():
+        yield Problem("LS030", f"{', '.join(names)} asks for {wish}, which this version does not do", fix)
 
 
 def _target_problems(spec: Any) -> Iterator[Problem]:
@@ -45,7 +43,7 @@ def _target_problems(spec: Any) -> Iterator[Problem]:
         yield _target("experimental_supported_backends", "a check for delegates while converting", fix)
 
 
-def _target(name: str, wish: str, fix: str = _FIX) -> Problem:
+def _target(name: str, wish: str, fix: str = FLOAT_FIX) -> Problem:
     return Problem("LS030", f"target_spec.{name} asks for {wish}, which this version does not do", fix)
 
 

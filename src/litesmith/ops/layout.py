@@ -226,15 +226,28 @@ def _consecutive(op: Op) -> str | None:
 
 
 def _simplify_reverse(b: Builder, op: Op) -> Value | None:
-    """No axes, or axes of size 1; or what was reversed is reversed again."""
+    """No axes, or axes of size 1; or what was reversed is reversed again, maybe behind a move of unit dimensions."""
     axes, x = const_ints(op, "axes"), op["x"]
     if axes is None or x.type.shape is None or is_quantized(x):
         return None
-    if x.op is not None and x.op.name == "REVERSE_V2" and not is_quantized(x.op["x"]):
-        inner = const_ints(x.op, "axes")
-        if inner is not None and normalized_axes(inner, x.rank, op) == normalized_axes(axes, x.rank, op):
-            return x.op["x"]
+    moved = x.op if x.op is not None and x.op.name == "RESHAPE" else None
+    inner = moved["x"].op if moved is not None else x.op
+    if inner is not None and inner.name == "REVERSE_V2" and _reversal(inner) == _reversal(op):
+        source = inner["x"]
+        if is_quantized(source) or _reversal(op) is None:
+            return None
+        return source if moved is None else b.reshape(source, moved["shape"])
     return x if all(x.dims[normalized_axis(a, x.rank, op)] == 1 for a in axes) else None
+
+
+def _reversal(op: Op) -> tuple[list[Dim], list[int]] | None:
+    """The dimensions that are not 1, and which of them are reversed: what a reshape of unit dimensions leaves as it is."""
+    axes, x = const_ints(op, "axes"), op["x"]
+    if axes is None or x.type.shape is None:
+        return None
+    reversed_axes = normalized_axes(axes, x.rank, op)
+    places = [i for i, d in enumerate(x.dims) if d != 1]
+    return [x.dims[i] for i in places], [n for n, i in enumerate(places) if i in reversed_axes]
 
 
 REVERSE_V2 = OpDef(

@@ -6,12 +6,16 @@
     MUL(NEG(%a), NEG(%b))       ⇒  MUL(%a, %b)
     MUL(NEG(%a), c)             ⇒  MUL(%a, -c)
     ABS(SUM(EXP(%a)))           ⇒  SUM(EXP(%a))
+    ABS(NEG(%a))                ⇒  ABS(%a)
+    NEG(ADD(RELU(NEG(%a)), %b)) ⇒  SUB(MINIMUM(%a, 0), %b)
 
 Legal to the last bit: rounding is symmetric, and integers wrap alike (but for the sign of a zero). The product in the
-third form must have no other user.
+third form and the sum in the last must have no other user.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
@@ -65,8 +69,27 @@ def drop_signs(op: Op, b: Builder) -> Outcome:
     return made
 
 
+def negate_parts(op: Op, b: Builder) -> Outcome:
+    """A negated sum of which one term is the negative part of something, without its sign (log_sigmoid)."""
+    total = sole_producer(op["x"], "ADD")
+    if total is None or activation(total) != "NONE" or not is_float(op["x"]):
+        return None
+    for part, other in (total.inputs, reversed(total.inputs)):
+        relu = sole_producer(part, "RELU")
+        negation = producer(relu["x"], "NEG") if relu is not None else None
+        if negation is not None:
+            below = b.minimum(negation["x"], b.constant(np.float32(0)))
+            made: Value = b.sub(below, other)
+            return made
+    return None
+
+
 def drop_abs(op: Op, b: Builder) -> Outcome:
-    """The absolute value of what has no sign."""
+    """The absolute value of what has no sign, or of a number with its sign changed."""
+    negation = producer(op["x"], "NEG")
+    if negation is not None and is_float(op["x"]):
+        made: Value = b.abs(negation["x"])
+        return made
     return op["x"] if _has_no_sign(op["x"]) else None
 
 
@@ -78,6 +101,7 @@ def _has_no_sign(value: Value) -> bool:
 
 
 ABSOLUTE_VALUES = Pass("absolute-values", ("ABS",), drop_abs)
+NEGATED_PARTS = Pass("negated-parts", ("NEG",), negate_parts)
 NEGATED_TERMS = Pass("negated-terms", ("ADD", "SUB"), move_sign)
 NEGATED_FACTORS = Pass("negated-factors", ("MUL",), drop_signs)
-PASSES = (NEGATED_FACTORS, NEGATED_TERMS, ABSOLUTE_VALUES)
+PASSES = (NEGATED_FACTORS, NEGATED_TERMS, NEGATED_PARTS, ABSOLUTE_VALUES)

@@ -1,4 +1,4 @@
-"""A formula in one variable that computes GELU, HARD_SWISH or ELU becomes that operator.
+"""A formula in one variable that computes GELU, HARD_SWISH or ELU becomes that operator, Mish its shortest form.
 
     %1 = MUL(%x, 0.5)
     %2 = DIV(%x, 1.41421354)
@@ -15,15 +15,22 @@ the operators' own evaluators at 2100 points from 1e-30 to 1e30 on both sides an
 evaluator at each within 4e-6 of max(1, |x|). The exact and the tanh form of GELU differ by 5e-4. Legal within that:
 the kernels are more accurate than most formulas. At NaN all give NaN; at infinities the formulas may give NaN where
 the kernel does not.
+
+Mish, x tanh(log(1 + exp(x))), has no operator. Written by a softplus that is accurate far out it has 15 operations or
+more, and 7 by one exponential (`special.mish`), which is as accurate. Softplus
+as JAX traces it asks for NaN first, which the form here keeps without.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions import special
 from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.graph import Op, Value
@@ -37,11 +44,32 @@ LONGEST = 128
 
 TOLERANCE = 4e-6
 
-FUNCTIONS: Sequence[tuple[str, Mapping[str, Any]]] = (
-    ("GELU", {"approximate": False}),
-    ("GELU", {"approximate": True}),
-    ("HARD_SWISH", {}),
-    ("ELU", {}),
+
+@dataclass(frozen=True)
+class Function:
+    """What a formula may compute.
+
+    compute: its values; emit: what takes the place of the formula; operations: how many that has.
+    """
+
+    compute: Callable[[Array], Array]
+    emit: Callable[[Builder, Value], Value]
+    operations: int = 1
+
+
+def _operator(name: str, **attrs: Any) -> Function:
+    evaluate: Any = OPS[name].evaluate
+    return Function(partial(evaluate, **attrs), lambda b, x: b.apply(name.lower(), x, **attrs))
+
+
+FUNCTIONS = (
+    _operator("GELU", approximate=False),
+    _operator("GELU", approximate=True),
+    _operator("HARD_SWISH"),
+    _operator("ELU"),
+    Function(lambda x: x * np.tanh(np.logaddexp(np.float32(0), x)), special.mish, operations=7),
+    Function(lambda x: np.logaddexp(np.float32(0), x), special.softplus, operations=13),
+    Function(lambda x: np.logaddexp(np.float32(0), -x), lambda b, x: special.softplus(b, b.neg(x)), operations=14),
 )
 
 _FEW = np.array([-4, -2.5, -1, -0.25, 0, 0.5, 2, 3.5], np.float32)
@@ -57,15 +85,18 @@ def recognise(op: Op, b: Builder) -> Outcome:
         formula = closure(op, x)
         named = _named(formula, x) if formula is not None and len(formula) > 1 else None
         if named is not None:
-            name, attrs = named
-            return b.apply(name, x, **attrs)
+            return named.emit(b, x)
     return None
 
 
 def _variables(op: Op) -> Iterator[Value]:
     """What the formula may be a function of: a factor of a product, a branch of a choice."""
     if op.name in ("SELECT", "SELECT_V2"):
-        yield from (v for v in op.inputs[1:] if not v.is_const)
+        for value in op.inputs[1:]:
+            if not value.is_const:
+                yield value
+                if value.op is not None and value.op.name == "NEG":
+                    yield value.op["x"]
     else:
         yield from _factors(op, 4)
 
@@ -124,13 +155,13 @@ def _operands(op: Op, x: Value) -> list[Op] | None:
     return below
 
 
-def _named(formula: Sequence[Op], x: Value) -> tuple[str, Mapping[str, Any]] | None:
+def _named(formula: Sequence[Op], x: Value) -> Function | None:
+    """The function a formula computes, where its own form is shorter."""
     few = evaluated(formula, x, _FEW)
-    for name, attrs in FUNCTIONS:
-        function = OPS[name].evaluate
-        assert function is not None
-        if _agree(few, function, attrs, _FEW) and _agree(evaluated(formula, x, _MANY), function, attrs, _MANY):
-            return name, attrs
+    for function in FUNCTIONS:
+        is_shorter = len(formula) > function.operations
+        if is_shorter and _agree(few, function, _FEW) and _agree(evaluated(formula, x, _MANY), function, _MANY):
+            return function
     return None
 
 
@@ -149,10 +180,9 @@ def _number(value: Value) -> Array:
     return np.asarray(scalar(value))
 
 
-def _agree(got: Array, function: Callable[..., Any], attrs: Mapping[str, Any], points: Array) -> bool:
+def _agree(got: Array, function: Function, points: Array) -> bool:
     with np.errstate(all="ignore"):
-        expected = function(points, **attrs)
-        close = np.abs(got - expected) <= TOLERANCE * np.maximum(1, np.abs(points))
+        close = np.abs(got - function.compute(points)) <= TOLERANCE * np.maximum(1, np.abs(points))
     return bool(np.all(close))
 
 

@@ -9,6 +9,7 @@ from litesmith.ir.clone import clone
 from litesmith.ir.types import Blockwise
 from litesmith.ops import OPS
 from litesmith.quantize.ranges import real
+from litesmith.quantize.sparse import expand_sparse, store_sparsely
 
 STORED = (DType.INT8, DType.UINT8, DType.INT16, DType.INT4, DType.UINT4, DType.INT2, DType.INT32, DType.INT64)
 
@@ -29,6 +30,7 @@ def dequantized(program: Program) -> Program:
     Raises QuantizationError for operators whose meaning on floats is another one.
     """
     copy = clone(program).program
+    sparse = expand_sparse(copy)
     constants: dict[int, Value] = {}
     problems: list[Problem] = []
     for graph in copy.all_graphs():
@@ -39,6 +41,8 @@ def dequantized(program: Program) -> Program:
         graph.outputs = [_float_constant(v, constants) if _is_quantized(v) and v.is_const else v for v in graph.outputs]
     if problems:
         raise QuantizationError(problems)
+    if sparse:
+        store_sparsely(copy)
     follow(copy, Interface.of(program))
     return copy
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from litesmith.ir import DType, Program, Quantization, Value
 from litesmith.ir.clone import clone
 from litesmith.ir.constant import Array
 from litesmith.quantize.ranges import quantization, real, stored
-from litesmith.runtime import Runner
+from litesmith.runtime import Runner, TensorInfo
 
 
 class RealRunner:
@@ -20,7 +19,6 @@ class RealRunner:
 
     def __init__(self, model: bytes, threads: int = 1, kernels: str = "default") -> None:
         self.runner = Runner(model, threads, kernels=kernels)
-        self._scales = _scales(self.runner)
 
     def run(self, inputs: Mapping[str, Array], signature: str | None = None) -> dict[str, Array]:
         """Outputs by name, quantized ones as the real numbers they stand for."""
@@ -29,25 +27,25 @@ class RealRunner:
     def run_stored(self, inputs: Mapping[str, Array], signature: str | None = None) -> dict[str, tuple[Array, Array]]:
         """Outputs by name: the real numbers, and as the file stores them."""
         info = self.runner.signature(signature)
-        given = {t.name: self._stored(np.asarray(inputs[t.name]), t) for t in info.inputs}
+        given = {t.name: _stored(np.asarray(inputs[t.name]), t) for t in info.inputs}
         answer = self.runner.run(given, signature)
-        return {t.name: (self._real(answer[t.name], t), answer[t.name]) for t in info.outputs}
-
-    def _stored(self, array: Array, tensor: Any) -> Array:
-        quant = self._scales.get(tensor.index)
-        if quant is None or array.dtype.kind != "f":
-            return array
-        return stored(array, quant, DType.of(tensor.dtype))
-
-    def _real(self, array: Array, tensor: Any) -> Array:
-        quant = self._scales.get(tensor.index)
-        return array if quant is None else real(array, quant)
+        return {t.name: (_real(answer[t.name], t), answer[t.name]) for t in info.outputs}
 
 
-def _scales(runner: Runner) -> dict[int, Quantization]:
-    details = (*runner._interpreter.get_input_details(), *runner._interpreter.get_output_details())
-    found = {d["index"]: d["quantization"] for d in details}
-    return {index: quantization(scale, zero) for index, (scale, zero) in found.items() if scale}
+def _stored(array: Array, tensor: TensorInfo) -> Array:
+    quant = _quantization(tensor)
+    if quant is None or array.dtype.kind != "f":
+        return array
+    return stored(array, quant, DType.of(tensor.dtype))
+
+
+def _real(array: Array, tensor: TensorInfo) -> Array:
+    quant = _quantization(tensor)
+    return array if quant is None else real(array, quant)
+
+
+def _quantization(tensor: TensorInfo) -> Quantization | None:
+    return quantization(tensor.scale, tensor.zero_point) if tensor.scale else None
 
 
 def with_outputs(program: Program, values: Sequence[Value], prefix: str) -> bytes:

@@ -14,12 +14,15 @@ from litesmith.ir.constant import Array
 
 DAMPING = 0.01
 BLOCK = 128
+PRUNED = 0.3
+"""From this share of zeros on, weights were pruned."""
 
 
 def round_rows(rows: Array, products: Array, scales: Array, most: int) -> Array:
     """Rows of weights as whole numbers of steps.
 
-    rows: [units, length]; products: [length, length], sums of products of the inputs; scales: [units, 1].
+    rows: [units, length]; products: [length, length], sums of products of the inputs; scales: [units, 1]. Where weights were
+    pruned, their zeros stay zeros.
     """
     length = rows.shape[1]
     order = np.argsort(-np.diag(products), kind="stable")
@@ -32,12 +35,16 @@ def round_rows(rows: Array, products: Array, scales: Array, most: int) -> Array:
     except np.linalg.LinAlgError:
         return np.asarray(np.clip(np.rint(rows / scales), -most, most))
     left = rows[:, order].astype(np.float64)
+    zeros = left == 0
+    is_pruned = zeros.mean() >= PRUNED
     steps = np.zeros_like(left)
     for start in range(0, length, BLOCK):
         end = min(start + BLOCK, length)
         errors = np.zeros((len(rows), end - start))
         for i in range(start, end):
             steps[:, i] = np.clip(np.rint(left[:, i] / scales[:, 0]), -most, most)
+            if is_pruned:
+                steps[zeros[:, i], i] = 0
             error = (left[:, i] - steps[:, i] * scales[:, 0]) / inverse[i, i]
             left[:, i:end] -= np.outer(error, inverse[i, i:end])
             errors[:, i - start] = error

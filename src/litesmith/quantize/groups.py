@@ -18,6 +18,7 @@ from litesmith.quantize.ranges import LIMITS, Range, parameters, representable
 from litesmith.quantize.recipe import Recipe, mode_named
 from litesmith.quantize.roles import MASK, clamp_of, float_operands, is_mask
 from litesmith.quantize.trained import Trained
+from litesmith.quantize.variables import ACCESSES, float_variables
 
 HEADROOM_16 = 2.0
 """Ranges of 16-bit tensors are widened by this: a bit that costs nothing measurable, and data that goes beyond what
@@ -69,8 +70,9 @@ class Groups:
     def fill(self, plan: Plan) -> None:
         """Adds the parameters of every tensor that an integer operation takes or gives."""
         for key, op in self.keys.all:
-            if plan.ops[key].form == STATIC:
+            if plan.ops[key].form == STATIC and op.name not in ACCESSES:
                 self._tie(op, plan.ops[key].activations)
+        self._tie_variables(plan)
         if self.recipe.integer_only:
             self._tie_calls()
         self._tie_entries()
@@ -106,6 +108,13 @@ class Groups:
             for values in call_ties(op):
                 if values[0].type.dtype is DType.FLOAT32:
                     self._unite(values, self._activations)
+
+    def _tie_variables(self, plan: Plan) -> None:
+        """What is read from a variable and assigned to it, as far as they are integers."""
+        for variable in float_variables(op for _, op in self.keys.all):
+            made = plan.ops[self.keys.op(variable.accesses[0])]
+            if made.form == STATIC:
+                self._unite(variable.values, made.activations)
 
     def _tie_entries(self) -> None:
         """Inputs and outputs that are to be integers."""

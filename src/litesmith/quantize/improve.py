@@ -15,7 +15,7 @@ from litesmith.ir import Op, Program, Quantization
 from litesmith.ir.constant import Array
 from litesmith.quantize.gptq import round_rows
 from litesmith.quantize.plan import STATIC, Keys
-from litesmith.quantize.quantizer import Quantized
+from litesmith.quantize.quantizer import Quantized, is_on_grid
 from litesmith.quantize.ranges import LIMITS, real
 from litesmith.quantize.rewrite import Improvements
 from litesmith.quantize.samples import Call
@@ -72,14 +72,26 @@ def improvements(
 
     quantized: what rounding to the nearest gives; again: quantizes with what was found so far.
     """
-    found = Improvements(on_grid=quantized.calibration is not None and bool(quantized.calibration.trained))
+    found = Improvements(on_grid=is_on_grid(quantized.recipe, quantized.calibration))
     if quantized.recipe.rounding == "gptq":
-        layers = list(_layers(quantized))
+        layers = [layer for layer in _layers(quantized) if not is_clustered(layer.exact)]
         _look_at_inputs(quantized.program, layers, [y.narrow for y in layers], samples, gptq=True)
         found.rounded = {y.key: _rounded(y) for y in layers if y.products is not None}
     if quantized.recipe.bias_correction:
         found.shifts = _shifts(quantized, samples[:CORRECTING], again, found)
     return found
+
+
+CLUSTERS, EACH = 64, 16
+"""At most so many different numbers, each taken so many times in the mean, are clusters: equal weights stay equal."""
+
+
+def is_clustered(weights: Array) -> bool:
+    """Whether weights were clustered, so that they are to be rounded to the nearest, all of a cluster alike."""
+    few = np.unique(weights.reshape(-1)[: 4 * CLUSTERS * EACH])
+    if few.size > min(CLUSTERS, weights.size / EACH):
+        return False
+    return bool(np.unique(weights).size <= CLUSTERS)
 
 
 ROUNDS = 4

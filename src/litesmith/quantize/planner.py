@@ -9,11 +9,12 @@ import numpy as np
 
 from litesmith.errors import Problem, QuantizationError
 from litesmith.ir import DType, Op, Program, Value
+from litesmith.ir.opdef import Kernel
 from litesmith.quantize.calibrate import Calibration
 from litesmith.quantize.groups import Groups
 from litesmith.quantize.islands import choose_islands
 from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan
-from litesmith.quantize.ranges import Range, range_of
+from litesmith.quantize.ranges import LIMITS, Range, range_of
 from litesmith.quantize.recipe import Mode, Recipe
 from litesmith.quantize.roles import (
     ANY_TYPE,
@@ -25,6 +26,8 @@ from litesmith.quantize.roles import (
     weight_operands,
     weight_type,
 )
+from litesmith.quantize.trained import grid_scales
+from litesmith.quantize.variables import integer_variables
 
 SLOW_HYBRID = 1.5
 """A kernel that takes integer weights beside floats and is slower than this is worse than floats made of the weights."""
@@ -56,6 +59,7 @@ class _Planner:
         plan = Plan()
         for key, op in self.keys.all:
             plan.ops[key] = self._op_plan(op, self.recipe.mode_of(op), sides.get(op), op in static)
+        self._plan_variables(plan)
         if self.recipe.integer_only:
             self._require_integers(plan)
         Groups(self.program, self.keys, self.recipe, self.range_of, self.seen.trained).fill(plan)
@@ -68,8 +72,8 @@ class _Planner:
                 yield op, mode
 
     def _sides(self, static: dict[Op, DType]) -> dict[Op, DType | None]:
-        if self.recipe.integer_only or not self.recipe.islands:
-            return dict(static)
+        if self.recipe.integer_only or not self.recipe.islands or self.seen.trained:
+            return dict(static)  # trained ranges clamp, too: nothing that has one may stay a float
         return choose_islands(static, (op for _, op in self.keys.all))
 
     # -- what may be integers -----------------------------------------------------------------------------------------
@@ -142,7 +146,7 @@ class _Planner:
         if side is not None:
             assert op.defn.quant is not None
             kernel = op.defn.quant.kernels[side]
-            kind = weight_type(kernel, mode) if weights else None
+            kind = self._weight_type(op, kernel, mode) if weights else None
             return replace(
                 made, form=STATIC, activations=side, weights=kind, per_channel=kernel.per_channel and self._by_channel(op)
             )
@@ -151,7 +155,22 @@ class _Planner:
             return replace(made, form=WIDENED, weights=DType.FLOAT16)
         if mode.weights in (DType.FLOAT32, DType.FLOAT16) or not weights:
             return replace(made, why=why)
-        return replace(self._beside_floats(op, mode, made), why=why) if self._is_worth_it(op) else made
+        if not could and not self._is_worth_it(op):
+            return made  # what was to be integers has integer weights, whatever their size
+        return replace(self._beside_floats(op, mode, made), why=why)
+
+    def _weight_type(self, op: Op, kernel: Kernel, mode: Mode) -> DType | None:
+        """The element type of weights beside integers: 4 bits where they were trained on a grid of so many."""
+        kind = weight_type(kernel, mode)
+        if not self.recipe.low_bit_weights or kind is not DType.INT8 or DType.INT4 not in kernel.weights:
+            return kind
+        assert op.defn.quant is not None
+        for name in weight_operands(op):
+            axis = op.defn.quant.weights[name] if kernel.per_channel and self._by_channel(op) else None
+            const = op[name].const
+            if const is None or grid_scales(const.array(), axis, LIMITS[DType.INT4][1]) is None:
+                return kind
+        return DType.INT4
 
     def _is_worth_it(self, op: Op) -> bool:
         sizes = [const.size for name in weight_operands(op) if (const := op[name].const) is not None]
@@ -161,7 +180,8 @@ class _Planner:
         """Integer weights beside float activations."""
         kernel = op.defn.quant.kernels.get(DType.FLOAT32) if op.defn.quant is not None else None
         kind = mode.weights if mode.weights in INTEGER_WEIGHTS[:3] else DType.INT8
-        if kernel is not None and mode.compute and kernel.time <= SLOW_HYBRID:
+        wide = mode.activations is DType.INT16  # no kernel beside floats rounds its input to 16 bits
+        if kernel is not None and mode.compute and not wide and kernel.time <= SLOW_HYBRID:
             kind = kind if kind in kernel.weights else DType.INT8
             by_channel = self._by_channel(op) and _channels_of_hybrid(op)
             return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)
@@ -177,6 +197,18 @@ class _Planner:
 
     def _by_channel(self, op: Op) -> bool:
         return self.recipe.per_channel and (self.recipe.per_channel_dense or op.name != "FULLY_CONNECTED")
+
+    def _plan_variables(self, plan: Plan) -> None:
+        """Variables as integers where that is asked for: what reads and assigns them moves integers."""
+        if not (self.recipe.variables or self.recipe.integer_only):
+            return
+        for variable in integer_variables((op for _, op in self.keys.all), self.range_of):
+            types = {self.recipe.mode_of(op).activations for op in variable.accesses}
+            if types not in ({DType.INT8}, {DType.INT16}, {DType.UINT8}):
+                continue
+            for op in variable.accesses:
+                key = self.keys.op(op)
+                plan.ops[key] = replace(plan.ops[key], form=STATIC, activations=next(iter(types)), why="")
 
     # -- integers only ------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from litesmith.quantize.prepare import prepare, with_default_range, with_trained
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.rewrite import Improvements, rewrite
 from litesmith.quantize.samples import Call
+from litesmith.quantize.sparse import expand_sparse, store_sparsely
 
 SMOOTHING = 0.95
 """Weight of what was seen before, in a moving average."""
@@ -49,6 +50,11 @@ class Quantized:
     keys: dict[int, str] = field(default_factory=dict)
     curve: tuple[Any, ...] = ()
 
+    @property
+    def has_integers(self) -> bool:
+        """Whether some operation has integer activations."""
+        return any(op.form == STATIC for op in self.plan.ops.values())
+
 
 def quantize(
     program: Program,
@@ -73,13 +79,14 @@ def quantize(
         _require_floats(program)
     original = clone(program if not requantize else _as_floats(program)).program
     interface = Interface.of(original)
+    sparse = expand_sparse(original) or recipe.sparse
     trained = prepare(original, recipe)
     samples: list[Call] = []
     known = (calibration, calls, plan, recipe.default_range)
     if recipe.is_static and not trained and all(source is None for source in known):
         raise _needs_data(recipe)
     if calls is not None:
-        if recipe.is_static and calibration is None:
+        if recipe.is_static and calibration is None and not recipe.trained_only:
             calibration = _calibrated(original, recipe, calls, samples, threads, progress)
         else:
             samples = list(islice(_stream(calls, original), KEPT))
@@ -88,14 +95,22 @@ def quantize(
     if recipe.default_range is not None:
         calibration = with_default_range(original, calibration or Calibration(), recipe.default_range)
     result = _planned(original, recipe, calibration, plan)
-    if samples and recipe.is_static and plan is None:
-        result = _improved(result, samples)
-    if samples and recipe.budget_sqnr is not None and plan is None:
-        result = _within_budget(result, samples, recipe.budget_sqnr)
+    if samples and plan is None:
+        result = _bettered(result, samples)
+    if sparse:
+        store_sparsely(result.program)
     if check and samples:
         result.fidelity = _checked(result, samples)
     follow(result.program, interface)
     return result
+
+
+def _bettered(result: Quantized, samples: list[Call]) -> Quantized:
+    """As near to the float model as the recipe wants it."""
+    recipe = result.recipe
+    if recipe.is_static:
+        result = _improved(result, samples)
+    return result if recipe.budget_sqnr is None else _within_budget(result, samples, recipe.budget_sqnr)
 
 
 def _stream(calls: Iterable[Call] | CalibrationData, program: Program) -> Iterable[Call]:
@@ -240,11 +255,16 @@ def _refusing(made: Quantized, plan: Plan) -> set[str]:
     return {key for key in keys if plan.ops[key].form == STATIC}
 
 
+def is_on_grid(recipe: Recipe, calibration: Calibration | None) -> bool:
+    """Whether weights may lie on grids that training settled."""
+    return recipe.on_grid or (calibration is not None and bool(calibration.trained))
+
+
 def _rewritten(
     original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan, improved: Improvements | None
 ) -> Quantized:
     copy = clone(original).program
-    improved = improved or Improvements(on_grid=calibration is not None and bool(calibration.trained))
+    improved = improved or Improvements(on_grid=is_on_grid(recipe, calibration))
     keys = rewrite(copy, plan, recipe, improved)
     copy.notes += plan.notes
     return Quantized(copy, original, plan, calibration, recipe, keys=keys)

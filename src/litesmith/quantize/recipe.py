@@ -117,6 +117,12 @@ class Recipe:
     rounding: ``nearest``, or ``gptq`` (weights are rounded one after another, each making up for the ones before).
     bias_type: int32 or int64, forced for 16-bit activations; None: int32 wherever the sums provably fit.
     block_size: of blockwise 4-bit weights of dense layers, 0 for a scale for each channel.
+    variables: whether variables are integers, too, each with one scale for all that is assigned to it; integers only
+    implies it.
+    trained_only: whether samples settle no ranges: integers are what fake quantization surrounds, the rest stays float.
+    on_grid: whether weights that lie on a grid keep it; trained ranges imply it. low_bit_weights: whether weights that lie
+    on a grid of 4 bits are stored so where the kernel takes them beside integers.
+    sparse: whether pruned weights are stored sparsely where that makes the file smaller and the runtime takes it.
     islands: whether operators that are slow as integers stay floats between integer ones.
     search: whether the headroom is chosen by what keeps most on samples held back.
     budget_sqnr: dB the outputs are to be from the float ones on the samples: the layers that cost them most stay float
@@ -140,6 +146,11 @@ class Recipe:
     rounding: str = "nearest"
     bias_type: DType | None = None
     block_size: int = 0
+    variables: bool = False
+    trained_only: bool = False
+    on_grid: bool = False
+    low_bit_weights: bool = False
+    sparse: bool = False
     islands: bool = True
     search: bool = False
     least_sqnr: float = 3.0

@@ -14,10 +14,11 @@ from litesmith.quantize import biases
 from litesmith.quantize.costs import CLAMPS
 from litesmith.quantize.groups import call_ties
 from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan, TensorPlan
-from litesmith.quantize.ranges import parameters, quantization, range_of, stored
+from litesmith.quantize.ranges import LIMITS, parameters, quantization, range_of, stored
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.roles import ANY_TYPE, NOT_ZERO, float_operands, large_constants, weight_operands
 from litesmith.quantize.trained import grid_scales
+from litesmith.quantize.variables import ACCESSES, float_variables
 from litesmith.quantize.weights import Form, blockwise, halved, quantized, weight_quantization
 
 
@@ -46,6 +47,7 @@ class _Rewriter:
     def __init__(self, program: Program, plan: Plan, recipe: Recipe, improved: Improvements) -> None:
         self.program, self.plan, self.recipe, self.improved = program, plan, recipe, improved
         self.keys = Keys(program)
+        self.variables = float_variables(op for _, op in self.keys.all)
         self.activations = {id(op): {id(v) for v in float_operands(op)} for _, op in self.keys.all}
         self.home: dict[int, DType] = {}
         self.converted: dict[tuple[int, DType, int], Value] = {}
@@ -115,7 +117,10 @@ class _Rewriter:
         b = Builder(graph, OPS, before=op)
         b.origins, b.folds = op.origins, False
         if plan is not None and plan.form == STATIC:
-            self._integers(b, op, key, plan)
+            if op.name in ACCESSES:
+                self._access(b, op, plan.activations)
+            else:
+                self._integers(b, op, key, plan)
             return
         if op.name in ANY_TYPE:
             return
@@ -140,6 +145,20 @@ class _Rewriter:
 
     def _planned_or_home(self, value: Value) -> DType:
         return self.home.get(id(value), DType.FLOAT32)
+
+    def _access(self, b: Builder, op: Op, dtype: DType) -> None:
+        """Reads or assigns a variable of integers."""
+        for result in op.results:
+            self._give_result(result, dtype)
+        if op.name == "ASSIGN_VARIABLE":
+            value = op["value"]
+            shared = self._planned_of_variable(op, dtype) if value.is_const else None
+            op.set_operand(op.defn.operand_index("value"), self._as(b, value, dtype, shared))
+
+    def _planned_of_variable(self, op: Op, dtype: DType) -> TensorPlan:
+        """The parameters of the variable an operation assigns a constant to: those of any tensor it shares them with."""
+        values = next(v.values for v in self.variables if op in v.accesses)
+        return next(self._planned(v, dtype) for v in values if id(v) in self.keys.tensors)
 
     def _integers(self, b: Builder, op: Op, key: str, plan: OpPlan) -> None:
         dtype = plan.activations
@@ -267,7 +286,8 @@ class _Rewriter:
     def _weight_scales(self, op: Op, value: Value, form: Form) -> Quantization:
         assert value.const is not None
         array = value.const.array()
-        grid = grid_scales(array, form.axis) if self.improved.on_grid and form.dtype is DType.INT8 else None
+        trained = self.improved.on_grid and form.dtype in (DType.INT8, DType.INT4)
+        grid = grid_scales(array, form.axis, LIMITS[form.dtype][1]) if trained else None
         quant = weight_quantization(array, form) if grid is None else quantization(grid, 0, form.axis or 0)
         least = biases.least_weight_scales(op, len(quant.scale))
         return quant if least is None else replace(quant, scale=np.maximum(quant.scale, least))

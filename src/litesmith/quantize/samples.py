@@ -206,7 +206,8 @@ def _named(signature: Signature, given: Any, where: str) -> dict[str, Array]:
         return {n: np.asarray(given[n]) for n in names}
     items = list(given) if isinstance(given, (list, tuple)) else [given]
     if len(items) != len(names):
-        raise UsageError(f"{where} has {len(items)} arrays; {signature.key!r} takes {len(names)}: {', '.join(names)}")
+        counts = f"the number of inputs provided ({len(items)}) is not the number of inputs to the model ({len(names)})"
+        raise UsageError(f"{where}: {counts}; {signature.key!r} takes {', '.join(map(repr, names))}")
     ordered = sorted(names, key=lambda n: signature.inputs[n])
     return {n: np.asarray(v) for n, v in zip(ordered, items, strict=True)}
 

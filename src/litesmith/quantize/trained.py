@@ -81,8 +81,8 @@ OFF_GRID = 2e-3
 """How far from a whole number of steps weights may be that lie on a grid."""
 
 
-def grid_scales(array: Array, axis: int | None) -> Array | None:
-    """The steps of the symmetric grids of up to 127 steps that the weights of each channel lie on, float32.
+def grid_scales(array: Array, axis: int | None, levels: int = LEVELS) -> Array | None:
+    """The steps of the symmetric grids of up to so many steps that the weights of each channel lie on, float32.
 
     None where they lie on none: they were not trained for quantization.
     """
@@ -90,7 +90,7 @@ def grid_scales(array: Array, axis: int | None) -> Array | None:
     most = np.abs(rows).max(axis=1, initial=0).astype(np.float64)
     scales = np.zeros(len(rows))
     open_rows = most > 0
-    for steps in range(LEVELS, 0, -1):
+    for steps in range(levels, 0, -1):
         if not open_rows.any():
             break
         step = np.where(open_rows, most / steps, 1)[:, None]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from litesmith._util.rnn_forms import AUTO, FUSED, LOOP
+from litesmith._util.rnn_forms import AUTO, COMPACT, FUSED, LOOP
 from litesmith.decompositions.recurrent.description import RecurrentLayer
 
 FUSED_UNITS = 16
@@ -28,8 +28,8 @@ class Choice(NamedTuple):
 
 
 def choose(layer: RecurrentLayer, sequence: bool, asked: str = AUTO) -> Choice:
-    """The form of a layer that has a fused one. sequence: whether the outputs of all steps are wanted."""
-    if asked != AUTO:
+    """The form of a layer that has a fused one and is not unrolled. sequence: whether all outputs are wanted."""
+    if asked not in (AUTO, COMPACT):
         return Choice(asked, f"rnn={asked!r}")
     if layer.batch != 1 or not isinstance(layer.steps, int):
         return Choice(LOOP, "the fused operator takes the sequences of a batch one by one, the loop all at once")

@@ -50,6 +50,16 @@ def node_name(reference: str) -> str:
     return reference.lstrip("^").split(":")[0]
 
 
+def nodes_by_name(nodes: Iterable[Any]) -> dict[str, Any]:
+    """The nodes of a graph. Raises UnsupportedError where two have one name: which is meant cannot be told."""
+    named: dict[str, Any] = {}
+    for node in nodes:
+        if node.name in named:
+            raise UnsupportedError(f"two nodes are called {node.name!r}", EXPORT_AGAIN, code="LS014", node=node.name)
+        named[node.name] = node
+    return named
+
+
 def output_index(reference: str) -> int:
     """The number of the output a reference names."""
     return int(tensor_key(reference).rsplit(":", 1)[1])

@@ -16,7 +16,8 @@ from litesmith.frontends.tensorflow.importer import DAMAGED, Context, Model, Sco
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
 from litesmith.frontends.tensorflow.ranks import demanded_shape, takes_any_rank
 from litesmith.frontends.tensorflow.resources import TensorList, Variable
-from litesmith.frontends.tensorflow.select_ops import SelectOps, initialize
+from litesmith.frontends.tensorflow.select_ops import SelectOps, initialize, known_place
+from litesmith.frontends.tensorflow.stand_ins import further_problems
 from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
 from litesmith.ir.dims import substitute
 
@@ -32,6 +33,7 @@ def import_until_stable(
 
     select: which Select TF operators are allowed; session: further fields of each import's `Session`.
     """
+    session = {"output_place": known_place, **session}
     if select is not None:
         session |= {"select": select.lower, "output_place": select.output_place}
     mutable: frozenset[str] = frozenset()
@@ -45,6 +47,8 @@ def import_until_stable(
         if select is not None and select.resources != resources:
             continue
         if found == mutable and known == sizes:
+            if current.problems and select is None:
+                current.problems |= dict.fromkeys(further_problems(program))
             current.raise_problems()
             _initialize_state(program, current)
             program.notes += current.notes()

@@ -17,7 +17,7 @@ import numpy as np
 from litesmith.decompositions.complex_parts import Complex, joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
 from litesmith.frontends import operator_plugins
-from litesmith.frontends.frame import POISON, Import, Place
+from litesmith.frontends.frame import POISON, Import, Place, Poison
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import decode
 from litesmith.frontends.tensorflow.composites import Body, taken_whole
@@ -29,6 +29,7 @@ from litesmith.frontends.tensorflow.control_v1 import (
     control_flow_of,
     needed_nodes,
     node_name,
+    nodes_by_name,
     tensor_key,
 )
 from litesmith.frontends.tensorflow.examine import examine
@@ -42,6 +43,7 @@ from litesmith.frontends.tensorflow.resources import (
     is_complex,
 )
 from litesmith.frontends.tensorflow.sizes import decided
+from litesmith.frontends.tensorflow.stand_ins import Doubts, stand_ins
 from litesmith.ir import Builder, DType, Graph, Origin, TensorType, Value
 from litesmith.ir.budget import spend_call
 from litesmith.ir.dims import symbol_names
@@ -118,6 +120,13 @@ class Session(Import):
     """The tables of the converted model and their numbers, by content."""
     examined: set[str] = field(default_factory=set)
     """Functions behind an operator that could not be lowered, which were looked into."""
+    doubts: Doubts = field(default_factory=Doubts)
+    """What stands for the results of nodes that could not be lowered, and what follows from it."""
+
+    def note(self, error: ConverterError, origin: Origin) -> None:
+        """Keeps what stands in the way, where it does whatever stands for what could not be lowered before."""
+        if counted := [p for p in error.problems if self.doubts.counts(p)]:
+            super().note(error if len(counted) == len(error.problems) else ConverterError(counted), origin)
 
     def table(self, name: str, key_dtype: DType, value_dtype: DType) -> Table:
         """The lookup table of this name, filled as the model's initializer does."""
@@ -139,7 +148,7 @@ class Session(Import):
 
     def decide_sizes(self, graph: Graph, op: str, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> None:
         """Keeps what a node that every run reaches tells of the sizes of the inputs."""
-        if graph is not self.entry:
+        if graph is not self.entry or self.doubts.level:
             return
         for name, size in decided(op, inputs, attrs).items():
             if any(name in symbol_names(d) for v in graph.inputs for d in v.dims):
@@ -239,7 +248,7 @@ def run_initializer(session: Session) -> None:
     if session.model.initializer is None:
         return
     nodes, names = session.model.initializer
-    inner = Session(session.model, session.lowerings, is_initializing=True)
+    inner = Session(session.model, session.lowerings, is_initializing=True, doubts=Doubts(is_allowed=False))
     scope = Scope(Context(Builder(Graph("initializer"), session.opset), inner), nodes)
     for reference, file in session.model.files.items():
         scope.feed_tensor(reference, Value.constant(np.array(file, object), dtype=DType.STRING))
@@ -278,7 +287,7 @@ def _import_body(context: Context, definition: Any, args: Sequence[Any]) -> Body
     session = context.session
     graph = Graph(definition.signature.name)
     inner = Session(session.model, session.lowerings, opset=session.opset, on_unknown=session.on_unknown)
-    inner.called = session.called
+    inner.called, inner.doubts.is_allowed = session.called, False
     scope = Scope(Context(Builder(graph, session.opset), inner, depth=context.depth + 1), definition.node_def)
     for declared, value in zip(definition.signature.input_arg, args, strict=True):
         inside = graph.add_input(value.type) if isinstance(value, Value) and not value.is_const else value
@@ -467,12 +476,17 @@ class Scope:
     def _import(self, node: Any) -> None:
         origin = self._origin(node)
         context = replace(self.context, node=node, layer=origin.layer, scope=self)
+        doubts = context.session.doubts
+        level = doubts.level
         with context.b.at(origin):
             try:
                 results = self._lowered(context, node)
             except ConverterError as error:
                 context.session.note(error, origin)
-                results = POISON
+                results = self._stand_ins(context, node)
+        if doubts.level and results is not POISON:
+            doubts.add(results)
+        doubts.level = level
         self.results[node.name] = results
         if results is not POISON:
             _name_results(node.name, results)
@@ -484,6 +498,8 @@ class Scope:
             attrs = self._attrs(node)
             if any(value is POISON for value in inputs):
                 return examine(context, node.op, inputs, attrs, _refusal)
+            if context.session.doubts.values:
+                context.session.doubts.level = context.session.doubts.of(inputs)
             context.session.decide_sizes(context.b.graph, node.op, inputs, attrs)
             return (context.session.select or lower_node)(context, node, inputs, attrs)
         except LitesmithError:
@@ -492,6 +508,13 @@ class Scope:
             # A damaged graph has operands and attributes that TensorFlow would not let into a node.
             reason = f"its lowering fails: {type(error).__name__}: {error}"
             raise ConverterError(Problem("LS090", reason, DAMAGED)) from error
+
+    def _stand_ins(self, context: Context, node: Any) -> list[Any] | Poison:
+        """What stands for the results of a node that could not be lowered."""
+        try:
+            return stand_ins(context, node, self._attrs(node), self._inputs(node))
+        except LitesmithError:
+            return POISON
 
     def place_of(self, node: Any) -> str:
         """What problems call the place of a node."""
@@ -502,16 +525,6 @@ class Scope:
         name = f"{self.prefix}{node.name}"
         layer = "/".join(filter(None, [self.context.layer, self.context.session.layer_of(name)]))
         return Origin(f"tf.{node.op}", name, layer, line)
-
-
-def nodes_by_name(nodes: Iterable[Any]) -> dict[str, Any]:
-    """The nodes of a graph. Raises UnsupportedError where two have one name: which is meant cannot be told."""
-    named: dict[str, Any] = {}
-    for node in nodes:
-        if node.name in named:
-            raise UnsupportedError(f"two nodes are called {node.name!r}", EXPORT_AGAIN, code="LS014", node=node.name)
-        named[node.name] = node
-    return named
 
 
 def _name_results(name: str, results: Sequence[Any]) -> None:

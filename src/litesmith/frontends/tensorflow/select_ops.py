@@ -65,7 +65,7 @@ def library_operators() -> frozenset[str]:
 
 
 @cache
-def _known_declarations() -> dict[str, Any]:
+def known_declarations() -> dict[str, Any]:
     """Results of the operators on the list, from TensorFlow 2.18, for models that do not declare what they use."""
     data = (files("litesmith.frontends.tensorflow") / "data" / "select_declarations.binpb").read_bytes()
     return {op.name: op for op in protos.OpList.FromString(data).op}
@@ -119,7 +119,7 @@ class SelectOps:
         return self._emit(context, node, inputs, attrs)
 
     def _declaration(self, op: str) -> Any:
-        return self.declarations(op) or _known_declarations().get(op)
+        return self.declarations(op) or known_declarations().get(op)
 
     def _is_forced(self, context: Context, node: Any, inputs: Sequence[Any]) -> bool:
         if not self.allows(node.op):
@@ -140,7 +140,7 @@ class SelectOps:
             self.resources.add(_resource_name(context, node))
             return True
         if any(isinstance(v, (Variable, Table)) for v in inputs):
-            return node.op != "ReadVariableOp"  # of a variable that nothing assigns: a constant
+            return bool(node.op != "ReadVariableOp")  # of a variable that nothing assigns: a constant
         return node.op != "VarHandleOp" and not (inputs and all(isinstance(v, Value) and v.is_const for v in inputs))
 
     def _emit(self, context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
@@ -156,7 +156,7 @@ class SelectOps:
             )
         given = with_defaults(declaration, attrs)
         dtypes = [dtype for output in declaration.output_arg for dtype in element_types(output, given)]
-        shapes = _shapes(node, given, [v.type for v in operands], len(dtypes))
+        shapes = result_shapes(node, given, [v.type for v in operands], len(dtypes))
         types = [TensorType(dtype, shape) for dtype, shape in zip(dtypes, shapes, strict=True)]
         proto = _node_def(node, attrs, len(operands))
         if node.op in _RESOURCE_OPS:
@@ -167,13 +167,7 @@ class SelectOps:
 
     def output_place(self, node: Any, attrs: Mapping[str, Any], output: str) -> int | None:
         """The number of the first tensor of a node's named output; None where it has none of this name."""
-        declaration = self._declaration(node.op)
-        place = 0
-        for declared in declaration.output_arg if declaration is not None else ():
-            if declared.name == output:
-                return place
-            place += len(element_types(declared, with_defaults(declaration, attrs)))
-        return None
+        return declared_place(self._declaration(node.op), attrs, output)
 
     def _operand(self, context: Context, value: Any) -> Value | Poison:
         """The tensor that carries an operand. What the runtime keeps itself is imported again as TensorFlow's own."""
@@ -197,6 +191,21 @@ class SelectOps:
         )
 
 
+def declared_place(declaration: Any, attrs: Mapping[str, Any], output: str) -> int | None:
+    """The number of the first tensor of an operator's named output; None where it has none of this name."""
+    place = 0
+    for declared in declaration.output_arg if declaration is not None else ():
+        if declared.name == output:
+            return place
+        place += len(element_types(declared, with_defaults(declaration, attrs)))
+    return None
+
+
+def known_place(node: Any, attrs: Mapping[str, Any], output: str) -> int | None:
+    """The same for operators of TensorFlow."""
+    return declared_place(known_declarations().get(node.op), attrs, output)
+
+
 # -- operands and results ---------------------------------------------------------------------------------------------
 
 
@@ -204,7 +213,7 @@ def _is_unranked(value: Any) -> bool:
     return isinstance(value, Value) and value.type.shape is None
 
 
-def _shapes(node: Any, attrs: Mapping[str, Any], types: Sequence[TensorType], count: int) -> list[Any]:
+def result_shapes(node: Any, attrs: Mapping[str, Any], types: Sequence[TensorType], count: int) -> list[Any]:
     """Shapes of the results: those the node declares, those that follow from the operands, else unknown ranks."""
     declared = node.attr["_output_shapes"].list.shape if "_output_shapes" in node.attr else ()
     shapes = [shape_of(s) for s in declared]
@@ -328,7 +337,7 @@ def _name_resource(context: Context, node: Any, proto: Any) -> None:
 
 def _captured_state(item: Variable | Table) -> State:
     """A resource that no node of the graph makes: a function has captured it."""
-    proto = protos.NodeDef(op="VarHandleOp" if isinstance(item, Variable) else "HashTableV2")
+    proto: Any = protos.NodeDef(op="VarHandleOp" if isinstance(item, Variable) else "HashTableV2")
     proto.attr["shared_name"].s = item.name.encode()
     if isinstance(item, Variable):
         proto.attr["dtype"].type = NUMBERS[item.dtype.text]

@@ -50,7 +50,9 @@ def _rules() -> dict[str, Rule]:
         "StringToHashBucketFast StringToHashBucketStrong StaticRegexReplace StaticRegexFullMatch RegexReplace "
         "RegexFullMatch Substr EncodeBase64 DecodeBase64 UnicodeTranscode UnicodeScript MatrixInverse Cholesky FFT IFFT "
         "FFT2D IFFT2D FFT3D IFFT3D RandomShuffle CheckNumerics Abs Sin Cos Tan Exp Log Sqrt Rsqrt Relu Neg Tanh Sigmoid "
-        "Floor Ceil Round Sign Square Erf Identity Cast Softmax LogSoftmax Roll"
+        "Floor Ceil Round Sign Square Erf Identity Cast Softmax LogSoftmax Roll MatrixExponential MatrixLogarithm "
+        "MatrixSquareRoot Ndtri Spence Dawsn Expint FresnelCos FresnelSin BesselJ0 BesselJ1 BesselK0 BesselK0e BesselK1 "
+        "BesselK1e BesselY0 BesselY1 LRN DrawBoundingBoxesV2"
     )
     rules |= dict.fromkeys(same.split(), _first)
     rules |= dict.fromkeys("StringJoin Add AddV2 Sub Mul RealDiv Div Maximum Minimum Pow".split(), _broadcast)

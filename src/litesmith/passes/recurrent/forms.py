@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from litesmith._util.rnn_forms import AUTO, FUSED, UNROLLED
+from litesmith._util.rnn_forms import AUTO, COMPACT, FUSED, UNROLLED
 from litesmith.ir.graph import Op, Program
 from litesmith.passes.driver import PassResult
 from litesmith.passes.recurrent import hoisting, repeating
@@ -15,11 +15,11 @@ from litesmith.passes.recurrent.raising import raise_loops
 
 def run(program: Program, asked: str) -> list[PassResult]:
     """Gives every loop over rows its form. Where the user asked for another than a loop has, a note says why."""
-    results = [raise_loops(program, asked)] if asked in (AUTO, FUSED) else []
+    results = [raise_loops(program, asked)] if asked in (AUTO, COMPACT, FUSED) else []
     results.append(PassResult(hoisting.NAME, hoisting.hoist(program)))
-    if asked == UNROLLED:
-        results.append(_unroll(program))
-    else:
+    if asked in (AUTO, UNROLLED):
+        results.append(_unroll(program, small_only=asked == AUTO))
+    if asked != UNROLLED:
         results.append(PassResult("joined-steps", sum(_join(scan) for scan in hoisting.own_scans(program))))
     if asked in (FUSED, UNROLLED):
         program.notes += [f"{_label(op)} stays a loop: {reason}" for r in results for op, reason in r.declined]
@@ -30,18 +30,23 @@ def _label(op: Op) -> str:
     return op.origin.label or str(op.attrs["body_subgraph"].name)
 
 
-def _unroll(program: Program) -> PassResult:
+def _unroll(program: Program, small_only: bool) -> PassResult:
+    """small_only: whether a loop stays one where that is faster."""
     result = PassResult("unrolled-loops")
     for graph in program.all_graphs():
         for op in list(graph.ops):
             if op.name != "WHILE":
                 continue
-            reason = _tried(op, repeating.unroll)
+            reason = _tried(op, _unroll_small if small_only else repeating.unroll)
             if reason is None:
                 result.rewrites += 1
             else:
                 result.declined.append((op, reason))
     return result
+
+
+def _unroll_small(scan: Scan) -> str | None:
+    return repeating.unroll(scan) if repeating.is_faster_unrolled(scan) else "the loop is faster"
 
 
 def _tried(op: Op, rewrite: Callable[[Scan], str | None]) -> str | None:

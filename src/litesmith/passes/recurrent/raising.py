@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from litesmith._util.rnn_forms import FUSED
+from litesmith._util.rnn_forms import AUTO, FUSED
 from litesmith.decompositions.recurrent import RecurrentLayer, choose, fused, fused_pair, make_a_pair, obstacle
 from litesmith.decompositions.recurrent.states import is_zero
 from litesmith.ir.builder import Builder
@@ -29,6 +29,7 @@ from litesmith.passes.recurrent.affine import UnclearError
 from litesmith.passes.recurrent.cells import read_cell
 from litesmith.passes.recurrent.kept_states import KeptStates, kept_states
 from litesmith.passes.recurrent.loops import read_scan
+from litesmith.passes.recurrent.repeating import is_faster_unrolled
 from litesmith.passes.recurrent.results import LoopResults
 
 NAME = "raised-loops"
@@ -98,6 +99,8 @@ class _Loop:
 
     def form(self, b: Builder, asked: str) -> str | None:
         """Why the loop does not take the fused form; None where it does."""
+        if asked == AUTO and self.kept is None and is_faster_unrolled(self.results.scan):
+            return "so few steps are faster one after the other"
         choice = choose(self.layer, bool(self.results.sequence), asked)
         return choice.reason if choice.form != FUSED else obstacle(b, self.layer, _dying(self.op, self.layer))
 

@@ -122,6 +122,35 @@ def _plus(b: Builder, value: Value, number: int) -> Value:
 # -- all steps, one after the other -----------------------------------------------------------------------------------
 
 
+MOST_UNROLLED = 64
+"""Steps beyond which ``auto`` unrolls nothing, however small they are."""
+
+UNROLLED_BYTES = 5 << 18
+"""Memory up to which steps are faster one after the other: about what a core has to itself."""
+
+BYTES_PER_OPERATION = 1 << 9
+"""What an operation of small tensors takes of the caches, roughly, beside its weights."""
+
+
+def is_faster_unrolled(scan: Scan) -> bool:
+    """Whether the steps had better stand one after the other: few, with weights of which each step packs a copy."""
+    if not isinstance(scan.length, int) or not 0 < scan.length <= MOST_UNROLLED or not scan.carried:
+        return False
+    if not all(scan.body.inputs[i].type.shape for i in scan.carried):
+        return False
+    return scan.length * _bytes_of_step(scan) <= UNROLLED_BYTES
+
+
+def _bytes_of_step(scan: Scan) -> int:
+    """Memory of one step: its operations, and the weights of those that do not leave the loop (`hoisting`)."""
+    total = 0
+    for op in scan.body.ops:
+        total += BYTES_PER_OPERATION
+        if not any(v in scan.rows for v in op.inputs):
+            total += sum(v.const.nbytes for v in op.inputs if v.const is not None)
+    return total
+
+
 def unroll(scan: Scan) -> str | None:
     """Puts the steps of a loop in its place. Returns why not, where that cannot be."""
     if not isinstance(scan.length, int) or not scan.length:
