@@ -135,7 +135,7 @@ def test_a_file_that_contradicts_itself_is_an_error(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr("litesmith.checking.optimized", fails)
     path = str(dense_model(tmp_path / "model"))
-    with pytest.raises(litesmith.ConverterError, match="LS090.*contradicts itself: IndexError"):
+    with pytest.raises(litesmith.ConverterError, match=r"LS090.*contradicts itself: IndexError"):
         litesmith.check(path)
     assert main(["check", path]) == 1
     with pytest.raises(IndexError):
