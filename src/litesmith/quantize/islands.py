@@ -108,8 +108,8 @@ def _is_among_floats(op: Op, sides: Sides) -> bool:
 
 
 SMALL = (2_000, 20_000)
-"""Elements between which the float DEPTHWISE_CONV_2D and two conversions take 0.7 to 0.9 times as long as that of int8, which
-takes 1.6 to 1.9 times as long as the float one where all is in the cache. With larger images it is the faster one."""
+"""Elements between which the float DEPTHWISE_CONV_2D and two conversions take 0.7 to 0.9 times as long as that of int8:
+where all is in the cache it takes 1.6 to 1.9 times as long as the float one; with larger images it is the faster one."""
 
 
 def _free_small_depthwise(sides: Sides) -> None:

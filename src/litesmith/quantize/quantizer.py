@@ -17,6 +17,7 @@ from litesmith.quantize.calibrate import Calibration, calibrate
 from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
+from litesmith.quantize.nearness import nearness
 from litesmith.quantize.plan import STATIC, Plan
 from litesmith.quantize.planner import make_plan
 from litesmith.quantize.prepare import prepare, with_default_range, with_trained_ranges
@@ -142,7 +143,7 @@ def _calibrated(
 
 def _improved(result: Quantized, samples: list[Call]) -> Quantized:
     """The same plan with better weights and biases, where they make the outputs better; and by the best headroom."""
-    from litesmith.quantize.improve import improvements
+    from litesmith.quantize.improve import corrected, improvements
 
     recipe = result.recipe
     if recipe.search:
@@ -150,14 +151,25 @@ def _improved(result: Quantized, samples: list[Call]) -> Quantized:
         result = _planned(result.float_program, recipe, result.calibration, None)
     if not recipe.bias_correction and recipe.rounding == "nearest":
         return result
+    seen, apart = _split(samples) if result.recipe.search or recipe.rounding == "gptq" else (samples, samples)
     plain = result
 
     def again(better: Improvements) -> Quantized:
         return _rewritten(plain.float_program, recipe, plain.calibration, plain.plan, better)
 
-    better = again(improvements(plain, samples, again))
-    before, after = _fidelity(plain, samples), _fidelity(better, samples)
-    return better if after.mean >= before.mean else plain
+    ways = [plain]
+    for rounding in dict.fromkeys((recipe.rounding, "nearest")):
+        rounded = improvements(replace(plain, recipe=replace(recipe, rounding=rounding)), seen)
+        ways += [again(rounded)] if rounded.rounded else []
+        ways += [again(corrected(plain, seen, again, rounded))] if recipe.bias_correction else []
+    return max(ways, key=lambda one: nearness(one, apart))
+
+
+def _split(samples: list[Call]) -> tuple[list[Call], list[Call]]:
+    """Samples to find something with, and others to see whether it holds; all for both where there are few."""
+    if len(samples) < FEW:
+        return samples, samples
+    return [call for i, call in enumerate(samples) if i % 4], samples[::4]
 
 
 def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quantized:
@@ -170,22 +182,25 @@ def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quan
     return within_budget(result, samples, least, again)
 
 
+FEW = 8
+NOISE = 3.0
+"""dB by which a headroom has to be better than none: a part of the samples shows smaller ranges than all."""
+
 HEADROOMS = (1.0, 1.05, 1.1, 1.2)
 """How far ranges are widened, as far as a search tries."""
 
 
 def _best_headroom(result: Quantized, samples: list[Call]) -> float:
     """The one that keeps most on samples whose ranges were not looked at."""
-    apart = samples[::4]
-    seen = [call for i, call in enumerate(samples) if i % 4]
-    if not seen or result.calibration is None:
+    seen, apart = _split(samples)
+    if seen is samples or result.calibration is None:
         return result.recipe.headroom
     part = replace_ranges(result.calibration, calibrate(result.float_program, seen))
     found = {}
     for headroom in HEADROOMS:
         recipe = replace(result.recipe, headroom=headroom, search=False)
-        found[headroom] = _fidelity(_planned(result.float_program, recipe, part, None), apart).mean
-    return max(found, key=lambda h: found[h])
+        found[headroom] = nearness(_planned(result.float_program, recipe, part, None), apart)
+    return max(found, key=lambda h: found[h] - (NOISE if h != HEADROOMS[0] else 0.0))
 
 
 def replace_ranges(whole: Calibration, part: Calibration) -> Calibration:
