@@ -7,6 +7,10 @@ PYTHON ?= $(shell .ci/find-python)
 UV ?= $(shell uv --version >/dev/null 2>&1 && command -v uv)
 JOBS ?= 2
 FRAMEWORK_ENV := CUDA_VISIBLE_DEVICES= TF_CPP_MIN_LOG_LEVEL=3
+# The tests spend their time on compiling what JAX computes once: without optimization, and what is equal only once.
+JAX_ENV := $(FRAMEWORK_ENV) KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 \
+	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.jax_cache JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 PYTEST_ARGS ?= -q -n $(JOBS) --dist worksteal
 NOT_SLOW := $(if $(SLOW),,and not slow)
 NEWEST_TESTS := tests/jax/test_primitives.py tests/jax/test_import.py tests/stablehlo tests/keras/test_layers.py
@@ -49,7 +53,7 @@ test-tf: .venv-tf/tf.stamp ## Run the tests against TensorFlow and Keras on Tens
 	$(FRAMEWORK_ENV) KERAS_BACKEND=tensorflow .venv-tf/bin/python -m pytest $(PYTEST_ARGS) -m "(tf or keras) $(NOT_SLOW)" $(TESTS)
 
 test-jax: .venv-jax/jax.stamp ## Run the tests against JAX and Keras on JAX (no TensorFlow)
-	$(FRAMEWORK_ENV) KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(TESTS)
+	$(JAX_ENV) .venv-jax/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(TESTS)
 
 test-flex: .venv-flex/flex.stamp ## Run Select TF operators in the last TensorFlow that runs them (Python up to 3.12)
 	$(FRAMEWORK_ENV) .venv-flex/bin/python -m pytest $(PYTEST_ARGS) -m "flex $(NOT_SLOW)" tests/select
@@ -65,7 +69,7 @@ test-pages: .venv/dev.stamp .browser/chromium ## Look at the pages of reports in
 
 # The next release of Python and JAX is seen here when it comes.
 test-newest: .venv-newest/jax.stamp ## Run a part of the JAX tests on the newest Python and JAX there are
-	$(FRAMEWORK_ENV) KERAS_BACKEND=jax .venv-newest/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(NEWEST_TESTS)
+	$(JAX_ENV) .venv-newest/bin/python -m pytest $(PYTEST_ARGS) -m "(jax or keras) $(NOT_SLOW)" $(NEWEST_TESTS)
 
 lint: .venv/dev.stamp ## Check style and complexity (ruff)
 	.venv/bin/ruff check .
@@ -108,7 +112,7 @@ ci: ## Run everything a change has to pass
 	.ci/run
 
 clean: ## Remove environments, caches and build products
-	rm -rf .venv .venv-tf .venv-jax .venv-newest .venv-flex .venv-tfx .venv-metadata .venv-docs .venv-ai-edge .browser site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-tf .venv-jax .venv-newest .venv-flex .venv-tfx .venv-metadata .venv-docs .venv-ai-edge .browser site build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .jax_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/core.stamp: pyproject.toml

@@ -140,7 +140,6 @@ def test_unknown_attributes_are_told(converter: lite.TFLiteConverter) -> None:
 
 TARGETS = {
     "StableHLO": (dict(supported_ops=[lite.OpsSet.EXPERIMENTAL_STABLEHLO_OPS]), "StableHLO"),
-    "TensorFlow alone": (dict(supported_ops=[lite.OpsSet.SELECT_TF_OPS]), "TensorFlow operators alone"),
     "nothing": (dict(supported_ops=[]), "without any operators"),
     "delegates": (dict(experimental_supported_backends=["GPU"]), "delegates"),
 }

@@ -219,15 +219,16 @@ def test_the_debugger() -> None:
     text = io.StringIO()
     debugger.layer_statistics_dump(text)
     rows = list(csv.DictReader(io.StringIO(text.getvalue())))
-    assert [r["op_name"] for r in rows][:2] == ["CONV_2D", "CONV_2D"]
+    assert [r["op_name"] for r in rows][:2] == ["CONV_2D", "DEPTHWISE_CONV_2D"]
     assert all(float(r["mean_squared_error"]) < float(r["scale"]) ** 2 * 10 for r in rows)
     assert 0 < debugger.model_statistics["worst"] < 0.1
     size = len(debugger.get_nondebug_quantized_model())
-    options.denylisted_ops = ["CONV_2D"]
+    options.denylisted_ops = ["FULLY_CONNECTED"]
     debugger.options = options
     debugger.run()
     assert len(debugger.get_nondebug_quantized_model()) > size
-    assert "CONV_2D" not in _names(debugger)
+    assert "FULLY_CONNECTED" not in _names(debugger)
+    options.denylisted_ops = None
     names = {r["tensor_name"] for r in rows if r["op_name"] == "FULLY_CONNECTED"}
     options.denylisted_nodes = list(names)
     debugger.options = options

@@ -163,7 +163,7 @@ BAD_DATA = {
     "empty": (lambda x: [], "empty"),
     "wrong name": (lambda x: [{"picture": x[:1]}], "no 'image' but 'picture'"),
     "wrong shape": (lambda x: x[:, :5], "shape"),
-    "wrong count": (lambda x: [[x[:1], x[:1]]], "2 arrays"),
+    "wrong count": (lambda x: [[x[:1], x[:1]]], r"provided \(2\)"),
     "nan": (lambda x: x[:2] * np.nan, "NaN"),
     "text": (lambda x: [["a"]], "no array of numbers"),
     "unknown signature": (lambda x: [("train", {"image": x[:1]})], "train"),
@@ -188,7 +188,7 @@ def test_a_calibration_is_saved_and_used_again(tmp_path: Path, digits: Any, floa
     merged.save(tmp_path / "seen.json")
     assert Calibration.load(tmp_path / "seen.json").ranges == whole.ranges
     again = litesmith.convert(DIGITS / "saved_model", quantize="int8", calibrate=str(tmp_path / "seen.json"))
-    assert again.operators["QUANTIZE"] == 1
+    assert again.operators["QUANTIZE"] >= 1
 
 
 ESTIMATORS = ("minmax", "moving-average", "percentile", "mse", "entropy")
@@ -667,7 +667,7 @@ ISLANDS: dict[str, tuple[Any, tuple[int, ...], Recipe, dict[str, int], float]] =
     ),
     "a pool of 16 bits": (_depthwise, (1, 16, 8, 32), Recipe("int16x8"), {"AVERAGE_POOL_2D": 1}, 35),
     "layers among floats": (_lonely, (1, 8), Recipe("int8"), {"QUANTIZE": 1, "DEQUANTIZE": 1}, 25),
-    "layers among floats, of 16 bits": (_lonely, (1, 8), Recipe("int16x8"), {"QUANTIZE": 1}, 35),
+    "layers among floats, of 16 bits": (_lonely, (1, 8), Recipe("int16x8"), {"QUANTIZE": 2}, 35),
 }  # fmt: skip
 
 

@@ -13,6 +13,9 @@ from litesmith.lite.options import OpsSet, members
 if TYPE_CHECKING:
     from litesmith.frontends.tensorflow.select_ops import SelectOps
 
+_OF_EVERY_MODEL = frozenset({"CUSTOM", "IF", "WHILE", "CALL", "CALL_ONCE"})
+"""Operators that a model of Select TF operators alone has besides: those that run its subgraphs."""
+
 
 def refusals(converter: Any, attributes: Sequence[Attribute]) -> list[Problem]:
     """A problem for each attribute that asks for another model than this version makes."""
@@ -35,8 +38,6 @@ def _target_problems(spec: Any) -> Iterator[Problem]:
         yield _target("supported_ops", "StableHLO operators in the file")
     elif not ops:
         yield _target("supported_ops", "a model without any operators")
-    elif ops == {OpsSet.SELECT_TF_OPS}:
-        yield _target("supported_ops", "a model of TensorFlow operators alone", "add OpsSet.TFLITE_BUILTINS")
     if list(getattr(spec, "experimental_supported_backends", None) or ()):
         fix = "leave it out; experimental.Analyzer tells what the GPU delegate takes"
         yield _target("experimental_supported_backends", "a check for delegates while converting", fix)
@@ -50,6 +51,10 @@ def check_result(converter: Any, program: Program) -> None:
     """Raises ConverterError where the result has operators that an attribute rules out."""
     counts = program.histogram()
     problems = []
+    built_in = sorted({*counts} - _OF_EVERY_MODEL) if forces_select_ops(converter) else []
+    if built_in:
+        reason = f"supported_ops has no built-in operators, but the model needs {', '.join(built_in)}"
+        problems.append(Problem("LS031", reason, "add OpsSet.TFLITE_BUILTINS"))
     if not converter.experimental_enable_resource_variables and counts.get("VAR_HANDLE"):
         reason = "the model assigns variables, and experimental_enable_resource_variables is False"
         problems.append(Problem("LS031", reason, "set it to True, or make the model's state an input and an output"))
@@ -68,7 +73,7 @@ def select_ops(converter: Any) -> SelectOps | None:
 
     named = frozenset(map(str, converter.target_spec.experimental_select_user_tf_ops or ()))
     everything = bool(getattr(converter, "_experimental_allow_all_select_tf_ops", False))
-    return SelectOps(lambda op: None, named, everything)
+    return SelectOps(lambda op: None, named, everything, forces_select_ops(converter))
 
 
 def allows_select_ops(converter: Any) -> bool:

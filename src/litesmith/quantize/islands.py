@@ -96,9 +96,10 @@ def _total(part: list[Op], candidates: Mapping[Op, DType], sides: Sides) -> floa
 
 def _free_lonely_layers(sides: Sides) -> None:
     """A layer between operations on floats alone computes beside floats, its weights stay integers: its kernel rounds its
-    input itself, no slower than two conversions would, and its result not at all. (Loops carry floats: theirs are such.)"""
-    lonely = [op for op, side in sides.items() if side is not None and _has_weights(op) and _is_among_floats(op, sides)]
-    sides.update(dict.fromkeys(lonely))
+    input itself, no slower than two conversions would, and its result not at all. (Loops carry floats: theirs are such.)
+    No kernel rounds its input to 16 bits."""
+    narrow = [op for op, side in sides.items() if side in (DType.INT8, DType.UINT8) and _has_weights(op)]
+    sides.update(dict.fromkeys([op for op in narrow if _is_among_floats(op, sides)]))
 
 
 def _is_among_floats(op: Op, sides: Sides) -> bool:
@@ -108,8 +109,8 @@ def _is_among_floats(op: Op, sides: Sides) -> bool:
 
 
 SMALL = (2_000, 20_000)
-"""Elements between which the float DEPTHWISE_CONV_2D and two conversions take 0.7 to 0.9 times as long as that of int8:
-where all is in the cache it takes 1.6 to 1.9 times as long as the float one; with larger images it is the faster one."""
+"""Elements between which the float DEPTHWISE_CONV_2D and two conversions take 0.7 to 0.9 times as long as that of int8,
+which takes 1.6 to 1.9 times as long as the float one where all is in the cache. With larger images it is the faster one."""
 
 
 def _free_small_depthwise(sides: Sides) -> None:

@@ -73,8 +73,8 @@ class _Planner:
                 yield op, mode
 
     def _sides(self, static: dict[Op, DType]) -> dict[Op, DType | None]:
-        if self.recipe.integer_only or not self.recipe.islands:
-            return dict(static)
+        if self.recipe.integer_only or not self.recipe.islands or self.seen.trained:
+            return dict(static)  # trained ranges clamp, too: nothing that has one may stay a float
         return choose_islands(static, (op for _, op in self.keys.all))
 
     # -- what may be integers -----------------------------------------------------------------------------------------

@@ -43,6 +43,9 @@ PREFIX = "Flex"
 _HANDLES = (DType.RESOURCE, DType.VARIANT)
 _NEVER = frozenset({"PartitionedCall", "StatefulPartitionedCall", "Placeholder", "Const"})
 
+_FORWARDING = frozenset({"Identity", "IdentityN", "NoOp", "StopGradient", "PreventGradient", "Snapshot"})
+"""Operators that hand their operands on: they leave nothing."""
+
 _LIST = "select_allowlist.txt"
 _MORE = ("select_allowlist_tftext.txt", "select_allowlist_sentencepiece.txt")
 
@@ -73,13 +76,15 @@ class SelectOps:
     """Which operators may be Select TF operators, and what was found to have to be.
 
     declarations: OpDefs by name; named: operators admitted besides the list; everything: whether every operator is
-    admitted. forced: (operator, place) of nodes whose built-in form the kernels do not take; resources: names of
-    variables and tables that are TensorFlow's as a whole. Both grow from one import to the next.
+    admitted; alone: whether there are to be no others, but for control flow, whose branches and bodies are subgraphs.
+    forced: (operator, place) of nodes whose built-in form the kernels do not take; resources: names of variables and
+    tables that are TensorFlow's as a whole. Both grow from one import to the next.
     """
 
     declarations: Declarations
     named: frozenset[str] = frozenset()
     everything: bool = False
+    alone: bool = False
     forced: set[tuple[str, str]] = field(default_factory=set)
     resources: set[str] = field(default_factory=set)
 
@@ -99,7 +104,7 @@ class SelectOps:
     def lower(self, context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
         """The results of a node: in built-ins where there is a form, else of a Select TF operator."""
         graph = context.b.graph
-        if self._is_forced(context, node, inputs):
+        if self._is_forced(context, node, inputs) or (self.alone and self._stays(context, node, inputs)):
             return self._emit(context, node, inputs, attrs)
         before = next(graph.reversed_ops, None)
         try:
@@ -126,6 +131,17 @@ class SelectOps:
             names.append(_resource_name(context, node))
         assert context.scope is not None
         return any(n in self.resources for n in names) or (f"tf.{node.op}", context.scope.place_of(node)) in self.forced
+
+    def _stays(self, context: Context, node: Any, inputs: Sequence[Any]) -> bool:
+        """Whether a node stays TensorFlow's where nothing has to. What is known already is folded as ever."""
+        if not self.allows(node.op) or node.op in _FORWARDING:
+            return False
+        if node.op in _TABLES:
+            self.resources.add(_resource_name(context, node))
+            return True
+        if any(isinstance(v, (Variable, Table)) for v in inputs):
+            return bool(node.op != "ReadVariableOp")  # of a variable that nothing assigns: a constant
+        return node.op != "VarHandleOp" and not (inputs and all(isinstance(v, Value) and v.is_const for v in inputs))
 
     def _emit(self, context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
         found = [self._operand(context, value) for value in inputs]
@@ -164,10 +180,12 @@ class SelectOps:
                 "a list made by built-in operators goes to a Select TF operator", "stack the list before it is used"
             )
         if isinstance(value, (Variable, Table)):
-            if value.name in self.resources and (value.name in context.session.select_state):
-                return _handle(context, value.name)
-            self.resources.add(value.name)
-            return POISON
+            if value.name not in self.resources:
+                self.resources.add(value.name)
+                return POISON  # until the next import
+            if value.name not in context.session.select_state:
+                context.session.select_state[value.name] = _captured_state(value)
+            return _handle(context, value.name)
         raise UnsupportedError(
             f"a {type(value).__name__.lower()} goes to a Select TF operator", "read the resource before using it"
         )
@@ -285,6 +303,8 @@ def _make_function(select: SelectOps, context: Context, name: str) -> None:
 _RESOURCE_OPS = frozenset({"VarHandleOp", "HashTableV2", "MutableHashTableV2", "MutableDenseHashTableV2"})
 """Operators that make a resource of a name, which the initializer fills."""
 
+_TABLES = _RESOURCE_OPS - {"VarHandleOp"}
+
 
 @dataclass(frozen=True)
 class State:
@@ -313,6 +333,23 @@ def _name_resource(context: Context, node: Any, proto: Any) -> None:
     else:
         item = session.table(name, tf_dtype(node.attr["key_dtype"].type), tf_dtype(node.attr["value_dtype"].type))
     session.select_state[name] = State(node.op, write_pair(node.op, proto.SerializeToString(deterministic=True)), item)
+
+
+def _captured_state(item: Variable | Table) -> State:
+    """A resource that no node of the graph makes: a function has captured it."""
+    proto: Any = protos.NodeDef(op="VarHandleOp" if isinstance(item, Variable) else "HashTableV2")
+    proto.attr["shared_name"].s = item.name.encode()
+    if isinstance(item, Variable):
+        proto.attr["dtype"].type = NUMBERS[item.dtype.text]
+        proto.attr["shape"].shape.unknown_rank = item.shape is None
+        for size in item.shape or ():
+            proto.attr["shape"].shape.dim.add().size = size
+    elif item.keys is None:
+        raise UnsupportedError("the content of the captured lookup table is not known", "save the model and convert that")
+    else:
+        proto.attr["key_dtype"].type = NUMBERS[item.key_dtype.text]
+        proto.attr["value_dtype"].type = NUMBERS[item.value_dtype.text]
+    return State(proto.op, write_pair(proto.op, proto.SerializeToString(deterministic=True)), item)
 
 
 def _handle(context: Context, name: str) -> Value:
