@@ -682,3 +682,16 @@ def test_where_floats_are_better(name: str) -> None:
     assert compare(write_model(program), model, calls).worst >= least
     plain = Runner(model, kernels="builtin").run(calls[0][1])["y"]
     assert np.abs(plain - Runner(model).run(calls[0][1])["y"]).max() <= 0.05 * np.abs(plain).max()
+
+
+@pytest.mark.parametrize("mode", ["dynamic-int2", "weight-only-int2"])
+def test_three_levels(mode: str) -> None:
+    levels = np.random.default_rng(0).integers(-1, 2, (8, 8)).astype(np.float32) * np.float32(0.25)
+    program = _program(lambda b, x: b.fully_connected(x, levels, ZERO))
+    result = quantize(program, Recipe(mode, smallest_weights=1), _calls())
+    (layer,) = (op for op in result.program.main.ops if op.name == "FULLY_CONNECTED")
+    assert DType.INT2 in {v.type.dtype for op in (layer, *(v.op for v in layer.inputs if v.op)) for v in op.inputs}
+    for kernels in ("default", "builtin"):
+        exact, found = (Runner(write_model(p), kernels=kernels) for p in (program, result.program))
+        for _, inputs in _calls(count=3):
+            assert np.abs(exact.run(inputs)["y"] - found.run(inputs)["y"]).max() <= 0.02

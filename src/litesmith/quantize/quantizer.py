@@ -111,6 +111,8 @@ def _bettered(result: Quantized, samples: list[Call]) -> Quantized:
     recipe = result.recipe
     if recipe.is_static:
         result = _improved(result, samples)
+    if recipe.is_static and (recipe.budget_size is not None or recipe.budget_time is not None):
+        return _within_size_and_time(result, samples)
     return result if recipe.budget_sqnr is None else _within_budget(result, samples, recipe.budget_sqnr)
 
 
@@ -170,6 +172,15 @@ def _split(samples: list[Call]) -> tuple[list[Call], list[Call]]:
     if len(samples) < FEW:
         return samples, samples
     return [call for i, call in enumerate(samples) if i % 4], samples[::4]
+
+
+def _within_size_and_time(result: Quantized, samples: list[Call]) -> Quantized:
+    from litesmith.quantize.mixed import within_size_and_time
+
+    def again(recipe: Recipe) -> Quantized:
+        return _improved(_planned(result.float_program, recipe, result.calibration, None), samples)
+
+    return within_size_and_time(result, samples, again)
 
 
 def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quantized:
