@@ -542,7 +542,7 @@ def test_the_debugger_names_the_layer_that_costs_most() -> None:
     assert json.loads(json.dumps(report.to_json()))["samples"] == 8
 
 
-@pytest.mark.parametrize("suffix", [".json", ".csv", ".png", ".svg"])
+@pytest.mark.parametrize("suffix", [".json", ".csv", ".html", ".overlay.json", ".png", ".svg"])
 def test_debug_reports_are_saved(suffix: str, tmp_path: Path) -> None:
     if suffix in (".png", ".svg"):
         pytest.importorskip("matplotlib")
@@ -550,8 +550,14 @@ def test_debug_reports_are_saved(suffix: str, tmp_path: Path) -> None:
 
     result = quantize(_program(_shared), Recipe("int8", islands=False), _calls())
     path = tmp_path / f"report{suffix}"
-    debug(result, _calls()).save(path)
+    report = debug(result, _calls())
+    report.save(path)
     assert path.stat().st_size > 100
+    if suffix == ".html":
+        assert path.read_text().count("FULLY_CONNECTED") == 2
+    if suffix == ".overlay.json":
+        (nodes,) = json.loads(path.read_text()).values()
+        assert {list(result.program.main.ops)[int(i)].name for i in nodes["results"]} == {"FULLY_CONNECTED"}
 
 
 def test_every_error_is_the_projects() -> None:

@@ -32,7 +32,7 @@ from litesmith.cli.output import click_echo, human_bytes, print_json, print_tabl
 @click.option("--plan-out", metavar="FILE", help="Write the plan that is carried out.")
 @click.option("--calibration-out", metavar="FILE", help="Write the calibration, to be used again with --calibrate.")
 @click.option("--debug", "debug", is_flag=True, help="Say which layers cost how much.")
-@click.option("--debug-out", metavar="FILE", help="Write that as .json, .csv, .png or .svg.")
+@click.option("--debug-out", metavar="FILE", help="Write that as .html, .json, .csv, .png, .svg or .overlay.json.")
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Load, run and compare the result first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(source: str, output: str | None, **given: Any) -> None:

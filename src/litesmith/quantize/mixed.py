@@ -96,7 +96,7 @@ def _layers(result: Quantized, samples: Sequence[Call], again: Again) -> list[La
     found = []
     for key in keys:
         op, plan = ops[key], result.plan.ops[key]
-        count = float(sum(op[name].type.count for name in weight_operands(op)))  # type: ignore[misc]
+        count = float(sum(const.size for name in weight_operands(op) if (const := op[name].const) is not None))
         cost = integer_cost(op, plan.activations)
         forms = [Form(mode, _noise(noises[key]), count, cost), Form(FLOAT, 0.0, 4 * count, _as_floats(op))]
         if narrow is not None and narrow.plan.ops[key].weights is DType.INT4:

@@ -193,9 +193,12 @@ def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quan
     return within_budget(result, samples, least, again)
 
 
-FEW = 8
-NOISE = 3.0
-"""dB by which a headroom has to be better than none: a part of the samples shows smaller ranges than all."""
+FEW, MANY = 8, 100
+"""Samples too few to keep some apart; and so many that their ranges are those of the data: a part of them would show smaller
+ones, and widening would look better than it is."""
+
+NOISE = 1.0
+"""dB by which a headroom has to be better than none."""
 
 HEADROOMS = (1.0, 1.05, 1.1, 1.2)
 """How far ranges are widened, as far as a search tries."""
@@ -204,7 +207,7 @@ HEADROOMS = (1.0, 1.05, 1.1, 1.2)
 def _best_headroom(result: Quantized, samples: list[Call]) -> float:
     """The one that keeps most on samples whose ranges were not looked at."""
     seen, apart = _split(samples)
-    if seen is samples or result.calibration is None:
+    if seen is samples or result.calibration is None or result.calibration.samples >= MANY:
         return result.recipe.headroom
     part = replace_ranges(result.calibration, calibrate(result.float_program, seen))
     found = {}
