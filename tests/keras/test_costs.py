@@ -21,6 +21,7 @@ PUBLISHED = {
     "ResNet50": (3.86e9, 25_636_712),
     "VGG16": (15.47e9, 138_357_544),
     "VGG19": (19.63e9, 143_667_240),
+    "InceptionV3": (5.71e9, 23_851_784),
 }
 """Multiply-adds by the papers or, where those round, by counts of the layers; parameters by Keras' documentation."""
 
