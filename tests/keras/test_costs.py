@@ -14,11 +14,14 @@ PUBLISHED = {
     "MobileNet": (569e6, 4_253_864),
     "MobileNetV2": (300.8e6, 3_538_984),
     "MobileNetV3Small": (56.5e6, 2_554_968),
+    "MobileNetV3Large": (217e6, 5_507_432),
     "EfficientNetB0": (385.9e6, 5_330_571),
     "DenseNet121": (2.834e9, 8_062_504),
     "NASNetMobile": (564e6, 5_326_716),
     "ResNet50": (3.86e9, 25_636_712),
     "VGG16": (15.47e9, 138_357_544),
+    "VGG19": (19.63e9, 143_667_240),
+    "InceptionV3": (5.71e9, 23_851_784),
 }
 """Multiply-adds by the papers or, where those round, by counts of the layers; parameters by Keras' documentation."""
 

@@ -83,7 +83,8 @@ class RemoteInterpreter:
         process = getattr(self, "_process", None)
         if process is not None and process.stdin is not None:
             process.stdin.close()
-            process.wait(timeout=10)
+            process.kill()  # it keeps nothing, and TensorFlow takes seconds to leave by itself
+            process.wait()
 
 
 def _strings(array: Array) -> Array:
