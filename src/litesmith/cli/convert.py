@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,13 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--saved_model_dir", "saved_model", help="SavedModel directory (as in tflite_convert)."),
     click.option("--keras_model_file", "keras_file", help="Keras file (as in tflite_convert)."),
     click.option("--graph_def_file", "graph_file", help="Frozen GraphDef (as in tflite_convert)."),
-    click.option("--signature", "--saved_model_signature_key", "signatures", multiple=True, metavar="KEY",
-                 help="Signature to convert; may be given several times. Default: all."),
+    click.option("--signature", "--signature-keys", "--saved_model_signature_key", "signatures", multiple=True,
+                 metavar="KEY", help="Signature to convert; may be given several times. Default: all."),
     click.option("--tags", "--saved_model_tag_set", "tags", metavar="TAGS", help="Tag set, separated by commas."),
-    click.option("--input-shape", "--input_shapes", "shapes", metavar="NAME=N,N,…;…",
+    click.option("--input-shape", "--input-shapes", "--input_shapes", "shapes", metavar="NAME=N,N,…;…",
                  help="Shapes replacing the model's; ? is an unknown size."),
-    click.option("--input_arrays", "inputs", metavar="NAMES", help="Inputs of a frozen graph."),
-    click.option("--output_arrays", "outputs", metavar="NAMES", help="Outputs of a frozen graph."),
+    click.option("--input-names", "--input_arrays", "inputs", metavar="NAMES", help="Inputs of a frozen graph."),
+    click.option("--output-names", "--output_arrays", "outputs", metavar="NAMES", help="Outputs of a frozen graph."),
     click.option("--verify/--no-verify", default=True, show_default=True, help="Load and run the result first."),
     click.option("--reference", type=click.Path(), help="Data the result must agree with (.npz or directory)."),
     click.option("--metadata", type=click.Path(), metavar="FILE", help="Metadata of the model, as YAML or JSON."),
@@ -64,6 +64,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--exclude", "exclude", multiple=True, metavar="PATTERN", help="Layers that stay float."),
     click.option("--select-tf-ops", is_flag=True, help="What has no built-in form becomes a Select TF operator."),
     click.option("--dump-ir", "dump_ir", metavar="DIR", help="Write the IR after each pass to this directory."),
+    click.option("--explain", is_flag=True, help="Print which rewrites were declined, and why."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
 )  # fmt: skip
 
@@ -97,6 +98,8 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     elif given["as_json"]:
         raise click.UsageError("-o - and --json both want standard output")
     as_original = not source or bool(flags_given(given) - {"allow_custom_ops"})
+    if as_original and given["explain"]:
+        raise click.UsageError("--explain does not go with flags of tflite_convert; give the model as SOURCE")
     if source and as_original:
         given[_kind_of(path)] = path
     shapes = parse_shapes(_with_names(given["shapes"], given["inputs"]))
@@ -143,6 +146,7 @@ def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None
         reference=given["reference"],
         safe_mode=not given["unsafe"],
         dump=_dump(given["dump_ir"]) if given["dump_ir"] else None,
+        explain=_print_declined if given["explain"] else None,
         allow_custom_ops=bool(given["allow_custom_ops"]),
         rnn=given["rnn"],
         quantize=given["quantize"],
@@ -177,6 +181,10 @@ def _dump(directory: str) -> Any:
     from litesmith.ir.dump import IRDump
 
     return IRDump(directory)
+
+
+def _print_declined(lines: Sequence[str]) -> None:
+    click.echo("\n".join(["declined rewrites:", *(f"  {line}" for line in lines or ("none",))]), err=True)
 
 
 def _the_one_source(source: str | None, given: dict[str, Any]) -> str:

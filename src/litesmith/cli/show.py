@@ -47,9 +47,10 @@ def command(model: str, tags: str | None, ir: bool, all_rows: bool, unsafe: bool
 def _program(path: Path, unsafe: bool) -> Program:
     from litesmith import api
     from litesmith.ops.common import own_unknown_dims
+    from litesmith.sources import import_source
 
     with own_unknown_dims():
-        return api.import_source(path, (), api.Options(safe_mode=not unsafe))
+        return import_source(path, (), api.Options(safe_mode=not unsafe))
 
 
 def _show_saved_model(path: str, tags: list[str] | None, as_json: bool, all_rows: bool) -> None:
@@ -125,7 +126,7 @@ def _show_program(path: Path, program: Program, ir: bool, as_json: bool, all_row
         click_echo(print_program(program).rstrip("\n"))
         return
     console().print(
-        f"[bold]{path}[/]  {human_bytes(size)}; {len(summary.graphs)} graphs, "
+        f"[bold]{path}[/]  {human_bytes(size)}; {len(summary.graphs)} graph{'s' * (len(summary.graphs) != 1)}, "
         f"{summary.operator_count} operators, constants {human_bytes(summary.constant_bytes)}"
     )
     _print_signatures((s.key, _texts(s.inputs), _texts(s.outputs)) for s in summary.signatures)
