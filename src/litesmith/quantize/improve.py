@@ -115,10 +115,10 @@ def _shifts(
     for group in np.array_split(np.arange(len(layers)), count) if count else ():
         found.shifts = dict(shifts)
         current = again(found) if (shifts or found.rounded) else quantized
-        now = list(_layers(current))
+        every = list(_layers(current))
+        now = [every[index] for index in group]
         _look_at_inputs(current.program, now, [y.narrow for y in now], samples)
-        for place, index in enumerate(group):
-            layer = now[index]
+        for place, layer in enumerate(now):
             wanted = exact[layer.key] if place == 0 else layer.mean
             if layer.mean is not None and wanted is not None and wanted.shape == layer.mean.shape:
                 shifts[layer.key] = _result(layer, layer.exact, wanted) - _result(layer, _narrow(layer), layer.mean)
@@ -167,9 +167,11 @@ def _look_at_inputs(
 def _add(layer: Layer, x: Array, share: int, gptq: bool) -> None:
     length = _row_length(layer)
     rows = x.reshape(-1, length) if layer.op.name == "FULLY_CONNECTED" else x
-    mean = rows.astype(np.float64).mean(axis=0, keepdims=True)
-    if layer.total is None or layer.total.shape == mean.shape:  # images of one size
-        layer.total = mean if layer.total is None else layer.total + mean
+    mean = rows if len(rows) == 1 else rows.mean(axis=0, keepdims=True, dtype=np.float64)
+    if layer.total is None:
+        layer.total, layer.calls = mean.astype(np.float64), 1
+    elif layer.total.shape == mean.shape:  # images of one size
+        layer.total += mean
         layer.calls += 1
     if gptq and 1 < length <= LARGEST:
         _add_products(layer, rows, share, length)

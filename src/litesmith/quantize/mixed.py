@@ -24,6 +24,7 @@ from litesmith.quantize.quantizer import Quantized
 from litesmith.quantize.recipe import Recipe, Rule
 from litesmith.quantize.roles import weight_operands
 from litesmith.quantize.samples import Call
+from litesmith.quantize.variables import ACCESSES
 
 FLOAT, NARROW = "float32", "int8-int4"
 ATTEMPTS = 6
@@ -125,7 +126,8 @@ def _other_costs(result: Quantized, layers: Sequence[Layer]) -> float:
     for key, op in Keys(result.float_program).all:
         plan = result.plan.ops[key]
         if key.startswith("0:") and op.results and op.results[0].name not in names:
-            total += integer_cost(op, plan.activations) if plan.form == STATIC else float_cost(op)
+            is_integer = plan.form == STATIC and op.name not in ACCESSES
+            total += integer_cost(op, plan.activations) if is_integer else float_cost(op)
     return total
 
 

@@ -182,7 +182,8 @@ class _Planner:
         """Integer weights beside float activations."""
         kernel = op.defn.quant.kernels.get(DType.FLOAT32) if op.defn.quant is not None else None
         kind = mode.weights if mode.weights in INTEGER_WEIGHTS[:3] else DType.INT8
-        wide = mode.activations is DType.INT16  # no kernel beside floats rounds its input to 16 bits
+        # no kernel beside floats rounds its input to 16 bits; and small ones lose more by rounding it than they gain
+        wide = mode.activations is DType.INT16 or (mode.is_static and _is_small_dense(op))
         if kernel is not None and mode.compute and not wide and kernel.time <= SLOW_HYBRID:
             kind = kind if kind in kernel.weights else DType.INT8
             by_channel = self._by_channel(op) and _channels_of_hybrid(op)
@@ -236,6 +237,15 @@ ONLY_HYBRID = (
 
 PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CALL_ONCE", *ANY_TYPE)
 """Operators that only hand tensors on, or do not read their elements."""
+
+
+SMALL_DENSE = 16_384
+"""Weights of a dense layer up to which its float kernel is no slower than the one that rounds its input."""
+
+
+def _is_small_dense(op: Op) -> bool:
+    const = op["weights"].const if op.name == "FULLY_CONNECTED" else None
+    return const is not None and const.size <= SMALL_DENSE
 
 
 def _channels_of_hybrid(op: Op) -> bool:

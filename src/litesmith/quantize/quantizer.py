@@ -15,10 +15,11 @@ from litesmith.ir.clone import clone
 from litesmith.ir.verify import kernel_problems
 from litesmith.quantize.calibrate import Calibration, calibrate
 from litesmith.quantize.distributed import CalibrationData
+from litesmith.quantize.effort import representative
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
 from litesmith.quantize.nearness import nearness
-from litesmith.quantize.plan import STATIC, Plan
+from litesmith.quantize.plan import STATIC, Keys, Plan
 from litesmith.quantize.planner import make_plan
 from litesmith.quantize.prepare import prepare, with_default_range, with_trained_ranges
 from litesmith.quantize.recipe import Recipe
@@ -96,6 +97,7 @@ def quantize(
     if recipe.default_range is not None:
         calibration = with_default_range(original, calibration or Calibration(), recipe.default_range)
     result = _planned(original, recipe, calibration, plan)
+    samples = _some(result, samples)
     if samples and plan is None:
         result = _bettered(result, samples)
     if sparse:
@@ -104,6 +106,13 @@ def quantize(
         result.fidelity = _checked(result, samples)
     follow(result.program, interface)
     return result
+
+
+def _some(result: Quantized, samples: list[Call]) -> list[Call]:
+    """As many samples as the result can be judged with in time."""
+    if not result.recipe.is_static:
+        return samples
+    return representative(samples, Keys(result.float_program), result.plan)
 
 
 def _bettered(result: Quantized, samples: list[Call]) -> Quantized:
