@@ -215,8 +215,17 @@ def passes_page() -> str:
         names = ", ".join(_pass_name(p) for p in module.PASSES)
         text = inspect.cleandoc(module.__doc__ or "").replace("``", "`")
         once = "\n\nRuns once, at the end." if module in finishing else ""
-        parts.append(f"## {module.__name__.rpartition('.')[2].replace('_', ' ')}\n\n{names}\n\n{text}{once}\n")
+        rules = _rules(module.PASSES)
+        parts.append(f"## {module.__name__.rpartition('.')[2].replace('_', ' ')}\n\n{names}\n\n{text}{rules}{once}\n")
     return "\n".join(parts)
+
+
+def _rules(passes: Iterable[AnyPass]) -> str:
+    """The rules of passes that are made of them, as a block of code with the arrows below each other."""
+    rules = [text.split(" => ") for found in passes if isinstance(found, Pass) for text in found.rules]
+    width = max((len(before) for before, _ in rules), default=0)
+    lines = (f"    {before.ljust(width)}  ⇒  {after}" for before, after in rules)
+    return "\n\nRules:\n\n" + "\n".join(lines) if rules else ""
 
 
 def _is_finishing(module: ModuleType) -> bool:

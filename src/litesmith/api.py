@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litesmith._util.damage import told_as_damage
-from litesmith._util.files import file_kind, require_file
 from litesmith._util.naming import Shapes, shapes_by_name
 from litesmith._util.progress import tell
 from litesmith._util.replacing import check_target
@@ -26,10 +25,11 @@ from litesmith.describe import (
     html_of,
     summarize,
 )
-from litesmith.errors import ConverterError, FormatError, LitesmithError, Problem, UsageError
+from litesmith.errors import ConverterError, LitesmithError, Problem, UsageError
 from litesmith.ir.budget import own_limits
 from litesmith.ir.graph import Graph, Program
 from litesmith.keywords import CompositeLowering, Dump, Keywords, check_keywords
+from litesmith.sources import import_source
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -56,6 +56,7 @@ class Options:
     safe_mode: whether a Keras file may not run code it carries (Lambda layers).
     custom_objects: classes and functions that a Keras file refers to by name.
     dump: called with a name and the program after the import and after each pass that changed something.
+    explain: called with the rewrites that were declined and why, a line each, when the passes have run.
     composites: lowerings of functions that are taken whole instead of inlined, by the function's name, or by the one
     that ``tf.function(experimental_implements=…)`` or ``jax.lax.composite`` gives it. A lowering takes the builder and
     the call's tensors, and in keyword parameters the attributes of that name, and gives its results (see
@@ -95,6 +96,7 @@ class Options:
     safe_mode: bool = True
     custom_objects: Mapping[str, Any] = field(default_factory=dict)
     dump: Dump | None = None
+    explain: Callable[[Sequence[str]], None] | None = None
     composites: Mapping[str, CompositeLowering] = field(default_factory=dict)
     allow_custom_ops: bool = False
     select_tf_ops: bool | Sequence[str] = ()
@@ -433,289 +435,6 @@ def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Unp
     return convert(source, *args, **options).save(path)
 
 
-def import_source(source: Any, args: Sequence[Any], options: Options) -> Program:
-    """The program of any source `convert` takes, before any pass."""
-    if isinstance(source, (str, os.PathLike)):
-        source = Path(source)
-        if source.name in ("saved_model.pb", "saved_model.pbtxt"):
-            source = source.parent
-        kind = _kind_of_path(source)
-    else:
-        kind = _kind_of_object(source)
-    kind.check(args, options)
-    return kind.load(source, args, options)
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """A kind of source. name: what messages call it; takes: the `_CHOICES` that say something about it."""
-
-    name: str
-    load: Callable[[Any, Sequence[Any], Options], Program]
-    takes: frozenset[str]
-
-    def check(self, args: Sequence[Any], options: Options) -> None:
-        """Raises UsageError for choices that would be left unheard."""
-        named = any(isinstance(size, str) for shape in options.shapes.values() for size in shape)
-        given = [name for name in _CHOICES if getattr(options, name) or getattr(options, name) == 0]
-        given += ["arguments"] * bool(args) + ["names of sizes"] * named
-        if unheard := [name for name in given if name not in self.takes]:
-            known = ", ".join(sorted(self.takes)) or "nothing but the model"
-            raise UsageError(f"{self.name} takes no {' and no '.join(unheard)}; it takes {known}")
-
-
-_CHOICES = (
-    *("tags", "signature_keys", "input_shapes", "input_names", "output_names"),
-    *("composites", "select_tf_ops", "keep_composites"),
-    *("kwargs", "static_argnums", "static_argnames"),
-)
-"""Options that choose a part or a form of the source. The others ask for nothing, or of the result."""
-
-
-def _kind(name: str, load: Callable[..., Program], takes: str = "") -> _Kind:
-    return _Kind(name, load, frozenset(part.replace("-", " ") for part in takes.split()))
-
-
-def _kind_of_path(path: Path) -> _Kind:
-    exists = file_kind(path)
-    if exists == "directory":
-        return _SAVED_MODEL
-    if exists == "other":
-        require_file(path)
-    if path.suffix.lower() in _OTHERS:
-        raise UsageError(f"{path}: {_OTHERS[path.suffix.lower()]}")
-    found = _SUFFIXES.get(path.suffix.lower())
-    if found is None and exists:
-        found = _kind_of_bytes(_start_of(path))
-        if found is None:
-            raise UsageError(
-                f"{path}: neither its name nor its first bytes tell what it is; give a SavedModel directory, or a file "
-                f"ending in {', '.join(_SUFFIXES)}"
-            )
-    return found or _SAVED_MODEL  # which tells what is missing
-
-
-def _start_of(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(8)
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror or error}", path=str(path)) from error
-
-
-def _kind_of_bytes(start: bytes) -> _Kind | None:
-    return next((kind for offset, magic, kind in _MAGIC if start[offset : offset + len(magic)] == magic), None)
-
-
-def _kind_of_object(source: Any) -> _Kind:
-    for is_this, kind in _OBJECTS:
-        if is_this(source):
-            return kind
-    raise UsageError(
-        f"cannot convert {type(source).__name__!r} objects: give a SavedModel directory, a Keras model or file, a concrete "
-        "function, a jax.export artifact, or a JAX function with example arguments"
-    )
-
-
-# -- files ------------------------------------------------------------------------------------------------------------
-
-
-def _import_saved_model(path: Path, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.formats.saved_model import SavedModel
-    from litesmith.frontends.tensorflow.custom_ops import custom_ops
-    from litesmith.frontends.tensorflow.saved_model import import_saved_model
-
-    model = SavedModel.open(path, options.tags)
-    model.checksums = options.verify
-    hook = custom_ops(model.op_defs.get) if options.allow_custom_ops else None
-    if options.select is not None:
-        options.select.declarations = model.op_defs.get
-    shapes, composite = options.shapes, options.tensorflow_composite
-    return import_saved_model(model, options.signature_keys, shapes, hook, composite, options.select)
-
-
-def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.formats.saved_model import read_graph_def
-    from litesmith.frontends.tensorflow.custom_ops import custom_ops
-    from litesmith.frontends.tensorflow.graph_def import frozen_entry, import_entries
-
-    graph_def = read_graph_def(path)
-    entry = frozen_entry(graph_def, options.input_names, options.output_names, options.shapes)
-    hook = custom_ops(lambda op: None) if options.allow_custom_ops else None
-    shapes, composite = options.shapes, options.tensorflow_composite
-    return import_entries([entry], shapes, select=options.select, composite=composite, on_unknown=hook)
-
-
-def _import_keras_file(path: Path, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.frontends.keras import load_model
-
-    return _import_keras(load_model(path, safe_mode=options.safe_mode, custom_objects=options.custom_objects), args, options)
-
-
-def _import_stablehlo_file(path: Path, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.frontends.stablehlo import import_path
-
-    return import_path(path, options.shapes)
-
-
-def _import_tflite(source: Path | bytes, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.formats.tflite import read_model
-
-    return read_model(source)
-
-
-# -- objects of other frameworks, told by where their classes come from, so that none of them is imported here ---------
-
-
-def _is_instance(source: Any, module: str, name: str) -> bool:
-    return any(c.__module__.split(".")[0] in module.split() and c.__name__ == name for c in type(source).__mro__)
-
-
-def _is_keras(source: Any) -> bool:
-    return _is_instance(source, "keras tf_keras", "Layer")
-
-
-def _is_concrete(source: Any) -> bool:
-    """Whether these are ConcreteFunctions, or functions of ``tf.function`` that can be made one."""
-    many = isinstance(source, (list, tuple)) and bool(source)
-    names = ("ConcreteFunction", "Function")
-    return all(any(_is_instance(f, "tensorflow", n) for n in names) for f in (source if many else [source]))
-
-
-def _is_exported(source: Any) -> bool:
-    return _is_instance(source, "jax", "Exported")
-
-
-def _is_function(source: Any) -> bool:
-    """Whether these are functions of one's own: one, a list, or a dict by the keys of their signatures."""
-    functions = list(source.values()) if isinstance(source, Mapping) else source
-    many = isinstance(functions, (list, tuple)) and bool(functions) and all(callable(f) for f in functions)
-    return many or callable(source)
-
-
-def _is_bytes(source: Any) -> bool:
-    return isinstance(source, (bytes, bytearray, memoryview))
-
-
-def _is_tflite(source: Any) -> bool:
-    return _is_bytes(source) and _kind_of_bytes(bytes(source[:8])) is _TFLITE
-
-
-def _import_keras(source: Any, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.frontends.keras import import_keras
-
-    return import_keras(source, args, options.shapes, options.allow_custom_ops, options.select)
-
-
-def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.frontends.tensorflow.concrete import as_concrete, import_concrete_functions
-
-    many = isinstance(source, (list, tuple))
-    functions = [as_concrete(f) for f in source] if many else [as_concrete(source, args)]
-    keys, shapes = options.signature_keys, options.shapes
-    custom, composite = options.allow_custom_ops, options.tensorflow_composite
-    return import_concrete_functions(functions, keys, shapes, custom, composite, options.select)
-
-
-def _import_exported(source: Any, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.frontends.stablehlo import import_exported
-
-    return import_exported(source, options.shapes)
-
-
-def _import_bytes(source: Any, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.frontends.stablehlo import import_bytes
-
-    return import_bytes(bytes(source), options.shapes)
-
-
-def _import_function(source: Any, args: Sequence[Any], options: Options) -> Program:
-    from litesmith.frontends.jax import import_jax
-
-    if not callable(source):
-        if len(args) != 1:
-            raise UsageError(
-                "several functions take one more argument: a list of the arguments of each, or a dict of them by key\n"
-                "      Fix: convert([f, g], [(x,), (y, z)]), or convert({'f': f, 'g': g}, {'f': (x,), 'g': (y, z)})"
-            )
-        args = args[0]
-    return import_jax(
-        source,
-        args,
-        options.signature_keys,
-        options.kwargs,
-        input_names=options.input_names,
-        output_names=options.output_names,
-        static_argnums=options.static_argnums,
-        static_argnames=options.static_argnames,
-        composite=options.composite,
-        keep_composites=options.keep_composites,
-    )
-
-
-# -- the kinds --------------------------------------------------------------------------------------------------------
-
-_SAVED_MODEL = _kind(
-    "a SavedModel",
-    _import_saved_model,
-    "tags signature_keys input_shapes composites keep_composites select_tf_ops",
-)
-_GRAPH = _kind(
-    "a frozen graph",
-    _import_frozen_graph,
-    "input_names output_names input_shapes composites keep_composites select_tf_ops",
-)
-_KERAS = _kind("a Keras model", _import_keras, "input_shapes names-of-sizes select_tf_ops arguments")
-_KERAS_FILE = _kind("a Keras file", _import_keras_file, "input_shapes names-of-sizes select_tf_ops")
-_STABLEHLO_FILE = _kind("a StableHLO file", _import_stablehlo_file, "input_shapes")
-_TFLITE = _kind("a .tflite file", _import_tflite)
-
-_FUNCTION = _kind(
-    "a JAX function",
-    _import_function,
-    "signature_keys input_names output_names kwargs static_argnums static_argnames composites keep_composites "
-    "arguments",
-)
-
-_CONCRETE = _kind(
-    "a concrete function",
-    _import_concrete,
-    "signature_keys input_shapes composites keep_composites select_tf_ops arguments",
-)
-
-_SUFFIXES: dict[str, _Kind] = {
-    ".keras": _KERAS_FILE,
-    ".h5": _KERAS_FILE,
-    ".hdf5": _KERAS_FILE,
-    ".pb": _GRAPH,
-    ".pbtxt": _GRAPH,
-    **dict.fromkeys((".jax", ".jax_export", ".stablehlo", ".mlirbc", ".mlir"), _STABLEHLO_FILE),
-    ".tflite": _TFLITE,
-}
-
-_PYTORCH = "a PyTorch model is converted by litert-torch (pip install litert-torch), not by litesmith"
-_OTHERS: dict[str, str] = {
-    ".onnx": "an ONNX model is converted by onnx2tf (pip install onnx2tf), whose SavedModel litesmith takes",
-    **dict.fromkeys((".pt2", ".pt", ".pth"), _PYTORCH),
-}
-"""Files of other formats: what converts them."""
-
-_MAGIC: tuple[tuple[int, bytes, _Kind], ...] = (
-    (4, b"TFL3", _TFLITE),
-    (0, b"\x89HDF\r\n\x1a\n", _KERAS_FILE),
-    (0, b"ML\xefR", _STABLEHLO_FILE),
-)
-
-_OBJECTS: tuple[tuple[Callable[[Any], bool], _Kind], ...] = (
-    (_is_keras, _KERAS),
-    (_is_concrete, _CONCRETE),
-    (_is_exported, _kind("a jax.export artifact", _import_exported, "input_shapes")),
-    (_is_tflite, _TFLITE),
-    (_is_bytes, _kind("a serialized jax.export artifact", _import_bytes, "input_shapes")),
-    (_is_function, _FUNCTION),
-)
-
-
 def optimize(program: Program, options: Options) -> Program:
     """Runs the passes and checks that the kernels take what is left. Raises ConverterError where they do not."""
     from litesmith.decompositions.grids import spell_out
@@ -730,7 +449,9 @@ def optimize(program: Program, options: Options) -> Program:
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
     before = Interface.of(program)
     quantized = options.quantize is not None or options.plan is not None
-    pipeline.run(program, options.dump, rnn=COMPACT if quantized and options.rnn == AUTO else options.rnn)
+    results = pipeline.run(program, options.dump, rnn=COMPACT if quantized and options.rnn == AUTO else options.rnn)
+    if options.explain is not None:
+        options.explain(pipeline.explain(results))
     for graph, wanted in zip(program.graphs, names, strict=True):
         _name_outputs(graph, wanted)
     follow(program, before)

@@ -29,6 +29,7 @@ class Keywords(TypedDict, total=False):
     safe_mode: bool
     custom_objects: Mapping[str, Any]
     dump: Dump | None
+    explain: Callable[[Sequence[str]], None] | None
     composites: Mapping[str, CompositeLowering]
     allow_custom_ops: bool
     select_tf_ops: bool | Sequence[str]

@@ -166,6 +166,16 @@ def test_reference_data_are_compared(run, model, tmp_path):
     np.testing.assert_allclose(scores(), Y, rtol=1e-6)
 
 
+def test_declined_rewrites_are_explained(run, model):
+    code, out, err = run("convert", model, "-o", "m.tflite", "--explain")
+    assert code == 0
+    assert "declined rewrites:\n  " in err
+    assert "declined" not in out
+    code, _, err = run("convert", model, "-o", "m.tflite", "--explain", "--inference_type", "FLOAT")
+    assert code == 2
+    assert "--explain does not go with flags of tflite_convert" in err
+
+
 def test_the_ir_is_dumped_after_each_pass_that_changed_something(run, model):
     assert run("convert", model, "-o", "m.tflite", "--dump-ir", "ir/steps")[0] == 0
     files = sorted(p.name for p in Path("ir/steps").iterdir())

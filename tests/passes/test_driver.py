@@ -161,6 +161,34 @@ def test_quantized_results_are_left_alone() -> None:
     assert print_program(program) == before
 
 
+def test_quantized_data_is_moved_once() -> None:
+    scale = "<[0.5], [0], 0>"
+    program = parsed(
+        f"""
+        graph main(%x: int8[2, 12]{scale}) {{
+          %0 = RESHAPE(%x, int32[2](4, 6)) : int8[4, 6]{scale}
+          %1 = RESHAPE(%0, int32[2](3, 8)) : int8[3, 8]{scale}
+          %2 = RESHAPE(%1, int32[2](3, 8)) : int8[3, 8]<[0.25], [0], 0>
+          return %2
+        }}
+        """
+    )
+    pipeline.run(program, check=True)
+    assert program.histogram() == {"RESHAPE": 2}, "another scale is another tensor"
+    first = next(program.main.ops)
+    assert first.inputs[0] is program.main.inputs[0]
+    assert first.result.type.quant == program.main.inputs[0].type.quant
+
+
+def test_what_is_declined_is_explained_once() -> None:
+    program = parsed(elementwise("SQRT(%x)", "DIV(%y, %0)", "ADD(%0, %1)", inputs=("x", "y")))
+    lines = pipeline.explain(pipeline.run(program, check=True))
+    assert [line for line in lines if line.startswith("division-by-root: DIV")] == [
+        line for line in lines if line.endswith("the SQRT has other users")
+    ]
+    assert sum("has other users" in line for line in lines) == 1
+
+
 def test_the_dump_is_called_after_each_change() -> None:
     seen: list[tuple[str, str]] = []
     program = parsed(elementwise("MAXIMUM(%x, float32[](0))", "MINIMUM(%0, float32[](6))"))

@@ -33,9 +33,9 @@ test_moved = rewrites(
 
 test_kept = unchanged(
     PASSES,
-    Unchanged("shared_sum", elementwise("NEG(%y)", "RELU(%0)", "ADD(%x, %1)", "NEG(%2)", "MUL(%2, %3)", inputs=XYZ)),
+    Unchanged("shared_sum", elementwise("NEG(%y)", "RELU(%0)", "ADD(%x, %1)", "NEG(%2)", "MUL(%2, %3)", inputs=XYZ), "other users"),
     Unchanged("minuend", elementwise("NEG(%y)", "SUB(%0, %x)", inputs=XYZ)),
     Unchanged("absolute_value", elementwise("RELU(%y)", "ABS(%0)", "ADD(%1, %x)", inputs=XYZ)),
     Unchanged("one_factor", elementwise("NEG(%y)", "MUL(%0, %x)", inputs=XYZ)),
-    Unchanged("shared_product", elementwise("NEG(%y)", "MUL(%0, %z)", "ADD(%x, %1)", "MUL(%1, %2)", inputs=XYZ)),
+    Unchanged("shared_product", elementwise("NEG(%y)", "MUL(%0, %z)", "ADD(%x, %1)", "MUL(%1, %2)", inputs=XYZ), "other users"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--exclude", "exclude", multiple=True, metavar="PATTERN", help="Layers that stay float."),
     click.option("--select-tf-ops", is_flag=True, help="What has no built-in form becomes a Select TF operator."),
     click.option("--dump-ir", "dump_ir", metavar="DIR", help="Write the IR after each pass to this directory."),
+    click.option("--explain", is_flag=True, help="Print which rewrites were declined, and why."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
 )  # fmt: skip
 
@@ -97,6 +98,8 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     elif given["as_json"]:
         raise click.UsageError("-o - and --json both want standard output")
     as_original = not source or bool(flags_given(given) - {"allow_custom_ops"})
+    if as_original and given["explain"]:
+        raise click.UsageError("--explain does not go with flags of tflite_convert; give the model as SOURCE")
     if source and as_original:
         given[_kind_of(path)] = path
     shapes = parse_shapes(_with_names(given["shapes"], given["inputs"]))
@@ -143,6 +146,7 @@ def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None
         reference=given["reference"],
         safe_mode=not given["unsafe"],
         dump=_dump(given["dump_ir"]) if given["dump_ir"] else None,
+        explain=_print_declined if given["explain"] else None,
         allow_custom_ops=bool(given["allow_custom_ops"]),
         rnn=given["rnn"],
         quantize=given["quantize"],
@@ -177,6 +181,10 @@ def _dump(directory: str) -> Any:
     from litesmith.ir.dump import IRDump
 
     return IRDump(directory)
+
+
+def _print_declined(lines: Sequence[str]) -> None:
+    click.echo("\n".join(["declined rewrites:", *(f"  {line}" for line in lines or ("none",))]), err=True)
 
 
 def _the_one_source(source: str | None, given: dict[str, Any]) -> str:

@@ -47,9 +47,10 @@ def command(model: str, tags: str | None, ir: bool, all_rows: bool, unsafe: bool
 def _program(path: Path, unsafe: bool) -> Program:
     from litesmith import api
     from litesmith.ops.common import own_unknown_dims
+    from litesmith.sources import import_source
 
     with own_unknown_dims():
-        return api.import_source(path, (), api.Options(safe_mode=not unsafe))
+        return import_source(path, (), api.Options(safe_mode=not unsafe))
 
 
 def _show_saved_model(path: str, tags: list[str] | None, as_json: bool, all_rows: bool) -> None:

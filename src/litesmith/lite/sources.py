@@ -12,6 +12,7 @@ from litesmith.errors import MissingFileError, UsageError
 from litesmith.formats.tflite.conversion_metadata import ModelType
 from litesmith.ir import Program
 from litesmith.lite.layout import name_as_exported, name_as_frozen, order_by_fingerprint
+from litesmith.sources import frozen_graph_hook, saved_model_hook
 
 if TYPE_CHECKING:
     from litesmith.frontends.tensorflow.select_ops import SelectOps
@@ -65,7 +66,7 @@ def saved_model(directory: Any, keys: Sequence[str] | None, tags: Any, shapes: S
     def load(how: Loading) -> Program:
         from litesmith.frontends.tensorflow.saved_model import import_saved_model
 
-        hook = _hook(model, how)
+        hook = saved_model_hook(model, how.allow_custom_ops, how.checksums, how.select)
         program = import_saved_model(
             model, keys or _keys(model), shapes, on_unknown=hook, select=how.select, may_leave_out=keys is None
         )
@@ -87,16 +88,6 @@ def _keys(model: Any) -> list[str] | None:
     return keys or None
 
 
-def _hook(model: Any, how: Loading) -> Any:
-    """What becomes of operators without a lowering."""
-    from litesmith.frontends.tensorflow.custom_ops import custom_ops
-
-    model.checksums = how.checksums
-    if how.select is not None:
-        how.select.declarations = model.op_defs.get
-    return custom_ops(model.op_defs.get) if how.allow_custom_ops else None
-
-
 def saved_model_arrays(
     directory: Any, inputs: Any, shapes: Shapes | None, outputs: Any, tags: Any, key: str | None
 ) -> Source:
@@ -113,7 +104,7 @@ def saved_model_arrays(
     def load(how: Loading) -> Program:
         from litesmith.frontends.tensorflow.saved_model import import_between
 
-        hook = _hook(model, how)
+        hook = saved_model_hook(model, how.allow_custom_ops, how.checksums, how.select)
         program = import_between(model, inputs, outputs, given_shapes(shapes), key or SERVING, hook, how.select)
         name_as_frozen(program)
         return program
@@ -179,9 +170,7 @@ def frozen_graph(
     entry = frozen_entry(graph_def, list(inputs or ()), list(outputs or ()), given)
 
     def load(how: Loading) -> Program:
-        from litesmith.frontends.tensorflow.custom_ops import custom_ops
-
-        hook = custom_ops(lambda op: None) if how.allow_custom_ops else None
+        hook = frozen_graph_hook(how.allow_custom_ops)
         program = import_entries([entry], given, select=how.select, on_unknown=hook)
         name_as_frozen(program)
         return program

@@ -51,13 +51,17 @@ class Pass:
 
     name: kebab-case. roots: operator names and traits it starts from, or `EVERY`. rewrite: the replacement of a root's
     results; it may insert operations with the builder and must not change existing ones. after: passes that have to
-    run before.
+    run before. rules: the texts of its rules, where it is made of them (`passes.rules`). quantized: whether it is legal
+    for roots with quantized results, too. notes: what a user should know of a run, in sentences.
     """
 
     name: str
     roots: tuple[str | Trait, ...]
     rewrite: Callable[[Op, Builder], Outcome]
     after: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    quantized: bool = False
+    notes: Callable[[PassResult], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,14 @@ AnyPass: TypeAlias = Pass | ProgramPass
 
 @dataclass
 class PassResult:
-    """What one run of a pass did: number of rewrites, number of roots looked at, and what it declined and why."""
+    """What one run of a pass did: number of rewrites, number of roots looked at, and what it declined and why,
+    what the user should know."""
 
     name: str
     rewrites: int = 0
     looked_at: int = 0
     declined: list[tuple[Op, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def modified(self) -> bool:
@@ -102,6 +108,7 @@ def run_pass(pass_: AnyPass, program: Program) -> PassResult:
         return result
     for graph in program.all_graphs():
         _GraphRun(pass_, graph, result).run()
+    result.notes += pass_.notes(result) if pass_.notes is not None else ()
     return result
 
 
@@ -151,7 +158,9 @@ class _GraphRun:
                 self.queue.append(op)
 
     def rewrite(self, op: Op) -> bool:
-        if any(v.type.quant is not None for v in op.results) or touches_variables(op):
+        if touches_variables(op):
+            return False
+        if not self.pass_.quantized and any(v.type.quant is not None for v in op.results):
             return False
         previous = op.prev
         b = Builder(self.graph, OPS, before=op)

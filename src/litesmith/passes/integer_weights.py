@@ -255,5 +255,5 @@ def _shortest(moves: Sequence[Move]) -> list[Move]:
     return kept
 
 
-INTEGER_WEIGHTS = Pass("integer-weights", tuple(WEIGHTS), narrow_weights)
+INTEGER_WEIGHTS = Pass("integer-weights", tuple(WEIGHTS), narrow_weights, notes=notes)
 PASSES = (INTEGER_WEIGHTS,)

@@ -1,7 +1,5 @@
 """Slopes for negative numbers: LEAKY_RELU, and PRELU where each channel has its own.
 
-    MAXIMUM(%x, MUL(%x, a))                              0 < a < 1     ⇒  LEAKY_RELU(%x)
-    SELECT_V2(GREATER(%x, 0), %x, MUL(%x, a))                          ⇒  LEAKY_RELU(%x)
     ADD(RELU(%x), MUL(a, MINIMUM(%x, 0)))                              ⇒  PRELU(%x, a)
     SUB(RELU(%x), MUL(a, RELU(NEG(%x))))                               ⇒  PRELU(%x, a)
 
@@ -16,40 +14,21 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, constant_operand, is_float, is_number, keeps_shape, producer, scalar
+from litesmith.passes.match import activation, constant_operand, is_float, is_number, producer, scalar
+from litesmith.passes.rules import Match, Rule, rules_pass
 
 
-def name_maximum(op: Op, b: Builder) -> Outcome:
-    """MAXIMUM of a number and a part of it."""
-    for x, other in (op.inputs, reversed(op.inputs)):
-        slope = _slope(other, x)
-        if slope is None or not is_float(x):
-            continue
-        if not 0 < slope < 1:
-            return Declined(f"the slope {slope:g} is not between 0 and 1")
-        return _leaky(b, x, slope)
-    return None
+def obstacle(match: Match) -> str | None:
+    """Why the maximum of a number and a multiple of it is no LEAKY_RELU."""
+    slope = match.number("$a")
+    if slope is None:
+        return ""
+    return None if 0 < slope < 1 else f"the slope {slope:g} is not between 0 and 1"
 
 
-def name_choice(op: Op, b: Builder) -> Outcome:
-    """SELECT by sign between a number and a part of it."""
-    test = producer(op["condition"], "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")
-    if test is None or not is_number(test["y"], 0) or not is_float(op.result):
-        return None
-    x = test["x"]
-    positive, negative = (op["x"], op["y"]) if test.name.startswith("GREATER") else (op["y"], op["x"])
-    slope = _slope(negative, x) if positive is x and op.result.type.shape == x.type.shape else None
-    return None if slope is None else _leaky(b, x, slope)
-
-
-def _slope(value: Value, x: Value) -> float | None:
-    """a, where the value is MUL(x, a)."""
-    op = producer(value, "MUL")
-    found = constant_operand(op) if op is not None and activation(op) == "NONE" else None
-    if found is None or found.variable is not x or op is None or not keeps_shape(op, x):
-        return None
-    slope = scalar(found.constant)
-    return None if slope is None else float(slope)
+def slopes_differ(match: Match) -> str | None:
+    """Silent where the slope is no single number."""
+    return "" if match.number("$a") is None else None
 
 
 def _leaky(b: Builder, x: Value, slope: float) -> Value:
@@ -116,7 +95,20 @@ def _with_slope(b: Builder, x: Value, alpha: Value) -> Outcome:
     return b.prelu(x, b.reshape(alpha, np.array(shape, np.int32)))
 
 
-LEAKY_MAXIMUM = Pass("leaky-maximum", ("MAXIMUM",), name_maximum)
-LEAKY_CHOICE = Pass("leaky-choice", ("SELECT", "SELECT_V2"), name_choice)
+LEAKY_MAXIMUM = rules_pass(
+    "leaky-maximum",
+    Rule("MAXIMUM(%x, MUL(%x, $a)) => LEAKY_RELU(%x) {alpha=$a}", obstacle, floats=True),
+    Rule("MAXIMUM(MUL(%x, $a), %x) => LEAKY_RELU(%x) {alpha=$a}", obstacle, floats=True),
+)
+LEAKY_CHOICE = rules_pass(
+    "leaky-choice",
+    *(
+        Rule(f"SELECT|SELECT_V2({choice}) => LEAKY_RELU(%x) {{alpha=$a}}", slopes_differ, floats=True)
+        for choice in (
+            "GREATER|GREATER_EQUAL(%x, 0), %x, MUL(%x, $a)",
+            "LESS|LESS_EQUAL(%x, 0), MUL(%x, $a), %x",
+        )
+    ),
+)
 LEAKY_SUM = Pass("leaky-sum", ("ADD", "SUB"), name_sum, after=("clamps",))
 PASSES = (LEAKY_MAXIMUM, LEAKY_CHOICE, LEAKY_SUM)

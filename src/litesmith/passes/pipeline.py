@@ -179,8 +179,7 @@ def _finish(program: Program, dump: Dump | None, check: bool) -> list[PassResult
     for result in results:
         if result.modified:
             _after(result, program, dump, check)
-        if result.name == integer_weights.INTEGER_WEIGHTS.name:
-            program.notes += [note for note in integer_weights.notes(result) if note not in program.notes]
+        program.notes += [note for note in result.notes if note not in program.notes]
     return results
 
 
@@ -197,6 +196,12 @@ def _after(result: PassResult, program: Program, dump: Dump | None, check: bool)
 
 def _last_to_change(results: Sequence[PassResult]) -> str:
     return ", ".join(sorted({r.name for r in results[-len(PASSES) :] if r.modified}))
+
+
+def explain(results: Sequence[PassResult]) -> list[str]:
+    """What each pass declined in its last run, and why: one line each, in the order of the passes."""
+    last = {result.name: result for result in results}
+    return [line for result in last.values() for line in dict.fromkeys(result.explain().splitlines())]
 
 
 def named(name: str) -> AnyPass:

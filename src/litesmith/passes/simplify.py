@@ -8,7 +8,9 @@
 
 Each operator's declaration says what is simpler than it (`OpDef.simplify`) and how to evaluate it; the builder asks
 when it makes an operation. Rewrites and model files leave operations the builder has not seen with their present
-operands; this pass asks again. And what is known to have no elements is a constant, whatever it is computed from.
+operands; this pass asks again. Of quantized operations those that only move data are asked, where
+operand and result have one scale for all elements in common: a movement less is the same integers. And what is known
+to have no elements is a constant, whatever it is computed from.
 """
 
 from __future__ import annotations
@@ -17,14 +19,17 @@ import numpy as np
 
 from litesmith.ir.builder import Builder, fold
 from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import Trait
 from litesmith.ir.types import TensorType
 from litesmith.passes.driver import EVERY, Outcome, Pass
 
 
 def simplify(op: Op, b: Builder) -> Outcome:
     """A simpler value for any pure operation."""
-    if not op.defn.is_pure or op.subgraphs or any(v.type.quant is not None for v in op.inputs):
+    if not op.defn.is_pure or op.subgraphs:
         return None
+    if any(v.type.quant is not None for v in (*op.inputs, *op.results)):
+        return _with_less_movement(op, b)
     if op.defn.simplify is not None:
         simpler = op.defn.simplify(b, op)
         if simpler is not None:
@@ -32,6 +37,17 @@ def simplify(op: Op, b: Builder) -> Outcome:
     if op.results and all(map(_is_empty, op.results)):
         return [_nothing(r.type) for r in op.results]
     return fold(op, [r.type for r in op.results])
+
+
+def _with_less_movement(op: Op, b: Builder) -> Outcome:
+    """A simpler value for a movement of quantized data."""
+    quant = op.inputs[0].type.quant
+    if not op.defn.traits & Trait.MOVES_DATA or op.defn.simplify is None or len(op.results) != 1:
+        return None
+    if quant is None or quant.per_channel or quant.details is not None or op.result.type.quant != quant:
+        return None
+    simpler = op.defn.simplify(b, op)
+    return simpler if simpler is not None and simpler.type.quant == quant else None
 
 
 def _nothing(wanted: TensorType) -> Value:
@@ -42,5 +58,5 @@ def _is_empty(result: Value) -> bool:
     return 0 in (result.type.shape or ()) and result.type.is_static and result.type.quant is None
 
 
-SIMPLIFY = Pass("simplify", (EVERY,), simplify)
+SIMPLIFY = Pass("simplify", (EVERY,), simplify, quantized=True)
 PASSES = (SIMPLIFY,)
