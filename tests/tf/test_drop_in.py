@@ -320,21 +320,21 @@ INTERNAL = set(
 """What the original keeps for itself."""
 
 
-OURS = {a.name for a in V2 if a.why.startswith("not in the original")}
+OUR_ATTRIBUTES = {a.name for a in V2 if a.why.startswith("not in the original")}
 
 
 def test_every_attribute_is_known(saved: Path) -> None:
     theirs = tf.lite.TFLiteConverter.from_concrete_functions([PLAIN], NUMBERS)
-    assert set(vars(theirs)) - INTERNAL == {a.name for a in V2} - OURS
+    assert set(vars(theirs)) - INTERNAL == {a.name for a in V2} - OUR_ATTRIBUTES
     first = tf.compat.v1.lite.TFLiteConverter.from_saved_model(str(saved), signature_key="alpha")
-    assert set(vars(first)) - INTERNAL == {a.name for a in V1} - ALIASES - OURS
+    assert set(vars(first)) - INTERNAL == {a.name for a in V1} - ALIASES - OUR_ATTRIBUTES
 
 
 def test_defaults_are_those_of_the_original() -> None:
     theirs = vars(tf.lite.TFLiteConverter.from_concrete_functions([PLAIN], NUMBERS))
     plain = {a.name: a.default for a in V2 if isinstance(a.default, (bool, str, type(None)))}
     types = ("inference_input_type", "inference_output_type")
-    different = [n for n, v in plain.items() if n not in (*types, *OURS, "target_spec") and theirs[n] != v]
+    different = [n for n, v in plain.items() if n not in (*types, *OUR_ATTRIBUTES, "target_spec") and theirs[n] != v]
     assert different == []
 
 
