@@ -149,6 +149,7 @@ def scenario_lines(scenarios: Mapping[str, Any]) -> list[str]:
     if recurrent := scenarios.get("rnn"):
         lines += [_recurrent_line(row) for row in recurrent["rows"]]
         lines.append(f"recurrent layers, auto against the official converter: {recurrent['ratio']:.2f}× (geometric mean)")
+        lines.append(f"recurrent layers, auto against the best of the forms: at most {recurrent['worst']:.2f}×")
     if growth := scenarios.get("growth"):
         sizes = ", ".join(f"{size:,}" for size in growth["sizes"])
         lines += [

@@ -197,7 +197,7 @@ REFUSED = {
     "missing StableHLO": (lambda source: litesmith.convert("nope.mlir"), FileNotFoundError, "no such file"),
     "ONNX": (lambda source: litesmith.convert("m.onnx"), UsageError, "onnx2tf"),
     "PyTorch": (lambda source: litesmith.convert("m.pt2"), UsageError, "litert-torch"),
-    "not a model": (lambda source: litesmith.convert(42), UsageError, "cannot convert a int"),
+    "not a model": (lambda source: litesmith.convert(42), UsageError, "cannot convert .int. objects"),
     "no directory": (lambda source: litesmith.convert("nope"), FormatError, "does not exist"),
     "no signature": (lambda source: litesmith.convert(source, signature_keys=["a"]), UsageError, "'doubled', 'scores'"),
     "no input": (lambda source: litesmith.convert(source, input_shapes={"a": [1]}), UsageError, "inputs are x"),

@@ -51,7 +51,7 @@ def check_keywords(options: Iterable[str], known: Sequence[str]) -> None:
             fix = f"\n      Fix: converter = litesmith.TFLiteConverter.from_…(…); converter.{name} = …"
             raise UsageError(f"{name!r} is no option of convert but an attribute of TFLiteConverter{fix}")
         if name not in known:
-            near = suggestion(name, known)
+            near = suggestion(name, [*known, *_ATTRIBUTES])
             raise UsageError(f"convert() has no option {name!r}{near}; the options are {', '.join(known)}")
 
 

@@ -96,7 +96,7 @@ def _kind_of_object(source: Any) -> Kind:
         if is_this(source):
             return kind
     raise UsageError(
-        f"cannot convert a {type(source).__name__}: give a SavedModel directory, a Keras model or file, a concrete "
+        f"cannot convert {type(source).__name__!r} objects: give a SavedModel directory, a Keras model or file, a concrete "
         "function, a jax.export artifact, or a JAX function with example arguments"
     )
 

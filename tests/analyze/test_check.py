@@ -12,6 +12,7 @@ import litesmith
 from litesmith.analyze.check import Verdict
 from litesmith.analyze.refactorings import OF_PROBLEMS, from_problems, from_program
 from litesmith.cli import main
+from litesmith.cli.output import print_table
 from litesmith.errors import FormatError, Problem, UsageError
 from litesmith.formats.saved_model import protos
 from litesmith.frontends.tensorflow.select_ops import library_operators, select_allow_list
@@ -126,6 +127,24 @@ def test_bad_sources(tmp_path: Path) -> None:
         litesmith.check(tmp_path / "none")
     with pytest.raises(UsageError, match="the options are"):
         litesmith.check(tmp_path, nonsense=1)
+
+
+def test_a_file_that_contradicts_itself_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr("litesmith.checking.optimized", fails)
+    path = str(dense_model(tmp_path / "model"))
+    with pytest.raises(litesmith.ConverterError, match=r"LS090.*contradicts itself: IndexError"):
+        litesmith.check(path)
+    assert main(["check", path]) == 1
+    with pytest.raises(IndexError):
+        litesmith.check(len)
+
+
+def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("Names", ("name",), [("layer:key:0 [red]",)])
+    assert "layer:key:0 [red]" in capsys.readouterr().out
 
 
 PROBLEMS = {

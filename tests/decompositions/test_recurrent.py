@@ -48,6 +48,8 @@ ROWS = [
     Row("coupled-peepholes", gates=COUPLED, peepholes=("forget", "output")),
     Row("everything", peepholes=("input", "forget", "output"), projection=True, options={"reverse": True}),
     Row("layer_norm", layer_norm=True),
+    Row("layer_norm-everything", peepholes=("input", "forget", "output"), projection=True, layer_norm=True),
+    Row("layer_norm-coupled", gates=COUPLED, layer_norm=True, options={"reverse": True}),
     Row("simple", SIMPLE, ("cell",)),
     Row("simple-relu", SIMPLE, ("cell",), options={"activation": "RELU"}),
     Row("simple-linear", SIMPLE, ("cell",), options={"activation": "NONE"}),
@@ -150,7 +152,7 @@ def program_of(row: Row, form: str) -> tuple[Program, RecurrentLayer]:
 
 
 FORMS = ("fused", "loop", "raised", "unrolled")
-CASES = [(row, form) for row in ROWS for form in FORMS if form == "fused" or not row.layer_norm]
+CASES = [(row, form) for row in ROWS for form in FORMS]
 
 
 @pytest.mark.parametrize(("row", "form"), CASES, ids=lambda v: v.name if isinstance(v, Row) else v)
@@ -192,6 +194,29 @@ def test_the_form_auto_chooses(batch: Any, steps: Any, units: int, sequence: boo
     assert choose(layer, sequence, "unrolled").form == "unrolled"
 
 
+AUTO = {
+    "few small steps": ((1, 16, 16), "auto", "UNPACK"),
+    "a batch": ((8, 16, 32), "auto", "UNPACK"),
+    "any batch": ((Sym.named("b"), 16, 32), "auto", "UNPACK"),
+    "many weights": ((1, 16, 128), "auto", "WHILE"),
+    "many steps": ((1, 65, 16), "auto", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
+    "quantized": ((1, 16, 16), "compact", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
+}
+
+
+@pytest.mark.parametrize(("sizes", "asked", "operator"), AUTO.values(), ids=AUTO)
+def test_the_form_a_loop_takes(sizes: tuple[Any, int, int], asked: str, operator: str) -> None:
+    batch, steps, units = sizes
+    graph = Graph()
+    x = graph.add_input(TensorType(DType.FLOAT32, (batch, steps, F)), "x")
+    kernels = [{g: weights(units, n) for g in GATES} for n in (F, units)]
+    graph.outputs = [as_loop(Builder(graph, OPS), RecurrentLayer(LSTM, x, *kernels)).sequence]
+    program = Program([graph])
+    pipeline.run(program, rnn=asked)
+    forms = {"UNPACK", "WHILE", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+    assert forms & set(program.histogram()) == {operator}
+
+
 def test_large_zeros_are_computed() -> None:
     graph = Graph()
     x = graph.add_input(TensorType(DType.FLOAT32, (4096, 2, F)), "x")
@@ -214,6 +239,6 @@ def test_an_activation_the_kernel_does_not_know_is_an_obstacle() -> None:
     assert "RELU" in reason
 
 
-def test_a_layer_normalized_loop_is_refused() -> None:
+def test_a_stateful_loop_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="has no loop form"):
-        program_of(next(r for r in ROWS if r.layer_norm), "loop")
+        program_of(Row("stateful", options={"stateful": True}), "loop")

@@ -237,6 +237,8 @@ WRONG = {
     "threshold of nothing": (lambda h: h, {"thresholds": ["auc >= 0.9"]}, "no such metric is computed"),
     "baseline": (lambda h: h, {"baseline": "x"}, "must be one of two or more models"),
     "empty": (lambda h: {n: c[:0] for n, c in h.items()}, {}, "no examples to evaluate"),
+    "slice by nothing": (lambda h: h, {"slices": ["nosuch"]}, "no example lies in the slice nosuch"),
+    "empty slice": (lambda h: h, {"slices": ["parity", "parity=neither"]}, "no example lies in the slice parity=neither"),
     "runner without Beam": (lambda h: h, {"runner": "NoSuchRunner"}, "Beam|NoSuchRunner"),
 }  # fmt: skip
 
@@ -247,6 +249,11 @@ def test_what_is_wrong_is_told_and_nothing_written(digits, heldout, tmp_path, na
     with pytest.raises(LitesmithError, match=message):
         evaluate(digits, change(heldout), output=tmp_path / "out", html=tmp_path / "r.html", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_named_twice(digits, heldout):
+    with pytest.raises(UsageError, match="named twice"):
+        evaluate([digits, digits], heldout)
 
 
 def test_no_model(heldout, tmp_path):

@@ -40,9 +40,11 @@ def test_flax(cell: str, operator: str, options: dict[str, bool]) -> None:
     layer = linen.RNN(getattr(linen, cell)(UNITS), **options)
     x = jnp.ones((2, STEPS, FEATURES))
     weights = layer.init(jax.random.PRNGKey(0), x)
-    made = litesmith.convert(lambda x: layer.apply(weights, x), x, rnn="fused")
-    assert operator in made.operators, made.notes
-    check(made, lambda x: layer.apply(weights, x), x.shape)
+    compiled = jax.jit(lambda x: layer.apply(weights, x))
+    for form, wanted in (("fused", operator), ("unrolled", "UNPACK")):
+        made = litesmith.convert(lambda x: layer.apply(weights, x), x, rnn=form)
+        assert wanted in made.operators, made.notes
+        check(made, compiled, x.shape)
 
 
 @pytest.mark.parametrize("form", ["fused", "loop", "unrolled"])

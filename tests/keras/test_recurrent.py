@@ -13,7 +13,7 @@ from keras import layers as L  # noqa: N812
 
 import litesmith
 from litesmith.runtime import Runner, compare
-from tests.keras.parity import arrays, case_rng, f32, ints, randomize
+from tests.keras.parity import BACKEND, arrays, case_rng, f32, ints, randomize
 
 Make = Callable[[], Any]
 UNITS, FEATURES, STEPS = 4, 3, 6
@@ -328,3 +328,17 @@ def _marks(row: Row) -> list[Any]:
 @pytest.mark.parametrize("row", [pytest.param(r, id=r.name, marks=_marks(r)) for r in TABLE])
 def test_recurrent(row: Row) -> None:
     check_row(row)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a SavedModel of TensorFlow")
+def test_convolutions_over_an_unknown_number_of_steps_from_a_saved_model(tmp_path: Any) -> None:
+    """What Keras (3.15) traces takes as many steps as the batch has rows, so the two are equal here."""
+    import tensorflow as tf
+
+    images = keras.Input((None, 6, 6, 2), name="x")
+    keras.Model(images, L.TimeDistributed(L.Conv2D(3, 3))(images)).export(str(tmp_path), verbose=False)
+    saved, runner = tf.saved_model.load(str(tmp_path)), Runner(litesmith.convert(tmp_path).content)
+    for count in (3, 1, 4):
+        x = f32(count, count, 6, 6, 2)
+        (got,) = runner.run([x]).values()
+        np.testing.assert_allclose(got, saved.serve(x).numpy(), atol=1e-5)

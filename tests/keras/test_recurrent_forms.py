@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,14 @@ Make = Callable[[Any], Any]
 class Row:
     """A model of one input sequence, and the shapes (batch, steps) it is tried with.
 
-    fused: the operators of its fused form with a batch of 1, where it has one. states: further inputs, the initial
+    fused: the operators of its fused form with a batch of 1, {} where they are not counted; None where a loop stays. states: further inputs, the initial
     states. files: whether it is tried as a SavedModel too. weights: the largest one; many units with large weights are
     chaotic, so that the last bit of a step grows from one to the next.
     """
 
     name: str
     make: Make
-    fused: Mapping[str, int] = field(default_factory=dict)
+    fused: Mapping[str, int] | None = None
     shapes: Sequence[Shape] = (FIXED_1, FIXED_3, BATCH, BATCH_AND_TIME)
     states: int = 0
     files: bool = True
@@ -78,6 +78,36 @@ def stacked(*makes: Make) -> Make:
     return make
 
 
+def masked(x: Any) -> Any:
+    """Some steps of random input have a value that is masked."""
+    return L.Masking()(keras.ops.where(x[..., :1] > 0.5, 0.0, x))
+
+
+def attention(x: Any) -> Any:
+    y = L.LSTM(UNITS, **SEQUENCES)(x)
+    return L.GlobalAveragePooling1D()(L.Attention()([y, y]))
+
+
+def encoder_decoder(x: Any) -> Any:
+    _, *state = L.LSTM(UNITS, return_state=True)(x)
+    return L.LSTM(UNITS, **SEQUENCES)(x, initial_state=state)
+
+
+class Leaky(L.Layer):
+    """A cell of the user's own."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.state_size = units
+
+    def build(self, shape: Any) -> None:
+        self.kernel = self.add_weight(shape=(shape[-1], self.state_size))
+
+    def call(self, x: Any, states: Any, training: bool = False) -> Any:
+        h = 0.9 * states[0] + keras.ops.tanh(x @ self.kernel)
+        return h, [h]
+
+
 MERGES = {"sum": "ADD", "mul": "MUL", "concat": "CONCATENATION"}
 
 ROWS = [
@@ -99,7 +129,7 @@ ROWS = [
     Row("LSTM-both_ways_ave", two_ways(L.LSTM, "ave", **SEQUENCES), {PAIR: 1, "SPLIT": 1, "ADD": 1, "DIV": 1}),
     Row("LSTM-both_ways_none", two_ways(L.LSTM, None, **SEQUENCES), {PAIR: 1, "SPLIT": 1}),
     Row("LSTM-both_ways_last", two_ways(L.LSTM, "concat"), {PAIR: 1, "SPLIT": 1, "STRIDED_SLICE": 2, "CONCATENATION": 1}),
-    Row("LSTM-both_ways_states", two_ways(L.LSTM, "concat", **BOTH)),
+    Row("LSTM-both_ways_states", two_ways(L.LSTM, "concat", **BOTH), {}),
     Row("LSTM-both_ways_stateful", two_ways(L.LSTM, "concat", stateful=True, **SEQUENCES),
         {PAIR: 1, "CONCATENATION": 1}, (FIXED_1, FIXED_3)),
     Row("SimpleRNN", layer(L.SimpleRNN), {RNN: 1, "SLICE": 1, **LAST}),
@@ -111,7 +141,13 @@ ROWS = [
     Row("GRU-before", layer(L.GRU, reset_after=False)),
     Row("GRU-both_ways", two_ways(L.GRU, "concat", **SEQUENCES)),
     Row("LSTM-hard_sigmoid", layer(L.LSTM, recurrent_activation="hard_sigmoid")),
-    Row("masked", stacked(lambda x: L.Masking()(x), layer(L.LSTM, **SEQUENCES))),
+    Row("masked", stacked(masked, layer(L.LSTM, **SEQUENCES))),
+    Row("masked-GRU_both_ways", stacked(masked, two_ways(L.GRU, "concat")), shapes=(FIXED_1, BATCH_AND_TIME)),
+    Row("masked-stateful", stacked(masked, layer(L.LSTM, stateful=True)), shapes=(FIXED_3,)),
+    Row("ConvLSTM2D", stacked(L.Reshape((-1, 2, 2, 1)), L.ConvLSTM2D(2, 2), L.Flatten()), shapes=(FIXED_1, BATCH_AND_TIME)),
+    Row("attention", attention, {}, (FIXED_1, BATCH_AND_TIME)),
+    Row("encoder_decoder", encoder_decoder, {}, (FIXED_1, BATCH, BATCH_AND_TIME)),
+    Row("own_cell", lambda x: L.RNN(Leaky(UNITS), **SEQUENCES)(x), shapes=(FIXED_1, BATCH_AND_TIME)),
     Row("cells", lambda x: L.RNN(L.StackedRNNCells([L.LSTMCell(UNITS), L.GRUCell(UNITS)]))(x)),
 ]  # fmt: skip
 
@@ -162,8 +198,11 @@ def expected_of(model: Any, calls: Sequence[Sequence[np.ndarray]]) -> list[list[
     return [[np.asarray(keras.ops.convert_to_numpy(t)) for t in keras.tree.flatten(r)] for r in results]
 
 
-def check_runs(content: bytes, calls: Sequence[Any], expected: Sequence[Any], order: Sequence[str] = ()) -> None:
-    """The file computes what is expected, with and without delegates, and again after the runtime has reset it."""
+def check_runs(
+    content: bytes, calls: Sequence[Any], expected: Sequence[Any], order: Sequence[str] = (), resets: bool = True
+) -> None:
+    """The file computes what is expected, with and without delegates, and again after the runtime has reset it, where it
+    can: not a variable of computed size."""
     for kernels in ("default", "builtin"):
         runner = Runner(content, kernels=kernels)
         for _ in range(2):
@@ -176,7 +215,7 @@ def check_runs(content: bytes, calls: Sequence[Any], expected: Sequence[Any], or
                     assert not report.mismatches, f"{kernels}: {report}"
             if any(op for op in ("VAR_HANDLE",) if op in read_model(content).histogram()):
                 runner.reset()  # the runtime does not reset resource variables
-            else:
+            elif resets:
                 runner._interpreter.reset_all_variables()
 
 
@@ -192,16 +231,21 @@ def test_forms(row: Row, shape: Shape) -> None:
         if form == "fused":
             if shape == FIXED_1 and row.fused:
                 assert made.operators == dict(sorted({**row.fused, **MORE_ON_JAX.get(row.name, {})}.items()))
-            assert bool(row.fused or "states" in row.name) == (not loops), made.notes
+            assert (row.fused is None) == loops, made.notes
         if form == "unrolled":
             assert loops == (shape[1] is None)
         assert form == "loop" or loops == bool(made.notes)
-        check_runs(made.content, calls, expected)
+        check_runs(made.content, calls, expected, resets=row.name != "encoder_decoder" or shape == FIXED_1)
+
+
+FILES = [
+    r for r in ROWS if (r.fused or r.name in ("GRU", "GRU-before", "masked", "ConvLSTM2D")) and r.files and not r.states
+]
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="a SavedModel of Keras")
 @pytest.mark.parametrize("shape", [FIXED_1, BATCH], ids=case_name)
-@pytest.mark.parametrize("row", [r for r in ROWS if r.fused and r.files and not r.states], ids=case_name)
+@pytest.mark.parametrize("row", FILES, ids=case_name)
 def test_saved_model(row: Row, shape: Shape, tmp_path: Path) -> None:
     if shape not in row.shapes:
         pytest.skip("a stateful layer has a batch of known size")
@@ -211,12 +255,38 @@ def test_saved_model(row: Row, shape: Shape, tmp_path: Path) -> None:
     expected_of(model, [])
     spec = keras.InputSpec(shape=model.inputs[0].shape, dtype="float32")
     model.export(tmp_path / "saved", verbose=False, input_signature=[spec])
-    made = litesmith.convert(tmp_path / "saved", rnn="fused")
-    if shape == FIXED_1:
-        assert made.operators == dict(sorted(row.fused.items()))
-    assert "WHILE" not in made.operators, made.notes
-    names = sorted(tensor.name for tensor in Runner(made.content).signature().outputs)
-    check_runs(made.content, calls, expected, names)
+    for form in ("fused", "unrolled") if shape == FIXED_1 else ("fused",):
+        made = litesmith.convert(tmp_path / "saved", rnn=form)
+        if shape == FIXED_1 and row.fused and form == "fused":
+            assert made.operators == dict(sorted(row.fused.items()))
+        assert ("WHILE" in made.operators) == (form == "fused" and row.fused is None), made.notes
+        names = sorted(tensor.name for tensor in Runner(made.content).signature().outputs)
+        check_runs(made.content, calls, expected, names)
+
+
+STREAMS = {"LSTM": (L.LSTM, 2), "GRU": (L.GRU, 1), "SimpleRNN": (L.SimpleRNN, 1)}
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a SavedModel of Keras")
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize(("kind", "states"), STREAMS.values(), ids=STREAMS)
+def test_states_handed_from_call_to_call(kind: Any, states: int, steps: int, tmp_path: Path) -> None:
+    """A model for streams: it takes the states the last call returned."""
+    model = model_of(Row("stream", given(kind, **BOTH), states=states), (1, steps))
+    specs = [keras.InputSpec(shape=t.shape, dtype="float32", name=t.name) for t in model.inputs]
+    model.export(tmp_path / "saved", verbose=False, input_signature=[specs])
+    parts = [case_rng("stream").normal(size=(1, steps, FEATURES)).astype(np.float32) for _ in range(4)]
+    for form in FORMS:
+        runner = Runner(litesmith.convert(tmp_path / "saved", rnn=form).content)
+        names = sorted(tensor.name for tensor in runner.signature().outputs)
+        carried = expected = [np.zeros((1, UNITS), np.float32)] * states
+        for x in parts:
+            outputs = runner.run([x, *carried])
+            y, *carried = (outputs[name] for name in names)
+            wanted, *expected = (np.asarray(t) for t in model([x, *expected]))
+            for got, right in zip((y, *carried), (wanted, *expected), strict=True):
+                report = compare(got, right, TOLERANCE)
+                assert not report.mismatches, f"{form}: {report}"
 
 
 LONG = {

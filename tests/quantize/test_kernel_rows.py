@@ -132,7 +132,7 @@ TYPED = [
     for name, defn in OPS.items()
     if defn.quant is not None
     for dtype in defn.quant.kernels
-    if dtype is not DType.FLOAT32
+    if dtype is not DType.FLOAT32 and name != "UNIDIRECTIONAL_SEQUENCE_LSTM"  # keeps a state: test_fused_lstm.py
 ]
 
 

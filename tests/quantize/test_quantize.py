@@ -542,7 +542,7 @@ def test_the_debugger_names_the_layer_that_costs_most() -> None:
     assert json.loads(json.dumps(report.to_json()))["samples"] == 8
 
 
-@pytest.mark.parametrize("suffix", [".json", ".csv", ".png", ".svg"])
+@pytest.mark.parametrize("suffix", [".json", ".csv", ".html", ".overlay.json", ".png", ".svg"])
 def test_debug_reports_are_saved(suffix: str, tmp_path: Path) -> None:
     if suffix in (".png", ".svg"):
         pytest.importorskip("matplotlib")
@@ -550,8 +550,14 @@ def test_debug_reports_are_saved(suffix: str, tmp_path: Path) -> None:
 
     result = quantize(_program(_shared), Recipe("int8", islands=False), _calls())
     path = tmp_path / f"report{suffix}"
-    debug(result, _calls()).save(path)
+    report = debug(result, _calls())
+    report.save(path)
     assert path.stat().st_size > 100
+    if suffix == ".html":
+        assert path.read_text().count("FULLY_CONNECTED") == 2
+    if suffix == ".overlay.json":
+        (nodes,) = json.loads(path.read_text()).values()
+        assert {list(result.program.main.ops)[int(i)].name for i in nodes["results"]} == {"FULLY_CONNECTED"}
 
 
 def test_every_error_is_the_projects() -> None:
@@ -682,3 +688,16 @@ def test_where_floats_are_better(name: str) -> None:
     assert compare(write_model(program), model, calls).worst >= least
     plain = Runner(model, kernels="builtin").run(calls[0][1])["y"]
     assert np.abs(plain - Runner(model).run(calls[0][1])["y"]).max() <= 0.05 * np.abs(plain).max()
+
+
+@pytest.mark.parametrize("mode", ["dynamic-int2", "weight-only-int2"])
+def test_three_levels(mode: str) -> None:
+    levels = np.random.default_rng(0).integers(-1, 2, (8, 8)).astype(np.float32) * np.float32(0.25)
+    program = _program(lambda b, x: b.fully_connected(x, levels, ZERO))
+    result = quantize(program, Recipe(mode, smallest_weights=1), _calls())
+    (layer,) = (op for op in result.program.main.ops if op.name == "FULLY_CONNECTED")
+    assert DType.INT2 in {v.type.dtype for op in (layer, *(v.op for v in layer.inputs if v.op)) for v in op.inputs}
+    for kernels in ("default", "builtin"):
+        exact, found = (Runner(write_model(p), kernels=kernels) for p in (program, result.program))
+        for _, inputs in _calls(count=3):
+            assert np.abs(exact.run(inputs)["y"] - found.run(inputs)["y"]).max() <= 0.02

@@ -1,14 +1,16 @@
-"""Fused recurrent layers in TFLite Micro: stateless in every invocation, stateful where the layer is."""
+"""Recurrent layers in TFLite Micro: fused (stateless in every invocation, stateful where the layer is), loops, unrolled."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from litesmith.decompositions.recurrent import GATES, LSTM, RecurrentLayer, fused
+from litesmith.decompositions import rnn
+from litesmith.decompositions.recurrent import GATES, LSTM, RecurrentLayer, as_loop, fused
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Builder, DType, Graph, Program, TensorType, Value
 from litesmith.ops import OPS
@@ -59,11 +61,60 @@ CASES = {
 
 @pytest.mark.parametrize("options", CASES.values(), ids=CASES)
 def test_the_same_as_in_litert(options: dict[str, bool | int]) -> None:
-    content = content_of(**options)
+    check(content_of(**options), options.get("batch", N))
+
+
+def lstm(b: Builder, x: Value, **parts: bool) -> Value:
+    layer = RecurrentLayer(
+        LSTM,
+        x,
+        {g: weights(UNITS, FEATURES) for g in GATES},
+        {g: weights(UNITS, UNITS) for g in GATES},
+        {g: weights(UNITS) for g in GATES},
+        {g: weights(UNITS) for g in ("input", "forget", "output") if parts.get("peepholes")},
+        {g: weights(UNITS) for g in GATES if parts.get("layer_norm")},
+    )
+    return as_loop(b, layer).sequence
+
+
+def gru(b: Builder, x: Value, after: bool) -> Value:
+    """All outputs, time-major."""
+    kernel, recurrent, bias = weights(FEATURES, 3 * UNITS), weights(UNITS, 3 * UNITS), weights(3 * UNITS)
+
+    def step(b: Builder, index: Value, carry: list[Value], inputs: list[Value]) -> tuple[list[Value], list[Value]]:
+        h = rnn.gru_cell(b, inputs[0], carry[0], kernel, recurrent, bias, bias if after else None, after)
+        return [h], [h]
+
+    _, (sequence,) = rnn.scan(b, step, [rnn.zero_state(b, x, UNITS)], [b.transpose(x, [1, 0, 2])], STEPS)
+    return sequence
+
+
+LOOPS: dict[str, Callable[[Builder, Value], Value]] = {
+    "LSTM": lstm,
+    "LSTM-peepholes": lambda b, x: lstm(b, x, peepholes=True),
+    "LSTM-layer_norm": lambda b, x: lstm(b, x, layer_norm=True),
+    "GRU": lambda b, x: gru(b, x, after=True),
+    "GRU-before": lambda b, x: gru(b, x, after=False),
+}
+
+
+@pytest.mark.parametrize("form", ["loop", "unrolled"])
+@pytest.mark.parametrize("make", LOOPS.values(), ids=LOOPS)
+def test_other_forms(make: Callable[[Builder, Value], Value], form: str) -> None:
+    graph = Graph()
+    x = graph.add_input(TensorType(DType.FLOAT32, (2, STEPS, FEATURES)), "x")
+    graph.outputs = [make(Builder(graph, OPS), x)]
+    program = Program([graph])
+    pipeline.run(program, rnn=form)
+    assert ("WHILE" in program.histogram()) == (form == "loop")
+    check(write_model(program), 2)
+
+
+def check(content: bytes, batch: int) -> None:
     runner = Runner(content, kernels="builtin")
     interpreter = runtime.Interpreter.from_bytes(content, arena_size=1 << 18)
     for _ in range(4):
-        x = RNG.normal(size=(options.get("batch", N), STEPS, FEATURES)).astype(np.float32)
+        x = RNG.normal(size=(batch, STEPS, FEATURES)).astype(np.float32)
         interpreter.set_input(x, 0)
         interpreter.invoke()
         for number, expected in enumerate(runner.run([x]).values()):

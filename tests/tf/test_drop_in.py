@@ -196,6 +196,20 @@ def test_keras_2_files_have_the_outputs_of_keras_2(legacy: str, tmp_path: Path, 
     assert ours.get_signature_list() == theirs.get_signature_list()
 
 
+def test_classes_of_keras_2_come_with_its_files(tmp_path: Path) -> None:
+    tf_keras = pytest.importorskip("tf_keras")
+
+    class Doubled(tf_keras.layers.Layer):  # type: ignore[misc]
+        def call(self, inputs: Any) -> Any:
+            return inputs * 2.0
+
+    model = tf_keras.Sequential([tf_keras.Input((4,)), Doubled(), tf_keras.layers.Dense(2)])
+    model.save(tmp_path / "m.h5")
+    x = np.float32([[1, -2, 3, 4]])
+    (got,) = litesmith.convert(tmp_path / "m.h5", custom_objects={"Doubled": Doubled})(x).values()
+    np.testing.assert_allclose(got, model(x), rtol=1e-5)
+
+
 def test_arrays_of_a_keras_file(tmp_path: Path) -> None:
     tf_keras = pytest.importorskip("tf_keras")
     _two_inputs(tf_keras, list).save(tmp_path / "m.h5")

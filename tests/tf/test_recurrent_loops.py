@@ -91,8 +91,8 @@ def test_tf_keras(batch: int | None, tmp_path: Path) -> None:
 KERNEL, RECURRENT, BIAS = floats(FEATURES, 4 * UNITS), floats(UNITS, 4 * UNITS), floats(4 * UNITS)
 
 
-def lstm(z: Any, c: Any) -> tuple[Any, Any]:
-    i, f, g, o = tf.split(z, 4, axis=1)
+def lstm(z: Any, c: Any, gate: Callable[[Any], Any] = lambda z: z) -> tuple[Any, Any]:
+    i, f, g, o = map(gate, tf.split(z, 4, axis=1))
     c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
     return tf.sigmoid(o) * tf.tanh(c), c
 
@@ -115,13 +115,23 @@ def counted(z: Any, c: Any) -> tuple[Any, Any]:
     return tf.sigmoid(o) * tf.tanh(c), c
 
 
+def normalized(epsilon: float) -> Callable[[Any, Any], tuple[Any, Any]]:
+    def gate(z: Any) -> Any:
+        mean, variance = tf.nn.moments(z, [-1], keepdims=True)
+        return (z - mean) * tf.math.rsqrt(variance + epsilon) * BIAS[:UNITS] + BIAS[UNITS : 2 * UNITS]
+
+    return lambda z, c: lstm(z, c, gate)
+
+
 @dataclass(frozen=True)
 class Loop:
-    """A loop of one's own: its step, how it takes rows, whether it counts down; what the note says of one that stays."""
+    """A loop of one's own: its step, how it takes rows, whether it counts down, whether the products have a bias; what
+    the note says of one that stays."""
 
     step: Callable[[Any, Any], tuple[Any, Any]]
     joined: bool = False
     backwards: bool = False
+    bias: bool = True
     stays: str = ""
 
 
@@ -130,6 +140,9 @@ LOOPS = {
     "joined": Loop(lstm, joined=True),
     "backwards": Loop(lstm, backwards=True),
     "coupled": Loop(coupled),
+    "layer_norm": Loop(normalized(1e-8), bias=False),
+    "layer_norm-bias": Loop(normalized(1e-8), stays="bias before its layer normalization"),
+    "layer_norm-epsilon": Loop(normalized(1e-3), bias=False, stays="epsilon"),
     "leaky": Loop(leaky, stays="not o * tanh(c)"),
     "counted": Loop(counted, stays="none is f * c + i * g"),
 }
@@ -142,10 +155,11 @@ def test_a_loop_of_ones_own(loop: Loop) -> None:
         def body(t: Any, h: Any, c: Any, outputs: Any) -> Any:
             place = STEPS - 1 - t if loop.backwards else t
             row = x[:, place]
+            bias = BIAS if loop.bias else np.zeros_like(BIAS)
             if loop.joined:
-                z = tf.concat([row, h], 1) @ np.concatenate([KERNEL, RECURRENT]) + BIAS
+                z = tf.concat([row, h], 1) @ np.concatenate([KERNEL, RECURRENT]) + bias
             else:
-                z = row @ KERNEL + (h @ RECURRENT + BIAS)
+                z = row @ KERNEL + (h @ RECURRENT + bias)
             h, c = loop.step(z, c)
             return t + 1, h, c, outputs.write(place, h)
 
@@ -160,7 +174,9 @@ def test_a_loop_of_ones_own(loop: Loop) -> None:
     check(made, model, 1)
 
 
-@pytest.mark.parametrize(("form", "operator"), [("fused", LSTM), ("loop", "WHILE"), ("unrolled", "UNPACK"), ("auto", LSTM)])
+@pytest.mark.parametrize(
+    ("form", "operator"), [("fused", LSTM), ("loop", "WHILE"), ("unrolled", "UNPACK"), ("auto", "UNPACK")]
+)
 def test_the_drop_in_converter_takes_the_form(form: str, operator: str) -> None:
     @tf.function(input_signature=[tf.TensorSpec((1, STEPS, FEATURES), name="x")])
     def model(x: Any) -> Any:

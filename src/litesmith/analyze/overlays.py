@@ -6,15 +6,12 @@ A node's key is the number of the operator in its subgraph, as the TFLite adapte
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from litesmith._util.node_data import node_data
 from litesmith.analyze.report import GPU, MICRO, XNNPACK, OpFacts, Report
-
-_GRADIENT = [{"stop": 0, "bgColor": "#ffffff"}, {"stop": 1, "bgColor": "#d64545"}]
-_LEFT_COLOUR = "#f4b6b6"
 
 _VALUES: dict[str, Callable[[OpFacts], int | str | None]] = {
     "multiply_adds": lambda op: op.multiply_adds,
@@ -34,17 +31,6 @@ def overlay(report: Report, what: str) -> dict[str, Any]:
         values = {str(op.index): v for op in graph.operators if (v := value_of(op)) is not None}
         data[graph.name] = node_data(values, what)
     return data
-
-
-def node_data(values: Mapping[str, float | str], name: str) -> dict[str, Any]:
-    """Node data of a subgraph: numbers along a gradient, texts in one colour. Numbers that are none are left out."""
-    results: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, str):
-            results[key] = {"value": value, "bgColor": _LEFT_COLOUR}
-        elif math.isfinite(value):
-            results[key] = {"value": value}
-    return {"name": name, "results": results, "gradient": _GRADIENT}
 
 
 def write_overlays(report: Report, folder: Path, stem: str) -> list[Path]:

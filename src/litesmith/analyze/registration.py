@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -159,8 +161,8 @@ def c_array(data: bytes, name: str) -> Iterator[str]:
 
 def build_lines(models: Sequence[str]) -> dict[str, str]:
     """How to build runtimes that hold these models' operators only."""
-    listed = ",".join(models)
-    quoted = ", ".join(f'"{model}"' for model in models)
+    listed = shlex.quote(",".join(models))
+    quoted = ", ".join(json.dumps(model, ensure_ascii=False) for model in models)
     return {
         "Android AAR": (
             f"bash tensorflow/lite/tools/build_aar.sh --input_models={listed} --target_archs=arm64-v8a,armeabi-v7a"

@@ -78,4 +78,6 @@ def _print_table(used: Sequence[UsedOperator], models: tuple[str, ...]) -> None:
         key = f"CUSTOM {op.code}" if op.code else op.name
         rows.append((printable(op.title), versions, micro_methods().get(key, "no kernel")))
     print_table("Operators", ("operator", "versions", "TFLite Micro"), rows)
-    print_table("Builds with these operators only", ("build", "how"), build_lines(models).items())
+    click_echo("Builds with these operators only\n")  # no table: lines are copied
+    for build, how in build_lines(models).items():
+        click_echo(f"{build}:\n  {printable(how)}")

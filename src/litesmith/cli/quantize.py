@@ -24,13 +24,15 @@ from litesmith.cli.output import click_echo, human_bytes, print_json, print_tabl
 @click.option("--integer-only", is_flag=True, help="Refuse what has no integer kernel instead of leaving it float.")
 @click.option("--least-sqnr", type=float, metavar="DB",
               help="Leave the layers float that cost most, until the outputs are so near to the float model's.")
+@click.option("--most-size", type=int, metavar="BYTES", help="Choose float32, 8 or 4 bits by layer, so that the file fits.")
+@click.option("--most-time", type=float, metavar="SHARE", help="The same by the cost, as a share of the float model's.")
 @click.option("--curve-out", metavar="FILE", help="Draw size against nearness of what that tried (.png, .svg).")
 @click.option("--requantize", is_flag=True, help="Quantize a quantized file again, by way of floats.")
 @click.option("--plan", metavar="FILE", help="Carry out this plan.")
 @click.option("--plan-out", metavar="FILE", help="Write the plan that is carried out.")
 @click.option("--calibration-out", metavar="FILE", help="Write the calibration, to be used again with --calibrate.")
 @click.option("--debug", "debug", is_flag=True, help="Say which layers cost how much.")
-@click.option("--debug-out", metavar="FILE", help="Write that as .json, .csv, .png or .svg.")
+@click.option("--debug-out", metavar="FILE", help="Write that as .html, .json, .csv, .png, .svg or .overlay.json.")
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Load, run and compare the result first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(source: str, output: str | None, **given: Any) -> None:
@@ -71,8 +73,8 @@ def _recipe(given: dict[str, Any]) -> Any:
         recipe = replace(recipe, input_type=element_type(given["input_type"]))
     if given["output_type"]:
         recipe = replace(recipe, output_type=element_type(given["output_type"]))
-    if given["least_sqnr"] is not None:
-        recipe = replace(recipe, budget_sqnr=given["least_sqnr"])
+    budgets = {"budget_sqnr": given["least_sqnr"], "budget_size": given["most_size"], "budget_time": given["most_time"]}
+    recipe = replace(recipe, **{name: value for name, value in budgets.items() if value is not None})
     return replace(recipe, integer_only=True) if given["integer_only"] else recipe
 
 

@@ -131,7 +131,13 @@ def print_difference(difference: Difference, names: tuple[str, str]) -> None:
         _print_changes(heading, changes, names)
 
 
+def _short(name: str) -> str:
+    """The first and the last of the names that a fused operation carries: what tells two of one layer apart."""
+    first, *rest = name.split(";")
+    return f"{first} … {rest[-1]}" if rest else first
+
+
 def _print_changes(heading: str, changes: tuple[Change, ...], names: tuple[str, str]) -> None:
     if changes:
-        rows = [(printable(c.what), c.before or "-", c.after or "-") for c in changes]
+        rows = [(printable(_short(c.what)), c.before or "-", c.after or "-") for c in changes]
         print_table(f"{heading} ({len(rows)} differ)", ("", *names), rows)

@@ -126,7 +126,7 @@ def _show_program(path: Path, program: Program, ir: bool, as_json: bool, all_row
         click_echo(print_program(program).rstrip("\n"))
         return
     console().print(
-        f"[bold]{path}[/]  {human_bytes(size)}; {len(summary.graphs)} graphs, "
+        f"[bold]{path}[/]  {human_bytes(size)}; {len(summary.graphs)} graph{'s' * (len(summary.graphs) != 1)}, "
         f"{summary.operator_count} operators, constants {human_bytes(summary.constant_bytes)}"
     )
     _print_signatures((s.key, _texts(s.inputs), _texts(s.outputs)) for s in summary.signatures)

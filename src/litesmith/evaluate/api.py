@@ -133,6 +133,9 @@ def _paths(models: Models) -> dict[str, str]:
     names = [Path(path).stem for path in given]
     if len(set(names)) < len(names):
         names = [os.fspath(path) for path in given]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"the model {twice} is named twice")
     return {name: os.fspath(path) for name, path in zip(names, given, strict=True)}
 
 

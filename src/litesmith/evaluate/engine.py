@@ -118,9 +118,13 @@ class Result:
 
 
 def result_of(plan: Plan, total: Accumulator, data: Dataset, paths: Mapping[str, str]) -> Result:
-    """The values of all metrics in all slices. Raises DataError when there were no examples."""
-    if not total.counts.sum():
+    """The values of all metrics in all slices. Raises DataError when there were no examples, or none in a slice."""
+    if not total.counts.sum() and SliceSpec() in plan.slices:
         raise DataError("there are no examples to evaluate", path=data.location)
+    empty = [str(spec) for spec in plan.slices if not any(map(spec.covers, total.slots))]
+    if empty:
+        fix = "slice by features and values that the data have"
+        raise DataError(f"no example lies in the slice {', '.join(empty)}", path=data.location, fix=fix)
     cells = {s: t.values() for s, t in zip(total.statistics, total.tables, strict=True) if t is not None}
     metrics: dict[SliceKey, dict[MetricKey, Any]] = {}
     plots: dict[SliceKey, dict[MetricKey, Any]] = {}

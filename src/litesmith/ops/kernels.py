@@ -101,7 +101,7 @@ TRANSPOSE_CONV       int8 0.23 int8          | int16 0.7 int8      | uint8 0.5 u
 FULLY_CONNECTED      int8 0.27 int8 int4 int2 | int16 1.2 int8 int4 | uint8 0.9 uint8 | float32 0.3 int8 int4 int2
 BATCH_MATMUL         int8 1.20 int8          | int16 42 int8       |                 | float32 0.5 int8
 EMBEDDING_LOOKUP     float32 1.0 int8 int4
-UNIDIRECTIONAL_SEQUENCE_LSTM float32 0.84 int8
+UNIDIRECTIONAL_SEQUENCE_LSTM int8 9 int8 | float32 0.84 int8
 BIDIRECTIONAL_SEQUENCE_LSTM  float32 0.84 int8
 LSTM                         float32 0.84 int8
 RNN                          float32 0.84 int8
@@ -126,6 +126,7 @@ _PER_CHANNEL_ONLY = {("DEPTHWISE_CONV_2D", DType.FLOAT32)}
 _PER_TENSOR_ONLY = {
     ("BATCH_MATMUL", DType.INT8),
     ("BATCH_MATMUL", DType.INT16),
+    ("UNIDIRECTIONAL_SEQUENCE_LSTM", DType.INT8),
     *((name, dtype) for name in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
       for dtype in (DType.UINT8,)),
 }  # fmt: skip

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from litesmith._util.node_data import node_data
+from litesmith._util.pages import render_page
 from litesmith.formats.tflite import write_model
 from litesmith.ir import DType, Op, Program
 from litesmith.ir.clone import clone
@@ -22,6 +24,7 @@ from litesmith.quantize.quantizer import Quantized
 from litesmith.quantize.ranges import LIMITS
 from litesmith.quantize.rewrite import Improvements, rewrite
 from litesmith.quantize.samples import Call
+from litesmith.quantize.variables import ACCESSES
 
 SAMPLES = 16
 """How many samples the layers are looked at with."""
@@ -33,7 +36,7 @@ class LayerError:
 
     rmse_per_scale: root of the mean squared error in steps of the stored integers (about 0.29 is rounding alone). sqnr: in
     dB. saturated: share of elements at an end of the stored range. alone: SQNR of the model's output when this layer alone
-    is quantized, NaN where it was not measured.
+    is quantized, NaN where it was not measured. index: the number of the operation in the quantized file's first subgraph.
     """
 
     key: str
@@ -53,6 +56,7 @@ class LayerError:
     cosine: float
     saturated: float
     alone: float = float("nan")
+    index: int = -1
 
     @property
     def advice(self) -> str:
@@ -67,11 +71,13 @@ class LayerError:
 
 @dataclass(frozen=True)
 class DebugReport:
-    """What the debugger found. layers: the worst first; sqnr: of the model's outputs, by name; samples: how many."""
+    """What the debugger found. layers: the worst first; sqnr: of the model's outputs, by name; samples: how many; graph:
+    the name of the first subgraph."""
 
     layers: tuple[LayerError, ...]
     sqnr: Mapping[str, float]
     samples: int
+    graph: str = "main"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -79,10 +85,21 @@ class DebugReport:
         rows = [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows]
         return {"layers": rows, "sqnr": dict(self.sqnr), "samples": self.samples}
 
+    def node_data(self) -> dict[str, Any]:
+        """Node data for Model Explorer, which colours the layers by the noise they add to the output, each alone (else by
+        their own): dB below the signal, the worst darkest."""
+        found = {str(y.index): -(y.alone if np.isfinite(y.alone) else y.sqnr) for y in self.layers if y.index >= 0}
+        return {self.graph: node_data(found, "quantization noise, dB")}
+
     def save(self, path: str | Path) -> None:
-        """Writes it as JSON, CSV (``.csv``) or a picture (``.png``, ``.svg``; needs the extra ``plots``)."""
+        """Writes it as JSON, CSV (``.csv``), an HTML page (``.html``), node data for Model Explorer (``.overlay.json``) or a
+        picture (``.png``, ``.svg``; needs the extra ``plots``)."""
         target = Path(path)
-        if target.suffix == ".csv":
+        if target.suffix in (".html", ".htm"):
+            target.write_text(render_page("litesmith.quantize", "debug.html", report=self, finite=np.isfinite), "utf-8")
+        elif target.name.endswith(".overlay.json"):
+            target.write_text(json.dumps(self.node_data(), indent=1), encoding="utf-8")
+        elif target.suffix == ".csv":
             with target.open("w", newline="", encoding="utf-8") as file:
                 self.write_csv(file)
         elif target.suffix in (".png", ".svg", ".pdf"):
@@ -129,7 +146,7 @@ def _paired(quantized: Quantized) -> list[tuple[str, Op, Op]]:
     for op in quantized.program.main.ops:
         key = quantized.keys.get(id(op), "")
         plan = quantized.plan.ops.get(key)
-        if plan is not None and plan.form == STATIC and key in originals:
+        if plan is not None and plan.form == STATIC and key in originals and op.name not in ACCESSES:
             result = op.results[0] if op.results else None
             if result is not None and result.type.quant is not None:
                 found.append((key, originals[key], op))
@@ -150,13 +167,14 @@ def debug(quantized: Quantized, calls: Iterable[Call], alone: bool = True) -> De
         for total, (_, _, op), row in zip(sums, pairs.ops, rows, strict=True):
             total.add(*row, _zero_point(op))
     costs = costs_alone(quantized, samples, [key for key, _, _ in pairs.ops]) if alone else {}
+    places = {id(op): i for i, op in enumerate(quantized.program.main.ops)}
     layers = [
-        total.layer(key, op, quantized.plan.ops[key], costs.get(key, float("nan")))
+        replace(total.layer(key, op, quantized.plan.ops[key], costs.get(key, float("nan"))), index=places[id(op)])
         for (key, _, op), total in zip(pairs.ops, sums, strict=True)
     ]
     layers.sort(key=lambda layer: (layer.alone if np.isfinite(layer.alone) else layer.sqnr, layer.sqnr))
     whole = compare(write_model(quantized.float_program), write_model(quantized.program), samples)
-    return DebugReport(tuple(layers), whole.sqnr, len(samples))
+    return DebugReport(tuple(layers), whole.sqnr, len(samples), quantized.program.main.name or "main")
 
 
 def costs_alone(quantized: Quantized, samples: Sequence[Call], keys: Sequence[str]) -> dict[str, float]:
@@ -166,8 +184,6 @@ def costs_alone(quantized: Quantized, samples: Sequence[Call], keys: Sequence[st
 
 
 def _only(quantized: Quantized, key: str) -> Program:
-    from dataclasses import replace
-
     plan = quantized.plan
     ops = {k: op if k == key else OpPlan(op.operator, op.layer, FLOAT) for k, op in plan.ops.items()}
     single = Plan(ops, plan.tensors, plan.fixed)

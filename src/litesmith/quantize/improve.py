@@ -7,7 +7,7 @@ Both look at the inputs of each layer as the quantized model has them on samples
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,21 +65,23 @@ class Layer:
         return self.op.name == "DEPTHWISE_CONV_2D"
 
 
-def improvements(
-    quantized: Quantized, samples: Sequence[Call], again: Callable[[Improvements], Quantized]
-) -> Improvements:
-    """What the recipe wants made better, measured on samples.
-
-    quantized: what rounding to the nearest gives; again: quantizes with what was found so far.
-    """
+def improvements(quantized: Quantized, samples: Sequence[Call]) -> Improvements:
+    """Weights rounded as the recipe wants it. quantized: what rounding to the nearest gives; samples: measured on."""
     found = Improvements(on_grid=is_on_grid(quantized.recipe, quantized.calibration))
     if quantized.recipe.rounding == "gptq":
         layers = [layer for layer in _layers(quantized) if not is_clustered(layer.exact)]
         _look_at_inputs(quantized.program, layers, [y.narrow for y in layers], samples, gptq=True)
         found.rounded = {y.key: _rounded(y) for y in layers if y.products is not None}
-    if quantized.recipe.bias_correction:
-        found.shifts = _shifts(quantized, samples[:CORRECTING], again, found)
     return found
+
+
+def corrected(
+    quantized: Quantized, samples: Sequence[Call], again: Callable[[Improvements], Quantized], found: Improvements
+) -> Improvements:
+    """The same with biases that make up for mean errors. again: quantizes with what was found so far."""
+    made = replace(found)
+    made.shifts = _shifts(quantized, samples[:CORRECTING], again, made)
+    return made
 
 
 CLUSTERS, EACH = 64, 16

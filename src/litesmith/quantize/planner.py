@@ -10,6 +10,7 @@ import numpy as np
 from litesmith.errors import Problem, QuantizationError
 from litesmith.ir import DType, Op, Program, Value
 from litesmith.ir.opdef import Kernel
+from litesmith.quantize import fused_lstm
 from litesmith.quantize.calibrate import Calibration
 from litesmith.quantize.groups import Groups
 from litesmith.quantize.islands import choose_islands
@@ -103,7 +104,8 @@ class _Planner:
         if any(v.type.dtype is not DType.FLOAT32 for v in floats):
             return "its operands are no 32-bit floats"
         values = [v for v in (*floats, *op.results) if v.type.dtype is DType.FLOAT32]
-        return self._domain_obstacle(op) or self._range_obstacle(values)
+        lstm = fused_lstm.obstacle(op) if op.name == fused_lstm.NAME else ""
+        return lstm or self._domain_obstacle(op) or self._range_obstacle(values)
 
     def _domain_obstacle(self, op: Op) -> str:
         """Why the integer kernel could fail as the model runs."""

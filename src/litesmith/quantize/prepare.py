@@ -30,12 +30,15 @@ def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
     return trained
 
 
+NARROW = (DType.INT8, DType.INT4, DType.INT2)
+
+
 def _forms(recipe: Recipe) -> list[Pass]:
     modes = [mode_named(name) for name in (recipe.mode, *(r.mode for r in recipe.rules))]
     pools = [POOLS] if all(m.activations is not DType.INT16 for m in modes) and recipe.is_static else []
     if recipe.integer_only:
         return [*pools, PRODUCTS, SQUARES, NEGATIVES]
-    narrow = any(not m.is_static and m.weights in (DType.INT8, DType.INT4) for m in modes)
+    narrow = any(not m.is_static and m.weights in NARROW for m in modes)
     return [*pools, _tables(recipe)] if narrow else pools
 
 
@@ -44,7 +47,7 @@ def _tables(recipe: Recipe) -> Pass:
 
     def rewrite(op: Op, b: Builder) -> Outcome:
         mode = recipe.mode_of(op)
-        if mode.is_static or mode.weights not in (DType.INT8, DType.INT4):
+        if mode.is_static or mode.weights not in NARROW:
             return None
         table, ids = op["x"], op["indices"]
         is_table = table.const is not None and table.type.dtype is DType.FLOAT32 and table.rank == 2

@@ -17,6 +17,7 @@ from litesmith.quantize.calibrate import Calibration, calibrate
 from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
+from litesmith.quantize.nearness import nearness
 from litesmith.quantize.plan import STATIC, Plan
 from litesmith.quantize.planner import make_plan
 from litesmith.quantize.prepare import prepare, with_default_range, with_trained_ranges
@@ -110,6 +111,8 @@ def _bettered(result: Quantized, samples: list[Call]) -> Quantized:
     recipe = result.recipe
     if recipe.is_static:
         result = _improved(result, samples)
+    if recipe.is_static and (recipe.budget_size is not None or recipe.budget_time is not None):
+        return _within_size_and_time(result, samples)
     return result if recipe.budget_sqnr is None else _within_budget(result, samples, recipe.budget_sqnr)
 
 
@@ -142,7 +145,7 @@ def _calibrated(
 
 def _improved(result: Quantized, samples: list[Call]) -> Quantized:
     """The same plan with better weights and biases, where they make the outputs better; and by the best headroom."""
-    from litesmith.quantize.improve import improvements
+    from litesmith.quantize.improve import corrected, improvements
 
     recipe = result.recipe
     if recipe.search:
@@ -150,14 +153,34 @@ def _improved(result: Quantized, samples: list[Call]) -> Quantized:
         result = _planned(result.float_program, recipe, result.calibration, None)
     if not recipe.bias_correction and recipe.rounding == "nearest":
         return result
+    seen, apart = _split(samples) if result.recipe.search or recipe.rounding == "gptq" else (samples, samples)
     plain = result
 
     def again(better: Improvements) -> Quantized:
         return _rewritten(plain.float_program, recipe, plain.calibration, plain.plan, better)
 
-    better = again(improvements(plain, samples, again))
-    before, after = _fidelity(plain, samples), _fidelity(better, samples)
-    return better if after.mean >= before.mean else plain
+    ways = [plain]
+    for rounding in dict.fromkeys((recipe.rounding, "nearest")):
+        rounded = improvements(replace(plain, recipe=replace(recipe, rounding=rounding)), seen)
+        ways += [again(rounded)] if rounded.rounded else []
+        ways += [again(corrected(plain, seen, again, rounded))] if recipe.bias_correction else []
+    return max(ways, key=lambda one: nearness(one, apart))
+
+
+def _split(samples: list[Call]) -> tuple[list[Call], list[Call]]:
+    """Samples to find something with, and others to see whether it holds; all for both where there are few."""
+    if len(samples) < FEW:
+        return samples, samples
+    return [call for i, call in enumerate(samples) if i % 4], samples[::4]
+
+
+def _within_size_and_time(result: Quantized, samples: list[Call]) -> Quantized:
+    from litesmith.quantize.mixed import within_size_and_time
+
+    def again(recipe: Recipe) -> Quantized:
+        return _improved(_planned(result.float_program, recipe, result.calibration, None), samples)
+
+    return within_size_and_time(result, samples, again)
 
 
 def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quantized:
@@ -170,22 +193,28 @@ def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quan
     return within_budget(result, samples, least, again)
 
 
+FEW, MANY = 8, 100
+"""Samples too few to keep some apart; and so many that their ranges are those of the data: a part of them would show smaller
+ones, and widening would look better than it is."""
+
+NOISE = 1.0
+"""dB by which a headroom has to be better than none."""
+
 HEADROOMS = (1.0, 1.05, 1.1, 1.2)
 """How far ranges are widened, as far as a search tries."""
 
 
 def _best_headroom(result: Quantized, samples: list[Call]) -> float:
     """The one that keeps most on samples whose ranges were not looked at."""
-    apart = samples[::4]
-    seen = [call for i, call in enumerate(samples) if i % 4]
-    if not seen or result.calibration is None:
+    seen, apart = _split(samples)
+    if seen is samples or result.calibration is None or result.calibration.samples >= MANY:
         return result.recipe.headroom
     part = replace_ranges(result.calibration, calibrate(result.float_program, seen))
     found = {}
     for headroom in HEADROOMS:
         recipe = replace(result.recipe, headroom=headroom, search=False)
-        found[headroom] = _fidelity(_planned(result.float_program, recipe, part, None), apart).mean
-    return max(found, key=lambda h: found[h])
+        found[headroom] = nearness(_planned(result.float_program, recipe, part, None), apart)
+    return max(found, key=lambda h: found[h] - (NOISE if h != HEADROOMS[0] else 0.0))
 
 
 def replace_ranges(whole: Calibration, part: Calibration) -> Calibration:

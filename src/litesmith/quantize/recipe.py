@@ -39,6 +39,8 @@ MODES: dict[str, Mode] = {
     "float16": Mode(weights=DType.FLOAT16),
     "dynamic": Mode(weights=DType.INT8),
     "dynamic-int4": Mode(weights=DType.INT4),
+    "dynamic-int2": Mode(weights=DType.INT2),
+    "weight-only-int2": Mode(weights=DType.INT2, compute=False),
     "weight-only": Mode(weights=DType.INT8, compute=False),
     "weight-only-int4": Mode(weights=DType.INT4, compute=False),
     "int8": Mode(DType.INT8, DType.INT8),
@@ -127,6 +129,8 @@ class Recipe:
     search: whether the headroom is chosen by what keeps most on samples held back.
     budget_sqnr: dB the outputs are to be from the float ones on the samples: the layers that cost them most stay float
     until they are.
+    budget_size: bytes the file is to have at most: layers are float32, as the mode has them, or of 4 bits, as is nearest to
+    the float model. budget_time: the same of its cost, as a share of the float model's, by measured speeds of kernels.
     default_range: of tensors whose range nothing shows, for trying speed and size without data.
     input_grids: scale and unsigned 8-bit zero point of inputs, with their names, where these are settled.
     least_sqnr: dB; a result whose outputs are further from the float ones on the samples is an error.
@@ -155,6 +159,8 @@ class Recipe:
     search: bool = False
     least_sqnr: float = 3.0
     budget_sqnr: float | None = None
+    budget_size: int | None = None
+    budget_time: float | None = None
     default_range: tuple[float, float] | None = None
     input_grids: tuple[tuple[str, float, int], ...] = ()
 

@@ -10,7 +10,7 @@ import numpy as np
 from litesmith.ir import Builder, DType, Graph, Op, Program, Quantization, TensorType, Value
 from litesmith.ir.constant import Array, Constant
 from litesmith.ops import OPS
-from litesmith.quantize import biases
+from litesmith.quantize import biases, fused_lstm
 from litesmith.quantize.costs import CLAMPS
 from litesmith.quantize.groups import call_ties
 from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan, TensorPlan
@@ -175,6 +175,14 @@ class _Rewriter:
             self._keep_above_zero(b, op, NOT_ZERO[op.name])
         for result in op.results:
             self._give_result(result, dtype)
+        self._set_layer(op, weights, key, plan)
+        if "pot_scale_int16" in op.attrs:
+            op.attrs["pot_scale_int16"] = False
+        if op.name in CLAMPS and dtype in (DType.INT8, DType.UINT8):
+            self._clamp_by_range(b, op)
+
+    def _set_layer(self, op: Op, weights: list[str], key: str, plan: OpPlan) -> None:
+        """Weights and biases as integers."""
         rule = op.defn.quant
         assert rule is not None
         for name in weights:
@@ -182,10 +190,8 @@ class _Rewriter:
             self._set_weights(op, name, key, Form(plan.weights or DType.INT8, axis))
         if rule.bias is not None and op.get(rule.bias) is not None:
             self._set_bias(op, key, plan)
-        if "pot_scale_int16" in op.attrs:
-            op.attrs["pot_scale_int16"] = False
-        if op.name in CLAMPS and dtype in (DType.INT8, DType.UINT8):
-            self._clamp_by_range(b, op)
+        if op.name == fused_lstm.NAME:
+            fused_lstm.set_states(op)
 
     def _keep_above_zero(self, b: Builder, op: Op, name: str) -> None:
         """The operand, at least a step above 0: the kernel fails at 0."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from litesmith.ir import DType, Op, Value
 from litesmith.ir.opdef import Kernel
+from litesmith.quantize import fused_lstm
 from litesmith.quantize.costs import CLAMPS
 from litesmith.quantize.ranges import Range
 from litesmith.quantize.recipe import Mode
@@ -56,6 +57,8 @@ def float_operands(op: Op) -> list[Value]:
     apart = {id(op[n]) for n in weight_operands(op)}
     if rule is not None and rule.bias is not None and (bias := op.get(rule.bias)) is not None:
         apart.add(id(bias))
+    if op.name == fused_lstm.NAME:
+        return [op["x"]] if op["x"].type.dtype.is_float else []
     return [v for v in op.inputs if v.type.dtype.is_float and id(v) not in apart]
 
 

@@ -3,7 +3,7 @@
 from litesmith._util.rnn_forms import FORMS
 from litesmith.decompositions.recurrent.adapters import keras_lstm
 from litesmith.decompositions.recurrent.choice import Choice, choose
-from litesmith.decompositions.recurrent.description import GATES, LSTM, SIMPLE, RecurrentLayer, Results
+from litesmith.decompositions.recurrent.description import GATES, LSTM, NORM_EPSILON, SIMPLE, RecurrentLayer, Results
 from litesmith.decompositions.recurrent.fused import fused, fused_pair, make_a_pair, obstacle
 from litesmith.decompositions.recurrent.loop import as_loop
 
@@ -11,6 +11,7 @@ __all__ = [
     "FORMS",
     "GATES",
     "LSTM",
+    "NORM_EPSILON",
     "SIMPLE",
     "Choice",
     "RecurrentLayer",

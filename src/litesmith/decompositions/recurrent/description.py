@@ -13,6 +13,9 @@ SIMPLE = "simple"
 GATES = ("input", "forget", "cell", "output")
 """The gates of an LSTM, in the order its operators have them."""
 
+NORM_EPSILON = 1e-8
+"""What the operator's layer normalization adds to the variance."""
+
 
 @dataclass(frozen=True)
 class RecurrentLayer:
@@ -24,7 +27,8 @@ class RecurrentLayer:
     - weights, recurrent, bias: by gate (``GATES``; the simple cell has ``cell`` alone), constants [units, features],
       [units, outputs] and [units]. A gate without a bias is left out. Coupled input and forget gates (CIFG): no
       ``input`` gate, i = 1 - f.
-    - peepholes: by gate (input, forget, output), [units]; layer_norm: by gate, [units].
+    - peepholes: by gate (input, forget, output), [units].
+    - layer_norm: by gate, [units], the scale of what a gate sums up, normalized over the units; the bias is added after.
     - projection: [outputs, units]; projection_bias: [outputs]. Without one, outputs = units.
     - activation: of the cell gate and of the new cell state, by its name in the schema.
     - cell_clip, projection_clip: 0 where nothing is clipped.

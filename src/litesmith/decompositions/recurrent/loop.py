@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from litesmith.decompositions import rnn
-from litesmith.decompositions.recurrent.description import GATES, LSTM, RecurrentLayer, Results
+from litesmith.decompositions.recurrent.description import GATES, LSTM, NORM_EPSILON, RecurrentLayer, Results
 from litesmith.decompositions.shapes import transpose
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Value
@@ -14,18 +14,21 @@ from litesmith.ir import Builder, Value
 def as_loop(b: Builder, layer: RecurrentLayer) -> Results:
     """The layer as a WHILE. The passes give it the form that is asked for, where the fused operator has it.
 
-    Raises UnsupportedError for a layer-normalized or stateful layer.
+    Raises UnsupportedError for a stateful layer.
     """
-    if layer.layer_norm or layer.stateful:
-        what = "layer-normalized" if layer.layer_norm else "stateful"
-        raise UnsupportedError(f"a {what} layer has no loop form", "compute its cell with operators of the builder")
+    if layer.stateful:
+        raise UnsupportedError("a stateful layer has no loop form", "compute its cell with operators of the builder")
     steps = layer.x if layer.time_major else transpose(b, layer.x, [1, 0, 2])
     sizes = zip(layer.initial, layer.state_sizes, strict=False)
     initial = [rnn.zero_state(b, steps, size, 1) if v is None else v for v, size in sizes]
     weights = _Weights(b, layer)
 
     def step(inner: Builder, index: Value, carry: list[Value], inputs: list[Value]) -> tuple[list[Value], list[Value]]:
-        new = _lstm(inner, weights, inputs[0], *carry) if layer.cell == LSTM else _simple(inner, weights, inputs[0], *carry)
+        new = (
+            _lstm(inner, weights, inputs[0], *carry)
+            if layer.cell == LSTM
+            else _simple(inner, weights, inputs[0], *carry)
+        )
         return new, new[:1]
 
     final, (sequence,) = rnn.scan(
@@ -50,7 +53,8 @@ class _Weights:
         zeros = b.constant(np.zeros(layer.units, np.float32))
         self.input = self._joined(b, [layer.weights[g] for g in self.gates])
         self.recurrent = self._joined(b, [layer.recurrent[g] for g in self.gates])
-        self.bias = self._joined(b, [layer.bias.get(g, zeros) for g in self.gates]) if layer.bias else None
+        early = layer.bias and not layer.layer_norm
+        self.bias = self._joined(b, [layer.bias.get(g, zeros) for g in self.gates]) if early else None
 
     @staticmethod
     def _joined(b: Builder, parts: list[Value]) -> Value:
@@ -71,18 +75,30 @@ def _lstm(b: Builder, weights: _Weights, x: Value, h: Value, c: Value) -> list[V
 
     def gate(name: str, seen: Value) -> Value:
         peephole = layer.peepholes.get(name)
-        made: Value = b.logistic(sums[name] if peephole is None else b.add(sums[name], b.mul(seen, peephole)))
+        total = sums[name] if peephole is None else b.add(sums[name], b.mul(seen, peephole))
+        made: Value = b.logistic(_normalized(b, layer, name, total))
         return made
 
     forget = gate("forget", c)
     one = b.constant(np.array(1, np.float32))
     update = b.sub(one, forget) if layer.is_coupled else gate("input", c)
-    new_c = b.add(b.mul(forget, c), b.mul(update, _activated(b, layer, sums["cell"])))
+    new_c = b.add(b.mul(forget, c), b.mul(update, _activated(b, layer, _normalized(b, layer, "cell", sums["cell"]))))
     new_c = _clipped(b, new_c, layer.cell_clip)
     new_h = b.mul(gate("output", new_c), _activated(b, layer, new_c))
     if layer.projection is not None:
         new_h = _clipped(b, b.fully_connected(new_h, layer.projection, layer.projection_bias), layer.projection_clip)
     return [new_h, new_c]
+
+
+def _normalized(b: Builder, layer: RecurrentLayer, gate: str, total: Value) -> Value:
+    """What a gate sums up, layer-normalized where the gate is."""
+    if gate not in layer.layer_norm:
+        return total
+    axis, epsilon = np.array([1], np.int32), np.float32(NORM_EPSILON)
+    centered = b.sub(total, b.mean(total, axis, keep_dims=True))
+    variance = b.mean(b.mul(centered, centered), axis, keep_dims=True)
+    made: Value = b.mul(b.mul(centered, b.rsqrt(b.add(variance, epsilon))), layer.layer_norm[gate])
+    return b.add(made, layer.bias[gate]) if gate in layer.bias else made
 
 
 def _simple(b: Builder, weights: _Weights, x: Value, h: Value) -> list[Value]:

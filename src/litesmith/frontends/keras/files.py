@@ -43,7 +43,7 @@ def load_model(
     if safe_mode:
         refuse_code(config, keras, file, custom_objects or ())
     with outside_graphs():
-        if (legacy := _legacy_keras()) is not None and not zipfile.is_zipfile(file):
+        if (legacy := _legacy_keras(custom_objects or {})) is not None and not zipfile.is_zipfile(file):
             return _load_legacy(file, config, legacy, custom_objects)
         return _load_checked(file, config, version, keras, safe_mode, custom_objects)
 
@@ -53,8 +53,14 @@ def is_of_keras_2(file: Path) -> bool:
     return read_config(file)[1].startswith(("1.", "2."))
 
 
-def _legacy_keras() -> Any:
-    """The package ``tf_keras`` where the environment asks for it, as it asks TensorFlow; else None."""
+def _legacy_keras(custom_objects: Mapping[str, Any]) -> Any:
+    """The package ``tf_keras`` where the environment asks for it, as it asks TensorFlow, or a class that the user gave is
+    made of its own; else None."""
+    given = [c for c in custom_objects.values() if isinstance(c, type)]
+    if any(base.__module__.partition(".")[0] == "tf_keras" for c in given for base in c.__mro__):
+        import tf_keras
+
+        return tf_keras
     if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() not in ("1", "true"):
         return None
     from importlib.util import find_spec

@@ -41,6 +41,13 @@ def examine(
     session = context.session
     if session.lowering_of(op) is None and f"complex {op}" not in session.lowerings:
         raise refusal(op)
+    examine_functions(context, inputs, attrs)
+    return POISON
+
+
+def examine_functions(context: Context, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> None:
+    """Notes what cannot be lowered in the functions that an operator names, whatever they are called with."""
+    session = context.session
     for function in _functions(attrs):
         definition = session.model.functions.get(function.name)
         if definition is None or function.name in session.examined:
@@ -51,7 +58,6 @@ def examine(
             context.into(Graph("examined")).call(function.name, args, function.attrs)
         except ConverterError as error:
             session.note(error, context.b.origins[0])
-    return POISON
 
 
 def _functions(attrs: Mapping[str, Any]) -> Iterator[FunctionName]:

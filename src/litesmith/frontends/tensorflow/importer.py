@@ -32,7 +32,7 @@ from litesmith.frontends.tensorflow.control_v1 import (
     nodes_by_name,
     tensor_key,
 )
-from litesmith.frontends.tensorflow.examine import examine
+from litesmith.frontends.tensorflow.examine import examine, examine_functions
 from litesmith.frontends.tensorflow.refused import REFUSED
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import (
@@ -51,7 +51,7 @@ from litesmith.ops.common import unknown_dim
 
 UNKNOWN = (
     "has no lowering to built-in operators",
-    "replace the operation, set allow_custom_ops=True, or add a lowering (docs/add-an-op.md)",
+    "replace the operation, add a lowering (docs/add-an-op.md), or, of a SavedModel, set allow_custom_ops=True",
 )
 """Reason and way out for an operator nobody has thought of."""
 
@@ -512,8 +512,11 @@ class Scope:
     def _stand_ins(self, context: Context, node: Any) -> list[Any] | Poison:
         """What stands for the results of a node that could not be lowered."""
         try:
-            return stand_ins(context, node, self._attrs(node), self._inputs(node))
-        except LitesmithError:
+            attrs, inputs = self._attrs(node), self._inputs(node)
+            if context.session.doubts.level:
+                examine_functions(context, [POISON] * len(inputs), attrs)
+            return stand_ins(context, node, attrs, inputs)
+        except (LitesmithError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return POISON
 
     def place_of(self, node: Any) -> str:

@@ -17,6 +17,7 @@ from litesmith.ir.graph import Op, Value
 from litesmith.passes.match import activation, is_number, producer, scalar
 from litesmith.passes.recurrent.affine import Affine, AffineForms, Term, UnclearError, same_value, terms_of
 from litesmith.passes.recurrent.loops import Scan
+from litesmith.passes.recurrent.normalized import normalized
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Cell:
     recurrent: dict[str, Value] = field(default_factory=dict)
     bias: dict[str, Value] = field(default_factory=dict)
     peepholes: dict[str, Value] = field(default_factory=dict)
+    layer_norm: dict[str, Value] = field(default_factory=dict)
     projection: Value | None = None
     projection_bias: Value | None = None
     activation: str = "TANH"
@@ -89,8 +91,23 @@ def _lstm_with(scan: Scan, forms: AffineForms, h: int, c: int, update: _Update, 
     h_in, c_in = scan.body.inputs[h], scan.body.inputs[c]
     for gate, value in gates.items():
         seen = new_c if gate == "output" else c_in
-        _read_gate(cell, forms.of(value), gate, forms, (cell.row, h_in, seen))
+        form = _take_normalization(cell, forms.of(value), gate, forms)
+        _read_gate(cell, form, gate, forms, (cell.row, h_in, seen))
     return cell
+
+
+def _take_normalization(cell: Cell, form: Affine, gate: str, forms: AffineForms) -> Affine:
+    """The gate before its layer normalization, scale and bias, which go to the cell; as it is where it has none."""
+    ((source, term),) = form.terms.items() if len(form.terms) == 1 else ((None, None),)
+    if source is None or term is None or not term.diagonal or (z := normalized(source)) is None:
+        return form
+    inner = forms.of(z)
+    if inner.bias is not None:
+        raise UnclearError(f"the {gate} gate has a bias before its layer normalization")
+    cell.layer_norm[gate] = term.factor or forms.b.constant(np.ones(form.width, np.float32))
+    if form.bias is not None:
+        cell.bias[gate] = form.bias
+    return inner
 
 
 def _cell_update(value: Value, c: Value) -> _Update | None:

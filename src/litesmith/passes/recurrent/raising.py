@@ -74,6 +74,7 @@ class _Loop:
             cell.recurrent,
             cell.bias,
             cell.peepholes,
+            cell.layer_norm,
             projection=cell.projection,
             projection_bias=cell.projection_bias,
             activation=cell.activation,

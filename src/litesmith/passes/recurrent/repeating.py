@@ -134,7 +134,9 @@ BYTES_PER_OPERATION = 1 << 9
 
 def is_faster_unrolled(scan: Scan) -> bool:
     """Whether the steps had better stand one after the other: few, with weights of which each step packs a copy."""
-    if not isinstance(scan.length, int) or not 0 < scan.length <= MOST_UNROLLED or not scan.carried:
+    if not isinstance(scan.length, int) or not 0 < scan.length <= MOST_UNROLLED:
+        return False
+    if not scan.rows or not scan.carried:
         return False
     if not all(scan.body.inputs[i].type.shape for i in scan.carried):
         return False

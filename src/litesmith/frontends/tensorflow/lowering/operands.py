@@ -30,4 +30,5 @@ def as_int32(b: Builder, value: Value) -> Value:
 
 def like(b: Builder, number: float, x: Value) -> Value:
     """A scalar constant in the element type of ``x``."""
-    return b.constant(np.array(number).astype(x.type.dtype.numpy))
+    with np.errstate(invalid="ignore"):  # a damaged graph has numbers that do not fit
+        return b.constant(np.array(number).astype(x.type.dtype.numpy))
