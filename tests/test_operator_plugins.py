@@ -12,15 +12,15 @@ import pytest
 import litesmith
 from litesmith.errors import ConverterError, UsageError
 from litesmith.formats.tflite.flexbuffer import read_map
-from litesmith.frontends import operator_plugins
+from litesmith.frontends import operator_plugins, plugin_registry
 from tests.graphs import FLOAT, node, placeholder, saved_model, signature
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plug-ins of one test only."""
-    groups: dict[str, dict[str, Any]] = {operator_plugins.OPERATORS: {}, operator_plugins.CUSTOM_OPERATORS: {}}
-    monkeypatch.setattr(operator_plugins, "_decorated", groups)
+    for registry in (operator_plugins.OPERATORS, operator_plugins.CUSTOM_OPERATORS):
+        monkeypatch.setattr(registry, "decorated", {})
 
 
 @pytest.fixture
@@ -64,11 +64,11 @@ def test_all_attributes(model: Path) -> None:
 
 
 def test_entry_points(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("AcmeScale", "tests.test_operator_plugins:negated", operator_plugins.OPERATORS)
-    monkeypatch.setattr(operator_plugins, "_installed", lambda group: {p.name: p for p in [point] if p.group == group})
+    point = EntryPoint("AcmeScale", "tests.test_operator_plugins:negated", operator_plugins.OPERATORS.group)
+    monkeypatch.setattr(plugin_registry, "installed", lambda group: {p.name: p for p in [point] if p.group == group})
     assert litesmith.convert(model, verify=False).operators == {"NEG": 1}
-    broken = EntryPoint("AcmeScale", "tests.no_such_module:f", operator_plugins.OPERATORS)
-    monkeypatch.setattr(operator_plugins, "_installed", lambda group: {"AcmeScale": broken})
+    broken = EntryPoint("AcmeScale", "tests.no_such_module:f", operator_plugins.OPERATORS.group)
+    monkeypatch.setattr(plugin_registry, "installed", lambda group: {"AcmeScale": broken})
     with pytest.raises(ConverterError, match="cannot be loaded"):
         litesmith.convert(model, verify=False)
 

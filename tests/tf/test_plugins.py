@@ -36,7 +36,7 @@ def model(x: Any) -> Any:
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     known: dict[str, Any] = {}
-    monkeypatch.setattr(plugins, "_decorated", known)
+    monkeypatch.setattr(plugins.COMPOSITES, "decorated", known)
     return known
 
 

@@ -18,12 +18,10 @@ def in_arithmetic(b: Builder, op: Op) -> Value:
     clamped = b.minimum(b.maximum(op["x"], least), greatest)
     if op.attrs["rounding"] == SHIFTED:
         steps = b.floor(b.add(b.mul(b.sub(clamped, least), inverse), F(0.5)))
-        shifted: Value = b.add(b.mul(steps, step), least)
-        return shifted
+        return b.add(b.mul(steps, step), least)
     scaled = b.mul(clamped, inverse)
     steps = b.round(scaled) if op.attrs["rounding"] == TO_EVEN else b.floor(b.add(scaled, F(0.5)))
-    made: Value = b.mul(steps, step)
-    return made
+    return b.mul(steps, step)
 
 
 def spell_out(program: Program) -> bool:

@@ -23,21 +23,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, wraps
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeAlias, TypeVar
+from functools import wraps
+from typing import Any
 
-from litesmith.errors import LitesmithError, UnsupportedError, UsageError
+from litesmith.errors import LitesmithError, UnsupportedError
+from litesmith.frontends.plugin_registry import F, Function, PluginRegistry, place_of
 from litesmith.frontends.registry import Lowering
 from litesmith.ir import Builder, TensorType, Value
 
-OPERATORS, CUSTOM_OPERATORS = "litesmith.operators", "litesmith.custom_operators"
-"""Groups of entry points."""
-
-Function: TypeAlias = Callable[..., Any]
-F = TypeVar("F", bound=Function)
-
-_decorated: dict[str, dict[str, Function]] = {OPERATORS: {}, CUSTOM_OPERATORS: {}}
+OPERATORS = PluginRegistry("litesmith.operators", "operator", "function")
+CUSTOM_OPERATORS = PluginRegistry("litesmith.custom_operators", "operator", "function")
 
 
 def operator(name: str) -> Callable[[F], F]:
@@ -46,7 +41,7 @@ def operator(name: str) -> Callable[[F], F]:
     The function takes the builder, the operands and, in keyword-only parameters, attributes, whose defaults stand in for
     those a model leaves out; it gives the results. Raises UsageError where the name has another function already.
     """
-    return _register(OPERATORS, name)
+    return OPERATORS.decorator(name)
 
 
 def custom_operator(name: str) -> Callable[[F], F]:
@@ -56,52 +51,16 @@ def custom_operator(name: str) -> Callable[[F], F]:
     are written as a FlexBuffer map); it gives the type of the result, or a sequence of types. Raises UsageError where
     the name has another function already.
     """
-    return _register(CUSTOM_OPERATORS, name)
-
-
-def _register(group: str, name: str) -> Callable[[F], F]:
-    def register(function: F) -> F:
-        known = _decorated[group].get(name)
-        if known is not None and _place(known) != _place(function):
-            raise UsageError(f"the operator {name!r} has a function already, {'.'.join(_place(known))}")
-        _decorated[group][name] = function
-        return function
-
-    return register
-
-
-def _place(function: Function) -> tuple[str, str]:
-    return function.__module__, function.__qualname__
+    return CUSTOM_OPERATORS.decorator(name)
 
 
 def lowering_of(name: str) -> Lowering | None:
     """The lowering of an operator that a plug-in lowers or declares; None where none does."""
-    function = _registered(OPERATORS, name)
+    function = OPERATORS.find(name)
     if function is not None:
         return Lowering((name,), _checked(function, name, "lowering"))
-    declaration = _registered(CUSTOM_OPERATORS, name)
+    declaration = CUSTOM_OPERATORS.find(name)
     return None if declaration is None else Lowering((name,), _as_custom(declaration, name))
-
-
-def _registered(group: str, name: str) -> Function | None:
-    if name in _decorated[group]:
-        return _decorated[group][name]
-    point = _installed(group).get(name)
-    if point is None:
-        return None
-    try:
-        function: Function = point.load()
-    except Exception as error:  # the package's code may raise anything
-        raise UnsupportedError(
-            f"the plug-in for {name!r}, {point.value}, cannot be loaded: {type(error).__name__}: {error}",
-            f"repair or uninstall the package {point.dist.name if point.dist else point.value}",
-        ) from error
-    return function
-
-
-@cache
-def _installed(group: str) -> Mapping[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=group)}
 
 
 def _checked(function: Function, name: str, what: str) -> Function:
@@ -116,7 +75,7 @@ def _checked(function: Function, name: str, what: str) -> Function:
         except Exception as error:  # the package's code may raise anything
             raise UnsupportedError(
                 f"the {what} of {name!r} that a plug-in brings fails: {type(error).__name__}: {error}",
-                f"repair {'.'.join(_place(function))}",
+                f"repair {place_of(function)}",
             ) from error
         results = list(made) if isinstance(made, (tuple, list)) else [made]
         if wrong := [type(r).__name__ for r in results if not isinstance(r, (Value, TensorType))]:

@@ -14,20 +14,16 @@ What `convert(composites=…)` is given comes first, then what is decorated, the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter, signature
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
-from litesmith.errors import LitesmithError, UnsupportedError, UsageError
+from litesmith.errors import LitesmithError, UnsupportedError
+from litesmith.frontends.plugin_registry import F, Function, PluginRegistry
 from litesmith.ir import Builder, Value
 
-GROUP = "litesmith.composites"
+Lowering: TypeAlias = Function
 
-Lowering: TypeAlias = Callable[..., Any]
-F = TypeVar("F", bound=Lowering)
-
-_decorated: dict[str, Lowering] = {}
+COMPOSITES = PluginRegistry("litesmith.composites", "composite", "lowering")
 
 
 def composite(name: str) -> Callable[[F], F]:
@@ -38,34 +34,12 @@ def composite(name: str) -> Callable[[F], F]:
     UsageError where the name has another lowering already.
     """
 
-    def register(lowering: F) -> F:
-        known = _decorated.setdefault(name, lowering)
-        if known is not lowering and (known.__module__, known.__qualname__) != (
-            lowering.__module__,
-            lowering.__qualname__,
-        ):
-            raise UsageError(f"the composite {name!r} has a lowering already, {known.__module__}.{known.__qualname__}")
-        _decorated[name] = lowering
-        return lowering
-
-    return register
+    return COMPOSITES.decorator(name)
 
 
 def registered(name: str) -> Lowering | None:
     """The lowering a decorator or an installed package brings for a composite; None where there is none."""
-    if name in _decorated:
-        return _decorated[name]
-    found = _installed().get(name)
-    if found is None:
-        return None
-    try:
-        lowering: Lowering = found.load()
-    except Exception as error:  # the package's code may raise anything
-        raise UnsupportedError(
-            f"the lowering of {name!r}, {found.value}, cannot be loaded: {type(error).__name__}: {error}",
-            f"repair or uninstall the package {found.dist.name if found.dist else found.value}",
-        ) from error
-    return lowering
+    return COMPOSITES.find(name)
 
 
 def lower_first(
@@ -75,11 +49,6 @@ def lower_first(
     found = ((name, lowering) for name in names if (lowering := registered(name)) is not None)
     name, lowering = next(found, ("", None))
     return None if lowering is None else lower(lowering, b, name, tensors, attrs, count)
-
-
-@cache
-def _installed() -> Mapping[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def hook(

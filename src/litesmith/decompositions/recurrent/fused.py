@@ -148,7 +148,6 @@ def _step(b: Builder, layer: RecurrentLayer, sequence: Value, index: int) -> Val
     begin[axis], end[axis] = index, index + 1
     others = 0b111 & ~(1 << axis)
     end_mask = others | (1 << axis if index == -1 else 0)
-    made: Value = b.strided_slice(
+    return b.strided_slice(
         sequence, begin, end, np.ones(3, np.int32), begin_mask=others, end_mask=end_mask, shrink_axis_mask=1 << axis
     )
-    return made

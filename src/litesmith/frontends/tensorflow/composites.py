@@ -124,8 +124,7 @@ def _custom(b: Builder, name: str, args: Sequence[Any], types: Sequence[TensorTy
             f"becomes the custom operator {name!r}, but the rank of a result is not known",
             "give the results a shape in the source (set_shape)",
         )
-    results: list[Value] = list(b.custom(*args, custom_code=name, custom_options=options, result_types=list(types)))
-    return results
+    return list(b.custom(*args, custom_code=name, custom_options=options, result_types=list(types)))
 
 
 def _options(attrs: Mapping[str, Any], name: str) -> bytes:

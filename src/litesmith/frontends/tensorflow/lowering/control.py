@@ -73,8 +73,7 @@ def scalar_bool(context: Context, condition: Value) -> Value:
         return condition
     if condition.type.dtype is DType.STRING:
         raise UnsupportedError("the condition is a string", "compare it with an empty string")
-    made: Value = context.b.not_equal(condition, context.b.constant(0, condition.type.dtype))
-    return made
+    return context.b.not_equal(condition, context.b.constant(0, condition.type.dtype))
 
 
 def function(name: str) -> Build:

@@ -85,8 +85,7 @@ def _live_index(context: Context, flow: ControlFlow, merge_: str, condition: Val
     """The place of the input that lived, as a number."""
     if_true = _input_places(flow, merge_)[1]
     side = context.b.cast(condition, in_data_type=condition.type.dtype, out_data_type=DType.INT32)
-    live: Value = side if if_true == 1 else context.b.sub(context.b.constant(1, DType.INT32), side)
-    return live
+    return side if if_true == 1 else context.b.sub(context.b.constant(1, DType.INT32), side)
 
 
 @lowers("Exit", "RefExit")

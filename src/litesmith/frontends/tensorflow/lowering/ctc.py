@@ -64,5 +64,4 @@ def _shape(b: Builder, kept: Value) -> Value:
 def _log_probability(b: Builder, scores: Value, reached: Value) -> Value:
     highest = transpose(b, b.reduce_max(scores, np.array([2], np.int32)), [1, 0])
     counted = select(b, reached, highest, like(b, 0, highest))
-    made: Value = b.neg(b.sum(counted, np.array([1], np.int32), keep_dims=True))
-    return made
+    return b.neg(b.sum(counted, np.array([1], np.int32), keep_dims=True))

@@ -18,8 +18,7 @@ from litesmith.ir import Builder, Sym, Value
 
 
 def _positive(b: Builder, x: Value) -> Value:
-    made: Value = b.greater(x, like(b, 0, x))
-    return made
+    return b.greater(x, like(b, 0, x))
 
 
 # -- of activations, from the operand or the result of the function ----------------------------------------------------
@@ -57,50 +56,42 @@ def selu_grad(b: Builder, gradients: Value, outputs: Value) -> Value:
 
 @lowers("SoftplusGrad")
 def softplus_grad(b: Builder, gradients: Value, features: Value) -> Value:
-    made: Value = b.mul(gradients, b.logistic(features))
-    return made
+    return b.mul(gradients, b.logistic(features))
 
 
 @lowers("SoftsignGrad")
 def softsign_grad(b: Builder, gradients: Value, features: Value) -> Value:
-    made: Value = b.div(gradients, b.square(b.add(b.abs(features), like(b, 1, features))))
-    return made
+    return b.div(gradients, b.square(b.add(b.abs(features), like(b, 1, features))))
 
 
 # -- of functions, from their result y ---------------------------------------------------------------------------------
 
 
 def _sigmoid(b: Builder, y: Value) -> Value:
-    made: Value = b.mul(y, b.sub(like(b, 1, y), y))
-    return made
+    return b.mul(y, b.sub(like(b, 1, y), y))
 
 
 def _tanh(b: Builder, y: Value) -> Value:
-    made: Value = b.sub(like(b, 1, y), b.square(y))
-    return made
+    return b.sub(like(b, 1, y), b.square(y))
 
 
 def _sqrt(b: Builder, y: Value) -> Value:
-    made: Value = b.div(like(b, 0.5, y), y)
-    return made
+    return b.div(like(b, 0.5, y), y)
 
 
 def _rsqrt(b: Builder, y: Value) -> Value:
-    made: Value = b.mul(b.mul(b.square(y), y), like(b, -0.5, y))
-    return made
+    return b.mul(b.mul(b.square(y), y), like(b, -0.5, y))
 
 
 def _reciprocal(b: Builder, y: Value) -> Value:
-    made: Value = b.neg(b.square(y))
-    return made
+    return b.neg(b.square(y))
 
 
 def _times(derivative: Callable[[Builder, Value], Value]) -> Callable[[Builder, Value, Value], Value]:
     def lowering(b: Builder, y: Value, dy: Value) -> Value:
         if y.type.dtype.is_complex:
             raise UnsupportedError("derivatives of complex functions have no kernel", "differentiate real functions")
-        made: Value = b.mul(dy, derivative(b, y))
-        return made
+        return b.mul(dy, derivative(b, y))
 
     return lowering
 
@@ -120,8 +111,7 @@ FROM_RESULTS = (
 def bias_add_grad(b: Builder, out_backprop: Value, *, data_format: str = "NHWC") -> Value:
     """The sum over all but the channels."""
     channels = 1 if data_format.startswith("NC") else out_backprop.rank - 1
-    made: Value = b.sum(out_backprop, np.array([a for a in range(out_backprop.rank) if a != channels], np.int32))
-    return made
+    return b.sum(out_backprop, np.array([a for a in range(out_backprop.rank) if a != channels], np.int32))
 
 
 @lowers("BroadcastGradientArgs", outputs=("r0", "r1"))

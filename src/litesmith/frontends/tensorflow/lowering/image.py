@@ -153,8 +153,7 @@ def adjust_contrast(b: Builder, images: Value, contrast_factor: Value) -> Value:
 
     def adjusted(b: Builder, x: Value) -> Value:
         mean = b.mean(x, np.array([x.rank - 3, x.rank - 2], np.int32), keep_dims=True)
-        made: Value = b.add(b.mul(b.sub(x, mean), contrast_factor), mean)
-        return made
+        return b.add(b.mul(b.sub(x, mean), contrast_factor), mean)
 
     return in_float32(b, images, adjusted)
 
@@ -185,21 +184,18 @@ def _from_hue(b: Builder, hue: Value, saturation: Value, value: Value) -> Value:
     one = number(b, 1)
 
     def tent(center: float) -> Value:
-        made: Value = b.sub(number(b, 2), b.abs(b.sub(six, number(b, center))))
-        return made
+        return b.sub(number(b, 2), b.abs(b.sub(six, number(b, center))))
 
     parts = [b.sub(b.abs(b.sub(six, number(b, 3))), one), tent(2), tent(4)]
     pure = b.concatenation(*parts, axis=hue.rank - 1)
     pure = b.minimum(b.maximum(pure, number(b, 0)), one)
-    made: Value = b.mul(b.add(b.sub(one, saturation), b.mul(saturation, pure)), value)
-    return made
+    return b.mul(b.add(b.sub(one, saturation), b.mul(saturation, pure)), value)
 
 
 @lowers("RGBToHSV")
 def rgb_to_hsv(b: Builder, images: Value) -> Value:
     def converted(b: Builder, x: Value) -> Value:
-        made: Value = b.concatenation(*_hue_saturation_value(b, x), axis=x.rank - 1)
-        return made
+        return b.concatenation(*_hue_saturation_value(b, x), axis=x.rank - 1)
 
     return in_float32(b, images, converted)
 
@@ -273,7 +269,7 @@ def _open_patches(
         reason = f"patches of {count} numbers of type {images.type.dtype} out of images of unknown size"
         raise UnsupportedError(reason, "give the input a fixed shape")
     filters = np.eye(count, dtype=np.float32).reshape(count, *window, channels)
-    made: Value = b.conv_2d(
+    return b.conv_2d(
         images,
         filters,
         np.zeros(count, np.float32),
@@ -283,7 +279,6 @@ def _open_patches(
         dilation_h_factor=spread[0],
         dilation_w_factor=spread[1],
     )
-    return made
 
 
 # -- suppression of boxes ---------------------------------------------------------------------------------------------
@@ -312,8 +307,7 @@ def _require_same_suppression(overlap: Value, least: Value, sigma: Value) -> Non
 
 
 def _valid_part(b: Builder, selected: Value, count: Value) -> Value:
-    made: Value = b.slice(selected, np.zeros(1, np.int32), reshape(b, count, [1]))
-    return made
+    return b.slice(selected, np.zeros(1, np.int32), reshape(b, count, [1]))
 
 
 def _lowest(b: Builder) -> Value:

@@ -134,8 +134,7 @@ def _as_element(b: Builder, stacked: Value, item: Value) -> Value:
         )
     if all(equal_dims(e, d) for e, d in zip(element, item.dims, strict=True)):
         return item
-    shaped: Value = b.reshape(item, shape_vector(b, element, stacked))
-    return shaped
+    return b.reshape(item, shape_vector(b, element, stacked))
 
 
 def _grown(b: Builder, items: TensorList, size: Value) -> TensorList:
@@ -192,8 +191,7 @@ def concat(b: Builder, inputs: list[Any]) -> tuple[Value, Value]:
 
 @lowers("TensorListGather")
 def gather(b: Builder, input_handle: Any, indices: Value, element_shape: Value) -> Value:
-    made: Value = b.gather(stacked_of(input_handle), indices, axis=0)
-    return made
+    return b.gather(stacked_of(input_handle), indices, axis=0)
 
 
 @lowers("TensorListScatter", "TensorListScatterV2")
@@ -233,8 +231,7 @@ def _first(b: Builder, x: Value, count: Value) -> Value:
     rank = x.rank
     end = b.concatenation(b.reshape(cast(b, count, DType.INT32), [1]), np.zeros(rank - 1, np.int32), axis=0)
     zeros, ones = b.constant(np.zeros(rank, np.int32)), b.constant(np.ones(rank, np.int32))
-    made: Value = b.strided_slice(x, zeros, end, ones, begin_mask=(1 << rank) - 1, end_mask=(1 << rank) - 2)
-    return made
+    return b.strided_slice(x, zeros, end, ones, begin_mask=(1 << rank) - 1, end_mask=(1 << rank) - 2)
 
 
 def completed(

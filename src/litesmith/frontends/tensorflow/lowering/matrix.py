@@ -86,8 +86,7 @@ def cross(b: Builder, a: Value, b_: Value) -> Value:
     """a × b along the last axis, by two rotated products."""
 
     def rotated(v: Value, shift: int) -> Value:
-        made: Value = b.gather(v, np.roll(np.arange(3, dtype=np.int32), -shift), axis=v.rank - 1)
-        return made
+        return b.gather(v, np.roll(np.arange(3, dtype=np.int32), -shift), axis=v.rank - 1)
 
     return b.sub(b.mul(rotated(a, 1), rotated(b_, 2)), b.mul(rotated(a, 2), rotated(b_, 1)))
 
@@ -122,15 +121,13 @@ def _limited(b: Builder, limit: Value | None, distance: Value) -> Value | None:
     if limit.is_const:
         return within
     unlimited: Value = b.less(limit, b.constant(np.array(0, np.int32)))
-    joined: Value = b.logical_or(within, unlimited)
-    return joined
+    return b.logical_or(within, unlimited)
 
 
 def _both(b: Builder, left: Value | None, right: Value | None) -> Value | None:
     if left is None or right is None:
         return right if left is None else left
-    made: Value = b.logical_and(left, right)
-    return made
+    return b.logical_and(left, right)
 
 
 # -- diagonals --------------------------------------------------------------------------------------------------------
@@ -182,8 +179,7 @@ def _flat(b: Builder, x: Value, count: int) -> Value:
 def _padded_row(b: Builder, flat: Value, padding: Value) -> Value:
     """[..., n] with the padding value as element n."""
     spread = [(0, 0)] * (flat.rank - 1) + [(0, 1)]
-    made: Value = b.padv2(flat, np.array(spread, np.int32), cast(b, padding, flat.type.dtype))
-    return made
+    return b.padv2(flat, np.array(spread, np.int32), cast(b, padding, flat.type.dtype))
 
 
 def _sizes(x: Value, what: str) -> tuple[int, int]:
@@ -214,8 +210,7 @@ def _diag_part(b: Builder, input: Value, k: Value, padding_value: Value, align: 
         flat = _padded_row(b, flat, padding_value)
         places = np.where(places < 0, rows * columns, places)
     indices = places[0] if band[0] == band[1] else places
-    made: Value = b.gather(flat, indices.astype(np.int32), axis=flat.rank - 1)
-    return made
+    return b.gather(flat, indices.astype(np.int32), axis=flat.rank - 1)
 
 
 def _diagonal_of_square(b: Builder, input: Value, k: int) -> Value:
@@ -225,8 +220,7 @@ def _diagonal_of_square(b: Builder, input: Value, k: int) -> Value:
     first = k if k >= 0 else -k * size
     places = b.add(b.mul(iota(b, [size - abs(k)], 0, DType.INT32, input), step), size_value(b, first, input))
     flat = _flat(b, input, 2)
-    made: Value = b.gather(flat, places, axis=flat.rank - 1)
-    return made
+    return b.gather(flat, places, axis=flat.rank - 1)
 
 
 @lowers("MatrixDiagPart")
@@ -269,8 +263,7 @@ def _diag(b: Builder, diagonal: Value, k: Value, sizes: tuple[Value, Value], pad
     (rows,), (columns,) = (const_ints(v, "the size of the matrix") for v in sizes)
     zero = padding_value.is_const and not padding_value.numpy().any()
     if band == (0, 0) and rows == columns == -1 and zero:
-        made: Value = b.matrix_diag(diagonal)
-        return made
+        return b.matrix_diag(diagonal)
     batch, _, longest = _diagonal_dims(diagonal, band)
     rows, columns = _matrix_sizes(rows, columns, band, longest)
     flat = _flat(b, diagonal, 1 if band[0] == band[1] else 2)
@@ -314,8 +307,7 @@ def _set_diag(b: Builder, input: Value, diagonal: Value, k: Value, align: str) -
     """The matrix with these diagonals replaced: MATRIX_SET_DIAG for the main one, else one GATHER from both."""
     band = _band(k)
     if band == (0, 0) and diagonal.rank == input.rank - 1:
-        made: Value = b.matrix_set_diag(input, diagonal)
-        return made
+        return b.matrix_set_diag(input, diagonal)
     rows, columns = _sizes(input, "setting diagonals")
     flat, packed = _flat(b, input, 2), _flat(b, diagonal, 1 if band[0] == band[1] else 2)
     longest = static_int(diagonal.dims[-1], "a diagonal")

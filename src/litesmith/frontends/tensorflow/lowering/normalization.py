@@ -56,8 +56,7 @@ def _normalized(
 ) -> Value:
     factor = b.mul(scale, b.rsqrt(b.add(variance, np.float32(epsilon))))
     shift = b.sub(offset, b.mul(mean, factor))
-    made: Value = b.add(b.mul(x, factor), shift)
-    return made
+    return b.add(b.mul(x, factor), shift)
 
 
 def _in_training(
@@ -84,8 +83,7 @@ def _unbiased(b: Builder, x: Value, variance: Value) -> Value:
     """The variance times n / (n - 1), n the number of elements of a channel (n - 1 counts as 1 where it is 0)."""
     count = product(x.dims[:-1])
     if isinstance(count, int):
-        made: Value = b.mul(variance, np.float32(count / max(count - 1, 1)))
-        return made
+        return b.mul(variance, np.float32(count / max(count - 1, 1)))
     elements = b.div(element_count(b, x, DType.FLOAT32), np.float32(static_int(x.dims[-1], "a batch norm")))
     rest = b.maximum(b.sub(elements, np.float32(1)), np.float32(1))
     made = b.mul(variance, b.div(elements, rest))
@@ -95,8 +93,7 @@ def _unbiased(b: Builder, x: Value, variance: Value) -> Value:
 def _mixed(b: Builder, old: Value, new: Value, factor: float) -> Value:
     if factor == 1.0 or old.dims == (0,):
         return new
-    made: Value = b.add(b.mul(old, np.float32(1 - factor)), b.mul(new, np.float32(factor)))
-    return made
+    return b.add(b.mul(old, np.float32(1 - factor)), b.mul(new, np.float32(factor)))
 
 
 @lowers("BatchNormWithGlobalNormalization")

@@ -62,16 +62,14 @@ def _box(b: Builder, x: Value) -> Value:
 
 
 def _triangle(b: Builder, x: Value) -> Value:
-    made: Value = b.maximum(b.sub(F(1), x), F(0))
-    return made
+    return b.maximum(b.sub(F(1), x), F(0))
 
 
 def _polynomial(b: Builder, x: Value, factors: tuple[float, ...]) -> Value:
     total: Value = b.mul(x, F(factors[0]))
     for factor in factors[1:-1]:
         total = b.mul(b.add(total, F(factor)), x)
-    made: Value = b.add(total, F(factors[-1]))
-    return made
+    return b.add(total, F(factors[-1]))
 
 
 def _cubic(near: tuple[float, ...], far: tuple[float, ...]) -> Callable[[Builder, Value], Value]:
@@ -122,8 +120,7 @@ def _scale(b: Builder, images: Value, axis: int, new: int, align_corners: bool) 
     """Old pixels for each new one, as a float32 scalar."""
     size = old_size(b, images, axis)
     aligned = align_corners and new > 1
-    made: Value = b.div(b.sub(size, F(1)), F(new - 1)) if aligned else b.div(size, F(new))
-    return made
+    return b.div(b.sub(size, F(1)), F(new - 1)) if aligned else b.div(size, F(new))
 
 
 def _share_of_border(b: Builder, places: Value, border: Value | np.float32, weights: Value) -> Value:
@@ -141,8 +138,7 @@ def cubic(b: Builder, images: Value, axis: int, new: int, align_corners: bool, h
     places = _places(b, images, axis)
 
     def distance(pixels: Value) -> Value:
-        made: Value = b.abs(b.sub(b.sub(pixels, first), moved))
-        return made
+        return b.abs(b.sub(b.sub(pixels, first), moved))
 
     if half_pixel_centers:
         return _normalized(b, _KEYS(b, distance(places)))
@@ -151,8 +147,7 @@ def cubic(b: Builder, images: Value, axis: int, new: int, align_corners: bool, h
     behind = b.add(_OLD_CUBIC(b, distance(size)), _OLD_CUBIC(b, distance(b.add(size, F(1)))))
     left = _share_of_border(b, places, F(0), before)
     right = _share_of_border(b, places, b.sub(size, F(1)), behind)
-    made: Value = b.add(b.add(_OLD_CUBIC(b, distance(places)), left), right)
-    return made
+    return b.add(b.add(_OLD_CUBIC(b, distance(places)), left), right)
 
 
 def area(b: Builder, images: Value, axis: int, new: int, align_corners: bool) -> Value:
@@ -165,8 +160,7 @@ def area(b: Builder, images: Value, axis: int, new: int, align_corners: bool) ->
         size = old_size(b, images, axis)
         beyond = b.maximum(b.sub(end, b.maximum(begin, size)), F(0))
         covered = b.add(covered, _share_of_border(b, place, b.sub(size, F(1)), beyond))
-    made: Value = b.div(covered, scale)
-    return made
+    return b.div(covered, scale)
 
 
 def nearest(b: Builder, images: Value, axis: int, new: Value, align_corners: bool, half_pixel_centers: bool) -> Value:

@@ -16,15 +16,13 @@ def _float32_only(dtype: DType) -> None:
 @lowers("RandomUniform")
 def random_uniform(b: Builder, shape: Value, *, dtype: DType, seed: int = 0, seed2: int = 0) -> Value:
     _float32_only(dtype)
-    made: Value = b.random_uniform(cast(b, shape, DType.INT32), seed=seed, seed2=seed2)
-    return made
+    return b.random_uniform(cast(b, shape, DType.INT32), seed=seed, seed2=seed2)
 
 
 @lowers("RandomStandardNormal")
 def random_normal(b: Builder, shape: Value, *, dtype: DType, seed: int = 0, seed2: int = 0) -> Value:
     _float32_only(dtype)
-    made: Value = b.random_standard_normal(cast(b, shape, DType.INT32), seed=seed, seed2=seed2)
-    return made
+    return b.random_standard_normal(cast(b, shape, DType.INT32), seed=seed, seed2=seed2)
 
 
 @lowers("RandomUniformInt")
@@ -38,8 +36,7 @@ def random_uniform_int(
     span = float(int(maxval.numpy()) - int(minval.numpy()))
     uniform = b.random_uniform(cast(b, shape, DType.INT32), seed=seed, seed2=seed2)
     drawn = b.minimum(b.floor(b.mul(uniform, span)), span - 1)
-    made: Value = b.add(cast(b, drawn, dtype), minval)
-    return made
+    return b.add(cast(b, drawn, dtype), minval)
 
 
 @lowers("Multinomial")
@@ -64,5 +61,4 @@ def random_shuffle(b: Builder, value: Value, *, seed: int = 0, seed2: int = 0) -
     count = dim_value(b, value, 0)
     keys = b.random_uniform(reshape(b, count, [1]), seed=seed, seed2=seed2)
     _, order = b.topk_v2(keys, count)
-    made: Value = b.gather(value, order, axis=0)
-    return made
+    return b.gather(value, order, axis=0)

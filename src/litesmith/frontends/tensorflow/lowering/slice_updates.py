@@ -104,8 +104,7 @@ def _element(b: Builder, vector: Value, index: int) -> int | Value:
     """An element of a vector, as a number where it is known."""
     if vector.sym is not None and isinstance(vector.sym[index], (int, np.integer)):
         return int(vector.sym[index])
-    made: Value = b.gather(vector, np.array(index, np.int32), axis=0)
-    return made
+    return b.gather(vector, np.array(index, np.int32), axis=0)
 
 
 def _single(b: Builder, x: Value, axis: int, place: int | Value) -> _Part:
@@ -133,8 +132,7 @@ def _from_start(b: Builder, x: Value, axis: int, place: int | Value) -> Value:
     if isinstance(place, int):
         found = b.constant(np.array(place, np.int32))
         return found if place >= 0 else b.add(found, size)
-    made: Value = b.select_v2(b.less(place, like(b, 0, place)), b.add(place, size), place)
-    return made
+    return b.select_v2(b.less(place, like(b, 0, place)), b.add(place, size), place)
 
 
 # -- replacing it -----------------------------------------------------------------------------------------------------

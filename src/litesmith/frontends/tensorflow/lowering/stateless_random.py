@@ -93,15 +93,13 @@ def _numbers(
     made = make(philox(b, key, counters(b, counter, index)))
     flat = b.reshape(b.pack(*made, axis=1), np.array([-1], np.int32))
     used = b.slice(flat, np.array([0], np.int32), reshape(b, count, [1]))
-    result: Value = b.reshape(used, sizes)
-    return result
+    return b.reshape(used, sizes)
 
 
 def _fraction(b: Builder, word: Value) -> Value:
     """A float32 in [0, 1) out of the low 23 bits."""
     bits = shift_right_logical(b, shift_left(b, word, int32(b, 9)), int32(b, 9))
-    made: Value = b.mul(cast(b, bits, DType.FLOAT32), b.constant(np.float32(2.0**-23)))
-    return made
+    return b.mul(cast(b, bits, DType.FLOAT32), b.constant(np.float32(2.0**-23)))
 
 
 def _normal(b: Builder, words: list[Value]) -> list[Value]:
@@ -118,8 +116,7 @@ def _normal(b: Builder, words: list[Value]) -> list[Value]:
 def _within(b: Builder, word: Value, low: int, high: int) -> Value:
     """low + word mod (high - low)."""
     remainder = b.floor_mod(unsigned(b, word), b.constant(np.array(high - low, np.int64)))
-    made: Value = b.add(cast(b, remainder, DType.INT32), int32(b, low))
-    return made
+    return b.add(cast(b, remainder, DType.INT32), int32(b, low))
 
 
 # -- distributions ----------------------------------------------------------------------------------------------------

@@ -161,8 +161,7 @@ def find(context: Context, table_handle: Any, keys: Value, default_value: Value)
     known, values = _content(context, table, keys.type.dtype, default_value.type.dtype)
     b, dtypes = context.b, (keys.type.dtype, default_value.type.dtype)
     if dtypes in _DIRECT and default_value.rank == 0 and values.ndim == 1 and len(known):
-        found: Value = b.hashtable_find(context.table(RuntimeTable(*dtypes, known, values)), keys, default_value)
-        return found
+        return b.hashtable_find(context.table(RuntimeTable(*dtypes, known, values)), keys, default_value)
     if default_value.rank != values.ndim - 1:
         raise UnsupportedError("a lookup has a default for each key", "use one default for all keys")
     return _row(b, values, _row_number(context, keys, known), default_value)
@@ -194,16 +193,14 @@ def _row(b: Builder, values: Array, number: Value, default: Value) -> Value:
     """Rows of the values, and the default behind the last."""
     rows = b.constant(values, default.type.dtype)
     last = reshape(b, default, [1, *default.dims])
-    made: Value = b.gather(b.concatenation(rows, last, axis=0) if len(values) else last, number, axis=0)
-    return made
+    return b.gather(b.concatenation(rows, last, axis=0) if len(values) else last, number, axis=0)
 
 
 def _row_number(context: Context, keys: Value, known: Array) -> Value:
     """The row of each key, int32; for a key the table lacks, the number of rows."""
     b, count = context.b, len(known)
     if not count:
-        zero: Value = b.mul(cast(b, b.zeros_like(keys), DType.INT32), 0)
-        return zero
+        return b.mul(cast(b, b.zeros_like(keys), DType.INT32), 0)
     if keys.type.dtype is DType.STRING:
         places = RuntimeTable(DType.STRING, DType.INT64, known, np.arange(count, dtype=np.int64))
         missing = b.constant(np.array(count, np.int64))
@@ -226,8 +223,7 @@ def _counted(b: Builder, keys: Value, known: Array, low: int, high: int) -> Valu
     distance = cast(b, b.sub(clipped, b.constant(low - 1, dtype)), DType.INT32)
     rows = np.full(high - low + 3, len(known), np.int32)
     rows[known.astype(np.int64) - (low - 1)] = np.arange(len(known))
-    made: Value = b.gather(b.constant(rows), distance, axis=0)
-    return made
+    return b.gather(b.constant(rows), distance, axis=0)
 
 
 def _looked_up(context: Context, keys: Value, known: Array) -> Value:
