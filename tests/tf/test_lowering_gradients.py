@@ -142,6 +142,7 @@ CASES = [
     Case("relu edges", gradient(tf.nn.relu), [np.float32([0.0, -0.0, np.inf, -np.inf])]),
     Case("relu double is refused", gradient(tf.nn.relu), [np.float64(X)], raises="LS012", says="float64"),
     Case("bias", through_bias, [X], **OPEN),
+    Case("raw inverse", lambda x: raw.InvGrad(y=x, dy=x * 2.0), [X]),
     Case("bias channels first", lambda x: raw.BiasAddGrad(out_backprop=x, data_format="NCHW"), [f32(2, 3, 4, 5)]),
     Case("broadcast args", lambda: raw.BroadcastGradientArgs(s0=[2, 1, 4], s1=[3, 4]), []),
     Case(
