@@ -448,8 +448,8 @@ def optimize(program: Program, options: Options) -> Program:
         spell_out(program)
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
     before = Interface.of(program)
-    quantized = options.quantize is not None or options.plan is not None
-    results = pipeline.run(program, options.dump, rnn=COMPACT if quantized and options.rnn == AUTO else options.rnn)
+    rnn = COMPACT if options.rnn == AUTO and _is_integers_only(options) else options.rnn
+    results = pipeline.run(program, options.dump, rnn=rnn)
     if options.explain is not None:
         options.explain(pipeline.explain(results))
     for graph, wanted in zip(program.graphs, names, strict=True):
@@ -459,6 +459,14 @@ def optimize(program: Program, options: Options) -> Program:
     if problems:
         raise ConverterError(problems)
     return program
+
+
+def _is_integers_only(options: Options) -> bool:
+    if options.quantize is None:
+        return False
+    from litesmith.quantize.recipe import as_recipe
+
+    return as_recipe(options.quantize).integer_only
 
 
 def _name_outputs(graph: Graph, names: Sequence[str]) -> None:

@@ -200,7 +200,7 @@ AUTO = {
     "any batch": ((Sym.named("b"), 16, 32), "auto", "UNPACK"),
     "many weights": ((1, 16, 128), "auto", "WHILE"),
     "many steps": ((1, 65, 16), "auto", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
-    "quantized": ((1, 16, 16), "compact", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
+    "integers only": ((1, 16, 16), "compact", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
 }
 
 

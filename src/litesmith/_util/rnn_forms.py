@@ -8,7 +8,7 @@ from litesmith.errors import UsageError
 AUTO, FUSED, LOOP, UNROLLED = FORMS = ("auto", "fused", "loop", "unrolled")
 
 COMPACT = "compact"
-"""What ``auto`` is for a model that is quantized: the steps of a loop share their scales, so none is unrolled."""
+"""What ``auto`` is for a model of integers only: the steps of a loop share their scales, so none is unrolled."""
 
 
 def check_form(name: object) -> None:

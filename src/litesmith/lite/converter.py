@@ -26,7 +26,7 @@ from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
-from litesmith.lite.quantization import calibrated_only, is_static, optimization_modes, recipe_of
+from litesmith.lite.quantization import calibrated_only, expected_recipe, optimization_modes, recipe_of
 from litesmith.lite.requests import allows_select_ops, check_result, forces_select_ops, refusals, select_ops
 from litesmith.lite.sources import Loading, Shapes, Source
 from litesmith.ops.common import own_unknown_dims
@@ -147,7 +147,7 @@ class ConverterBase:
             dump=self._dump(),
             external_weights=bool(self._get("_experimental_use_buffer_offset")),
             rnn=self._get("rnn"),
-            quantize="int8" if is_static(self) else None,
+            quantize=expected_recipe(self),
         )
 
     def _dump(self) -> Dump | None:

@@ -51,10 +51,15 @@ def _quantization(converter: Any, program: Program) -> Recipe | None:
     return _static(converter, ops, inputs, outputs, types)
 
 
-def is_static(converter: Any) -> bool:
-    """Whether activations become integers, if the model or data say their ranges."""
-    halves = DType.FLOAT16 in _types(converter.target_spec.supported_types)
-    return _quantizes(converter) and not halves
+def expected_recipe(converter: Any) -> Recipe | None:
+    """What can be said of the recipe before the model is known: that there is one, and whether it leaves no floats."""
+    if not _quantizes(converter) or DType.FLOAT16 in _types(converter.target_spec.supported_types):
+        return None
+    return Recipe("int8", integer_only=not _allows_floats(members(OpsSet, converter.target_spec.supported_ops)))
+
+
+def _allows_floats(ops: set[OpsSet]) -> bool:
+    return OpsSet.TFLITE_BUILTINS in ops or OpsSet.SELECT_TF_OPS in ops or not ops
 
 
 def _quantizes(converter: Any) -> bool:
@@ -115,7 +120,6 @@ def _without_data(converter: Any, ops: set[OpsSet], types: set[DType], asked: bo
 
 def _static(converter: Any, ops: set[OpsSet], inputs: DType, outputs: DType, types: set[DType]) -> Recipe:
     wide = INT16X8 in ops or DType.INT16 in types
-    allows_floats = OpsSet.TFLITE_BUILTINS in ops or OpsSet.SELECT_TF_OPS in ops or not ops
     allowed = (DType.FLOAT32, DType.INT16) if wide else (DType.FLOAT32, DType.INT8, DType.UINT8)
     for name, dtype in (("inference_input_type", inputs), ("inference_output_type", outputs)):
         if dtype not in allowed:
@@ -126,7 +130,7 @@ def _static(converter: Any, ops: set[OpsSet], inputs: DType, outputs: DType, typ
         "int16x8" if wide else "int8",
         input_type=inputs,
         output_type=outputs,
-        integer_only=not allows_floats,
+        integer_only=not _allows_floats(ops),
         bias_type=None if bias is None else _bias_type(bias, wide),
         input_grids=_input_grids(converter),
         default_range=_default_range(converter),
