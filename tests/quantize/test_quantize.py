@@ -21,6 +21,7 @@ from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP
 from litesmith.quantize import Calibration, Plan, Recipe, Rule, as_recipe
 from litesmith.quantize.calibrate import calibrate, tensor_keys
 from litesmith.quantize.dequantize import dequantized
+from litesmith.quantize.equalize import equalize
 from litesmith.quantize.exchange import RealRunner
 from litesmith.quantize.fidelity import compare
 from litesmith.quantize.histograms import Histogram, histograms, least_squares, percentile
@@ -701,3 +702,36 @@ def test_three_levels(mode: str) -> None:
         exact, found = (Runner(write_model(p), kernels=kernels) for p in (program, result.program))
         for _, inputs in _calls(count=3):
             assert np.abs(exact.run(inputs)["y"] - found.run(inputs)["y"]).max() <= 0.02
+
+
+def _uneven(b: Builder, x: Any) -> Any:
+    """Layers whose channels differ by four orders of magnitude and make up for each other."""
+    rng = np.random.default_rng(9)
+    sizes = np.exp2(rng.uniform(-7, 7, 8)).astype(np.float32)
+    first = rng.normal(size=(8, 3, 3, 4)).astype(np.float32) / 6 * sizes[:, None, None, None]
+    step = dict(stride_w=1, stride_h=1)
+    y = b.conv_2d(x, first, rng.normal(size=8).astype(np.float32) * sizes, fused_activation_function="RELU", **step)
+    y = b.max_pool_2d(y, stride_w=2, stride_h=2, filter_width=2, filter_height=2)
+    taps = rng.normal(size=(1, 3, 3, 8)).astype(np.float32) / 3 / sizes
+    y = b.depthwise_conv_2d(y, taps, rng.normal(size=8).astype(np.float32), depth_multiplier=1, **step)
+    last = rng.normal(size=(6, 1, 1, 8)).astype(np.float32) / 3
+    return b.conv_2d(y, last, rng.normal(size=6).astype(np.float32), **step)
+
+
+def test_equalized_channels_need_one_scale_only() -> None:
+    shape = (1, 8, 8, 4)
+    program, calls = _program(_uneven, shape), _calls(shape)
+    recipe = Recipe("int8", per_channel=False, islands=False, least_sqnr=-300)
+    plain, equal = (quantize(program, replace(recipe, equalize=e), calls).fidelity for e in (False, True))
+    assert plain is not None
+    assert equal is not None
+    assert equal.worst > plain.worst + 10
+    assert equal.worst > 25
+    copy = _program(_uneven, shape)
+    assert equalize(copy) == 2
+    exact, same = (Runner(write_model(p)).run(calls[0][1])["y"] for p in (program, copy))
+    assert (exact == same).all()
+
+
+def test_weights_that_others_share_are_not_equalized() -> None:
+    assert equalize(_program(_shared)) == 0

@@ -10,6 +10,7 @@ from litesmith.ir import Builder, DType, Op, Program, Sym, Value
 from litesmith.passes.driver import Outcome, Pass, run_pass
 from litesmith.quantize.calibrate import Calibration, is_observed, tensor_keys
 from litesmith.quantize.dequantize import widen_weights
+from litesmith.quantize.equalize import equalize
 from litesmith.quantize.ranges import Range, representable
 from litesmith.quantize.recipe import Recipe, mode_named
 from litesmith.quantize.trained import Trained, take_trained_ranges
@@ -24,6 +25,8 @@ def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
         widen_weights(program)
     trained = take_trained_ranges(program) if recipe.is_static else {}
     spell_out(program)
+    if recipe.equalize and not trained:
+        equalize(program)
     trained |= _settled_inputs(program, recipe)
     for one in _forms(recipe):
         run_pass(one, program)

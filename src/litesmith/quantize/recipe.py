@@ -116,6 +116,7 @@ class Recipe:
     smallest_weights: weights of fewer elements stay floats where activations do.
     ranges: how the range of activations is estimated from what was seen. headroom: how far ranges are widened.
     bias_correction: whether biases make up for what rounding the weights adds to a channel's mean.
+    equalize: whether channels of layers are brought to one size first; it pays where one scale serves all of them.
     rounding: ``nearest``, or ``gptq`` (weights are rounded one after another, each making up for the ones before).
     bias_type: int32 or int64, forced for 16-bit activations; None: int32 wherever the sums provably fit.
     block_size: of blockwise 4-bit weights of dense layers, 0 for a scale for each channel.
@@ -147,6 +148,7 @@ class Recipe:
     ranges: str = "minmax"
     headroom: float = 1.0
     bias_correction: bool = True
+    equalize: bool = False
     rounding: str = "nearest"
     bias_type: DType | None = None
     block_size: int = 0
