@@ -15,7 +15,8 @@ from litesmith._util.replacing import replacing
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, pipes and signals of POSIX")
 
 WRITER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a test run in the background may have ignored
 from litesmith._util.replacing import replacing
 with replacing(sys.argv[1]) as out:
     out.write(b"new" * 100)
