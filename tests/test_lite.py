@@ -141,7 +141,8 @@ def test_unknown_attributes_are_told(converter: lite.TFLiteConverter) -> None:
 TARGETS = {
     "StableHLO": (dict(supported_ops=[lite.OpsSet.EXPERIMENTAL_STABLEHLO_OPS]), "StableHLO"),
     "nothing": (dict(supported_ops=[]), "without any operators"),
-    "delegates": (dict(experimental_supported_backends=["GPU"]), "delegates"),
+    "backends": (dict(experimental_supported_backends=["GPU", "TPU"]), "a check for 'TPU'"),
+    "the GPU": (dict(experimental_supported_backends=["GPU"]), r"GPU delegate does not take it(?s:.*)input_shapes"),
 }
 
 
@@ -151,6 +152,12 @@ def test_targets_that_are_refused(converter: lite.TFLiteConverter, name: str) ->
     converter.target_spec = lite.TargetSpec(**arguments)
     with pytest.raises(ConverterError, match=text):
         converter.convert()
+
+
+def test_a_model_that_the_gpu_takes_whole() -> None:
+    made = lite.TFLiteConverter.from_saved_model(MODEL, input_shapes={"image": [1, 8, 8, 1]})
+    made.target_spec = lite.TargetSpec(experimental_supported_backends=["GPU"])
+    assert made.convert()
 
 
 ALLOWED = (

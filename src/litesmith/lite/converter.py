@@ -27,7 +27,14 @@ from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
 from litesmith.lite.quantization import calibrated_only, expected_recipe, optimization_modes, recipe_of
-from litesmith.lite.requests import allows_select_ops, check_result, forces_select_ops, refusals, select_ops
+from litesmith.lite.requests import (
+    allows_select_ops,
+    check_backends,
+    check_result,
+    forces_select_ops,
+    refusals,
+    select_ops,
+)
 from litesmith.lite.sources import Loading, Shapes, Source
 from litesmith.ops.common import own_unknown_dims
 
@@ -121,6 +128,7 @@ class ConverterBase:
             data = self._get("representative_dataset") if recipe is not None and recipe.is_static else None
             model = api.finished(program, replace(options, quantize=recipe, calibrate=data), requested)
             modes = optimization_modes(self, program, recipe, model.program)
+            check_backends(self, model.program)
         if not self._get("exclude_conversion_metadata"):
             model.program.metadata[CONVERSION_METADATA] = self._metadata(program, modes)
         return model

@@ -9,6 +9,7 @@ from litesmith.errors import ConverterError, Problem
 from litesmith.ir.graph import Program
 from litesmith.lite.attributes import ALIASES, FLOAT_FIX, Attribute
 from litesmith.lite.options import OpsSet, members
+from litesmith.ops.gpu import gpu_reason
 
 if TYPE_CHECKING:
     from litesmith.frontends.tensorflow.select_ops import SelectOps
@@ -38,13 +39,33 @@ def _target_problems(spec: Any) -> Iterator[Problem]:
         yield _target("supported_ops", "StableHLO operators in the file")
     elif not ops:
         yield _target("supported_ops", "a model without any operators")
-    if list(getattr(spec, "experimental_supported_backends", None) or ()):
-        fix = "leave it out; experimental.Analyzer tells what the GPU delegate takes"
-        yield _target("experimental_supported_backends", "a check for delegates while converting", fix)
+    for unknown in sorted(_backends(spec) - {"GPU"}):
+        fix = 'it checks for "GPU" alone; experimental.Analyzer and `litesmith analyze` tell of the others'
+        yield _target("experimental_supported_backends", f"a check for {unknown!r}", fix)
 
 
 def _target(name: str, wish: str, fix: str = FLOAT_FIX) -> Problem:
     return Problem("LS030", f"target_spec.{name} asks for {wish}, which this version does not do", fix)
+
+
+def _backends(spec: Any) -> set[str]:
+    return {str(name).upper() for name in getattr(spec, "experimental_supported_backends", None) or ()}
+
+
+def check_backends(converter: Any, program: Program) -> None:
+    """Raises ConverterError, naming every operation that a backend the user asked for would leave to the CPU."""
+    if "GPU" not in _backends(converter.target_spec):
+        return
+    problems = []
+    for op in (op for graph in program.all_graphs() for op in graph.ops):
+        reason = gpu_reason(op)
+        if reason is not None:
+            is_open = "not static" in reason
+            fix = "fix the sizes of the inputs (input_shapes)" if is_open else "leave experimental_supported_backends out"
+            where = {"op": op.name, "layer": op.origin.label, "line": op.origin.line}
+            problems.append(Problem("LS031", f"the GPU delegate does not take it: {reason}", fix, **where))
+    if problems:
+        raise ConverterError(problems)
 
 
 def check_result(converter: Any, program: Program) -> None:
