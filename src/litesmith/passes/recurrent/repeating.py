@@ -13,16 +13,18 @@ multiple of them).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from litesmith.decompositions.shapes import reshape
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import Dim
+from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Graph, Op, Value
 from litesmith.ops import OPS
 from litesmith.passes.driver import erase_dead, replace_result
+from litesmith.passes.kernel_types import WIDER
 from litesmith.passes.recurrent.loops import Row, Scan
 
 # -- one step again ---------------------------------------------------------------------------------------------------
@@ -157,6 +159,9 @@ def unroll(scan: Scan) -> str | None:
     """Puts the steps of a loop in its place. Returns why not, where that cannot be."""
     if not isinstance(scan.length, int) or not scan.length:
         return "the number of steps is not known"
+    for dtype, name in _taken_apart(scan):
+        if not _takes(name, dtype):
+            return f"{name} takes no {dtype}"
     op, graph = scan.op, scan.op.graph
     assert graph is not None
     b = Builder(graph, OPS, before=op)
@@ -165,6 +170,20 @@ def unroll(scan: Scan) -> str | None:
         replace_result(graph, result, values[index])
     erase_dead(graph, [op])
     return None
+
+
+def _taken_apart(scan: Scan) -> Iterator[tuple[DType, str]]:
+    """Element types of the rows that steps take and give, and the operator that takes them apart or together."""
+    for row in scan.rows.values():
+        yield scan.outer(row.variable).type.dtype, "UNPACK"
+    for collected in scan.collected.values():
+        yield collected.row.type.dtype, "PACK"
+
+
+def _takes(name: str, dtype: DType) -> bool:
+    """Whether the kernel takes the element type, or a wider one in its place (`kernel_types`)."""
+    taken = OPS[name].inputs[0].dtypes
+    return taken is None or any(kind in taken for kind in (dtype, *WIDER.get(dtype, ())))
 
 
 def _run_steps(b: Builder, scan: Scan, steps: int) -> list[Value]:
