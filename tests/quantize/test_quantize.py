@@ -399,8 +399,13 @@ def _large_biases(b: Builder, x: Any) -> Any:
     return b.fully_connected(b.mul(b.reshape(images, np.array([1, 8], np.int32)), tiny), W * tiny, BIASES)
 
 
+def _dead_weights(b: Builder, x: Any) -> Any:
+    return b.add(b.fully_connected(x, W * np.float32(1e-17), ZERO), b.fully_connected(x, W, ZERO))
+
+
 STRUCTURES = {
     "large biases": (_large_biases, 40),
+    "dead weights": (_dead_weights, 25),
     "loop": (_while, 25), "branch": (_if, 25), "mask": (_masked, 25), "shared weights": (_shared, 25),
     "boxes and scores": (_detection, 30),
     "clamps": (lambda b, x: b.relu(b.fully_connected(b.relu6(x), W, ZERO)), 25),

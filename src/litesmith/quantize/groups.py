@@ -14,11 +14,12 @@ import numpy as np
 
 from litesmith.ir import DType, Op, Program, Value
 from litesmith.quantize.plan import STATIC, Keys, Plan, TensorPlan
-from litesmith.quantize.ranges import LIMITS, Range, parameters, representable
+from litesmith.quantize.ranges import Range, parameters, representable
 from litesmith.quantize.recipe import Recipe, mode_named
 from litesmith.quantize.roles import MASK, clamp_of, float_operands, is_mask
 from litesmith.quantize.trained import Trained
 from litesmith.quantize.variables import ACCESSES, float_variables
+from litesmith.quantize.weights import Form, weight_scales
 
 HEADROOM_16 = 2.0
 """Ranges of 16-bit tensors are widened by this: a bit that costs nothing measurable, and data that goes beyond what
@@ -190,7 +191,11 @@ class Groups:
             (name,) = op.defn.quant.weights
             if x is None or at not in plan.tensors:
                 continue
-            least = x.scale * self.range_of(op[name]).magnitude / LIMITS[made.weights][1] / LARGEST_MULTIPLIER
+            const = op[name].const
+            if const is None:
+                continue
+            form = Form(made.weights, op.defn.quant.weights[name] if made.per_channel else None)
+            least = x.scale * float(weight_scales(const.array(), form).max()) / LARGEST_MULTIPLIER
             if plan.tensors[at].scale < least:
                 self._raise_scale(plan, groups[self._find(result, made.activations)], made.activations, least)
 
