@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from litesmith.formats.metadata.schema import ModelMetadata
     from litesmith.frontends.tensorflow.select_ops import SelectOps
+    from litesmith.quantize.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -444,11 +445,13 @@ def optimize(program: Program, options: Options) -> Program:
 
     if options.dump is not None:
         options.dump("import", program)
-    if options.quantize is None and options.plan is None:
+    recipe = _recipe(options)
+    if recipe is None or recipe.mode == "float16":
         spell_out(program)
     names = [[v.name for v in graph.outputs] for graph in program.graphs]
     before = Interface.of(program)
-    rnn = COMPACT if options.rnn == AUTO and _is_integers_only(options) else options.rnn
+    is_compact = recipe is not None and (recipe.integer_only or not recipe.is_static)
+    rnn = COMPACT if options.rnn == AUTO and is_compact else options.rnn
     results = pipeline.run(program, options.dump, rnn=rnn)
     if options.explain is not None:
         options.explain(pipeline.explain(results))
@@ -461,12 +464,13 @@ def optimize(program: Program, options: Options) -> Program:
     return program
 
 
-def _is_integers_only(options: Options) -> bool:
-    if options.quantize is None:
-        return False
+def _recipe(options: Options) -> Recipe | None:
+    """What is asked of a quantization; of one by a plan, the recipe that plans are made by where none is given."""
+    if options.quantize is None and options.plan is None:
+        return None
     from litesmith.quantize.recipe import as_recipe
 
-    return as_recipe(options.quantize).integer_only
+    return as_recipe(options.quantize if options.quantize is not None else "int8")
 
 
 def _name_outputs(graph: Graph, names: Sequence[str]) -> None:

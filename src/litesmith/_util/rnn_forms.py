@@ -8,7 +8,8 @@ from litesmith.errors import UsageError
 AUTO, FUSED, LOOP, UNROLLED = FORMS = ("auto", "fused", "loop", "unrolled")
 
 COMPACT = "compact"
-"""What ``auto`` is for a model of integers only: the steps of a loop share their scales, so none is unrolled."""
+"""What ``auto`` is where the size of the file is the aim (weights alone are quantized) and for integers only, where the
+steps of a loop share their scales: none is unrolled."""
 
 
 def check_form(name: object) -> None:

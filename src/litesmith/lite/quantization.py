@@ -52,9 +52,13 @@ def _quantization(converter: Any, program: Program) -> Recipe | None:
 
 
 def expected_recipe(converter: Any) -> Recipe | None:
-    """What can be said of the recipe before the model is known: that there is one, and whether it leaves no floats."""
-    if not _quantizes(converter) or DType.FLOAT16 in _types(converter.target_spec.supported_types):
+    """What can be said of the recipe before it is known whether the model was trained for quantization."""
+    if not _quantizes(converter):
         return None
+    if DType.FLOAT16 in _types(converter.target_spec.supported_types):
+        return Recipe("float16")
+    if converter.representative_dataset is None and _default_range(converter) is None:
+        return Recipe("dynamic")
     return Recipe("int8", integer_only=not _allows_floats(members(OpsSet, converter.target_spec.supported_ops)))
 
 
