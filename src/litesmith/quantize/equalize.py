@@ -18,8 +18,8 @@ import numpy as np
 from litesmith.ir import Constant, DType, Op, Program, TensorType, Value
 from litesmith.ir.constant import Array
 
-WEIGHTS = {"CONV_2D": ("filter", 0, 3), "DEPTHWISE_CONV_2D": ("filter", 3, 3), "FULLY_CONNECTED": ("weights", 0, 1)}
-"""Weights of a layer, and their axes of the channels of its result and of its input."""
+LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+"""Layers whose weights have the channels of their input along the last axis."""
 
 BETWEEN = ("RELU", "MAX_POOL_2D", "AVERAGE_POOL_2D")
 LET_THROUGH = ("NONE", "RELU")
@@ -46,10 +46,10 @@ class _Pair:
 
 def _pair(op: Op) -> _Pair | None:
     """The layer and the one that alone takes its result, where factors pass from one to the other."""
-    if op.name not in WEIGHTS or not _is_own(op):
+    if op.name not in LAYERS or not _is_own(op):
         return None
     for follower in _followers(op):
-        if follower.name in WEIGHTS:
+        if follower.name in LAYERS:
             return _Pair(op, follower) if _is_own(follower) and _takes_channels(op, follower) else None
     return None
 
@@ -59,7 +59,7 @@ def _followers(op: Op) -> Iterator[Op]:
     while op.attrs.get("fused_activation_function", "NONE") in LET_THROUGH:
         (result,) = op.results
         users = list(result.users)
-        if len(users) != 1 or result.output_uses or users[0].name not in (*WEIGHTS, *BETWEEN):
+        if len(users) != 1 or result.output_uses or users[0].name not in (*LAYERS, *BETWEEN):
             return
         (op,) = users
         if op["x"] is not result:
@@ -69,7 +69,7 @@ def _followers(op: Op) -> Iterator[Op]:
 
 def _is_own(op: Op) -> bool:
     """Whether weights and bias are constants in floats that no other operation shares."""
-    values = [op[WEIGHTS[op.name][0]], op.get("bias")]
+    values = [op[_weights(op)[0]], op.get("bias")]
     return all(
         v is None or (v.is_const and v.type.dtype is DType.FLOAT32 and len(list(v.users)) == 1 and not v.output_uses)
         for v in values
@@ -78,32 +78,35 @@ def _is_own(op: Op) -> bool:
 
 def _takes_channels(first: Op, second: Op) -> bool:
     """Whether each channel of one layer's result is one of the weights of the next: no groups, no flattened images."""
-    count = first[WEIGHTS[first.name][0]].type.static_shape[WEIGHTS[first.name][1]]
-    name, _, axis = WEIGHTS[second.name]
-    x = second["x"].type
-    return x.shape is not None and second[name].type.static_shape[axis] == count == x.shape[-1]
+    name, axis = _weights(first)
+    count, x = first[name].type.static_shape[axis], second["x"].type
+    return x.shape is not None and second[_weights(second)[0]].type.static_shape[-1] == count == x.shape[-1]
 
 
 def _balance(pair: _Pair) -> bool:
     """Whether some factor was other than 1."""
-    (a, a_axis), (b, b_axis) = _weights(pair.first, 1), _weights(pair.second, 2)
-    out, taken = _largest(a, a_axis), _largest(b, b_axis)
+    (first, axis), (second, _) = _weights(pair.first), _weights(pair.second)
+    a, b = _array(pair.first, first), _array(pair.second, second)
+    out, taken = _largest(a, axis), _largest(b, b.ndim - 1)
     both = (out > 0) & (taken > 0)
     steps = np.rint(np.log2(np.where(both, out, 1) / np.where(both, taken, 1)) / 2)
     if not steps.any():
         return False
     factors = np.exp2(steps).astype(np.float32)
-    _set(pair.first, WEIGHTS[pair.first.name][0], a / _along(factors, a_axis, a.ndim))
+    _set(pair.first, first, a / factors.reshape([-1 if i == axis else 1 for i in range(a.ndim)]))
     if pair.first.get("bias") is not None:
         bias = _array(pair.first, "bias")
         _set(pair.first, "bias", bias / factors.reshape(bias.shape))
-    _set(pair.second, WEIGHTS[pair.second.name][0], b * _along(factors, b_axis, b.ndim))
+    _set(pair.second, second, b * factors)
     return True
 
 
-def _weights(op: Op, place: int) -> tuple[Array, int]:
-    entry = WEIGHTS[op.name]
-    return _array(op, entry[0]), int(entry[place])
+def _weights(op: Op) -> tuple[str, int]:
+    """The weights of a layer, and their axis of the channels of its result, as its declaration has them."""
+    assert op.defn.quant is not None
+    ((name, axis),) = op.defn.quant.weights.items()
+    assert axis is not None
+    return name, axis
 
 
 def _array(op: Op, name: str) -> Array:
@@ -114,10 +117,6 @@ def _array(op: Op, name: str) -> Array:
 
 def _largest(array: Array, axis: int) -> Array:
     return np.asarray(np.abs(array).max(axis=tuple(i for i in range(array.ndim) if i != axis), initial=0), np.float64)
-
-
-def _along(factors: Array, axis: int, rank: int) -> Array:
-    return factors.reshape([-1 if i == axis else 1 for i in range(rank)])
 
 
 def _set(op: Op, name: str, array: Array) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.decompositions.grids import on_grid
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import lowers
@@ -54,8 +55,7 @@ def _fake_quant(b: Builder, x: Value, low: np.float32, high: np.float32, bits: i
     if low == high:
         return _by_arithmetic(b, x, np.asarray(low), np.asarray(high), bits, narrow)
     if not narrow and low <= 0 <= high:
-        made: Value = b.fake_quant(x, min=float(low), max=float(high), num_bits=bits, narrow_range=False)
-        return made
+        return b.fake_quant(x, min=float(low), max=float(high), num_bits=bits, narrow_range=False)
     least, greatest, step = _grid(np.asarray(low), np.asarray(high), bits, narrow)
     return _trained_grid(b, x, least, greatest, step, F(1) / step, SHIFTED)
 
@@ -83,10 +83,8 @@ def _by_arithmetic(b: Builder, x: Value, low: Array, high: Array, bits: int, nar
     empty = (low == 0) & (high == 0)
     least, greatest = np.where(empty, F(0), least), np.where(empty, F(0), greatest)
     inverse, scale = np.where(empty, F(0), F(1) / np.where(empty, F(1), scale)), np.where(empty, F(0), scale)
-    clamped = b.minimum(b.maximum(x, least.astype(F)), greatest.astype(F))
-    steps = b.floor(b.add(b.mul(b.sub(clamped, least.astype(F)), inverse.astype(F)), F(0.5)))
-    made: Value = b.add(b.mul(steps, scale.astype(F)), least.astype(F))
-    return made
+    least, greatest, scale, inverse = (v.astype(F) for v in (least, greatest, scale, inverse))
+    return on_grid(b, x, least, greatest, scale, inverse, SHIFTED)
 
 
 # -- rounded to integers and back -------------------------------------------------------------------------------------
@@ -111,16 +109,13 @@ def quantize_and_dequantize(
         raise UnsupportedError("the range of a quantization is that of each input", "give it: range_given=True")
     low, high = _range(input_min, input_max)
     low, high, scale, inverse = _symmetric_grid(low.astype(F), high.astype(F), signed_input, num_bits, narrow_range)
+    rounding = UP if round_mode == "HALF_UP" else TO_EVEN
     if axis == -1 and low.size == 1:
-        rounding = UP if round_mode == "HALF_UP" else TO_EVEN
         return _trained_grid(b, input, *(v.reshape(()) for v in (low, high, inverse, scale)), rounding)
     if axis != -1:
         shape = [-1 if a == axis % input.rank else 1 for a in range(input.rank)]
         low, high, scale, inverse = (v.reshape(shape) for v in (low, high, scale, inverse))
-    scaled = b.mul(b.minimum(b.maximum(input, low), high), scale)
-    steps = b.floor(b.add(scaled, F(0.5))) if round_mode == "HALF_UP" else b.round(scaled)
-    made: Value = b.mul(steps, inverse)
-    return made
+    return on_grid(b, input, low, high, inverse, scale, rounding)
 
 
 @lowers("QuantizeAndDequantizeV3")
