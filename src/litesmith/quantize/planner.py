@@ -73,7 +73,9 @@ class _Planner:
                 yield op, mode
 
     def _sides(self, static: dict[Op, DType]) -> dict[Op, DType | None]:
-        if self.recipe.integer_only or not self.recipe.islands or self.seen.trained:
+        results = (r for _, op in self.keys.all for r in op.results)
+        is_trained = any(self.keys.tensors.get(id(r), "") in self.seen.trained for r in results)  # not an input's grid alone
+        if self.recipe.integer_only or not self.recipe.islands or is_trained:
             return dict(static)  # trained ranges clamp, too: nothing that has one may stay a float
         return choose_islands(static, (op for _, op in self.keys.all))
 
