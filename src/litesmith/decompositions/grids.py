@@ -8,27 +8,31 @@ from litesmith.ir import Builder, Program, Value
 from litesmith.ir.constant import Array
 from litesmith.ir.graph import Op
 from litesmith.ops import OPS
-from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID
+from litesmith.ops.quantization import SHIFTED, TRAINED_GRID, UP
 
 F = np.float32
 
 
-def on_grid(
-    b: Builder, x: Value, least: Array, greatest: Array, step: Array, inverse: Array, rounding: int
-) -> Value:
-    """The numbers of a tensor on a grid, by operators that kernels have; of arrays, a grid for each element they have."""
+def from_least(b: Builder, x: Value, least: Array, greatest: Array, step: Array, inverse: Array) -> Value:
+    """Numbers on a grid whose steps are counted from the least; of arrays, a grid for each element they have."""
     clamped = b.minimum(b.maximum(x, least), greatest)
-    if rounding == SHIFTED:
-        steps = b.floor(b.add(b.mul(b.sub(clamped, least), inverse), F(0.5)))
-        return b.add(b.mul(steps, step), least)
-    scaled = b.mul(clamped, inverse)
-    steps = b.round(scaled) if rounding == TO_EVEN else b.floor(b.add(scaled, F(0.5)))
-    return b.mul(steps, step)
+    steps = b.floor(b.add(b.mul(b.sub(clamped, least), inverse), F(0.5)))
+    return b.add(b.mul(steps, step), least)
+
+
+def from_zero(
+    b: Builder, x: Value, least: Array, greatest: Array, step: Array, inverse: Array, ties_up: bool
+) -> Value:
+    """The same with steps counted from 0, and ties to even or up."""
+    scaled = b.mul(b.minimum(b.maximum(x, least), greatest), inverse)
+    return b.mul(b.floor(b.add(scaled, F(0.5))) if ties_up else b.round(scaled), step)
 
 
 def _in_arithmetic(b: Builder, op: Op) -> Value:
     least, greatest, step, inverse = (np.asarray(op.attrs[name], F) for name in ("least", "greatest", "step", "inverse"))
-    return on_grid(b, op["x"], least, greatest, step, inverse, op.attrs["rounding"])
+    if op.attrs["rounding"] == SHIFTED:
+        return from_least(b, op["x"], least, greatest, step, inverse)
+    return from_zero(b, op["x"], least, greatest, step, inverse, op.attrs["rounding"] == UP)
 
 
 def spell_out(program: Program) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from litesmith.decompositions.grids import on_grid
+from litesmith.decompositions.grids import from_least, from_zero
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import lowers
@@ -84,7 +84,7 @@ def _by_arithmetic(b: Builder, x: Value, low: Array, high: Array, bits: int, nar
     least, greatest = np.where(empty, F(0), least), np.where(empty, F(0), greatest)
     inverse, scale = np.where(empty, F(0), F(1) / np.where(empty, F(1), scale)), np.where(empty, F(0), scale)
     least, greatest, scale, inverse = (v.astype(F) for v in (least, greatest, scale, inverse))
-    return on_grid(b, x, least, greatest, scale, inverse, SHIFTED)
+    return from_least(b, x, least, greatest, scale, inverse)
 
 
 # -- rounded to integers and back -------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def quantize_and_dequantize(
     if axis != -1:
         shape = [-1 if a == axis % input.rank else 1 for a in range(input.rank)]
         low, high, scale, inverse = (v.reshape(shape) for v in (low, high, scale, inverse))
-    return on_grid(b, input, low, high, inverse, scale, rounding)
+    return from_zero(b, input, low, high, inverse, scale, rounding == UP)
 
 
 @lowers("QuantizeAndDequantizeV3")
