@@ -168,17 +168,14 @@ class _Planner:
         kind = weight_type(kernel, mode)
         if not self.recipe.low_bit_weights or kind is not DType.INT8 or DType.INT4 not in kernel.weights:
             return kind
-        assert op.defn.quant is not None
-        for name in weight_operands(op):
-            axis = op.defn.quant.weights[name] if kernel.per_channel and self._by_channel(op) else None
-            const = op[name].const
-            if const is None or grid_scales(const.array(), axis, LIMITS[DType.INT4][1]) is None:
-                return kind
-        return DType.INT4
+        by_channel = kernel.per_channel and self._by_channel(op)
+        return DType.INT4 if _on_grids(op, by_channel, LIMITS[DType.INT4][1]) else kind
 
     def _is_worth_it(self, op: Op) -> bool:
         sizes = [const.size for name in weight_operands(op) if (const := op[name].const) is not None]
-        return sum(sizes) >= self.recipe.smallest_weights
+        if sum(sizes) >= self.recipe.smallest_weights:
+            return True
+        return self.recipe.low_bit_weights and _on_grids(op, self._by_channel(op), LIMITS[DType.INT8][1])
 
     def _beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
         """Integer weights beside float activations."""
@@ -229,6 +226,17 @@ class _Planner:
             problems.append(Problem("LS043", f"integers only were asked for, and {reason}", fix, *where))
         if problems:
             raise QuantizationError(problems)
+
+
+def _on_grids(op: Op, by_channel: bool, steps: int) -> bool:
+    """Whether all weights of a layer lie on grids of so many steps on each side of 0."""
+    assert op.defn.quant is not None
+    for name in weight_operands(op):
+        axis = op.defn.quant.weights[name] if by_channel else None
+        const = op[name].const
+        if const is None or grid_scales(const.array(), axis, steps) is None:
+            return False
+    return True
 
 
 ONLY_HYBRID = (

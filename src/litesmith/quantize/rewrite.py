@@ -293,7 +293,8 @@ class _Rewriter:
         assert value.const is not None
         array = value.const.array()
         trained = self.improved.on_grid and form.dtype in (DType.INT8, DType.INT4)
-        grid = grid_scales(array, form.axis, LIMITS[form.dtype][1]) if trained else None
+        coarsest = self.recipe.low_bit_weights
+        grid = grid_scales(array, form.axis, LIMITS[form.dtype][1], coarsest) if trained else None
         quant = weight_quantization(array, form) if grid is None else quantization(grid, 0, form.axis or 0)
         least = biases.least_weight_scales(op, len(quant.scale))
         return quant if least is None else replace(quant, scale=np.maximum(quant.scale, least))
