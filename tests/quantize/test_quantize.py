@@ -441,6 +441,29 @@ def test_structures_of_integers_only(name: str, mode: str) -> None:
     assert compare(write_model(program), write_model(result.program), _calls()).worst >= 20
 
 
+SAID_OTHERWISE: dict[str, Any] = {  # operators without an integer kernel of each type
+    "sums of many": lambda b, x: b.add_n(x, b.mul(x, x), b.abs(x)),
+    "slopes": lambda b, x: b.prelu(x, np.linspace(0, 1, 8, dtype=np.float32)),
+    "clamps from -1": lambda b, x: b.relu_n1_to_1(x),
+    "clamps from 0": lambda b, x: b.relu_0_to_1(x),
+    "hard swish": lambda b, x: b.hard_swish(x),
+    "products with constants": lambda b, x: b.batch_matmul(b.reshape(x, np.array([1, 1, 8], np.int32)), W[None]),
+}
+
+
+@pytest.mark.parametrize(("mode", "least"), [("int8", 33), ("int16x8", 75)])
+@pytest.mark.parametrize("name", SAID_OTHERWISE)
+def test_what_is_said_by_operators_that_have_a_kernel(name: str, mode: str, least: float) -> None:
+    program = _program(SAID_OTHERWISE[name])
+    result = quantize(program, replace(as_recipe(mode), integer_only=True), _calls())
+    content = write_model(result.program)
+    assert compare(write_model(program), content, _calls()).worst >= least
+    exact, found = (Runner(m, kernels="builtin") for m in (write_model(program), content))
+    for _, inputs in _calls():
+        wanted, got = exact.run(inputs)["y"], found.run(inputs)["y"]
+        assert np.abs(wanted - got).max() <= 0.05 * np.abs(wanted).max()
+
+
 @pytest.mark.parametrize("mode", ["int8", "uint8", "int16x8"])
 def test_signatures_with_inputs_and_outputs_of_one_name(mode: str) -> None:
     program, calls = Program(), []
