@@ -41,7 +41,7 @@ def _forms(recipe: Recipe) -> list[Pass]:
     is_wide = any(m.activations is DType.INT16 for m in modes)
     pools = [POOLS] if not is_wide and recipe.is_static else []
     if recipe.integer_only:
-        return [*pools, PRODUCTS, SQUARES, NEGATIVES, SUMS, *([WIDE] if is_wide else [])]
+        return [*pools, PRODUCTS, SQUARES, NEGATIVES, SUMS, ZEROS, *([WIDE] if is_wide else [])]
     narrow = any(not m.is_static and m.weights in NARROW for m in modes)
     return [*pools, _tables(recipe)] if narrow else pools
 
@@ -104,6 +104,12 @@ def _wide(op: Op, b: Builder) -> Outcome:
 
 
 SQUARES = Pass("squares", ("SQUARE",), _square)
+def _zeros(op: Op, b: Builder) -> Outcome:
+    """ZEROS_LIKE has no integer kernel."""
+    return b.mul(op["x"], np.float32(0)) if op["x"].type.dtype is DType.FLOAT32 else None
+
+
+ZEROS = Pass("zeros", ("ZEROS_LIKE",), _zeros)
 SUMS = Pass("sums-of-many", ("ADD_N",), _sum)
 WIDE = Pass("forms-of-16-bits", ("PRELU", "HARD_SWISH", "RELU_N1_TO_1", "RELU_0_TO_1"), _wide)
 

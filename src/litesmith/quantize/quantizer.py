@@ -19,7 +19,7 @@ from litesmith.quantize.effort import representative
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
 from litesmith.quantize.nearness import nearness
-from litesmith.quantize.plan import STATIC, Keys, Plan
+from litesmith.quantize.plan import STATIC, TABLE, Keys, Plan
 from litesmith.quantize.planner import make_plan
 from litesmith.quantize.prepare import prepare, with_default_range, with_trained_ranges
 from litesmith.quantize.recipe import Recipe
@@ -55,7 +55,7 @@ class Quantized:
     @property
     def has_integers(self) -> bool:
         """Whether some operation has integer activations."""
-        return any(op.form == STATIC for op in self.plan.ops.values())
+        return any(op.form in (STATIC, TABLE) for op in self.plan.ops.values())
 
 
 def quantize(
