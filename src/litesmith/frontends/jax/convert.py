@@ -74,7 +74,9 @@ def import_jax(
     named = (input_names, output_names, static_argnums, static_argnames)
     if callable(functions):
         key = signature_keys[0] if signature_keys else "serving_default"
-        return import_signatures({key: JaxFunction(functions, cast(Sequence[object], args), kwargs or {}, *named)}, **session)
+        return import_signatures(
+            {key: JaxFunction(functions, cast(Sequence[object], args), kwargs or {}, *named)}, **session
+        )
     if any(given is not None for given in named):
         raise UsageError(
             "names of inputs and outputs and static arguments are those of one function\n"
@@ -84,7 +86,10 @@ def import_jax(
 
 
 def _entries(
-    functions: Sequence[Callable[..., object]] | Mapping[str, Callable[..., object]], args: object, keys: Sequence[str] | None, kwargs: Mapping[str, object]
+    functions: Sequence[Callable[..., object]] | Mapping[str, Callable[..., object]],
+    args: object,
+    keys: Sequence[str] | None,
+    kwargs: Mapping[str, object],
 ) -> dict[str, JaxFunction]:
     """Several functions by key. Raises UsageError where their arguments do not fit."""
     if isinstance(functions, Mapping):
@@ -103,7 +108,10 @@ def _entries(
     if unknown := sorted(set(kwargs) - set(keys)):
         raise UsageError(f"keyword arguments for {', '.join(unknown)}, but the functions are {', '.join(keys)}")
     rows = zip(keys, functions, lists, strict=True)
-    return {key: JaxFunction(function, given, cast("Mapping[str, object]", kwargs.get(key, {}))) for key, function, given in rows}
+    return {
+        key: JaxFunction(function, given, cast("Mapping[str, object]", kwargs.get(key, {})))
+        for key, function, given in rows
+    }
 
 
 def import_signatures(functions: Mapping[str, JaxFunction], **options: Unpack[Options]) -> Program:
@@ -189,9 +197,7 @@ def _build(session: Session, graph: Graph, closed: ClosedJaxpr, names: Sequence[
     avals = [v.aval for v in closed.jaxpr.outvars]
     with b.at(border):
         graph.outputs = [
-            _deliver(context, r, a, border)
-            for r, a in zip(results, avals, strict=True)
-            if not isinstance(r, Poison)
+            _deliver(context, r, a, border) for r, a in zip(results, avals, strict=True) if not isinstance(r, Poison)
         ]
 
 

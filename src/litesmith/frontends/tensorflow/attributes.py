@@ -47,7 +47,9 @@ class FunctionName:
     attrs: Mapping[str, Attribute] = field(default_factory=dict)
 
 
-Attribute: TypeAlias = str | bytes | int | float | DType | tuple[int, ...] | Array | FunctionName | Sequence["Attribute"] | None
+Attribute: TypeAlias = (
+    str | bytes | int | float | DType | tuple[int, ...] | Array | FunctionName | Sequence["Attribute"] | None
+)
 """The value of an attribute."""
 
 Attrs: TypeAlias = Mapping[str, Attribute]

@@ -87,7 +87,9 @@ def _is_composite(params: Mapping[str, object]) -> bool:
     return "attributes" in params
 
 
-def _whole(ctx: Context, lowering: plugins.Lowering | None, args: list[Tensor], params: Mapping[str, object]) -> Sequence[Item] | None:
+def _whole(
+    ctx: Context, lowering: plugins.Lowering | None, args: list[Tensor], params: Mapping[str, object]
+) -> Sequence[Item] | None:
     """The results of a call that somebody lowers whole; None where nobody does."""
     name, attrs = str(params.get("name", "")), attributes_of(params)
     taken = ctx.session.composite(ctx.b, name, args, attrs) if ctx.session.composite is not None else None
@@ -169,7 +171,9 @@ def _cond_from(ctx: Context, index: Value, args: list[Tensor], branches: Sequenc
     sizes = _hidden_sizes(ctx, branches[first:], live)
     passed = [*_flat(live), *sizes, *([] if last_two else [index])]
 
-    def side(name: str, run: Callable[[Context, list[Tensor], Value | None], Sequence[Item]]) -> tuple[Graph, list[Item]]:
+    def side(
+        name: str, run: Callable[[Context, list[Tensor], Value | None], Sequence[Item]]
+    ) -> tuple[Graph, list[Item]]:
         graph = ctx.session.new_graph(name)
         tensors = _inner_inputs(graph, passed)
         renewed = iter(_like(live, tensors))

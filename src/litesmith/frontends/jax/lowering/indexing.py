@@ -79,7 +79,9 @@ def gather(
 
 
 def _scatter(combine: str) -> Callable[..., Value]:
-    def lowering(ctx: Context, x: Value, indices: Value, updates: Value, *, dimension_numbers: ScatterNumbers, mode: object) -> Value:
+    def lowering(
+        ctx: Context, x: Value, indices: Value, updates: Value, *, dimension_numbers: ScatterNumbers, mode: object
+    ) -> Value:
         flips = is_unsigned_word(ctx.aval.dtype) and combine in ("min", "max")
         if flips:
             x, updates = bits.signed_order(ctx.b, x), bits.signed_order(ctx.b, updates)
@@ -114,5 +116,7 @@ SCATTERS: tuple[Lowering[..., Value], ...] = tuple(
 
 
 @lowers("scatter-sub", "scatter_sub")
-def scatter_sub(ctx: Context, x: Value, indices: Value, updates: Value, *, dimension_numbers: ScatterNumbers, mode: object) -> Value:
+def scatter_sub(
+    ctx: Context, x: Value, indices: Value, updates: Value, *, dimension_numbers: ScatterNumbers, mode: object
+) -> Value:
     return _scatter("add")(ctx, x, indices, ctx.b.neg(updates), dimension_numbers=dimension_numbers, mode=mode)

@@ -67,7 +67,9 @@ REDUCTIONS: tuple[Lowering[..., Results], ...] = tuple(
 
 
 def _over_axes(kind: str) -> Callable[..., list[Value]]:
-    def lowering(ctx: Context, xs: list[Value], *, axes: Sequence[int] = (), axis_index_groups: object = None) -> list[Value]:
+    def lowering(
+        ctx: Context, xs: list[Value], *, axes: Sequence[int] = (), axis_index_groups: object = None
+    ) -> list[Value]:
         """A collective over the axis of `jax.vmap` is a reduction over that dimension."""
         if axis_index_groups is not None or not all(isinstance(a, int) for a in axes):
             raise UnsupportedError("runs on several devices", "convert the function of one device", code="LS010")

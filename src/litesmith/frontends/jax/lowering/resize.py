@@ -129,7 +129,12 @@ def _gather(operands: list[Followed], eqn: Equation) -> Axes:
     image, places = operands
     numbers = cast(GatherNumbers, eqn.params["dimension_numbers"])
     sizes, shape = cast(Sequence[Size], eqn.params["slice_sizes"]), eqn.invars[0].aval.shape
-    if not isinstance(image, list) or not isinstance(places, Value) or len(numbers.start_index_map) != 1 or len(shape) != len(image):
+    if (
+        not isinstance(image, list)
+        or not isinstance(places, Value)
+        or len(numbers.start_index_map) != 1
+        or len(shape) != len(image)
+    ):
         raise NotAResizeError
     place = numbers.start_index_map[0]
     rest = tuple(i for i in range(len(image)) if i != place)

@@ -40,7 +40,9 @@ def _with_key_axes(ctx: Context, operand: int, axes: Sequence[int]) -> list[int]
 
 
 @lowers("broadcast_in_dim", broadcasts=True)
-def broadcast_in_dim(ctx: Context, x: Value, dynamic_sizes: list[Value], *, broadcast_dimensions: Sequence[int]) -> Value:
+def broadcast_in_dim(
+    ctx: Context, x: Value, dynamic_sizes: list[Value], *, broadcast_dimensions: Sequence[int]
+) -> Value:
     """Only puts dimensions of size 1 in; whoever needs the full shape broadcasts."""
     if not x.rank or ctx.dims == x.type.shape:
         return x
@@ -90,7 +92,14 @@ def pad(ctx: Context, x: Value, value: Value, *, padding_config: Sequence[tuple[
 
 
 @lowers("slice")
-def slice_(ctx: Context, x: Value, *, start_indices: Sequence[Size], limit_indices: Sequence[Size], strides: Sequence[int] | None = None) -> Value:
+def slice_(
+    ctx: Context,
+    x: Value,
+    *,
+    start_indices: Sequence[Size],
+    limit_indices: Sequence[Size],
+    strides: Sequence[int] | None = None,
+) -> Value:
     starts, limits = dims_of(start_indices), dims_of(limit_indices)
     spare = x.rank - len(starts)
     steps = [*(int(s) for s in strides or [1] * len(starts)), *[1] * spare]

@@ -36,7 +36,9 @@ def _gathered(ctx: Context, x: Tensor, indices: Value, numbers: GatherNumbers, s
 
 
 @lowers("stablehlo.gather")
-def gather(ctx: Context, x: Tensor, indices: Value, *, dimension_numbers: GatherNumbers, slice_sizes: Sequence[int]) -> Item:
+def gather(
+    ctx: Context, x: Tensor, indices: Value, *, dimension_numbers: GatherNumbers, slice_sizes: Sequence[int]
+) -> Item:
     return _gathered(ctx, x, indices, dimension_numbers, slice_sizes)
 
 
@@ -49,7 +51,9 @@ _SCATTERS = {"add": "scatter-add", "mul": "scatter-mul", "min": "scatter-min", "
 
 
 @lowers("stablehlo.scatter")
-def scatter(ctx: Context, operands: list[Tensor], *, scatter_dimension_numbers: GatherNumbers, regions: Sequence[Region]) -> Item:
+def scatter(
+    ctx: Context, operands: list[Tensor], *, scatter_dimension_numbers: GatherNumbers, regions: Sequence[Region]
+) -> Item:
     """Windows that reach over the border are dropped."""
     if len(operands) != 3:
         raise UnsupportedError("several tensors are scattered at once", "scatter them one by one")

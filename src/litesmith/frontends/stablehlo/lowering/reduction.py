@@ -24,7 +24,9 @@ _OWN = ("a reduction by a function of one's own", "use a sum, product, maximum, 
 
 
 @lowers("stablehlo.reduce")
-def reduce(ctx: Context, operands: list[Tensor], *, dimensions: Sequence[int], regions: Sequence[Region]) -> Item | list[Item]:
+def reduce(
+    ctx: Context, operands: list[Tensor], *, dimensions: Sequence[int], regions: Sequence[Region]
+) -> Item | list[Item]:
     """One tensor by a known function, or numbers and their indices by which number is the extremum."""
     if len(operands) == 2:
         kind = kind_of(regions[0])
