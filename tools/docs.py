@@ -235,7 +235,8 @@ def _is_finishing(module: ModuleType) -> bool:
 def _pass_name(found: AnyPass) -> str:
     roots = ""
     if isinstance(found, Pass):
-        roots = f" ({', '.join(r if isinstance(r, str) else str(r.name).lower() for r in found.roots)})"
+        kinds = (str(r.name).lower().replace("_", " ") if isinstance(r, Trait) else str(r) for r in found.roots)
+        roots = f" ({', '.join(kinds)})"
     return f"`{found.name}`{roots}"
 
 
