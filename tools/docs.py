@@ -207,16 +207,18 @@ def _primitives() -> set[str]:
 def passes_page() -> str:
     """The passes in the order they run, with the rewrites their files describe."""
     parts = [
-        f"{HEADER}# Passes\n\nThe rewrites, in the order they run; all of them again until nothing changes. "
+        f"{HEADER}# Passes\n\nThe rewrites by stages, in the order they run; all of them again until nothing changes. "
+        "Where passes undo each other, there is a warning after 16 rounds, and the program stays as it is then. "
         "`litesmith convert --dump-ir DIR` writes the program after each pass that changed something.\n"
     ]
-    finishing = [m for m in vars(pipeline).values() if isinstance(m, ModuleType) and _is_finishing(m)]
-    for module in (*pipeline.MODULES, *finishing):
-        names = ", ".join(_pass_name(p) for p in module.PASSES)
-        text = inspect.cleandoc(module.__doc__ or "").replace("``", "`")
-        once = "\n\nRuns once, at the end." if module in finishing else ""
-        rules = _rules(module.PASSES)
-        parts.append(f"## {module.__name__.rpartition('.')[2].replace('_', ' ')}\n\n{names}\n\n{text}{rules}{once}\n")
+    for stage, passes in pipeline.PIPELINE.items():
+        once = "\nThese run once, at the end.\n" if passes is pipeline.FINISHING else ""
+        parts.append(f"## {stage.capitalize()}\n{once}")
+        for module in _modules_of(passes):
+            names = ", ".join(_pass_name(p) for p in module.PASSES)
+            text = inspect.cleandoc(module.__doc__ or "").replace("``", "`")
+            title = module.__name__.rpartition(".")[2].replace("_", " ")
+            parts.append(f"### {title}\n\n{names}\n\n{text}{_rules(module.PASSES)}\n")
     return "\n".join(parts)
 
 
@@ -228,14 +230,17 @@ def _rules(passes: Iterable[AnyPass]) -> str:
     return "\n\nRules:\n\n" + "\n".join(lines) if rules else ""
 
 
-def _is_finishing(module: ModuleType) -> bool:
-    return bool(set(getattr(module, "PASSES", ())) & set(pipeline.FINISHING))
+def _modules_of(passes: Iterable[AnyPass]) -> list[ModuleType]:
+    """The files that hold these passes, in their order."""
+    homes = {p.name: m for m in vars(pipeline).values() if isinstance(m, ModuleType) for p in getattr(m, "PASSES", ())}
+    return list(dict.fromkeys(homes[p.name] for p in passes))
 
 
 def _pass_name(found: AnyPass) -> str:
     roots = ""
     if isinstance(found, Pass):
-        roots = f" ({', '.join(r if isinstance(r, str) else str(r.name).lower() for r in found.roots)})"
+        kinds = (str(r.name).lower().replace("_", " ") if isinstance(r, Trait) else str(r) for r in found.roots)
+        roots = f" ({', '.join(kinds)})"
     return f"`{found.name}`{roots}"
 
 

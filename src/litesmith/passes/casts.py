@@ -16,13 +16,14 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
+from litesmith.ops.unary import CAST
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import producer
 
 
 def join_casts(op: Op, b: Builder) -> Outcome:
     """CAST of a CAST."""
-    first = producer(op["x"], "CAST")
+    first = producer(op["x"], CAST)
     if first is None:
         return None
     source, between = first["x"].type.dtype, op["x"].type.dtype
@@ -40,5 +41,5 @@ def holds_all(narrow: DType, wide: DType) -> bool:
     return bool(np.can_cast(narrow.numpy, wide.numpy, "safe"))
 
 
-CASTS = Pass("casts", ("CAST",), join_casts)
+CASTS = Pass("casts", (CAST,), join_casts)
 PASSES = (CASTS,)

@@ -30,6 +30,7 @@ from litesmith.ir.builder import Builder, infer_types
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ops.common import dtypes, is_quantized
+from litesmith.ops.unary import CAST
 from litesmith.passes.driver import EVERY, Declined, Outcome, Pass
 
 _SMALL = (DType.INT32, DType.INT64)
@@ -120,7 +121,7 @@ def _cast(b: Builder, x: Value, dtype: DType) -> Value:
 def keep_wide(op: Op, b: Builder) -> Outcome:
     """A cast back to the wider type of what this pass narrowed."""
     below = op["x"].op
-    if below is None or below.name != "CAST" or op["x"].type.dtype not in _HALF:
+    if below is None or below.defn is not CAST or op["x"].type.dtype not in _HALF:
         return None
     by_pass = all(NAME in origin.passes for cast in (op, below) for origin in cast.origins)
     same = below["x"].type.dtype is op.result.type.dtype
@@ -128,5 +129,5 @@ def keep_wide(op: Op, b: Builder) -> Outcome:
 
 
 KERNEL_TYPES = Pass(NAME, (EVERY,), widen)
-KEEP_WIDE = Pass("keep-wide", ("CAST",), keep_wide, after=(NAME,))
+KEEP_WIDE = Pass("keep-wide", (CAST,), keep_wide, after=(NAME,))
 PASSES = (KERNEL_TYPES, KEEP_WIDE)

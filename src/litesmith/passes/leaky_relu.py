@@ -13,6 +13,9 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
+from litesmith.ops.activation import RELU
+from litesmith.ops.elementwise import ADD, MINIMUM, MUL, SUB
+from litesmith.ops.unary import NEG
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import activation, constant_operand, is_float, is_number, producer, scalar
 from litesmith.passes.rules import Match, Rule, rules_pass
@@ -40,13 +43,13 @@ def _leaky(b: Builder, x: Value, slope: float) -> Value:
 
 def name_sum(op: Op, b: Builder) -> Outcome:
     """The positive part of a number plus a multiple of its negative part."""
-    sides = [tuple(op.inputs)] if op.name == "SUB" else [tuple(op.inputs), tuple(reversed(op.inputs))]
+    sides = [tuple(op.inputs)] if op.defn is SUB else [tuple(op.inputs), tuple(reversed(op.inputs))]
     for left, right in sides:
-        relu = producer(left, "RELU")
+        relu = producer(left, RELU)
         alpha = _negative_slope(b, right, relu["x"]) if relu is not None else None
         if relu is None or alpha is None or not is_float(op.result) or activation(op) != "NONE":
             continue
-        return _with_slope(b, relu["x"], b.neg(alpha) if op.name == "SUB" else alpha)
+        return _with_slope(b, relu["x"], b.neg(alpha) if op.defn is SUB else alpha)
     return None
 
 
@@ -55,11 +58,11 @@ def _negative_slope(b: Builder, value: Value, x: Value) -> Value | None:
     op = value.op
     if op is None or activation(op) != "NONE":
         return None
-    if op.name == "NEG":
+    if op.defn is NEG:
         below = _negative_slope(b, op["x"], x)
         return None if below is None else b.neg(below)
     found = constant_operand(op)
-    if op.name != "MUL" or found is None:
+    if op.defn is not MUL or found is None:
         return None
     sign = _negative_part(found.variable, x)
     if sign is None:
@@ -72,13 +75,13 @@ def _negative_part(value: Value, x: Value) -> int | None:
     op = value.op
     if op is None:
         return None
-    if op.name == "NEG":
+    if op.defn is NEG:
         below = _negative_part(op["x"], x)
         return None if below is None else -below
-    if op.name == "RELU":
-        negated = producer(op["x"], "NEG")
+    if op.defn is RELU:
+        negated = producer(op["x"], NEG)
         return -1 if negated is not None and negated["x"] is x else None
-    found = constant_operand(op) if op.name == "MINIMUM" else None
+    found = constant_operand(op) if op.defn is MINIMUM else None
     return 1 if found is not None and found.variable is x and is_number(found.constant, 0) else None
 
 
@@ -110,5 +113,5 @@ LEAKY_CHOICE = rules_pass(
         )
     ),
 )
-LEAKY_SUM = Pass("leaky-sum", ("ADD", "SUB"), name_sum, after=("clamps",))
+LEAKY_SUM = Pass("leaky-sum", (ADD, SUB), name_sum, after=("clamps",))
 PASSES = (LEAKY_MAXIMUM, LEAKY_CHOICE, LEAKY_SUM)

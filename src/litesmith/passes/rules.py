@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import Trait
+from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ops import OPS
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import activation, is_float, is_number, scalar
@@ -43,7 +43,7 @@ class Name:
 class Call:
     """An operator, or one of several, on operands."""
 
-    operators: tuple[str, ...]
+    operators: tuple[OpDef, ...]
     operands: tuple[Term, ...]
     attrs: Mapping[str, Any] = field(default_factory=dict)
 
@@ -119,7 +119,7 @@ def rules_pass(name: str, *rules: Rule, after: tuple[str, ...] = ()) -> Pass:
 
     def rewrite(op: Op, b: Builder) -> Outcome:
         declined: Outcome = None
-        for rule in by_root[op.name]:
+        for rule in by_root[op.defn]:
             outcome = rule.rewrite(op, b)
             if isinstance(outcome, Value):
                 return outcome
@@ -156,9 +156,8 @@ def _term(tokens: Sequence[str]) -> tuple[Term, Sequence[str]]:
         return Name(first), rest
     if not first[0].isupper():
         return float(first), rest
-    operators = tuple(first.split("|"))
-    unknown = [name for name in operators if name not in OPS]
-    if unknown or rest[:1] != ["("]:
+    names = first.split("|")
+    if rest[:1] != ["("] or not OPS.keys() >= set(names):
         raise ValueError(f"no operator: {first}")
     operands: list[Term] = []
     while rest[0] != ")":
@@ -168,7 +167,7 @@ def _term(tokens: Sequence[str]) -> tuple[Term, Sequence[str]]:
     attrs: Mapping[str, Any] = {}
     if rest and rest[0].startswith("{"):
         attrs, rest = _attributes(rest[0]), rest[1:]
-    return Call(operators, tuple(operands), attrs), rest
+    return Call(tuple(OPS[name] for name in names), tuple(operands), attrs), rest
 
 
 def _attributes(text: str) -> dict[str, Any]:
@@ -221,7 +220,7 @@ def _match(term: Term, value: Value | None, known: dict[str, Value]) -> Iterator
 
 
 def _match_op(term: Call, op: Op, known: dict[str, Value]) -> Iterator[_Found]:
-    if op.name not in term.operators or any(op.attrs.get(n) != v for n, v in term.attrs.items()):
+    if op.defn not in term.operators or any(op.attrs.get(n) != v for n, v in term.attrs.items()):
         return
     if len(op.operands) != len(term.operands):
         return
@@ -248,7 +247,7 @@ def _match_all(terms: Sequence[Term], operands: Sequence[Value | None], known: d
 def _replaced(rule: Rule, match: Match, b: Builder) -> Value | Declined | None:
     root = match.root
     fused = activation(root)
-    takes = isinstance(rule.replacement, Call) and OPS[rule.replacement.operators[0]].traits & Trait.FUSES_ACTIVATION
+    takes = isinstance(rule.replacement, Call) and rule.replacement.operators[0].traits & Trait.FUSES_ACTIVATION
     if fused != "NONE" and not takes:
         return None
     made: list[Op] = []
@@ -272,7 +271,7 @@ def _build(term: Term, match: Match, b: Builder, made: list[Op], attrs: Mapping[
         return b.constant(term, match.root.result.type.dtype)
     operands = [_build(operand, match, b, made, {}) for operand in term.operands]
     given: dict[str, Any] = {n: match.number(v.text) if isinstance(v, Name) else v for n, v in term.attrs.items()}
-    (result,) = b.emit(OPS[term.operators[0]], operands, **attrs, **given)
+    (result,) = b.emit(term.operators[0], operands, **attrs, **given)
     if result.op is not None:
         made.append(result.op)
     return result

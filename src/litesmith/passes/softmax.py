@@ -22,7 +22,9 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
-from litesmith.ops.reduction import reduced_axes
+from litesmith.ops.elementwise import DIV, SUB
+from litesmith.ops.reduction import REDUCE_MAX, SUM, reduced_axes
+from litesmith.ops.unary import EXP, LOG
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.layout_rules import before_changes
 from litesmith.passes.match import activation, is_float, producer
@@ -37,7 +39,7 @@ class Shifted(NamedTuple):
 
 def name_softmax(op: Op, b: Builder) -> Outcome:
     """DIV of exponentials by their sum."""
-    exponential = producer(op["x"], "EXP")
+    exponential = producer(op["x"], EXP)
     axes = _summed_axes(op["y"], op["x"])
     if exponential is None or axes is None or activation(op) != "NONE":
         return None
@@ -51,9 +53,9 @@ def name_softmax(op: Op, b: Builder) -> Outcome:
 
 def name_log_softmax(op: Op, b: Builder) -> Outcome:
     """SUB of the logarithm of the sum of exponentials."""
-    logarithm = producer(op["y"], "LOG")
-    total = producer(logarithm["x"], "SUM") if logarithm is not None else None
-    exponential = producer(total["x"], "EXP") if total is not None else None
+    logarithm = producer(op["y"], LOG)
+    total = producer(logarithm["x"], SUM) if logarithm is not None else None
+    exponential = producer(total["x"], EXP) if total is not None else None
     if logarithm is None or exponential is None or exponential["x"] is not op["x"] or activation(op) != "NONE":
         return None
     axes, shifted = _summed_axes(logarithm["x"], exponential.result), _shifted(op["x"])
@@ -81,17 +83,17 @@ def _kept_axes(reduction: Op) -> tuple[int, ...] | None:
 
 def _summed_axes(total: Value, terms: Value) -> tuple[int, ...] | None:
     """The axes over which ``total`` is the sum of ``terms``."""
-    summed = producer(total, "SUM")
+    summed = producer(total, SUM)
     if summed is None or summed["x"] is not terms or not is_float(terms):
         return None
     return _kept_axes(summed)
 
 
 def _shifted(value: Value) -> Shifted | None:
-    difference = producer(value, "SUB")
+    difference = producer(value, SUB)
     if difference is None or activation(difference) != "NONE":
         return None
-    x, greatest = difference["x"], producer(before_changes(difference["y"]), "REDUCE_MAX")
+    x, greatest = difference["x"], producer(before_changes(difference["y"]), REDUCE_MAX)
     axes = reduced_axes(greatest) if greatest is not None else None
     if greatest is None or axes is None:
         return None
@@ -116,6 +118,6 @@ def _broadcasts_along(value: Value, x: Value, axis: int) -> bool:
     return [1] * (x.rank - value.rank) + list(value.dims) == expected
 
 
-SOFTMAX = Pass("softmax", ("DIV",), name_softmax, after=("kept-dimensions",))
-LOG_SOFTMAX = Pass("log-softmax", ("SUB",), name_log_softmax, after=("kept-dimensions",))
+SOFTMAX = Pass("softmax", (DIV,), name_softmax, after=("kept-dimensions",))
+LOG_SOFTMAX = Pass("log-softmax", (SUB,), name_log_softmax, after=("kept-dimensions",))
 PASSES = (SOFTMAX, LOG_SOFTMAX)

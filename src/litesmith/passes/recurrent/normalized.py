@@ -14,19 +14,22 @@ import numpy as np
 
 from litesmith.decompositions.recurrent import NORM_EPSILON
 from litesmith.ir.graph import Op, Value
+from litesmith.ops.elementwise import ADD, DIV, MUL, SQUARED_DIFFERENCE, SUB
+from litesmith.ops.reduction import MEAN
+from litesmith.ops.unary import RSQRT, SQRT, SQUARE
 from litesmith.passes.match import activation, producer, scalar
 from litesmith.passes.recurrent.affine import UnclearError
 
 
 def normalized(value: Value) -> Value | None:
     """What a value is the layer normalization of; None where it is none. Raises UnclearError for another epsilon."""
-    product = producer(value, "MUL", "DIV")
+    product = producer(value, MUL, DIV)
     if product is None or activation(product) != "NONE":
         return None
-    pairs = [tuple(product.inputs)] if product.name == "DIV" else [tuple(product.inputs), tuple(product.inputs[::-1])]
+    pairs = [tuple(product.inputs)] if product.defn is DIV else [tuple(product.inputs), tuple(product.inputs[::-1])]
     for centered, scale in pairs:
-        z, root = _source_of_center(centered), producer(scale, "SQRT" if product.name == "DIV" else "RSQRT")
-        total = producer(root["x"], "ADD") if root is not None else None
+        z, root = _source_of_center(centered), producer(scale, SQRT if product.defn is DIV else RSQRT)
+        total = producer(root["x"], ADD) if root is not None else None
         if z is None or total is None or activation(total) != "NONE":
             continue
         epsilon = next((scalar(v) for v in total.inputs if v.is_const), None)
@@ -41,7 +44,7 @@ def normalized(value: Value) -> Value | None:
 
 def _source_of_center(value: Value) -> Value | None:
     """z, where the value is z minus its mean."""
-    difference = producer(value, "SUB")
+    difference = producer(value, SUB)
     if difference is None or activation(difference) != "NONE":
         return None
     z, mean = difference.inputs
@@ -49,7 +52,7 @@ def _source_of_center(value: Value) -> Value | None:
 
 
 def _is_mean(value: Value, of: Value) -> bool:
-    mean = producer(value, "MEAN")
+    mean = producer(value, MEAN)
     return mean is not None and _averages_features(mean) and mean.inputs[0] is of
 
 
@@ -62,12 +65,12 @@ def _averages_features(mean: Op) -> bool:
 
 def _is_variance(value: Value, z: Value) -> bool:
     """Whether a value is the mean of (z - mean(z)) ** 2."""
-    mean = producer(value, "MEAN")
+    mean = producer(value, MEAN)
     square = mean.inputs[0].op if mean is not None and _averages_features(mean) else None
     if square is None or activation(square) != "NONE":
         return False
-    if square.name == "SQUARED_DIFFERENCE":
+    if square.defn is SQUARED_DIFFERENCE:
         return any(x is z and _is_mean(y, z) for x, y in (square.inputs, square.inputs[::-1]))
-    if square.name == "SQUARE" or (square.name == "MUL" and len(set(square.inputs)) == 1):
+    if square.defn is SQUARE or (square.defn is MUL and len(set(square.inputs)) == 1):
         return _source_of_center(square.inputs[0]) is z
     return False

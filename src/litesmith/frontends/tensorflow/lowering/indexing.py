@@ -12,6 +12,7 @@ import numpy as np
 
 from litesmith.decompositions import scatter
 from litesmith.decompositions.gather import select
+from litesmith.decompositions.integers import floor_div
 from litesmith.decompositions.padding import slice_static
 from litesmith.decompositions.shapes import cast, dim_value, expand_dims, full, iota, reshape, shape_vector, vector_of
 from litesmith.decompositions.sort import sort, topk
@@ -496,7 +497,5 @@ def unravel_index(b: Builder, indices: Value, dims: Value) -> Value:
     rows, rest = [], indices
     for size in reversed(sizes):
         rows.append(b.floor_mod(rest, like(b, size, rest)))
-        from litesmith.decompositions.integers import floor_div
-
         rest = floor_div(b, b.sub(rest, rows[-1]), like(b, size, rest))
     return b.pack(*reversed(rows), axis=0)
