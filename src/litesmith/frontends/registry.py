@@ -1,8 +1,8 @@
 """What the lowerings of all frontends have in common: how their parameters are read, bound and found.
 
 A lowering is a function from the operands and attributes of one source operation to values. Positional parameters are
-the operands in order; one annotated ``list[…]`` takes what the others leave. A parameter annotated with ``Item`` or ``Tensor``
-also takes what is no tensor. Keyword-only parameters are attributes; their defaults stand in for those the operation leaves
+the operands in order; one annotated ``list[…]`` takes what the others leave. A parameter annotated with ``Item`` or
+``Tensor`` also takes what is no tensor. Keyword-only parameters are attributes; their defaults stand in for those the operation leaves
 out. A first parameter annotated `Context` gives access to the import itself, any other one is the builder.
 """
 
@@ -72,7 +72,13 @@ class Lowering(Generic[P, R_co]):
             elif parameter.kind is parameter.VAR_KEYWORD:
                 all_attrs = True
             else:
-                inputs.append(Input(parameter.name, annotation.startswith("list["), annotation.removeprefix("list[").removesuffix("]") in _AS_IT_IS))
+                inputs.append(
+                    Input(
+                        parameter.name,
+                        annotation.startswith("list["),
+                        annotation.removeprefix("list[").removesuffix("]") in _AS_IT_IS,
+                    )
+                )
         return Parameters(context, tuple(inputs), attrs, all_attrs)
 
     def bind_inputs(self, inputs: Sequence[T]) -> list[T | list[T]]:

@@ -14,7 +14,7 @@ from litesmith.ir import DType
 
 if TYPE_CHECKING:
     pass
-from typing import TypeAlias, TypeVar, Union
+from typing import TypeAlias, TypeVar
 
 from litesmith.ir.constant import Array
 
@@ -47,9 +47,9 @@ class FunctionName:
     attrs: Mapping[str, Attribute] = field(default_factory=dict)
 
 
-Attribute: TypeAlias = Union[
-    str, bytes, int, float, DType, tuple[int, ...], Array, FunctionName, Sequence["Attribute"], None
-]
+Attribute: TypeAlias = (
+    str | bytes | int | float | DType | tuple[int, ...] | Array | FunctionName | Sequence["Attribute"] | None
+)
 """The value of an attribute."""
 
 Attrs: TypeAlias = Mapping[str, Attribute]

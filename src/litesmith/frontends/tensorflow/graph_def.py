@@ -61,7 +61,9 @@ def import_entries(
             add_signature(program, entry.signature, graph)
         return program
 
-    return import_until_stable(Model(functions, variable), build, select, on_unknown=on_unknown, composite=composite, layer_of=layer_of)
+    return import_until_stable(
+        Model(functions, variable), build, select, on_unknown=on_unknown, composite=composite, layer_of=layer_of
+    )
 
 
 _PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from litesmith.decompositions.complex_parts import Complex
 from litesmith.frontends.frame import Poison
@@ -104,10 +104,10 @@ class State:
     item: Variable | Table
 
 
-Item: TypeAlias = Union[Value, Variable, Table, RuntimeTable, TensorList, TensorArray, RandomWords, Complex, Poison]
+Item: TypeAlias = Value | Variable | Table | RuntimeTable | TensorList | TensorArray | RandomWords | Complex | Poison
 """What flows along an edge."""
 
-Results: TypeAlias = Union[Item, Sequence[Item], None]
+Results: TypeAlias = Item | Sequence[Item] | None
 """What a lowering gives: one result, several, or none."""
 
 

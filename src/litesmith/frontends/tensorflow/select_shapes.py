@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from litesmith.frontends.tensorflow.attributes import valued
+from litesmith.frontends.tensorflow.attributes import Attrs, valued
 from litesmith.ir import Dim, TensorType
 from litesmith.ir.dims import broadcast
 from litesmith.ops.common import unknown_dim
-
-if TYPE_CHECKING:
-    from litesmith.frontends.tensorflow.attributes import Attrs
 
 Shape = tuple[Dim, ...]
 Rule = Callable[[Attrs, Sequence[TensorType]], Shape | None]

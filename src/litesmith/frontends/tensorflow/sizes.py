@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from litesmith.frontends.tensorflow.attributes import listed, valued
+from litesmith.frontends.tensorflow.attributes import Attrs, listed, valued
 from litesmith.ir import Dim, Sym, Value
 
 if TYPE_CHECKING:
-    from litesmith.frontends.tensorflow.attributes import Attrs
     from litesmith.frontends.tensorflow.resources import Item
 
 Pairs: TypeAlias = Iterator[tuple[Dim, Dim]]

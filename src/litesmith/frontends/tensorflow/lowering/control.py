@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.frame import POISON
@@ -12,12 +12,9 @@ from litesmith.frontends.tensorflow.attributes import FunctionName
 from litesmith.frontends.tensorflow.importer import Context
 from litesmith.frontends.tensorflow.lowering.lists import completed
 from litesmith.frontends.tensorflow.registry import lowers
-from litesmith.frontends.tensorflow.resources import TensorList
+from litesmith.frontends.tensorflow.resources import Item, TensorList
 from litesmith.ir import DType, Graph, Sym, TensorType, Value
 from litesmith.ops.common import unknown_dim
-
-if TYPE_CHECKING:
-    from litesmith.frontends.tensorflow.resources import Item
 
 Build: TypeAlias = Callable[[Context, Sequence[Item]], Sequence[Item]]
 """Builds a branch, a loop's body or its condition in a graph: from its arguments to its results."""

@@ -275,7 +275,9 @@ SPARSE_SEGMENTS = tuple(
 
 
 @lowers("TopKV2", outputs=("values", "indices"))
-def top_k(b: Builder, input: Value, k: Value, *, sorted: bool = True, index_type: DType = DType.INT32) -> tuple[Value, Value]:
+def top_k(
+    b: Builder, input: Value, k: Value, *, sorted: bool = True, index_type: DType = DType.INT32
+) -> tuple[Value, Value]:
     """TOPK_V2, which always sorts; where NaN lies among the elements is the kernel's choice."""
     values, places = b.topk_v2(input, as_int32(b, k))
     return values, cast(b, places, index_type)
