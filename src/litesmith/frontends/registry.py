@@ -2,8 +2,8 @@
 
 A lowering is a function from the operands and attributes of one source operation to values. Positional parameters are
 the operands in order; one annotated ``list[…]`` takes what the others leave. A parameter annotated with ``Item`` or
-``Tensor`` also takes what is no tensor. Keyword-only parameters are attributes; their defaults stand in for those the operation leaves
-out. A first parameter annotated `Context` gives access to the import itself, any other one is the builder.
+``Tensor`` also takes what is no tensor. Keyword-only parameters are attributes; their defaults stand in for those the
+operation leaves out. A first parameter annotated `Context` gives access to the import itself, any other one is the builder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Generic, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeAlias, TypeVar
 
 from litesmith.errors import UnsupportedError
 
@@ -105,7 +105,8 @@ class Lowering(Generic[P, R_co]):
         return bound
 
 
-L = TypeVar("L", bound="Lowering[..., object]")
+AnyLowering: TypeAlias = "Lowering[..., object]"
+L = TypeVar("L", bound=AnyLowering)
 
 
 def declared_in(modules: Iterable[ModuleType], kind: type[L]) -> Iterator[L]:
