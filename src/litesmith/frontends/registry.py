@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Generic, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeAlias, TypeVar
 
 from litesmith.errors import UnsupportedError
 
@@ -101,7 +101,8 @@ class Lowering(Generic[P, R_co]):
         return bound
 
 
-L = TypeVar("L", bound="Lowering[..., object]")
+AnyLowering: TypeAlias = "Lowering[..., object]"
+L = TypeVar("L", bound=AnyLowering)
 
 
 def declared_in(modules: Iterable[ModuleType], kind: type[L]) -> Iterator[L]:

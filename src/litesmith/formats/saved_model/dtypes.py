@@ -80,7 +80,7 @@ def dtype_of(number: int) -> DType:
     return _TABLE.get(base) or (_INVALID if number == 0 else DType(f"unknown data type {number}", None, ""))
 
 
-def numpy_dtype(number: int) -> np.dtype[Any]:
+def numpy_dtype(number: int) -> np.dtype[np.generic]:
     """The array dtype of a `DataType` number (object for strings); FormatError when it has none."""
     row = dtype_of(number)
     if row.numpy is None:

@@ -184,10 +184,10 @@ def _declared(shapes: object, dtype: str) -> object:
     """Inputs of these shapes: of one, or of those in a dict or list."""
     if isinstance(shapes, Mapping):
         return {key: _declared(value, dtype) for key, value in shapes.items()}
-    sizes = list(cast("Sequence[int | None]", shapes))
+    sizes = list(cast("Sequence[object]", shapes))
     if any(isinstance(d, (list, tuple)) or hasattr(d, "as_list") for d in sizes):
         return [_declared(value, dtype) for value in sizes]
-    return _Declared((None, *sizes[1:]), dtype)
+    return _Declared((None, *cast("list[int | None]", sizes[1:])), dtype)
 
 
 def _from_shapes(model: Layer, dtype: str, shapes: Shapes) -> dict[str, object]:
@@ -244,7 +244,7 @@ def _names(structure: Structure, leaves: Sequence[object], model: Layer, keras: 
 
 
 def _spec(name: str, leaf: Tensor | _Declared, given: Sequence[int | str | None] | None) -> Spec:
-    known: object = leaf.shape
+    known: object = getattr(leaf, "shape", None)
     if known is None or getattr(known, "rank", 0) is None:
         raise UsageError(f"input {name!r} has no shape\n      Fix: {_EXAMPLE}, or a specification with a shape")
     declared = [None if d is None or isinstance(d, str) else int(d) for d in leaf.shape]
