@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, cast
 
 from litesmith.errors import ConverterError, LitesmithError, UsageError
 from litesmith.frontends.frame import Composite, Poison
@@ -20,6 +20,12 @@ from litesmith.ir import Builder, DType, Graph, Origin, Program, Signature, Tens
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+
+Functions: TypeAlias = (
+    Callable[..., object] | Sequence[Callable[..., object]] | Mapping[str, Callable[..., object]]
+)
+"""One function, several, or several by the keys of their signatures."""
 
 
 class Options(TypedDict, total=False):
@@ -51,7 +57,7 @@ class JaxFunction:
 
 
 def import_jax(
-    functions: Callable[..., object] | Sequence[Callable[..., object]] | Mapping[str, Callable[..., object]],
+    functions: Functions,
     args: object = (),
     signature_keys: Sequence[str] | None = None,
     kwargs: Mapping[str, object] | None = None,

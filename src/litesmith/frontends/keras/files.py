@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from litesmith._util.files import require_file
 from litesmith.errors import FormatError, UsageError
 from litesmith.frontends.keras.graphs import outside_graphs
 from litesmith.frontends.keras.legacy import HARD_SIGMOID, TF_OP, hard_sigmoid, modern, with_old_functions
-from litesmith.frontends.keras.live import Layer
 from litesmith.frontends.keras.safety import read_config, refuse_code
+
+if TYPE_CHECKING:
+    from litesmith.frontends.keras.live import Model
 
 _DAMAGE = (ValueError, TypeError, OSError, LookupError, RuntimeError, AttributeError, ImportError, MemoryError,
            ArithmeticError, AssertionError, NotImplementedError, EOFError, zipfile.BadZipFile)  # fmt: skip
@@ -31,7 +33,7 @@ _WITHOUT_ZERO_POINTS = ("GPTQDTypePolicy", "AWQDTypePolicy")
 
 def load_model(
     path: str | os.PathLike[str], *, safe_mode: bool = True, custom_objects: Mapping[str, object] | None = None
-) -> Layer:
+) -> Model:
     """The model in a Keras file, without its training configuration.
 
     safe_mode: whether code in the file (Lambda layers) is refused. custom_objects: classes and functions the file
@@ -75,9 +77,9 @@ def _legacy_keras(custom_objects: Mapping[str, object]) -> ModuleType | None:
 
 def _load_legacy(
     file: Path, config: Mapping[str, object], keras: ModuleType, custom_objects: Mapping[str, object] | None
-) -> Layer:
+) -> Model:
     try:
-        loaded: Layer = keras.models.load_model(file, custom_objects=dict(custom_objects or {}), compile=False)
+        loaded: Model = keras.models.load_model(file, custom_objects=dict(custom_objects or {}), compile=False)
         return loaded
     except _DAMAGE as error:
         reason = f"legacy Keras cannot load it: {_first_line(error)}"
@@ -91,7 +93,7 @@ def _load_checked(
     keras: ModuleType,
     safe_mode: bool,
     custom_objects: Mapping[str, object] | None,
-) -> Layer:
+) -> Model:
     try:
         with keras.saving.custom_object_scope({**_custom(keras), **(custom_objects or {})}):
             repaired = modern(with_old_functions(config) if version.startswith(("1.", "2.")) else config)
@@ -106,7 +108,7 @@ def _load_checked(
         ) from error
 
 
-def _load(file: Path, config: dict[str, object], repaired: dict[str, Any], keras: ModuleType, safe_mode: bool) -> Layer:
+def _load(file: Path, config: dict[str, object], repaired: dict[str, Any], keras: ModuleType, safe_mode: bool) -> Model:
     with tempfile.TemporaryDirectory(prefix="litesmith-") as directory:
         # Keras tells the formats apart by the suffix; the content decides here.
         source = Path(directory) / ("model.keras" if zipfile.is_zipfile(file) else "model.h5")
@@ -114,7 +116,7 @@ def _load(file: Path, config: dict[str, object], repaired: dict[str, Any], keras
             source = file
         else:
             _with_config(file, source, repaired)
-        loaded: Layer = keras.saving.load_model(source, compile=False, safe_mode=safe_mode)
+        loaded: Model = keras.saving.load_model(source, compile=False, safe_mode=safe_mode)
         return loaded
 
 

@@ -36,6 +36,14 @@ class Layer(Protocol):
     def __call__(self, *args: object, **kwargs: object) -> object: ...
 
 
+class Model(Layer, Protocol):
+    """``keras.Model``, functional."""
+
+    layers: Sequence[Layer]
+    outputs: Sequence[Tensor]
+    weights: Sequence[Variable]
+
+
 class Cell(Protocol):
     """The cell of a recurrent layer; `getattr` gives its weights."""
 
