@@ -208,7 +208,8 @@ def passes_page() -> str:
     """The passes in the order they run, with the rewrites their files describe."""
     parts = [
         f"{HEADER}# Passes\n\nThe rewrites, in the order they run; all of them again until nothing changes. "
-        "`litesmith convert --dump-ir DIR` writes the program after each pass that changed something.\n"
+        "`litesmith convert --dump-ir DIR` writes the program after each pass that changed something.\n\n"
+        "In rules `%a` is any value, `$c` a constant; `MAXIMUM~` takes its operands in either order.\n"
     ]
     finishing = [m for m in vars(pipeline).values() if isinstance(m, ModuleType) and _is_finishing(m)]
     for module in (*pipeline.MODULES, *finishing):
