@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from litesmith.decompositions.shapes import always, shape_vector, with_dims
+from litesmith.decompositions.shapes import always, reshape, shape_vector, with_dims
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Sym, Value
 from litesmith.ir.dims import non_negative
@@ -52,8 +52,6 @@ def _grown(amount: Dim) -> Dim:
 
 def _pad_wide(b: Builder, x: Value, pads: list[tuple[Dim, Dim]], fill: float | int | bool | Value) -> Value:
     """More dimensions than the kernel takes: neighbours that are not padded become one."""
-    from litesmith.decompositions.shapes import reshape
-
     groups: list[list[int]] = []
     for axis, amount in enumerate(pads):
         if groups and amount == (0, 0) and pads[groups[-1][0]] == (0, 0):
@@ -114,8 +112,6 @@ def _from_end(place: Dim, size: Dim) -> Dim:
 
 def _slice_wide(b: Builder, x: Value, begin: Sequence[Dim], end: Sequence[Dim], steps: list[int]) -> Value:
     """More dimensions than the kernel takes: neighbours taken whole become one."""
-    from litesmith.decompositions.shapes import reshape
-
     kept = [
         not isinstance(f, Sym) and f == 0 and e == d and s == 1
         for f, e, d, s in zip(begin, end, x.dims, steps, strict=True)

@@ -204,7 +204,7 @@ def _from_files(exact: bytes, narrow: bytes) -> Any:
     """Two files as a quantization whose layers are their tensors of one name."""
     from litesmith.formats.tflite import read_model
     from litesmith.quantize.plan import STATIC, Keys, OpPlan, Plan
-    from litesmith.quantize.quantizer import Quantized
+    from litesmith.quantize.quantized import Quantized
     from litesmith.quantize.recipe import Recipe
     from litesmith.quantize.samples import add_signature
 

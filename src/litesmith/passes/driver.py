@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import Dim, Sym
+from litesmith.ir.folding import ROUNDED_ONCE
 from litesmith.ir.graph import Graph, Op, Origin, Program, Value
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import Shape, TensorType
@@ -163,9 +164,7 @@ class _GraphRun:
         if not self.pass_.quantized and any(v.type.quant is not None for v in op.results):
             return False
         previous = op.prev
-        b = Builder(self.graph, OPS, before=op)
-        b.wide = True
-        b.origins = op.origins
+        b = Builder(self.graph, OPS, op, op.origins, ROUNDED_ONCE)
         outcome = self.pass_.rewrite(op, b)
         made = list(_between(self.graph, previous, op))
         self.declined.pop(op, None)

@@ -19,9 +19,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from litesmith.ir.builder import SMALL_WEIGHTS, Builder
+from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Constant
 from litesmith.ir.dtypes import DType
+from litesmith.ir.folding import STEPWISE
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.types import Quantization
 from litesmith.ops.comparison import SELECT_V2
@@ -54,7 +55,7 @@ def narrow_table(op: Op, b: Builder) -> Outcome:
 
 
 def _obstacle(lookup: Op, table: Constant) -> str | None:
-    if table.size < SMALL_WEIGHTS:
+    if table.size < STEPWISE.traced_elements:
         return "the table is small"
     if not gathers_whole_bytes(lookup):
         return "a row is an odd number of elements"

@@ -257,8 +257,7 @@ def _move(graph: Graph, region: Region, border: _Border, perm: Permutation) -> R
     moved: dict[Value, Value] = {}
     members, entering = set(region), set(border.entering)
     for op in region:
-        b = Builder(graph, OPS, before=op)
-        b.origins = tuple(o.through(NAME) for o in op.origins)
+        b = Builder(graph, OPS, op, tuple(o.through(NAME) for o in op.origins))
         for value in op.inputs:
             if value not in moved and value in entering:
                 moved[value] = transposed(b, value, perm)
@@ -278,8 +277,7 @@ def _move(graph: Graph, region: Region, border: _Border, perm: Permutation) -> R
 def _leave(graph: Graph, old: Value, new: Value, members: set[Op], perm: Permutation) -> None:
     """Gives the users outside what they had, and joins the transposes among them with the one that needs."""
     assert old.op is not None
-    b = Builder(graph, OPS, before=old.op)
-    b.origins = tuple(o.through(NAME) for o in old.op.origins)
+    b = Builder(graph, OPS, old.op, tuple(o.through(NAME) for o in old.op.origins))
     outside = [u for u in old.users if u not in members]
     for user in outside:
         asked = permutation_of(user)

@@ -34,8 +34,7 @@ def _unpack(graph: Graph) -> int:
         parts, size = _parts(first, axis), first["x"].dims[axis]
         if not isinstance(size, int) or len(parts) != size or size == 1:
             continue
-        b = Builder(graph, OPS, before=first)
-        b.origins = tuple(dict.fromkeys(o for ops in parts.values() for op in ops for o in op.origins))
+        b = Builder(graph, OPS, first, tuple(dict.fromkeys(o for ops in parts.values() for op in ops for o in op.origins)))
         outputs = b.unpack(first["x"], num=size, axis=axis)
         for index, ops in parts.items():
             for op in ops:

@@ -33,8 +33,8 @@ class Session(Import):
     lowerings of primitives for real and for complex operands.
     """
 
-    lowerings: Mapping[str, Lowering]
-    complex_lowerings: Mapping[str, Lowering]
+    lowerings: Mapping[str, Lowering[..., object]]
+    complex_lowerings: Mapping[str, Lowering[..., object]]
     refused: Mapping[str, tuple[str, str]]
     names: dict[int, str] = field(default_factory=dict)
     constants: dict[tuple[int, str], Any] = field(default_factory=dict)
@@ -240,7 +240,7 @@ def _unsupported(session: Session, name: str, is_complex: bool) -> UnsupportedEr
 
 
 def _apply(
-    context: Context, lowering: Lowering, name: str, params: Mapping[str, Any], operands: Sequence[Any]
+    context: Context, lowering: Lowering[..., object], name: str, params: Mapping[str, Any], operands: Sequence[Any]
 ) -> list[Any]:
     empty = _empty_results(context)
     if empty is not None:
@@ -303,7 +303,7 @@ def _works_in_parts(name: str) -> bool:
 
 
 def _in_parts(
-    context: Context, lowering: Lowering, name: str, params: Mapping[str, Any], operands: Sequence[Any]
+    context: Context, lowering: Lowering[..., object], name: str, params: Mapping[str, Any], operands: Sequence[Any]
 ) -> list[Any]:
     """A linear primitive, applied to the real and to the imaginary parts."""
     made = [

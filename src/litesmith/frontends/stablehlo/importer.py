@@ -53,7 +53,7 @@ class Session(jax_importer.Session):
     """State of one import: that of JAX's, the module, and the lowerings of its operations."""
 
     module: Module = field(default_factory=lambda: Module({}))
-    own_lowerings: Mapping[str, Lowering] = field(default_factory=dict)
+    own_lowerings: Mapping[str, Lowering[..., object]] = field(default_factory=dict)
     own_refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -318,7 +318,7 @@ def _expected(declared: Type, operands: Sequence[Bound]) -> Aval:
     return Aval(tuple(shape), declared.dtype)
 
 
-def find_lowering(session: Session, operation: Operation) -> tuple[str, Lowering]:
+def find_lowering(session: Session, operation: Operation) -> tuple[str, Lowering[..., object]]:
     """The lowering of an operation, and the name it has there. Raises UnsupportedError where there is none."""
     name = operation.name
     if name == "stablehlo.custom_call":

@@ -13,16 +13,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from litesmith.frontends import registry
 
 if TYPE_CHECKING:
     from litesmith.frontends.stablehlo.importer import Context
 
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
 
 @dataclass(frozen=True, eq=False)
-class Lowering(registry.Lowering):
+class Lowering(registry.Lowering[P, R_co]):
     """A function and the operations it lowers.
 
     broadcasts: it takes operands that still have to be broadcast to their shape, and its results have the shape of its
@@ -32,12 +36,12 @@ class Lowering(registry.Lowering):
     broadcasts: bool = False
 
 
-def lowers(*operations: str, broadcasts: bool = False) -> Callable[[Callable[..., Any]], Lowering]:
+def lowers(*operations: str, broadcasts: bool = False) -> Callable[[Callable[P, R]], Lowering[P, R]]:
     """Declares the function as the lowering of these operations."""
     return lambda function: Lowering(operations, function, broadcasts)
 
 
-def direct(*operations: str, to: str, broadcasts: bool = False, **params: Any) -> Lowering:
+def direct(*operations: str, to: str, broadcasts: bool = False, **params: Any) -> Lowering[..., object]:
     """The lowering of operations that are a JAX primitive under another name.
 
     params: those of the primitive; a string is the name of the attribute that has its value.
@@ -50,6 +54,6 @@ def direct(*operations: str, to: str, broadcasts: bool = False, **params: Any) -
     return Lowering(operations, lowering, broadcasts)
 
 
-def collect(modules: Iterable[ModuleType]) -> dict[str, Lowering]:
+def collect(modules: Iterable[ModuleType]) -> dict[str, Lowering[..., object]]:
     """Every lowering of these modules by operation. Raises ValueError for one that is lowered twice."""
     return registry.by_name(registry.declared_in(modules, Lowering))

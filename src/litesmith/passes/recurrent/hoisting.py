@@ -64,16 +64,14 @@ def _products(value: Value, row: Row) -> list[Op]:
 def _move_out(scan: Scan, product: Op, row: Row) -> None:
     loop, graph = scan.op, scan.op.graph
     assert graph is not None
-    b = Builder(graph, OPS, before=loop)
-    b.origins = product.origins
+    b = Builder(graph, OPS, loop, product.origins)
     (all_rows,) = b.emit(
         product.defn, [scan.outer(row.variable), *product.operands[1:]], **{**product.attrs, "keep_num_dims": True}
     )
     inside = add_variable(loop, all_rows)
     taken = product["x"].op
     assert taken is not None
-    within = Builder(scan.body, OPS, before=product)
-    within.origins = product.origins
+    within = Builder(scan.body, OPS, product, product.origins)
     (gathered,) = within.emit(taken.defn, [inside, *taken.operands[1:]], **taken.attrs)
     replace_result(scan.body, product.result, gathered)
     erase_dead(scan.body, [product])

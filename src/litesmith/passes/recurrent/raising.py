@@ -133,8 +133,7 @@ class _Raising:
         return _Loop(op, LoopResults(scan, cell), kept_states(self.program, self.graph, scan, cell))
 
     def _raise(self, loop: _Loop) -> None:
-        b = Builder(self.graph, OPS, before=loop.op)
-        b.origins = loop.op.origins
+        b = Builder(self.graph, OPS, loop.op, loop.op.origins)
         reason = loop.form(b, self.asked)
         if reason is not None:
             self.result.declined.append((loop.op, reason))

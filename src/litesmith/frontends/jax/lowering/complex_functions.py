@@ -165,7 +165,7 @@ def conv_general_dilated(ctx: Context, lhs: Complex, rhs: Complex, **options: An
 
 
 @lowers("scatter-mul", "scatter_mul", complex=True)
-def scatter_mul(ctx: Context, x: Complex, indices: Value, updates: Complex, **options: Any) -> Complex:
+def scatter_mul(ctx: Context, x: Complex, indices: Value, updates: Complex, **options: object) -> Complex:
     """By real numbers alone: part by part."""
     if not updates.imag.is_const or bool(np.any(updates.imag.numpy() != 0)):
         raise UnsupportedError(

@@ -46,7 +46,7 @@ def _wrapped(function: Callable[..., Value]) -> Callable[[Builder, list[Value]],
     return lowering
 
 
-def _table(functions: dict[str, Callable[..., Value]]) -> tuple[Lowering, ...]:
+def _table(functions: dict[str, Callable[..., Value]]) -> tuple[Lowering[..., object], ...]:
     return tuple(lowers(name, broadcasts=True)(_wrapped(function)) for name, function in functions.items())
 
 

@@ -135,4 +135,4 @@ def _over(b: Builder, parts: complex_parts.Complex, axes: list[int], inverse: bo
     return Complex(parts.real, parts.imag)
 
 
-REAL_FFT: tuple[Lowering, ...] = (lowers("fft")(fft.function),)
+REAL_FFT: tuple[Lowering[..., object], ...] = (lowers("fft")(fft.function),)

@@ -97,7 +97,7 @@ def _scatter(combine: str) -> Any:
     return lowering
 
 
-SCATTERS: tuple[Lowering, ...] = tuple(
+SCATTERS: tuple[Lowering[..., Value], ...] = tuple(
     lowers(primitive)(_scatter(combine))
     for primitive, combine in {
         "scatter": "set",

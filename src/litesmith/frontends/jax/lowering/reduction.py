@@ -60,7 +60,7 @@ def _reduction(kind: str) -> Callable[..., Value]:
     return lowering
 
 
-REDUCTIONS: tuple[Lowering, ...] = tuple(
+REDUCTIONS: tuple[Lowering[..., object], ...] = tuple(
     lowers(f"reduce_{kind}")(_reduction(kind)) for kind in ("sum", "max", "min", "prod", "and", "or", "xor")
 )
 
@@ -76,7 +76,7 @@ def _over_axes(kind: str) -> Callable[..., list[Value]]:
     return lowering
 
 
-COLLECTIVES: tuple[Lowering, ...] = tuple(
+COLLECTIVES: tuple[Lowering[..., object], ...] = tuple(
     lowers(f"p{kind}", *more)(_over_axes(kind))
     for kind, more in {"sum": ("psum_invariant",), "max": (), "min": ()}.items()
 )
@@ -159,7 +159,7 @@ def _running(kind: str) -> Callable[..., Value]:
     return lowering
 
 
-RUNNING: tuple[Lowering, ...] = tuple(
+RUNNING: tuple[Lowering[..., object], ...] = tuple(
     lowers(f"cum{kind}")(_running(kind)) for kind in ("sum", "prod", "max", "min", "logsumexp")
 )
 
@@ -197,7 +197,7 @@ def windowed(
     return cast(ctx.b, made, narrow)
 
 
-WINDOWS: tuple[Lowering, ...] = tuple(
+WINDOWS: tuple[Lowering[..., object], ...] = tuple(
     lowers(primitive)(_window(kind))
     for primitive, kind in {
         "reduce_window_sum": "add",

@@ -11,7 +11,7 @@ from litesmith.decompositions.normalization import normalize
 from litesmith.decompositions.shapes import reshape
 from litesmith.frontends.stablehlo.importer import Context
 from litesmith.frontends.stablehlo.lowering.structure import known_dims
-from litesmith.frontends.stablehlo.registry import direct, lowers
+from litesmith.frontends.stablehlo.registry import Lowering, direct, lowers
 from litesmith.ir import Dim, Value
 
 DOT_GENERAL = direct("stablehlo.dot_general", to="dot_general", dimension_numbers="dot_dimension_numbers")
@@ -56,10 +56,11 @@ def convolution(
 
 
 @lowers("stablehlo.dynamic_conv")
-def dynamic_conv(ctx: Context, x: Value, kernel: Value, padding: Value, **attrs: Any) -> Any:
+def dynamic_conv(ctx: Context, x: Value, kernel: Value, padding: Value, **attrs: object) -> Value:
     amounts = known_dims(padding, "a padding")
     pairs = list(zip(amounts[::2], amounts[1::2], strict=True))
-    return convolution(ctx, x, kernel, **convolution.bind_attrs({**attrs, "padding": pairs}))
+    static: Lowering[..., Value] = convolution
+    return static(ctx, x, kernel, **static.bind_attrs({**attrs, "padding": pairs}))
 
 
 @lowers("stablehlo.einsum", "stablehlo.unary_einsum")

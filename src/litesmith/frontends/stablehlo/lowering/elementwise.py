@@ -32,7 +32,7 @@ _RENAMED = {
     "count_leading_zeros": "clz",
 }
 
-PRIMITIVES: tuple[Lowering, ...] = tuple(
+PRIMITIVES: tuple[Lowering[..., object], ...] = tuple(
     direct(f"stablehlo.{name}", to=primitive, broadcasts=True)
     for name, primitive in {**dict(zip(_SAME, _SAME, strict=True)), **_RENAMED}.items()
 )
@@ -43,7 +43,7 @@ _FUNCTIONS = {
     "next_after": "nextafter",
 }
 
-FUNCTIONS: tuple[Lowering, ...] = tuple(
+FUNCTIONS: tuple[Lowering[..., object], ...] = tuple(
     direct(f"chlo.{name}", f"@mhlo.{name}", f"@chlo.{name}", to=primitive, broadcasts=True)
     for name, primitive in _FUNCTIONS.items()
 )
