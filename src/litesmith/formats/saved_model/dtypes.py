@@ -8,8 +8,6 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from litesmith.errors import FormatError
-
 _REFERENCE = 100  # DT_X_REF (the type of a TF1 variable's own output) is DT_X + 100
 
 
@@ -74,11 +72,3 @@ def dtype_of(number: int) -> DType:
     """The row of a `DataType` number, reference types taken as their base; an unknown number has no array form."""
     base = number - _REFERENCE if number > _REFERENCE else number
     return _TABLE.get(base) or (_INVALID if number == 0 else DType(f"unknown data type {number}", None, ""))
-
-
-def numpy_dtype(number: int) -> np.dtype[Any]:
-    """The array dtype of a `DataType` number (object for strings); FormatError when it has none."""
-    row = dtype_of(number)
-    if row.numpy is None:
-        raise FormatError(f"a tensor of type {row.name} has no array form")
-    return row.numpy

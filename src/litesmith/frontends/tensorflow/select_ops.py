@@ -47,7 +47,6 @@ _FORWARDING = frozenset({"Identity", "IdentityN", "NoOp", "StopGradient", "Preve
 """Operators that hand their operands on: they leave nothing."""
 
 _LIST = "select_allowlist.txt"
-_MORE = ("select_allowlist_tftext.txt", "select_allowlist_sentencepiece.txt")
 
 
 @cache
@@ -55,13 +54,6 @@ def select_allow_list() -> frozenset[str]:
     """The operators the Flex delegate registers, from TensorFlow's ``flex/allowlisted_flex_ops.cc`` (2.21)."""
     folder = files("litesmith.frontends.tensorflow") / "data"
     return frozenset((folder / _LIST).read_text(encoding="utf-8").split())
-
-
-@cache
-def library_operators() -> frozenset[str]:
-    """Operators of TensorFlow Text and SentencePiece that a delegate built with them registers."""
-    folder = files("litesmith.frontends.tensorflow") / "data"
-    return frozenset(name for file in _MORE for name in (folder / file).read_text(encoding="utf-8").split())
 
 
 @cache
@@ -399,4 +391,3 @@ def select_operators(program: Program) -> list[str]:
     """Names of the Select TF operators of a program, without their prefix."""
     codes = {str(op.attrs["custom_code"]) for g in program.all_graphs() for op in g.ops if op.name == "CUSTOM"}
     return sorted(code.removeprefix(PREFIX) for code in codes if code.startswith(PREFIX))
-
