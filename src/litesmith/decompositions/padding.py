@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from litesmith.decompositions.shapes import always, shape_vector, with_dims
+from litesmith.decompositions.shapes import always, reshape, shape_vector, with_dims
 from litesmith.errors import UnsupportedError
-from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ir import Builder, Dim, Sym, Value
 from litesmith.ir.dims import non_negative
-
-PADDED = frozenset({DType.FLOAT32, DType.INT32, DType.INT64, DType.INT8, DType.UINT8, DType.INT16, DType.BOOL})
 
 
 def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int | bool | Value = 0) -> Value:
@@ -52,8 +50,6 @@ def _grown(amount: Dim) -> Dim:
 
 def _pad_wide(b: Builder, x: Value, pads: list[tuple[Dim, Dim]], fill: float | int | bool | Value) -> Value:
     """More dimensions than the kernel takes: neighbours that are not padded become one."""
-    from litesmith.decompositions.shapes import reshape
-
     groups: list[list[int]] = []
     for axis, amount in enumerate(pads):
         if groups and amount == (0, 0) and pads[groups[-1][0]] == (0, 0):
@@ -114,8 +110,6 @@ def _from_end(place: Dim, size: Dim) -> Dim:
 
 def _slice_wide(b: Builder, x: Value, begin: Sequence[Dim], end: Sequence[Dim], steps: list[int]) -> Value:
     """More dimensions than the kernel takes: neighbours taken whole become one."""
-    from litesmith.decompositions.shapes import reshape
-
     kept = [
         not isinstance(f, Sym) and f == 0 and e == d and s == 1
         for f, e, d, s in zip(begin, end, x.dims, steps, strict=True)

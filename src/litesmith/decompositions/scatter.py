@@ -10,7 +10,7 @@ import numpy as np
 from litesmith.decompositions.gather import GatherDims, bounded_starts, index_vectors, select
 from litesmith.decompositions.indexing import dynamic_update_slice
 from litesmith.decompositions.padding import slice_static
-from litesmith.decompositions.shapes import cast, merge, reshape, shape_vector, size_value, transpose
+from litesmith.decompositions.shapes import broadcast_to, cast, merge, reshape, shape_vector, size_value, transpose
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Graph, TensorType, Value
 
@@ -112,8 +112,6 @@ def _arranged_updates(
 
 def _spread_over(b: Builder, valid: Value, vectors: Value) -> Value:
     """One bool for each index vector of every window."""
-    from litesmith.decompositions.shapes import broadcast_to
-
     shape = vectors.dims[:-1]
     return broadcast_to(b, reshape(b, valid, [*valid.dims, *[1] * (len(shape) - valid.rank)]), shape, vectors)
 

@@ -13,12 +13,8 @@ import numpy as np
 
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Sym, Value
-from litesmith.ir.builder import GROWTH_BYTES
 from litesmith.ir.dims import Atom, substitute, symbol_names
 from litesmith.ops.shape import constant_target
-
-INT32_MAX = np.iinfo(np.int32).max
-
 
 # -- sizes as tensors -------------------------------------------------------------------------------------------------
 
@@ -376,7 +372,7 @@ def full(b: Builder, dims: Sequence[Dim], value: float | int | bool, dtype: DTyp
 def iota(b: Builder, dims: Sequence[Dim], axis: int, dtype: DType, *sources: Value) -> Value:
     """A tensor of this shape whose elements are their index along ``axis``."""
     size = dims[axis]
-    if isinstance(size, int) and size <= GROWTH_BYTES:
+    if isinstance(size, int) and size <= b.folding.growth_bytes:
         numbers = b.constant(np.arange(size).astype(dtype.numpy))
     else:
         stop = size_value(b, size, *sources)

@@ -15,6 +15,7 @@ from litesmith.decompositions import linalg, special
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.indexing import take_along_axis
 from litesmith.decompositions.linalg import adjoint, sizes_of, stacked
+from litesmith.decompositions.padding import slice_static
 from litesmith.decompositions.rnn import loop
 from litesmith.decompositions.shapes import broadcast_to, expand_dims, reshape
 from litesmith.decompositions.sort import argsort
@@ -172,8 +173,6 @@ def svd(b: Builder, x: Value, full_matrices: bool = False) -> tuple[Value, Value
 
 
 def _top(b: Builder, x: Value, rows: int) -> Value:
-    from litesmith.decompositions.padding import slice_static
-
     return slice_static(b, x, [0, 0, 0], [x.dims[0], rows, x.dims[2]])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from litesmith.decompositions.convolution import resolve_padding, same_pads
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.padding import pad, pad_interior, slice_static
-from litesmith.decompositions.shapes import cast, merge, reshape, single, transpose, with_dims
+from litesmith.decompositions.shapes import cast, full, merge, reshape, single, transpose, with_dims
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Value
 
@@ -270,8 +270,6 @@ def _pool_2d(
 
 def _ones_like_plane(b: Builder, x: Value) -> Value:
     """[1, H, W, 1] ones."""
-    from litesmith.decompositions.shapes import full
-
     return full(b, [1, *x.dims[1:-1], 1], 1, x.type.dtype, x)
 
 

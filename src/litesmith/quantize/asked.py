@@ -10,7 +10,8 @@ from litesmith.ir import Program
 from litesmith.quantize.calibrate import Calibration
 from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.plan import Plan
-from litesmith.quantize.quantizer import Quantized, quantize
+from litesmith.quantize.quantized import Quantized
+from litesmith.quantize.quantizer import quantize
 from litesmith.quantize.recipe import as_recipe
 from litesmith.quantize.samples import add_signature, calls_of
 

@@ -21,6 +21,7 @@ from litesmith.formats.tflite.names import tensor_names
 from litesmith.ir import Builder, DType, Graph, Op, Program, Quantization, TensorType, Value
 from litesmith.ir.clone import Clone, clone
 from litesmith.ir.constant import Array
+from litesmith.ir.folding import NO_FOLDING
 from litesmith.ops import OPS
 from litesmith.quantize.ranges import Range
 from litesmith.quantize.trained import Trained
@@ -141,8 +142,7 @@ class Observed:
     def _inside(self, graph: Graph) -> list[str]:
         """The keys of a called graph; its observers become its last two outputs, once."""
         if id(graph) not in self._seen:
-            b = Builder(graph, OPS)
-            b.folds = False
+            b = Builder(graph, OPS, folding=NO_FOLDING)
             lows, highs, keys = self._observers(b, graph)
             self._seen[id(graph)] = keys
             if keys or any(graph is g for g in self.copy.program.graphs):
@@ -154,8 +154,7 @@ class Observed:
         kind = TensorType(DType.FLOAT32, (count,))
         body, cond = op.attrs["body_subgraph"], op.attrs["cond_subgraph"]
         if len(body.inputs) == len(op.operands):
-            inner = Builder(body, OPS)
-            inner.folds = False
+            inner = Builder(body, OPS, folding=NO_FOLDING)
             *kept, lows, highs = body.outputs
             before = [body.add_input(kind), body.add_input(kind)]
             body.outputs = [*kept, inner.minimum(lows, before[0]), inner.maximum(highs, before[1])]
@@ -178,8 +177,7 @@ class Observed:
 
 
 def _pad_branch(graph: Graph, start: int, count: int, total: int) -> None:
-    b = Builder(graph, OPS)
-    b.folds = False
+    b = Builder(graph, OPS, folding=NO_FOLDING)
     kept, seen = (graph.outputs[:-2], graph.outputs[-2:]) if count else (list(graph.outputs), ())
     made = []
     for index, nothing in enumerate((np.inf, -np.inf)):

@@ -20,7 +20,7 @@ from litesmith.ir.constant import Array
 from litesmith.quantize.exchange import with_outputs
 from litesmith.quantize.fidelity import FloatAnswers, compare, decibels
 from litesmith.quantize.plan import FLOAT, STATIC, OpPlan, Plan
-from litesmith.quantize.quantizer import Quantized
+from litesmith.quantize.quantized import Quantized
 from litesmith.quantize.ranges import LIMITS
 from litesmith.quantize.rewrite import Improvements, rewrite
 from litesmith.quantize.samples import Call

@@ -15,7 +15,7 @@ from litesmith.ir import Op, Program, Quantization
 from litesmith.ir.constant import Array
 from litesmith.quantize.gptq import round_rows
 from litesmith.quantize.plan import STATIC, Keys
-from litesmith.quantize.quantizer import Quantized, is_on_grid
+from litesmith.quantize.quantized import Quantized, is_on_grid
 from litesmith.quantize.ranges import LIMITS, real
 from litesmith.quantize.rewrite import Improvements
 from litesmith.quantize.samples import Call

@@ -7,6 +7,11 @@ import numpy as np
 from litesmith.decompositions.grids import spell_out
 from litesmith.errors import UsageError
 from litesmith.ir import Builder, DType, Op, Program, Sym, Value
+from litesmith.ops.activation import HARD_SWISH, PRELU, RELU_0_TO_1, RELU_N1_TO_1
+from litesmith.ops.elementwise import ADD_N, SQUARED_DIFFERENCE
+from litesmith.ops.indexing import GATHER
+from litesmith.ops.pooling import AVERAGE_POOL_2D
+from litesmith.ops.unary import NEG, SQUARE, ZEROS_LIKE
 from litesmith.passes.driver import Outcome, Pass, run_pass
 from litesmith.quantize.calibrate import Calibration, is_observed, tensor_keys
 from litesmith.quantize.dequantize import widen_weights
@@ -69,7 +74,7 @@ def _tables(recipe: Recipe) -> Pass:
         shape = [-1 if isinstance(d, Sym) else d for d in (*ids.dims, table.dims[1])]
         return b.reshape(rows, np.array(shape, np.int32))
 
-    return Pass("lookup-tables", ("GATHER",), rewrite)
+    return Pass("lookup-tables", (GATHER,), rewrite)
 
 
 def _square_of_difference(op: Op, b: Builder) -> Outcome:
@@ -103,15 +108,15 @@ def _wide(op: Op, b: Builder) -> Outcome:
     return b.minimum(b.maximum(x, np.float32(-1) if op.name == "RELU_N1_TO_1" else zero), np.float32(1))
 
 
-SQUARES = Pass("squares", ("SQUARE",), _square)
 def _zeros(op: Op, b: Builder) -> Outcome:
     """ZEROS_LIKE has no integer kernel."""
     return b.mul(op["x"], np.float32(0)) if op["x"].type.dtype is DType.FLOAT32 else None
 
 
-ZEROS = Pass("zeros", ("ZEROS_LIKE",), _zeros)
-SUMS = Pass("sums-of-many", ("ADD_N",), _sum)
-WIDE = Pass("forms-of-16-bits", ("PRELU", "HARD_SWISH", "RELU_N1_TO_1", "RELU_0_TO_1"), _wide)
+ZEROS = Pass("zeros", (ZEROS_LIKE,), _zeros)
+SUMS = Pass("sums-of-many", (ADD_N,), _sum)
+WIDE = Pass("forms-of-16-bits", (PRELU, HARD_SWISH, RELU_N1_TO_1, RELU_0_TO_1), _wide)
+SQUARES = Pass("squares", (SQUARE,), _square)
 
 
 def _negative(op: Op, b: Builder) -> Outcome:
@@ -134,9 +139,9 @@ def _mean_of_all(op: Op, b: Builder) -> Outcome:
     return mean
 
 
-POOLS = Pass("pools-of-whole-images", ("AVERAGE_POOL_2D",), _mean_of_all)
-NEGATIVES = Pass("negatives", ("NEG",), _negative)
-PRODUCTS = Pass("squares-of-differences", ("SQUARED_DIFFERENCE",), _square_of_difference)
+POOLS = Pass("pools-of-whole-images", (AVERAGE_POOL_2D,), _mean_of_all)
+NEGATIVES = Pass("negatives", (NEG,), _negative)
+PRODUCTS = Pass("squares-of-differences", (SQUARED_DIFFERENCE,), _square_of_difference)
 
 
 def _settled_inputs(program: Program, recipe: Recipe) -> dict[int, Trained]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -12,16 +12,21 @@ from litesmith.formats.metadata.programs import Interface, follow
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Program
 from litesmith.ir.clone import clone
-from litesmith.ir.verify import kernel_problems
+from litesmith.ir.verify import kernel_problems, problems_of
+from litesmith.quantize.budget import within_budget
 from litesmith.quantize.calibrate import Calibration, calibrate
+from litesmith.quantize.dequantize import dequantized, is_quantized
 from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.effort import representative
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
+from litesmith.quantize.improve import corrected, improvements
+from litesmith.quantize.mixed import within_size_and_time
 from litesmith.quantize.nearness import nearness
-from litesmith.quantize.plan import STATIC, TABLE, Keys, Plan
+from litesmith.quantize.plan import STATIC, Keys, Plan
 from litesmith.quantize.planner import make_plan
 from litesmith.quantize.prepare import prepare, with_default_range, with_trained_ranges
+from litesmith.quantize.quantized import Quantized, is_on_grid
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.rewrite import Improvements, rewrite
 from litesmith.quantize.samples import Call
@@ -35,27 +40,6 @@ KEPT, KEPT_BYTES = 64, 1 << 26
 
 ATTEMPTS = 4
 """Plans tried before kernels that refuse their operands are given up on."""
-
-
-@dataclass
-class Quantized:
-    """The result. program: the quantized one; float_program: what it was made of; plan, calibration: how; fidelity: how far
-    its outputs are from the float ones on calibration data, None without data. keys: the key in the plan of operations of
-    ``program``, by ``id``. curve: what a budget tried (`budget.Point`)."""
-
-    program: Program
-    float_program: Program
-    plan: Plan
-    calibration: Calibration | None
-    recipe: Recipe
-    fidelity: Fidelity | None = None
-    keys: dict[int, str] = field(default_factory=dict)
-    curve: tuple[Any, ...] = ()
-
-    @property
-    def has_integers(self) -> bool:
-        """Whether some operation has integer activations."""
-        return any(op.form in (STATIC, TABLE) for op in self.plan.ops.values())
 
 
 def quantize(
@@ -154,8 +138,6 @@ def _calibrated(
 
 def _improved(result: Quantized, samples: list[Call]) -> Quantized:
     """The same plan with better weights and biases, where they make the outputs better; and by the best headroom."""
-    from litesmith.quantize.improve import corrected, improvements
-
     recipe = result.recipe
     if recipe.search:
         recipe = replace(recipe, search=False, headroom=_best_headroom(result, samples))
@@ -184,8 +166,6 @@ def _split(samples: list[Call]) -> tuple[list[Call], list[Call]]:
 
 
 def _within_size_and_time(result: Quantized, samples: list[Call]) -> Quantized:
-    from litesmith.quantize.mixed import within_size_and_time
-
     def again(recipe: Recipe) -> Quantized:
         return _improved(_planned(result.float_program, recipe, result.calibration, None), samples)
 
@@ -193,8 +173,6 @@ def _within_size_and_time(result: Quantized, samples: list[Call]) -> Quantized:
 
 
 def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quantized:
-    from litesmith.quantize.budget import within_budget
-
     def again(floats: Collection[str]) -> Quantized:
         plain = _planned(result.float_program, result.recipe, result.calibration, None, floats)
         return _improved(plain, samples)
@@ -247,8 +225,6 @@ def _keeping(calls: Iterable[Call], kept: list[Call]) -> Iterator[Call]:
 
 
 def _require_floats(program: Program) -> None:
-    from litesmith.quantize.dequantize import is_quantized
-
     if is_quantized(program):
         reason = "the model is quantized already; quantizing it again adds the errors of both"
         fix = "quantize the float model it was made of, or allow it with requantize=True (--requantize)"
@@ -256,8 +232,6 @@ def _require_floats(program: Program) -> None:
 
 
 def _as_floats(program: Program) -> Program:
-    from litesmith.quantize.dequantize import dequantized, is_quantized
-
     return dequantized(program) if is_quantized(program) else program
 
 
@@ -286,16 +260,9 @@ def _planned(
 
 def _refusing(made: Quantized, plan: Plan) -> set[str]:
     """The keys of operations whose kernels refuse what they got."""
-    from litesmith.ir.verify import problems_of
-
     ops = [op for graph in made.program.all_graphs() for op in graph.ops if any(True for _ in problems_of(op))]
     keys = {made.keys[id(op)] for op in ops if id(op) in made.keys}
     return {key for key in keys if plan.ops[key].form == STATIC}
-
-
-def is_on_grid(recipe: Recipe, calibration: Calibration | None) -> bool:
-    """Whether weights may lie on grids that training settled."""
-    return recipe.on_grid or (calibration is not None and bool(calibration.trained))
 
 
 def _rewritten(

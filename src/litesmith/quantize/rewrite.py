@@ -9,6 +9,7 @@ import numpy as np
 
 from litesmith.ir import Builder, DType, Graph, Op, Program, Quantization, TensorType, Value
 from litesmith.ir.constant import Array, Constant
+from litesmith.ir.folding import NO_FOLDING
 from litesmith.ops import OPS
 from litesmith.quantize import biases, fused_lstm
 from litesmith.quantize.costs import CLAMPS
@@ -121,8 +122,7 @@ class _Rewriter:
 
     def _rewrite(self, graph: Graph, op: Op, key: str) -> None:
         plan = self.plan.ops.get(key)
-        b = Builder(graph, OPS, before=op)
-        b.origins, b.folds = op.origins, False
+        b = Builder(graph, OPS, op, op.origins, NO_FOLDING)
         if plan is not None and plan.form == STATIC:
             if op.name in ACCESSES:
                 self._access(b, op, plan.activations)
@@ -278,9 +278,8 @@ class _Rewriter:
         return self.converted[key]
 
     def _conversion(self, b: Builder, value: Value, wanted: TensorPlan | None) -> Value:
-        at = Builder(b.graph, OPS, before=_after(b.graph, value) or b.before)
-        at.folds = False
-        at.origins = value.op.origins if value.op is not None else b.origins
+        origins = value.op.origins if value.op is not None else b.origins
+        at = Builder(b.graph, OPS, _after(b.graph, value) or b.before, origins, NO_FOLDING)
         if wanted is None:
             made: Value = at.dequantize(value)
         else:
@@ -376,8 +375,7 @@ class _Rewriter:
         key = (id(narrow), DType.FLOAT32, id(b.graph))
         if key not in self.converted:
             first = next(iter(b.graph.ops), None)
-            at = Builder(b.graph, OPS, before=first)
-            at.folds, at.origins = False, b.origins
+            at = Builder(b.graph, OPS, first, b.origins, NO_FOLDING)
             self.converted[key] = at.dequantize(narrow)
         return self.converted[key]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -253,8 +252,3 @@ def _with_unit_dims(array: Array, kind: TensorType) -> Array:
     while array.ndim > len(kind.dims) and array.shape[0] == 1:
         array = array[0]
     return array
-
-
-def first(calls: Iterable[Call], count: int) -> Iterator[Call]:
-    """The first calls, no more than this many."""
-    return itertools.islice(calls, count)

@@ -25,6 +25,7 @@ import numpy as np
 from litesmith.formats.tflite.sparsity import Dimension, Sparsity
 from litesmith.ir import Builder, Constant, DType, Graph, Op, Program, Value
 from litesmith.ir.constant import Array
+from litesmith.ir.folding import NO_FOLDING
 from litesmith.ops import OPS
 
 LAYERS = {"FULLY_CONNECTED": "weights", "CONV_2D": "filter"}
@@ -158,8 +159,7 @@ def _sparsity(place: _Place, direct: bool) -> Sparsity | None:
 
 
 def _densified(graph: Graph, stored: Value, user: Op) -> Value:
-    b = Builder(graph, OPS, before=next(iter(graph.ops)))
-    b.folds, b.origins = False, user.origins
+    b = Builder(graph, OPS, next(iter(graph.ops)), user.origins, NO_FOLDING)
     (made,) = b.emit(OPS["DENSIFY"], [stored], result_types=[stored.type])
     made.name = f"{stored.name}/dense" if stored.name else ""
     return made

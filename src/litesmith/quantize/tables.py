@@ -37,11 +37,13 @@ class Functions:
     def __init__(self, graphs: Iterable[Graph]) -> None:
         self._roots: dict[int, Value] = {}
         self._ops: list[Op] = []
+        self._places: dict[int, int] = {}
         for graph in graphs:
             for op in graph.ops:
                 root = self._root_of(op)
                 if root is not None:
                     self._roots[id(op.results[0])] = root
+                    self._places[id(op)] = len(self._ops)
                     self._ops.append(op)
 
     def _root_of(self, op: Op) -> Value | None:
@@ -66,8 +68,8 @@ class Functions:
         """The operations whose results are read by others than functions of the same tensor, and all they are made by."""
         for op in self._ops:
             result = op.results[0]
-            inside = all(self._roots.get(id(u.results[0])) is self.root(result) if u.results else False for u in result.users)
-            if result.output_uses or not inside:
+            root = self.root(result)
+            if result.output_uses or not all(u.results and self._roots.get(id(u.results[0])) is root for u in result.users):
                 yield op, self.steps(op)
 
     def steps(self, last: Op) -> list[Op]:
@@ -78,7 +80,7 @@ class Functions:
                 if value is not root and value.op is not None and id(value.op) not in found:
                     found[id(value.op)] = value.op
                     waiting.append(value.op)
-        return [op for op in self._ops if id(op) in found]
+        return sorted(found.values(), key=lambda op: self._places[id(op)])
 
     def values(self, last: Op, points: Array) -> Array:
         """What the function gives at some points."""

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from litesmith.errors import FormatError
+from litesmith.formats.tflite import slots
 from litesmith.formats.tflite.decoder import Table
 from litesmith.formats.tflite.encoder import REF, Encoder, Field
 from litesmith.ir import Attr, DType, Graph, OpDef
@@ -43,7 +44,7 @@ GraphIndex = Callable[[Graph], int]
 
 
 @cache
-def slots(defn: OpDef) -> Mapping[int, tuple[str, Attr]]:
+def fields_by_slot(defn: OpDef) -> Mapping[int, tuple[str, Attr]]:
     """Name and attribute of each field of the operator's options table, by slot; unused slots included."""
     placed = ((index if a.slot is None else a.slot, name, a) for index, (name, a) in enumerate(defn.attrs.items()))
     return {slot: (name, attr) for slot, name, attr in placed if slot >= 0}
@@ -52,7 +53,7 @@ def slots(defn: OpDef) -> Mapping[int, tuple[str, Attr]]:
 def write_options(encoder: Encoder, defn: OpDef, attrs: Mapping[str, Any], graph_index: GraphIndex) -> int:
     """Writes the options table of an operation and returns its position. Fields at their default are left out."""
     fields: list[Field] = []
-    for slot, (name, attr) in slots(defn).items():
+    for slot, (name, attr) in fields_by_slot(defn).items():
         if attr.kind == "none":
             continue
         try:
@@ -94,12 +95,19 @@ def _stored(attr: Attr, value: Any, graph_index: GraphIndex) -> int | float | No
     return bool(value) if attr.kind == "bool" else int(value)
 
 
+def operator_number(table: Table) -> tuple[int, str, int]:
+    """Number, custom code and version that an operator code says."""
+    known = slots.OperatorCode
+    number = max(table.scalar(known.NARROW, "b"), table.scalar(known.CODE, "i"))
+    return number, table.text(known.CUSTOM_CODE), table.scalar(known.VERSION, "i", 1)
+
+
 def read_options(table: Table | None, defn: OpDef, graphs: Sequence[Graph]) -> dict[str, Any]:
     """The attributes an options table holds. Raises FormatError for what the declaration does not know.
 
     An operation without its table has all fields zero in the runtime, whatever their defaults.
     """
-    declared = slots(defn)
+    declared = fields_by_slot(defn)
     if table is not None:
         unknown = next((slot for slot in table.slots if slot not in declared), None)
         if unknown is not None:
