@@ -144,10 +144,12 @@ def run(
     check: bool = False,
     passes: Sequence[AnyPass] = PASSES,
     rnn: str = "auto",
+    resources: bool = False,
 ) -> list[PassResult]:
     """Runs the passes over the program, in place, until none changes anything. Running it again changes nothing.
 
     rnn: the form of recurrent layers, one of `decompositions.recurrent.FORMS`.
+    resources: whether the states layers keep stay in resource variables, which may be integers.
     dump: called with the pass's name and the program after each pass that changed something.
     check: verify the IR after each such pass (for tests and debugging; it costs more than most passes).
     Returns the result of every run, in order. Raises InvalidIRError when a pass breaks the IR; warns with
@@ -155,7 +157,7 @@ def run(
     """
     results = _settle(program, dump, check, passes)
     if passes is PASSES:
-        formed = forms.run(program, rnn)
+        formed = forms.run(program, rnn, resources)
         results += formed
         for result in (r for r in formed if r.modified):
             _after(result, program, dump, check)
