@@ -33,6 +33,10 @@ from litesmith.quantize.variables import integer_variables
 SLOW_HYBRID = 1.5
 """A kernel that takes integer weights beside floats and is slower than this is worse than floats made of the weights."""
 
+FEW_BITS = (DType.INT4, DType.INT2)
+SMALLEST_WIDENED = 0.25
+"""The share of the smallest weights that are worth integers from which on weights of 8 bits save more than they cost."""
+
 INTEGER_WEIGHTS = (DType.INT8, DType.INT4, DType.INT2, DType.UINT8)
 
 
@@ -159,8 +163,8 @@ class _Planner:
             return replace(made, form=WIDENED, weights=DType.FLOAT16)
         if mode.weights in (DType.FLOAT32, DType.FLOAT16) or not weights:
             return replace(made, why=why)
-        if not could and not self._is_worth_it(op):
-            return made  # what was to be integers has integer weights, whatever their size
+        if not could and not self._is_worth_it(op):  # what was to be integers has integer weights, whatever their size
+            return self._small_beside_floats(op, mode, made)
         return replace(self._beside_floats(op, mode, made), why=why)
 
     def _weight_type(self, op: Op, kernel: Kernel, mode: Mode) -> DType | None:
@@ -176,9 +180,9 @@ class _Planner:
                 return kind
         return DType.INT4
 
-    def _is_worth_it(self, op: Op) -> bool:
+    def _is_worth_it(self, op: Op, share: float = 1.0) -> bool:
         sizes = [const.size for name in weight_operands(op) if (const := op[name].const) is not None]
-        return sum(sizes) >= self.recipe.smallest_weights
+        return sum(sizes) >= self.recipe.smallest_weights * share
 
     def _beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
         """Integer weights beside float activations."""
@@ -199,6 +203,12 @@ class _Planner:
             return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)
         kind = DType.INT8 if op.name == "DEPTHWISE_CONV_2D" and mode.compute else kind
         return replace(made, form=WIDENED, weights=kind, per_channel=self.recipe.per_channel)
+
+    def _small_beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
+        """Where weights are of 4 bits and fewer, small ones of 8 take no more room than their layer is worth in floats."""
+        if mode.weights not in FEW_BITS or op.name in ONLY_HYBRID or not self._is_worth_it(op, SMALLEST_WIDENED):
+            return made
+        return replace(made, form=WIDENED, weights=DType.INT8, per_channel=self.recipe.per_channel)
 
     def _by_channel(self, op: Op) -> bool:
         return self.recipe.per_channel and (self.recipe.per_channel_dense or op.name != "FULLY_CONNECTED")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -18,7 +18,6 @@ from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.effort import representative
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
-from litesmith.quantize.nearness import nearness
 from litesmith.quantize.plan import STATIC, Keys, Plan
 from litesmith.quantize.planner import make_plan
 from litesmith.quantize.prepare import prepare, with_default_range, with_trained_ranges
@@ -30,7 +29,7 @@ from litesmith.quantize.sparse import expand_sparse, store_sparsely
 SMOOTHING = 0.95
 """Weight of what was seen before, in a moving average."""
 
-KEPT, KEPT_BYTES = 64, 1 << 26
+KEPT, KEPT_BYTES = 256, 1 << 26
 """Samples that are kept in memory after calibration, to compare the result with the float model: so many, so many bytes."""
 
 ATTEMPTS = 4
@@ -96,7 +95,7 @@ def quantize(
         calibration = with_trained_ranges(original, calibration or Calibration(), trained)
     if recipe.default_range is not None:
         calibration = with_default_range(original, calibration or Calibration(), recipe.default_range)
-    result = _planned(original, recipe, calibration, plan)
+    result = planned(original, recipe, calibration, plan)
     samples = _some(result, samples)
     if samples and plan is None:
         result = _bettered(result, samples)
@@ -110,16 +109,17 @@ def quantize(
 
 def _some(result: Quantized, samples: list[Call]) -> list[Call]:
     """As many samples as the result can be judged with in time."""
-    if not result.recipe.is_static:
-        return samples
-    return representative(samples, Keys(result.float_program), result.plan)
+    return representative(samples, Keys(result.float_program), result.plan, result.recipe.rounding)
 
 
 def _bettered(result: Quantized, samples: list[Call]) -> Quantized:
     """As near to the float model as the recipe wants it."""
+    from litesmith.quantize.improve import has_integer_weights
+    from litesmith.quantize.ways import improved
+
     recipe = result.recipe
-    if recipe.is_static:
-        result = _improved(result, samples)
+    if any(has_integer_weights(op) for op in result.plan.ops.values()):
+        result = improved(result, samples)
     if recipe.is_static and (recipe.budget_size is not None or recipe.budget_time is not None):
         return _within_size_and_time(result, samples)
     return result if recipe.budget_sqnr is None else _within_budget(result, samples, recipe.budget_sqnr)
@@ -152,84 +152,25 @@ def _calibrated(
     return found
 
 
-def _improved(result: Quantized, samples: list[Call]) -> Quantized:
-    """The same plan with better weights and biases, where they make the outputs better; and by the best headroom."""
-    from litesmith.quantize.improve import corrected, improvements
-
-    recipe = result.recipe
-    if recipe.search:
-        recipe = replace(recipe, search=False, headroom=_best_headroom(result, samples))
-        result = _planned(result.float_program, recipe, result.calibration, None)
-    if not recipe.bias_correction and recipe.rounding == "nearest":
-        return result
-    seen, apart = _split(samples) if result.recipe.search or recipe.rounding == "gptq" else (samples, samples)
-    plain = result
-
-    def again(better: Improvements) -> Quantized:
-        return _rewritten(plain.float_program, recipe, plain.calibration, plain.plan, better)
-
-    ways = [plain]
-    for rounding in dict.fromkeys((recipe.rounding, "nearest")):
-        rounded = improvements(replace(plain, recipe=replace(recipe, rounding=rounding)), seen)
-        ways += [again(rounded)] if rounded.rounded else []
-        ways += [again(corrected(plain, seen, again, rounded))] if recipe.bias_correction else []
-    return max(ways, key=lambda one: nearness(one, apart))
-
-
-def _split(samples: list[Call]) -> tuple[list[Call], list[Call]]:
-    """Samples to find something with, and others to see whether it holds; all for both where there are few."""
-    if len(samples) < FEW:
-        return samples, samples
-    return [call for i, call in enumerate(samples) if i % 4], samples[::4]
-
-
 def _within_size_and_time(result: Quantized, samples: list[Call]) -> Quantized:
     from litesmith.quantize.mixed import within_size_and_time
+    from litesmith.quantize.ways import improved
 
     def again(recipe: Recipe) -> Quantized:
-        return _improved(_planned(result.float_program, recipe, result.calibration, None), samples)
+        return improved(planned(result.float_program, recipe, result.calibration, None), samples)
 
     return within_size_and_time(result, samples, again)
 
 
 def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quantized:
     from litesmith.quantize.budget import within_budget
+    from litesmith.quantize.ways import improved
 
     def again(floats: Collection[str]) -> Quantized:
-        plain = _planned(result.float_program, result.recipe, result.calibration, None, floats)
-        return _improved(plain, samples)
+        plain = planned(result.float_program, result.recipe, result.calibration, None, floats)
+        return improved(plain, samples)
 
     return within_budget(result, samples, least, again)
-
-
-FEW, MANY = 8, 100
-"""Samples too few to keep some apart; and so many that their ranges are those of the data: a part of them would show smaller
-ones, and widening would look better than it is."""
-
-NOISE = 1.0
-"""dB by which a headroom has to be better than none."""
-
-HEADROOMS = (1.0, 1.05, 1.1, 1.2)
-"""How far ranges are widened, as far as a search tries."""
-
-
-def _best_headroom(result: Quantized, samples: list[Call]) -> float:
-    """The one that keeps most on samples whose ranges were not looked at."""
-    seen, apart = _split(samples)
-    if seen is samples or result.calibration is None or result.calibration.samples >= MANY:
-        return result.recipe.headroom
-    part = replace_ranges(result.calibration, calibrate(result.float_program, seen))
-    found = {}
-    for headroom in HEADROOMS:
-        recipe = replace(result.recipe, headroom=headroom, search=False)
-        found[headroom] = nearness(_planned(result.float_program, recipe, part, None), apart)
-    return max(found, key=lambda h: found[h] - (NOISE if h != HEADROOMS[0] else 0.0))
-
-
-def replace_ranges(whole: Calibration, part: Calibration) -> Calibration:
-    """The ranges of a part of the samples; those it did not touch are the whole's."""
-    touched = {k: r for k, r in part.ranges.items() if not r.is_empty}
-    return Calibration({**whole.ranges, **touched}, part.samples, whole.trained)
 
 
 def _fidelity(result: Quantized, samples: list[Call]) -> Fidelity:
@@ -267,13 +208,14 @@ def _needs_data(recipe: Recipe) -> QuantizationError:
     return QuantizationError([Problem("LS040", reason, fix)])
 
 
-def _planned(
+def planned(
     original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan | None, floats: Collection[str] = ()
 ) -> Quantized:
+    """The program as the plan has it, or one made here, with operations float whose kernels refuse what they would get."""
     avoid: set[str] = set(floats)
     for _ in range(ATTEMPTS):
         chosen = plan or make_plan(original, recipe, calibration, avoid)
-        made = _rewritten(original, recipe, calibration, chosen, None)
+        made = rewritten(original, recipe, calibration, chosen, None)
         problems = kernel_problems(made.program)
         if not problems:
             return made
@@ -298,12 +240,12 @@ def is_on_grid(recipe: Recipe, calibration: Calibration | None) -> bool:
     return recipe.on_grid or (calibration is not None and bool(calibration.trained))
 
 
-def _rewritten(
-    original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan, improved: Improvements | None
+def rewritten(
+    original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan, better: Improvements | None
 ) -> Quantized:
+    """The program as the plan has it, with what is known of its layers beyond that."""
     copy = clone(original).program
-    improved = improved or Improvements(on_grid=is_on_grid(recipe, calibration))
-    keys = rewrite(copy, plan, recipe, improved)
+    keys = rewrite(copy, plan, recipe, better or Improvements(on_grid=is_on_grid(recipe, calibration)))
     copy.notes += plan.notes
     return Quantized(copy, original, plan, calibration, recipe, keys=keys)
 

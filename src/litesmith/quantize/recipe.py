@@ -240,8 +240,8 @@ def as_recipe(given: Any) -> Recipe:
         return Recipe.from_json(_read(Path(text)))
     if text.lower() == "int8-best":
         return Recipe("int8", rounding="gptq", search=True)
-    mode_named(text)
-    return Recipe(text)
+    few = mode_named(text).weights in (DType.INT4, DType.INT2)  # where the rounding is what counts
+    return Recipe(text, rounding="gptq" if few else "nearest")
 
 
 def _read(path: Path) -> Any:
