@@ -12,6 +12,7 @@ from litesmith.ir import DType, Op, Program, Value
 from litesmith.ir.opdef import Kernel
 from litesmith.quantize import fused_lstm
 from litesmith.quantize.calibrate import Calibration
+from litesmith.quantize.costs import float_cost, integer_cost
 from litesmith.quantize.groups import Groups
 from litesmith.quantize.islands import choose_islands
 from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan
@@ -81,7 +82,8 @@ class _Planner:
         is_trained = any(self.keys.tensors.get(id(r), "") in self.seen.trained for r in results)  # not an input's grid alone
         if self.recipe.integer_only or not self.recipe.islands or is_trained:
             return dict(static)  # trained ranges clamp, too: nothing that has one may stay a float
-        return choose_islands(static, (op for _, op in self.keys.all))
+        asked = {self.recipe.input_type, self.recipe.output_type} != {DType.FLOAT32} or self.recipe.integer_layers
+        return choose_islands(static, (op for _, op in self.keys.all), asked)
 
     # -- what may be integers -----------------------------------------------------------------------------------------
 
@@ -189,7 +191,7 @@ class _Planner:
         kernel = op.defn.quant.kernels.get(DType.FLOAT32) if op.defn.quant is not None else None
         kind = mode.weights if mode.weights in INTEGER_WEIGHTS[:3] else DType.INT8
         # no kernel beside floats rounds its input to 16 bits; and small ones lose more by rounding it than they gain
-        wide = mode.activations is DType.INT16 or (mode.is_static and _is_small_dense(op))
+        wide = mode.activations is DType.INT16 or (mode.is_static and _is_fast_in_floats(op))
         if kernel is not None and mode.compute and not wide and kernel.time <= SLOW_HYBRID:
             kind = kind if kind in kernel.weights else DType.INT8
             by_channel = self._by_channel(op) and _channels_of_hybrid(op)
@@ -255,7 +257,9 @@ SMALL_DENSE = 16_384
 """Weights of a dense layer up to which its float kernel is no slower than the one that rounds its input."""
 
 
-def _is_small_dense(op: Op) -> bool:
+def _is_fast_in_floats(op: Op) -> bool:
+    if op.name == "CONV_2D":
+        return float_cost(op) < integer_cost(op, DType.INT8)
     const = op["weights"].const if op.name == "FULLY_CONNECTED" else None
     return const is not None and const.size <= SMALL_DENSE
 
