@@ -135,7 +135,7 @@ def _static(converter: Any, ops: set[OpsSet], inputs: DType, outputs: DType, typ
         input_type=inputs,
         output_type=outputs,
         integer_only=not _allows_floats(ops),
-        integer_layers=bias is not None,
+        integer_layers=True,
         bias_type=None if bias is None else _bias_type(bias, wide),
         input_grids=_input_grids(converter),
         default_range=_default_range(converter),

@@ -146,7 +146,7 @@ def has_integer_weights(plan: OpPlan) -> bool:
 
 
 def _row_length(layer: Layer) -> int:
-    shape = layer.exact.shape
+    shape = layer.op[LAYERS[layer.op.name]].type.static_shape
     return int(shape[1] * shape[2]) if layer.is_depthwise else int(np.prod(shape[1:]))
 
 

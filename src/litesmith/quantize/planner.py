@@ -172,6 +172,8 @@ class _Planner:
     def _weight_type(self, op: Op, kernel: Kernel, mode: Mode) -> DType | None:
         """The element type of weights beside integers: 4 bits where they were trained on a grid of so many."""
         kind = weight_type(kernel, mode)
+        if op.name == "DEPTHWISE_CONV_2D" and kind is DType.INT4 and self.recipe.islands:
+            return DType.INT8  # few weights, and a kernel of 4 bits that takes ten times as long
         if not self.recipe.low_bit_weights or kind is not DType.INT8 or DType.INT4 not in kernel.weights:
             return kind
         assert op.defn.quant is not None

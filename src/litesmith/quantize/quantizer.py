@@ -82,6 +82,7 @@ def quantize(
     interface = Interface.of(original)
     sparse = expand_sparse(original) or recipe.sparse
     trained = prepare(original, recipe)
+    _keep_constants(original, 0 if calls is None else COMPUTED_ONCE)
     samples: list[Call] = []
     known = (calibration, calls, plan, recipe.default_range)
     if recipe.is_static and not trained and all(source is None for source in known):
@@ -105,6 +106,20 @@ def quantize(
         result.fidelity = _checked(result, samples)
     follow(result.program, interface)
     return result
+
+
+COMPUTED_ONCE = 1 << 26
+"""Bytes of constants that are kept once they are computed: a program is written several times where there are samples."""
+
+
+def _keep_constants(program: Program, left: int) -> None:
+    for graph in program.all_graphs():
+        for value in (v for op in graph.ops for v in op.inputs if v.const is not None and v.const.is_lazy):
+            assert value.const is not None
+            left -= value.const.nbytes
+            if left < 0:
+                return
+            value.const.keep()
 
 
 def _some(result: Quantized, samples: list[Call]) -> list[Call]:
