@@ -139,6 +139,7 @@ def _static(converter: ConverterBase, ops: set[OpsSet], inputs: DType, outputs: 
         input_type=inputs,
         output_type=outputs,
         integer_only=not _allows_floats(ops),
+        integer_layers=True,
         bias_type=None if bias is None else _bias_type(bias, wide),
         input_grids=_input_grids(converter),
         default_range=_default_range(converter),

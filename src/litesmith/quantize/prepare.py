@@ -17,6 +17,7 @@ from litesmith.quantize.dequantize import widen_weights
 from litesmith.quantize.equalize import equalize
 from litesmith.quantize.ranges import Range, representable
 from litesmith.quantize.recipe import Recipe, mode_named
+from litesmith.quantize.rotate import rotations
 from litesmith.quantize.trained import Trained, take_trained_ranges
 
 
@@ -46,7 +47,8 @@ def _forms(recipe: Recipe) -> list[Pass]:
     if recipe.integer_only:
         return [*pools, PRODUCTS, SQUARES, NEGATIVES]
     narrow = any(not m.is_static and m.weights in NARROW for m in modes)
-    return [*pools, _tables(recipe)] if narrow else pools
+    rotated = [rotations(recipe)] if narrow and recipe.rotate else []
+    return [*pools, _tables(recipe), *rotated] if narrow else pools
 
 
 def _tables(recipe: Recipe) -> Pass:
