@@ -36,6 +36,7 @@ KEPT, KEPT_BYTES = 256, 1 << 26
 """Samples that are kept in memory after calibration, to compare the result with the float model: so many, so many bytes."""
 
 
+
 def quantize(
     program: Program,
     recipe: Recipe,
