@@ -454,7 +454,8 @@ def optimize(program: Program, options: Options) -> Program:
     before = Interface.of(program)
     is_compact = recipe is not None and (recipe.integer_only or not recipe.is_static)
     rnn = COMPACT if options.rnn == AUTO and is_compact else options.rnn
-    results = pipeline.run(program, options.dump, rnn=rnn, without=options.without_passes)
+    resources = recipe is not None and (recipe.integer_only or recipe.variables)
+    results = pipeline.run(program, options.dump, rnn=rnn, resources=resources, without=options.without_passes)
     if options.explain is not None:
         options.explain(pipeline.explain(results))
     for graph, wanted in zip(program.graphs, names, strict=True):

@@ -26,6 +26,7 @@ from litesmith.quantize.exchange import RealRunner
 from litesmith.quantize.fidelity import compare
 from litesmith.quantize.histograms import Histogram, histograms, least_squares, percentile
 from litesmith.quantize.quantizer import quantize
+from litesmith.quantize.ranges import quantization, stored
 from litesmith.quantize.samples import calls_of
 from litesmith.runtime import Runner
 
@@ -700,7 +701,7 @@ def test_blocks_of_four_bits(block: int) -> None:
             answers = [Runner(model, kernels=kernels).run(calls[0][1])["y"] for _ in range(2)]
             assert (answers[0] == answers[1]).all()
         found[size] = compare(write_model(program), model, calls).worst
-    assert found[block] > found[0] + (2 if block == 32 else 0.5)
+    assert found[block] > found[0] + (2 if block == 32 else 0.2)
 
 
 def test_block_sizes_the_kernel_does_not_take_are_refused() -> None:
@@ -750,6 +751,14 @@ def _depthwise(b: Builder, x: Any) -> Any:
     return b.average_pool_2d(y, padding="VALID", stride_w=8, stride_h=16, filter_width=8, filter_height=16)
 
 
+def _narrow_layers(b: Builder, x: Any) -> Any:
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        point = rng.normal(size=(8, 1, 1, 8)).astype(np.float32) / 3
+        x = b.conv_2d(x, point, ZERO, padding="SAME", stride_w=1, stride_h=1, fused_activation_function="RELU")
+    return x
+
+
 def _lonely(b: Builder, x: Any) -> Any:
     y = b.fully_connected(b.cos(x), W, ZERO)
     return b.fully_connected(b.cos(y), W, ZERO)
@@ -757,8 +766,16 @@ def _lonely(b: Builder, x: Any) -> Any:
 
 ISLANDS: dict[str, tuple[Any, tuple[int, ...], Recipe, dict[str, int], float]] = {
     # the model, its input, the recipe: operators of the result, dB
-    "a LayerNorm is one island": (_layer_norm, (1, 8), Recipe("int8"), {"QUANTIZE": 1, "DEQUANTIZE": 2}, 30),
-    "small depthwise": (_depthwise, (1, 16, 8, 32), Recipe("int8"), {"QUANTIZE": 2, "DEQUANTIZE": 3, "MEAN": 1}, 25),
+    "a LayerNorm is one island": (
+        _layer_norm, (1, 8), Recipe("int8", integer_layers=True), {"QUANTIZE": 1, "DEQUANTIZE": 2}, 30,
+    ),
+    "small depthwise": (
+        _depthwise, (1, 16, 8, 32), Recipe("int8", integer_layers=True), {"QUANTIZE": 2, "DEQUANTIZE": 3, "MEAN": 1}, 25,
+    ),
+    "few channels": (_narrow_layers, (1, 16, 8, 8), Recipe("int8"), {"QUANTIZE": 0, "DEQUANTIZE": 4}, 35),
+    "few channels, as integers": (
+        _narrow_layers, (1, 16, 8, 8), Recipe("int8", integer_layers=True), {"QUANTIZE": 1, "DEQUANTIZE": 1}, 25,
+    ),
     "small depthwise of integers": (
         _depthwise, (1, 16, 8, 32), Recipe("int8", integer_only=True), {"QUANTIZE": 1, "DEQUANTIZE": 1, "MEAN": 1}, 25,
     ),
@@ -779,6 +796,35 @@ def test_where_floats_are_better(name: str) -> None:
     assert compare(write_model(program), model, calls).worst >= least
     plain = Runner(model, kernels="builtin").run(calls[0][1])["y"]
     assert np.abs(plain - Runner(model).run(calls[0][1])["y"]).max() <= 0.05 * np.abs(plain).max()
+
+
+@pytest.mark.parametrize("mode", ["dynamic", "dynamic-int4", "weight-only"])
+@pytest.mark.parametrize("length", [64, 96])
+def test_rotated_inputs(mode: str, length: int) -> None:
+    rng = np.random.default_rng(length)
+    weights = rng.normal(size=(48, length)).astype(np.float32)
+    large = np.where(np.arange(length) % 31 == 0, 30, 1).astype(np.float32)
+    program = _program(lambda b, x: b.fully_connected(x, weights, np.zeros(48, np.float32)), (4, length))
+    calls = [("main", {"x": rng.normal(size=(4, length)).astype(np.float32) * large}) for _ in range(4)]
+    found = {}
+    for is_rotated in (False, True):
+        result = quantize(program, Recipe(mode, rotate=is_rotated, smallest_weights=1), calls)
+        assert ("CUSTOM" in result.program.histogram()) == is_rotated
+        runner = Runner(write_model(result.program))
+        answers = [runner.run(calls[0][1])["y"] for _ in range(3)]
+        assert (answers[0] == answers[1]).all() and (answers[0] == answers[2]).all()
+        found[is_rotated] = compare(write_model(program), write_model(result.program), calls).worst
+    assert found[True] > found[False] + (1.5 if mode == "dynamic" else -1.5)
+
+
+def test_weights_become_integers_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = np.random.default_rng(0).normal(size=(7, 3, 5)).astype(np.float32)
+    for scale, axis in ((0.01, 0), (np.linspace(0.01, 0.02, 7), 0), (np.linspace(0.01, 0.02, 5), 2)):
+        quant = quantization(scale, 3, axis)
+        whole = stored(array, quant, DType.INT8)
+        monkeypatch.setattr("litesmith.quantize.ranges.SLICE", 16)
+        assert (stored(array, quant, DType.INT8) == whole).all()
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize("mode", ["dynamic-int2", "weight-only-int2"])

@@ -114,8 +114,7 @@ def _require_integers_of_variables(converter: ConverterBase) -> None:
 
 
 def _require_samples_of_stablehlo(converter: Any) -> None:
-    has_samples = _asks(converter) and converter.representative_dataset is not None
-    if converter._get("experimental_use_stablehlo_quantizer") and not has_samples:
+    if converter.experimental_use_stablehlo_quantizer and not (_asks(converter) and converter.representative_dataset):
         text = "StableHLO quantizer only supports static-range and weight-only PTQ"
         raise _error(text, "set optimizations = [Optimize.DEFAULT] and a representative_dataset")
 
@@ -155,6 +154,7 @@ def _static(converter: ConverterBase, ops: set[OpsSet], inputs: DType, outputs: 
         input_type=inputs,
         output_type=outputs,
         integer_only=not _allows_floats(ops),
+        integer_layers=True,
         bias_type=None if bias is None else _bias_type(bias, wide),
         input_grids=_input_grids(converter),
         default_range=_default_range(converter),
@@ -176,7 +176,7 @@ def _error(text: str, note: str) -> UsageError:
 
 
 def _low_bits(converter: ConverterBase) -> bool:
-    return bool(converter._get("_experimental_low_bit_qat") or converter._get("_experimental_reduce_type_precision"))
+    return any(converter._get(f"_experimental_{name}") for name in ("low_bit_qat", "reduce_type_precision"))
 
 
 def _islands(converter: ConverterBase, inputs: DType, outputs: DType) -> bool:

@@ -59,14 +59,17 @@ def _bypass(graph: Graph, ops: list[Op], value: Value) -> None:
 def _take_operands(graph: Graph, name: str) -> None:
     """Each output that such an operation makes is the operation's operand, under the output's name."""
     outputs = list(graph.outputs)
-    made = [value.op for value in outputs if value.op is not None and _converts(value.op, name)]
+    taken: dict[Op, None] = {}
     for index, value in enumerate(outputs):
-        if value.op in made and value.op is not None and not value.op["x"].is_const:
-            outputs[index] = value.op["x"]
-            if value.op["x"].op is not None:
-                value.op["x"].name = value.name
+        if value.op is None or not _converts(value.op, name):
+            continue
+        operand, taken[value.op] = value.op["x"], None
+        if not operand.is_const:
+            outputs[index] = operand
+            if operand.op is not None:
+                operand.name = value.name
     graph.outputs = outputs
-    for op in dict.fromkeys(made):
+    for op in taken:
         if not any(r.users or r.output_uses for r in op.results):
             graph.erase(op)
 

@@ -144,11 +144,13 @@ def run(
     check: bool = False,
     passes: Sequence[AnyPass] = PASSES,
     rnn: str = "auto",
+    resources: bool = False,
     without: Collection[str] = (),
 ) -> list[PassResult]:
     """Runs the passes over the program, in place, until none changes anything. Running it again changes nothing.
 
     rnn: the form of recurrent layers, one of `decompositions.recurrent.FORMS`.
+    resources: whether the states layers keep stay in resource variables, which may be integers.
     dump: called with the pass's name and the program after each pass that changed something.
     check: verify the IR after each such pass (for tests and debugging; it costs more than most passes).
     without: names of passes that are left out.
@@ -158,7 +160,7 @@ def run(
     kept = [p for p in passes if p.name not in without]
     results = _settle(program, dump, check, kept)
     if passes is PASSES:
-        formed = forms.run(program, rnn)
+        formed = forms.run(program, rnn, resources)
         results += formed
         for result in (r for r in formed if r.modified):
             _after(result, program, dump, check)

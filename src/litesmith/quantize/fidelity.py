@@ -84,7 +84,8 @@ def _kept_masks(wide: Array, other: Array) -> Array:
     if wide.shape != other.shape or seen.is_empty or not is_mask(seen):
         return np.zeros(wide.shape, bool)
     masked = wide < -max(MASK, 100 * seen.high)
-    return masked & (other <= other[~masked].min(initial=np.inf))
+    kept: Array = masked & (other <= other[~masked].min(initial=np.inf))
+    return kept
 
 
 def decibels(signal: float, noise: float) -> float:

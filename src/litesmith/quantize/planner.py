@@ -12,6 +12,7 @@ from litesmith.ir import DType, Op, Program, Value
 from litesmith.ir.opdef import Kernel
 from litesmith.quantize import fused_lstm
 from litesmith.quantize.calibrate import Calibration
+from litesmith.quantize.costs import float_cost, integer_cost
 from litesmith.quantize.groups import Groups
 from litesmith.quantize.islands import choose_islands
 from litesmith.quantize.plan import HYBRID, STATIC, TABLE, WIDENED, WITHIN, Keys, OpPlan, Plan
@@ -33,6 +34,10 @@ from litesmith.quantize.variables import integer_variables
 
 SLOW_HYBRID = 1.5
 """A kernel that takes integer weights beside floats and is slower than this is worse than floats made of the weights."""
+
+FEW_BITS = (DType.INT4, DType.INT2)
+SMALLEST_WIDENED = 0.25
+"""The share of the smallest weights that are worth integers from which on weights of 8 bits save more than they cost."""
 
 INTEGER_WEIGHTS = (DType.INT8, DType.INT4, DType.INT2, DType.UINT8)
 
@@ -79,7 +84,8 @@ class _Planner:
         is_trained = any(self.keys.tensors.get(id(r), "") in self.seen.trained for r in results)  # not an input's grid alone
         if self.recipe.integer_only or not self.recipe.islands or is_trained:
             return dict(static)  # trained ranges clamp, too: nothing that has one may stay a float
-        return choose_islands(static, (op for _, op in self.keys.all))
+        asked = {self.recipe.input_type, self.recipe.output_type} != {DType.FLOAT32} or self.recipe.integer_layers
+        return choose_islands(static, (op for _, op in self.keys.all), asked)
 
     # -- what may be integers -----------------------------------------------------------------------------------------
 
@@ -161,21 +167,23 @@ class _Planner:
             return replace(made, form=WIDENED, weights=DType.FLOAT16)
         if mode.weights in (DType.FLOAT32, DType.FLOAT16) or not weights:
             return replace(made, why=why)
-        if not could and not self._is_worth_it(op):
-            return made  # what was to be integers has integer weights, whatever their size
+        if not could and not self._is_worth_it(op):  # what was to be integers has integer weights, whatever their size
+            return self._small_beside_floats(op, mode, made)
         return replace(self._beside_floats(op, mode, made), why=why)
 
     def _weight_type(self, op: Op, kernel: Kernel, mode: Mode) -> DType | None:
         """The element type of weights beside integers: 4 bits where they were trained on a grid of so many."""
         kind = weight_type(kernel, mode)
+        if op.name == "DEPTHWISE_CONV_2D" and kind is DType.INT4 and self.recipe.islands:
+            return DType.INT8  # few weights, and a kernel of 4 bits that takes ten times as long
         if not self.recipe.low_bit_weights or kind is not DType.INT8 or DType.INT4 not in kernel.weights:
             return kind
         by_channel = kernel.per_channel and self._by_channel(op)
         return DType.INT4 if _on_grids(op, by_channel, LIMITS[DType.INT4][1]) else kind
 
-    def _is_worth_it(self, op: Op) -> bool:
+    def _is_worth_it(self, op: Op, share: float = 1.0) -> bool:
         sizes = [const.size for name in weight_operands(op) if (const := op[name].const) is not None]
-        if sum(sizes) >= self.recipe.smallest_weights:
+        if sum(sizes) >= self.recipe.smallest_weights * share:
             return True
         return self.recipe.low_bit_weights and _on_grids(op, self._by_channel(op), LIMITS[DType.INT8][1])
 
@@ -184,7 +192,7 @@ class _Planner:
         kernel = op.defn.quant.kernels.get(DType.FLOAT32) if op.defn.quant is not None else None
         kind = mode.weights if mode.weights in INTEGER_WEIGHTS[:3] else DType.INT8
         # no kernel beside floats rounds its input to 16 bits; and small ones lose more by rounding it than they gain
-        wide = mode.activations is DType.INT16 or (mode.is_static and _is_small_dense(op))
+        wide = mode.activations is DType.INT16 or (mode.is_static and _is_fast_in_floats(op))
         if kernel is not None and mode.compute and not wide and kernel.time <= SLOW_HYBRID:
             kind = kind if kind in kernel.weights else DType.INT8
             by_channel = self._by_channel(op) and _channels_of_hybrid(op)
@@ -198,6 +206,12 @@ class _Planner:
             return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)
         kind = DType.INT8 if op.name == "DEPTHWISE_CONV_2D" and mode.compute else kind
         return replace(made, form=WIDENED, weights=kind, per_channel=self.recipe.per_channel)
+
+    def _small_beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
+        """Where weights are of 4 bits and fewer, small ones of 8 take no more room than their layer is worth in floats."""
+        if mode.weights not in FEW_BITS or op.name in ONLY_HYBRID or not self._is_worth_it(op, SMALLEST_WIDENED):
+            return made
+        return replace(made, form=WIDENED, weights=DType.INT8, per_channel=self.recipe.per_channel)
 
     def _by_channel(self, op: Op) -> bool:
         return self.recipe.per_channel and (self.recipe.per_channel_dense or op.name != "FULLY_CONNECTED")
@@ -281,7 +295,9 @@ SMALL_DENSE = 16_384
 """Weights of a dense layer up to which its float kernel is no slower than the one that rounds its input."""
 
 
-def _is_small_dense(op: Op) -> bool:
+def _is_fast_in_floats(op: Op) -> bool:
+    if op.name == "CONV_2D":
+        return float_cost(op) < integer_cost(op, DType.INT8)
     const = op["weights"].const if op.name == "FULLY_CONNECTED" else None
     return const is not None and const.size <= SMALL_DENSE
 

@@ -18,6 +18,7 @@ from litesmith.quantize.dequantize import widen_weights
 from litesmith.quantize.equalize import equalize
 from litesmith.quantize.ranges import Range, representable
 from litesmith.quantize.recipe import Recipe, mode_named
+from litesmith.quantize.rotate import rotations
 from litesmith.quantize.trained import Trained, take_trained_ranges
 
 
@@ -48,7 +49,8 @@ def _forms(recipe: Recipe) -> list[Pass]:
     if recipe.integer_only:
         return [*pools, PRODUCTS, SQUARES, NEGATIVES, SUMS, ZEROS, *([WIDE] if is_wide else [])]
     narrow = any(not m.is_static and m.weights in NARROW for m in modes)
-    return [*pools, _tables(recipe)] if narrow else pools
+    rotated = [rotations(recipe)] if narrow and recipe.rotate else []
+    return [*pools, _tables(recipe), *rotated] if narrow else pools
 
 
 def _tables(recipe: Recipe) -> Pass:
@@ -96,27 +98,27 @@ def _sum(op: Op, b: Builder) -> Outcome:
     return total
 
 
-def _wide(op: Op, b: Builder) -> Outcome:
-    """What has no kernel of 16 bits that is right, said by what has."""
-    x, zero = op["x"], np.float32(0)
-    if x.type.dtype is not DType.FLOAT32:
-        return None
-    if op.name == "PRELU":
-        return b.add(b.relu(x), b.mul(b.minimum(x, zero), op["alpha"]))
-    if op.name == "HARD_SWISH":
-        return b.mul(b.mul(x, b.add(x, np.float32(3), fused_activation_function="RELU6")), np.float32(1 / 6))
-    return b.minimum(b.maximum(x, np.float32(-1) if op.name == "RELU_N1_TO_1" else zero), np.float32(1))
-
-
 def _zeros(op: Op, b: Builder) -> Outcome:
     """ZEROS_LIKE has no integer kernel."""
     return b.mul(op["x"], np.float32(0)) if op["x"].type.dtype is DType.FLOAT32 else None
 
 
-ZEROS = Pass("zeros", (ZEROS_LIKE,), _zeros)
+def _wide(op: Op, b: Builder) -> Outcome:
+    """What has no kernel of 16 bits that is right, said by what has."""
+    x, zero = op["x"], np.float32(0)
+    if x.type.dtype is not DType.FLOAT32:
+        return None
+    if op.defn is PRELU:
+        return b.add(b.relu(x), b.mul(b.minimum(x, zero), op["alpha"]))
+    if op.defn is HARD_SWISH:
+        return b.mul(b.mul(x, b.add(x, np.float32(3), fused_activation_function="RELU6")), np.float32(1 / 6))
+    return b.minimum(b.maximum(x, np.float32(-1) if op.defn is RELU_N1_TO_1 else zero), np.float32(1))
+
+
+SQUARES = Pass("squares", (SQUARE,), _square)
 SUMS = Pass("sums-of-many", (ADD_N,), _sum)
 WIDE = Pass("forms-of-16-bits", (PRELU, HARD_SWISH, RELU_N1_TO_1, RELU_0_TO_1), _wide)
-SQUARES = Pass("squares", (SQUARE,), _square)
+ZEROS = Pass("zeros", (ZEROS_LIKE,), _zeros)
 
 
 def _negative(op: Op, b: Builder) -> Outcome:

@@ -114,8 +114,8 @@ class _Rewriter:
                     made.name, value.name = value.name, f"{value.name}/{value.type.dtype}"
         graph.outputs = outputs
         for op in graph.reversed_ops:
-            made = self.plan.ops.get(self.known.get(id(op), ""))
-            if made is not None and made.form == WITHIN and not any(r.users or r.output_uses for r in op.results):
+            plan = self.plan.ops.get(self.known.get(id(op), ""))
+            if plan is not None and plan.form == WITHIN and not any(r.users or r.output_uses for r in op.results):
                 graph.erase(op)
 
     # -- operations ---------------------------------------------------------------------------------------------------
@@ -347,7 +347,7 @@ class _Rewriter:
         assert rule is not None
         for name in weight_operands(op):
             if self._takes_blocks(op, plan):
-                op.set_operand(op.defn.operand_index(name), blockwise(op[name], plan.weights, self.recipe.block_size))
+                op.set_operand(op.defn.operand_index(name), self._blocks(op[name], plan.weights, key))
                 continue
             axis = rule.weights[name]
             axis = _output_axis(op, name) if axis is None and op.name == "BATCH_MATMUL" else axis
@@ -356,8 +356,21 @@ class _Rewriter:
             if plan.form == WIDENED:
                 narrow = self._widened(b, narrow)
             op.set_operand(op.defn.operand_index(name), narrow)
+        self._shift_float_bias(op, key)
         if plan.form == HYBRID and "asymmetric_quantize_inputs" in op.attrs and op.name != "UNIDIRECTIONAL_SEQUENCE_LSTM":
             op.attrs["asymmetric_quantize_inputs"] = True
+
+    def _blocks(self, value: Value, dtype: DType, key: str) -> Value:
+        return blockwise(value, dtype, self.recipe.block_size, self.improved.rounded.get(key))
+
+    def _shift_float_bias(self, op: Op, key: str) -> None:
+        shift = self.improved.shifts.get(key)
+        name = op.defn.quant.bias if op.defn.quant is not None else None
+        old = op.get(name) if name is not None else None
+        if shift is None or name is None or old is None or old.const is None:
+            return
+        shifted = (old.const.array().astype(np.float64) + shift.reshape(old.const.shape)).astype(np.float32)
+        op.set_operand(op.defn.operand_index(name), Value(old.type, old.name, Constant.of(shifted)))
 
     def _takes_blocks(self, op: Op, plan: OpPlan) -> bool:
         """Whether the weights have a scale for each block: of 4 bits, in dense layers whose rows are whole blocks."""

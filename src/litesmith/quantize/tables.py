@@ -19,6 +19,7 @@ from litesmith.ir import Builder, DType, Graph, Op, Quantization, TensorType, Va
 from litesmith.ir.constant import Array, Constant
 from litesmith.ir.opdef import Trait
 from litesmith.ops import OPS
+from litesmith.ops.quantization import DEQUANTIZE, QUANTIZE
 from litesmith.quantize.ranges import LIMITS, real, stored
 
 TABLE_TYPES = (DType.INT8, DType.UINT8)
@@ -49,9 +50,9 @@ class Functions:
     def _root_of(self, op: Op) -> Value | None:
         """What the result of an operation is a function of, as far back as can be."""
         is_function = Trait.ELEMENTWISE in op.defn.traits and op.defn.is_pure and op.defn.evaluate is not None
-        if not is_function or len(op.results) != 1 or op.name in ("QUANTIZE", "DEQUANTIZE"):
+        if not is_function or len(op.results) != 1 or op.defn in (QUANTIZE, DEQUANTIZE):
             return None
-        roots = {id(root): root for v in op.inputs if not _is_number(v) and (root := self._roots.get(id(v), v))}
+        roots = {id(root): root for root in (self._roots.get(id(v), v) for v in op.inputs if not _is_number(v))}
         if len(roots) != 1:
             return None
         (root,) = roots.values()
@@ -69,7 +70,8 @@ class Functions:
         for op in self._ops:
             result = op.results[0]
             root = self.root(result)
-            if result.output_uses or not all(u.results and self._roots.get(id(u.results[0])) is root for u in result.users):
+            inside = all(bool(u.results) and self._roots.get(id(u.results[0])) is root for u in result.users)
+            if result.output_uses or not inside:
                 yield op, self.steps(op)
 
     def steps(self, last: Op) -> list[Op]:
