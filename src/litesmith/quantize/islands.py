@@ -7,8 +7,7 @@ far slower than the float one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from litesmith.ir import DType, Op, Value
 from litesmith.ir.opdef import Trait
@@ -173,13 +172,13 @@ def _all_conversions(value: Value, sides: Sides) -> float:
     return _conversions_by(value, sides.get)
 
 
-def _conversions_by(value: Value, side_of: Any) -> float:
+def _conversions_by(value: Value, side_of: Callable[[Op], DType | None]) -> float:
     if value.type.dtype is not DType.FLOAT32 or value.is_const:
         return 0.0
     return _conversions_of(value, side_of(value.op) if value.op is not None else None, side_of)
 
 
-def _conversions_of(value: Value, home: DType | None, side_of: Any) -> float:
+def _conversions_of(value: Value, home: DType | None, side_of: Callable[[Op], DType | None]) -> float:
     wanted = {side_of(user) for user in value.users if user.name not in ANY_TYPE}
     if value.output_uses:
         wanted.add(None)

@@ -32,7 +32,7 @@ class OpPlan:
     per_channel: bool = True
     why: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         found: dict[str, Any] = {"operator": self.operator, "layer": self.layer, "form": self.form}
         if self.form == STATIC:
@@ -51,7 +51,7 @@ class TensorPlan:
     zero_point: int
     why: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         found = {"type": self.dtype.text, "scale": self.scale, "zero_point": self.zero_point}
         return found | ({"why": self.why} if self.why else {})
@@ -71,7 +71,7 @@ class Plan:
     fixed: dict[tuple[str, DType], TensorPlan] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         return {
             "litesmith": "quantization plan",

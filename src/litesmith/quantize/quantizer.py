@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 from litesmith.errors import ConverterError, Problem, QuantizationError, UsageError
 from litesmith.formats.metadata.programs import Interface, follow
@@ -50,7 +49,7 @@ def quantize(
     calibration: Calibration | None = None,
     plan: Plan | None = None,
     threads: int = 1,
-    progress: Any = None,
+    progress: Callable[[int], object] | None = None,
     check: bool = True,
     requantize: bool = False,
 ) -> Quantized:
@@ -119,7 +118,7 @@ def _calibrated(
     calls: Iterable[Call] | CalibrationData,
     samples: list[Call],
     threads: int,
-    progress: Any,
+    progress: Callable[[int], object] | None,
 ) -> Calibration:
     """The ranges as the recipe wants them estimated. samples: the first calls are put there."""
     is_moving = recipe.ranges == "moving-average"

@@ -193,7 +193,7 @@ class Recipe:
         """The same with the layers of these patterns left in float32."""
         return replace(self, rules=(*self.rules, *(Rule(pattern) for pattern in patterns)))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON or YAML holds it: what differs from the defaults."""
         found: dict[str, Any] = {"mode": self.mode}
         for one in fields(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -128,7 +128,7 @@ def pack_strings(array: Array) -> bytes:
     return struct.pack("<i", len(texts)) + starts.astype("<i4").tobytes() + b"".join(texts)
 
 
-def _octets(element: Any) -> bytes:
+def _octets(element: str | bytes) -> bytes:
     return element.encode("utf-8", "surrogateescape") if isinstance(element, str) else bytes(element)
 
 
