@@ -67,7 +67,7 @@ def write_options(encoder: Encoder, defn: OpDef, attrs: Mapping[str, object], gr
 def _field(encoder: Encoder, slot: int, attr: Attr, value: Any, graph_index: GraphIndex) -> Iterator[Field]:
     kind = attr.kind
     if kind in SCALARS:
-        stored = _stored(attr, value, graph_index)
+        stored = _scalar_value(attr, value, graph_index)
         if stored is not None:
             yield slot, SCALARS[kind], stored
     elif not value:
@@ -81,7 +81,7 @@ def _field(encoder: Encoder, slot: int, attr: Attr, value: Any, graph_index: Gra
         yield slot, REF, encoder.scalars(elements, VECTORS[kind])
 
 
-def _stored(attr: Attr, value: Any, graph_index: GraphIndex) -> int | float | None:
+def _scalar_value(attr: Attr, value: Any, graph_index: GraphIndex) -> int | float | None:
     """What a scalar field holds, None where it is left out."""
     if attr.kind == "subgraph":
         return None if value is None else graph_index(value)

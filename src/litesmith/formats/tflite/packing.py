@@ -37,7 +37,7 @@ def blocks(array: Array) -> Iterator[Array]:
     elif array.size <= step:
         yield np.ascontiguousarray(array).reshape(-1)
     elif (matrix := _as_columns(array)) is not None:
-        for panel in _transposed(matrix):
+        for panel in _transposed_chunks(matrix):
             yield from blocks(panel)
     else:
         rows = max(1, step * len(array) // array.size)
@@ -68,7 +68,7 @@ def _as_columns(array: Array) -> Array | None:
     return matrix
 
 
-def _transposed(matrix: Array) -> Iterator[Array]:
+def _transposed_chunks(matrix: Array) -> Iterator[Array]:
     """A matrix with contiguous columns, some rows at a time in contiguous order; each overwrites the one before."""
     rows = max(1, min(len(matrix), PANEL // (matrix.shape[1] * matrix.itemsize)))
     buffer = np.empty((rows, matrix.shape[1]), matrix.dtype)

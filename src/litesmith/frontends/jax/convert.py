@@ -137,12 +137,12 @@ def import_signatures(functions: Mapping[str, JaxFunction], **options: Unpack[Op
 def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     import jax
 
-    traced, args, kwargs = _traced(entry)
+    traced, args, kwargs = _trace_entry(entry)
     closed = traced.jaxpr
-    inputs = _checked(entry.input_names, paths_in(closed.jaxpr, args, kwargs), "input")
+    inputs = _check_names(entry.input_names, paths_in(closed.jaxpr, args, kwargs), "input")
     tree = jax.tree_util.tree_unflatten(_out_tree(traced), [0] * len(closed.jaxpr.outvars))
     chosen = entry.output_names() if callable(entry.output_names) else entry.output_names
-    outputs = _checked(chosen, paths_out(tree), "output")
+    outputs = _check_names(chosen, paths_out(tree), "output")
     session.names = {**closed_over_names(entry.function), **session.names}
     graph = session.new_graph("main" if key == "serving_default" else key)
     _build(session, graph, closed, inputs)
@@ -152,7 +152,7 @@ def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     return Signature(key, graph, {n: i for i, n in enumerate(inputs)}, {n: i for i, n in enumerate(outputs)})
 
 
-def _traced(entry: JaxFunction) -> tuple[Traced, tuple[object, ...], dict[str, object]]:
+def _trace_entry(entry: JaxFunction) -> tuple[Traced, tuple[object, ...], dict[str, object]]:
     """The traced function and its abstract arguments. Sizes named here are taken to be what operations ask of them."""
     bounds: list[str] = []
     while True:
@@ -180,7 +180,7 @@ def _out_tree(traced: Traced) -> object:
     return jax.tree_util.tree_structure(traced.out_info)
 
 
-def _checked(given: Sequence[str] | None, found: list[str], what: str) -> list[str]:
+def _check_names(given: Sequence[str] | None, found: list[str], what: str) -> list[str]:
     if given is None:
         return found
     if len(given) != len(found) or len(set(given)) != len(given):

@@ -50,7 +50,7 @@ def import_bytes(data: bytes, input_shapes: Shapes | None = None, path: str = ""
     if data.startswith(BYTECODE) or _is_text(data):
         require_readable(data, path)
         return import_module(read_module(data, path), input_shapes)
-    exported = _deserialized(data, path)
+    exported = _deserialize(data, path)
     require_readable(exported.mlir_module_serialized, path)
     return import_exported(exported, input_shapes)
 
@@ -60,7 +60,7 @@ def _is_text(data: bytes) -> bool:
     return head.startswith((b"module", b"#loc", b"//", b"func.func", b"builtin.module", b"#"))
 
 
-def _deserialized(data: bytes, path: str) -> Exported:
+def _deserialize(data: bytes, path: str) -> Exported:
     """A `jax.export.Exported` out of its bytes."""
     try:
         from jax import export
@@ -133,7 +133,7 @@ def _program(
     context = Context(Builder(graph, session.opset), session)
     border = Origin(BORDER, module.main.name)
     avals = _with_shapes(avals, inputs, input_shapes or {})
-    types = _attempted(context, border, [partial(border_type, a) for a in avals])
+    types = _attempt_each(context, border, [partial(border_type, a) for a in avals])
     session.raise_problems()
     for declared, name in zip(types, inputs, strict=True):
         graph.add_input(declared, name)
@@ -141,7 +141,7 @@ def _program(
         args = [Bound(received(context.b, v), a) for v, a in zip(graph.inputs, avals, strict=True)]
         results = _run(context, module.main, [args[i] for i in kept], platforms)
         given = [r for r in results if r.value is not POISON]
-        graph.outputs = _attempted(context, border, [partial(_deliver, context.b, r) for r in given])
+        graph.outputs = _attempt_each(context, border, [partial(_deliver, context.b, r) for r in given])
     session.raise_problems()
     for name, value in zip(outputs, graph.outputs, strict=True):
         if value.op is not None and value.name in ("", value.op.origin.node):
@@ -174,7 +174,7 @@ def _deliver(b: Builder, result: Bound) -> Value:
 T = TypeVar("T")
 
 
-def _attempted(context: Context, origin: Origin, makers: Sequence[Callable[[], T]]) -> list[T]:
+def _attempt_each(context: Context, origin: Origin, makers: Sequence[Callable[[], T]]) -> list[T]:
     """What each of the functions makes; the refusals are noted."""
     made = []
     for maker in makers:

@@ -262,7 +262,7 @@ def roll(b: Builder, input: Value, shift: Value, axis: Value) -> Value:
     amounts = shapes.reshape(b, cast(b, shift, DType.INT32), [len(axes)])
     for number, along in enumerate(axes):
         amount = b.strided_slice(amounts, [number], [number + 1], [1])
-        input = _rolled(b, input, amount, along)
+        input = _roll_by(b, input, amount, along)
     return input
 
 
@@ -273,17 +273,17 @@ def _rolled_along(b: Builder, x: Value, shift: Value, axis: Value) -> Value:
     zero = b.constant(np.array(0, np.int32))
     for along in range(x.rank):
         own = select(b, b.equal(places, b.constant(np.array(along, np.int32))), shifts, zero)
-        x = _rolled(b, x, b.sum(own, np.array([0], np.int32), keep_dims=True), along)
+        x = _roll_by(b, x, b.sum(own, np.array([0], np.int32), keep_dims=True), along)
     return x
 
 
-def _rolled(b: Builder, x: Value, amount: Value, axis: int) -> Value:
+def _roll_by(b: Builder, x: Value, amount: Value, axis: int) -> Value:
     size = x.dims[axis]
     if amount.is_const and isinstance(size, int):
         by = int(amount.numpy().ravel()[0]) % size if size else 0
         if not by:
             return x
-        tail, head = _cut(b, x, axis, size - by)
+        tail, head = _cut_at(b, x, axis, size - by)
         made: Value = b.concatenation(tail, head, axis=axis)
         return made
     places = b.floor_mod(b.sub(iota(b, [size], 0, DType.INT32, x), amount), dim_value(b, x, axis))
@@ -291,7 +291,7 @@ def _rolled(b: Builder, x: Value, amount: Value, axis: int) -> Value:
     return made
 
 
-def _cut(b: Builder, x: Value, axis: int, place: int) -> tuple[Value, Value]:
+def _cut_at(b: Builder, x: Value, axis: int, place: int) -> tuple[Value, Value]:
     """The part from ``place`` on, and the part before it."""
     starts, ends = [0] * x.rank, list(x.dims)
     ends[axis] = place

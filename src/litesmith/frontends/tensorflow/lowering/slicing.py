@@ -87,7 +87,7 @@ def _without_ellipsis(b: Builder, operands: list[Value], masks: dict[str, int]) 
     width = operands[0].rank - (count - 1 - masks["new_axis_mask"].bit_count())
     x, begin, end, strides = operands
     fills = ((begin, 0), (end, 0), (strides, 1))
-    vectors = [_replaced(b, vector, place, np.full(width, fill, np.int32)) for vector, fill in fills]
+    vectors = [_replace_element(b, vector, place, np.full(width, fill, np.int32)) for vector, fill in fills]
 
     def moved(mask: int, inside: int) -> int:
         below, above = mask & ((1 << place) - 1), mask >> (place + 1)
@@ -98,7 +98,7 @@ def _without_ellipsis(b: Builder, operands: list[Value], masks: dict[str, int]) 
     return [x, *vectors], {**spelled, "ellipsis_mask": 0}
 
 
-def _replaced(b: Builder, vector: Value, place: int, by: Array) -> Value:
+def _replace_element(b: Builder, vector: Value, place: int, by: Array) -> Value:
     """A vector with one element replaced by others."""
     if vector.is_const:
         elements = vector.numpy()
