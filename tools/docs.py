@@ -209,7 +209,8 @@ def passes_page() -> str:
     parts = [
         f"{HEADER}# Passes\n\nThe rewrites by stages, in the order they run; all of them again until nothing changes. "
         "Where passes undo each other, there is a warning after 16 rounds, and the program stays as it is then. "
-        "`litesmith convert --dump-ir DIR` writes the program after each pass that changed something.\n"
+        "`litesmith convert --dump-ir DIR` writes the program after each pass that changed something.\n\n"
+        "In rules `%a` is any value, `$c` a constant; `MAXIMUM~` takes its operands in either order.\n"
     ]
     for stage, passes in pipeline.PIPELINE.items():
         once = "\nThese run once, at the end.\n" if passes is pipeline.FINISHING else ""

@@ -75,6 +75,7 @@ class Options:
     select_tf_ops: whether TensorFlow operators without a built-in form become Select TF operators, for a runtime with the
     Flex delegate: True for those that TensorFlow's own delegate has; names of operators for those besides.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
+    without_passes: names of rewrites (docs/passes.md) that are left out.
     rnn: the form of recurrent layers: ``fused`` operators, a ``loop``, ``unrolled``, or the fastest (``auto``; see
     docs/recurrent.md).
     quantize: how to quantize: the name of a mode (``dynamic``, ``float16``, ``int8``, ``int16x8``, ``int8-best``, …), a
@@ -108,6 +109,7 @@ class Options:
     select_tf_ops: bool | Sequence[str] = ()
     keep_composites: Sequence[str] = ()
     external_weights: bool = False
+    without_passes: Sequence[str] = ()
     rnn: str = "auto"
     quantize: Any = None
     calibrate: Any = None
@@ -474,7 +476,8 @@ def optimize(program: Program, options: Options) -> Program:
     before = Interface.of(program)
     is_compact = recipe is not None and (recipe.integer_only or not recipe.is_static)
     rnn = COMPACT if options.rnn == AUTO and is_compact else options.rnn
-    results = pipeline.run(program, options.dump, rnn=rnn)
+    resources = recipe is not None and (recipe.integer_only or recipe.variables)
+    results = pipeline.run(program, options.dump, rnn=rnn, resources=resources, without=options.without_passes)
     if options.explain is not None:
         options.explain(pipeline.explain(results))
     for graph, wanted in zip(program.graphs, names, strict=True):

@@ -26,7 +26,8 @@ from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
-from litesmith.lite.quantization import calibrated_only, expected_recipe, optimization_modes, recipe_of
+from litesmith.lite.quantization import accumulation, calibrated_only, expected_recipe, optimization_modes, recipe_of
+from litesmith.lite.quantized_files import hand_out_integers, keep_float_entries, name_tensors
 from litesmith.lite.requests import (
     allows_select_ops,
     check_backends,
@@ -137,9 +138,21 @@ class ConverterBase:
             model = api.finished(program, replace(options, quantize=recipe, calibrate=data), requested)
             modes = optimization_modes(self, program, recipe, model.program)
             check_backends(self, model.program)
+            self._shape_file(model.program, recipe)
+            model.program.metadata.update(accumulation(self, recipe))
         if not self._get("exclude_conversion_metadata"):
             model.program.metadata[CONVERSION_METADATA] = self._metadata(program, modes)
         return model
+
+    def _shape_file(self, program: Program, recipe: Any) -> None:
+        """Boundaries and names of a quantized file as those of the original."""
+        if recipe is None or recipe.mode == "float32":
+            return
+        if self._get("experimental_new_quantizer") is False and recipe.is_static:
+            keep_float_entries(program)
+        if str(self._get("_experimental_qdq_conversion_mode")).upper() == "STATIC":
+            hand_out_integers(program)
+        name_tensors(program)
 
     def _program(self, options: api.Options, verify: bool) -> Program:
         """The optimized program; what the kernels do not take is loaded again as Select TF operators, where allowed."""
@@ -162,6 +175,7 @@ class ConverterBase:
             metadata=metadata,
             dump=self._dump(),
             external_weights=bool(self._get("_experimental_use_buffer_offset")),
+            without_passes=["input-scale-folding"] if self._get("_experimental_disable_fuse_mul_and_fc") else (),
             rnn=self._get("rnn"),
             quantize=expected_recipe(self),
         )

@@ -27,9 +27,9 @@ from litesmith.ir.graph import Op, Value
 from litesmith.ops import OPS
 from litesmith.ops.common import const_ints
 from litesmith.ops.joining import CONCATENATION
-from litesmith.ops.slicing import SLICE
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, rebuilt, sole_producer, with_operands
+from litesmith.passes.match import activation, rebuilt, sole_producer
+from litesmith.passes.rules import Match, Rule, rules_pass
 
 # -- putting together -------------------------------------------------------------------------------------------------
 
@@ -106,27 +106,19 @@ def _ranges(rank: int, axis: int, begin: int, size: int) -> tuple[np.ndarray, np
     return begins, sizes
 
 
-def join_slices(op: Op, b: Builder) -> Outcome:
-    """SLICE of a SLICE."""
-    inner = sole_producer(op["x"], SLICE)
-    if inner is None:
+def join_slices(match: Match, b: Builder) -> Value | None:
+    """SLICE(%x)."""
+    first, kept, second, sizes = (match[name].numpy() for name in ("$begin", "$size", "$second", "$sizes"))
+    if match.root["x"].use_count != 1:
         return None
-    ranges = [const_ints(o, name) for o in (inner, op) for name in ("begin", "size")]
-    if any(r is None for r in ranges):
-        return Declined("the range is not constant")
-    first, kept, second, sizes = (r for r in ranges if r is not None)
-    begin = np.add(first, second).astype(np.int32)
-    return rebuilt(b, op, with_operands(op, x=inner["x"], begin=b.constant(begin), size=_sizes(b, kept, second, sizes)))
-
-
-def _sizes(b: Builder, kept: Sequence[int], second: Sequence[int], sizes: Sequence[int]) -> Value:
-    """The outer sizes; where one goes to the end of the inner slice, what is left of that."""
-    ends = [s if s >= 0 else k - o if k >= 0 else -1 for k, o, s in zip(kept, second, sizes, strict=True)]
-    return b.constant(np.array(ends, np.int32))
+    ends = np.where(sizes >= 0, sizes, np.where(kept >= 0, kept - second, -1))  # -1: what is left
+    return b.slice(match["%x"], np.add(first, second, dtype=np.int32), ends.astype(np.int32))
 
 
 NESTED_CONCATENATIONS = Pass("nested-concatenations", (CONCATENATION,), flatten)
 REJOINED_PARTS = Pass("rejoined-parts", JOINING, rejoin)
 SINGLE_PARTS = Pass("single-parts", PARTING, use_slice)
-NESTED_SLICES = Pass("nested-slices", (SLICE,), join_slices)
+NESTED_SLICES = rules_pass(
+    "nested-slices", Rule("SLICE(SLICE(%x, $begin, $size), $second, $sizes)", make=join_slices)
+)
 PASSES = (REJOINED_PARTS, NESTED_CONCATENATIONS, SINGLE_PARTS, NESTED_SLICES)

@@ -69,12 +69,6 @@ def read_graphs(
         raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
 
 
-def read_numbered(source: bytes | str | os.PathLike[str]) -> tuple[Program, dict[Value, int]]:
-    """The program, and the number that each tensor has in its subgraph of the file. Errors: see `read_model`."""
-    numbers: dict[Value, int] = {}
-    return read_model(source, numbers=numbers), numbers
-
-
 @dataclass
 class _Operator:
     """An operator as it stands in the file: tensors by number, absent ones -1."""

@@ -26,7 +26,7 @@ from litesmith.frontends.stablehlo.attributes import Type
 from litesmith.frontends.stablehlo.interpreter import evaluated
 from litesmith.frontends.stablehlo.module import Function, Location, Module, Operation, Region, Variable
 from litesmith.frontends.stablehlo.registry import Lowering
-from litesmith.ir import Builder, Dim, DType, Origin, Sym, TensorType, Value
+from litesmith.ir import Builder, Dim, DType, Origin, Sym, Value
 from litesmith.ir.budget import spend_call
 from litesmith.ir.constant import Array
 from litesmith.ir.dims import symbol_names
@@ -450,10 +450,3 @@ def _bound(name: str, made: Bound | Held, declared: Type, aval: Aval) -> Bound:
     if UNRESOLVED in shape:
         raise AssertionError(f"{name} made no shape for {declared.text}")
     return Bound(made, Aval(shape, declared.dtype))
-
-
-def tensor_type(aval: Aval) -> TensorType:
-    """The tensor type of an abstract value, as it travels."""
-    from litesmith.frontends.jax.types import tensor_type as of_jax
-
-    return of_jax(aval)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -205,11 +205,3 @@ def _location(text: str) -> Location:
 
 def _file_name(path: str) -> str:
     return re.split(r"[/\\]", path)[-1]
-
-
-def operations_of(region: Region) -> Iterator[Operation]:
-    """Every operation of a region, nested ones included."""
-    for operation in region.operations:
-        yield operation
-        for inner in operation.regions:
-            yield from operations_of(inner)

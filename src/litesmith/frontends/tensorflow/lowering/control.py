@@ -142,15 +142,23 @@ def if_(
     then_branch: FunctionName,
     else_branch: FunctionName,
 ) -> Sequence[Item]:
-    if cond.is_const and cond.type.dtype is not DType.STRING:
-        taken = then_branch if _is_true(cond) else else_branch
+    known = _known_truth(cond)
+    if known is not None:
+        taken = then_branch if known else else_branch
         return context.call(taken.name, input, taken.attrs)
     branches = (function(then_branch.name), function(else_branch.name))
     return conditional(context, scalar_bool(context, cond), branches, input)
 
 
-def _is_true(condition: Value) -> bool:
-    """Whether a known condition is taken for true: a scalar that is not zero, any other tensor that is not empty."""
+def _known_truth(condition: Value) -> bool | None:
+    """Whether a condition is taken for true: a scalar that is not zero, any other tensor that is not empty.
+
+    None where that is not known.
+    """
+    if condition.type.shape and condition.type.is_static:
+        return 0 not in condition.type.static_shape
+    if not condition.is_const or condition.type.dtype is DType.STRING:
+        return None
     elements = condition.numpy()
     return bool(elements != 0) if elements.ndim == 0 else elements.size > 0
 
