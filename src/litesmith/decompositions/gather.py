@@ -44,7 +44,7 @@ def gather_general(
 ) -> Value:
     """Windows of ``slice_sizes`` of ``x`` that begin at ``indices`` ([..., index vector], any integer type).
 
-    mode: what a window that reaches over the border becomes: ``clip`` moves it inside, ``fill`` makes all its elements
+    mode: what a window that leaves the bounds becomes: ``clip`` moves it inside, ``fill`` makes all its elements
     ``fill``, ``promise`` takes the caller's word that there is none.
     """
     starts = cast(b, indices, DType.INT32)

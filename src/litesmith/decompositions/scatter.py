@@ -36,7 +36,7 @@ def scatter_general(
 
     ``dims`` as for a gather that would read what is written here: ``offset`` are the window dimensions of ``updates``,
     ``collapsed`` the inserted ones. combine: set, add, mul, min or max; of several windows set in one place the last
-    stays. mode: ``clip`` moves a window that reaches over the border inside, ``fill`` drops it, ``promise`` takes the
+    stays. mode: ``clip`` moves a window that leaves the bounds inside, ``fill`` drops it, ``promise`` takes the
     caller's word that there is none.
     """
     if not x.rank:

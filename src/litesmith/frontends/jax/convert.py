@@ -15,7 +15,7 @@ from litesmith.frontends.jax.naming import closed_over_names, unique
 from litesmith.frontends.jax.naming import output_names as paths_out
 from litesmith.frontends.jax.naming import parameter_names as paths_in
 from litesmith.frontends.jax.tracing import is_type, required_bound, specified, trace
-from litesmith.frontends.jax.types import Tensor, border_type, delivered, received
+from litesmith.frontends.jax.types import Tensor, boundary_type, delivered, received
 from litesmith.ir import Builder, DType, Graph, Origin, Program, Signature, TensorType, Value
 
 if TYPE_CHECKING:
@@ -192,24 +192,24 @@ def _build(session: Session, graph: Graph, closed: ClosedJaxpr, names: Sequence[
     """Fills the graph with the function's equations."""
     b = Builder(graph, session.opset)
     context = Context(b, session)
-    border = Origin("jax.function", graph.name)
+    boundary = Origin("jax.function", graph.name)
     for variable, name in zip(closed.jaxpr.invars, names, strict=True):
-        graph.add_input(_border_type(context, variable.aval, border), name)
+        graph.add_input(_boundary_type(context, variable.aval, boundary), name)
     if session.problems:
         return
-    with b.at(border):
+    with b.at(boundary):
         args = [received(b, v) for v in graph.inputs]
     results = import_jaxpr(context, closed.jaxpr, session.constants_of(closed), args)
     avals = [v.aval for v in closed.jaxpr.outvars]
-    with b.at(border):
+    with b.at(boundary):
         graph.outputs = [
-            _deliver(context, r, a, border) for r, a in zip(results, avals, strict=True) if not isinstance(r, Poison)
+            _deliver(context, r, a, boundary) for r, a in zip(results, avals, strict=True) if not isinstance(r, Poison)
         ]
 
 
-def _border_type(context: Context, aval: Aval, origin: Origin) -> TensorType:
+def _boundary_type(context: Context, aval: Aval, origin: Origin) -> TensorType:
     try:
-        return border_type(aval)
+        return boundary_type(aval)
     except ConverterError as error:
         context.session.note(error, origin)
         return TensorType(DType.FLOAT32, ())

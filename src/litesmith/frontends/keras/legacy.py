@@ -185,8 +185,8 @@ def _functional(made: Config) -> Config:
         _name_layer(layer, names, dict.fromkeys(nested, 1))
     # Keras 3 itself counts the calls of a functional model from 1 here.
     sequential = {name: 1 for name, class_name in nested.items() if class_name == "Sequential"}
-    for border in ("input_layers", "output_layers"):
-        config[border] = _rename_references(config.get(border), names, sequential)
+    for boundary in ("input_layers", "output_layers"):
+        config[boundary] = _rename_references(config.get(border), names, sequential)
     return made
 
 

@@ -54,7 +54,7 @@ _SCATTERS = {"add": "scatter-add", "mul": "scatter-mul", "min": "scatter-min", "
 def scatter(
     ctx: Context, operands: list[Tensor], *, scatter_dimension_numbers: GatherNumbers, regions: Sequence[Region]
 ) -> Item:
-    """Windows that reach over the border are dropped."""
+    """Windows that leave the bounds are dropped."""
     if len(operands) != 3:
         raise UnsupportedError("several tensors are scattered at once", "scatter them one by one")
     name = "scatter" if returns_argument(regions[0]) == 1 else _SCATTERS.get(kind_of(regions[0]) or "")

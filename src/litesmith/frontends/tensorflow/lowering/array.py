@@ -1,4 +1,4 @@
-"""Shapes, joins, parts, borders, fills."""
+"""Shapes, joins, parts, padding, fills."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def _parts(b: Builder, x: Value, sizes: Sequence[Dim], axis: int) -> Sequence[Va
     return made
 
 
-# -- borders ----------------------------------------------------------------------------------------------------------
+# -- padding -----------------------------------------------------------------------------------------------------------
 
 
 @lowers("Pad")
