@@ -8,10 +8,8 @@ import numpy as np
 
 from litesmith.decompositions.shapes import always, reshape, shape_vector, with_dims
 from litesmith.errors import UnsupportedError
-from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ir import Builder, Dim, Sym, Value
 from litesmith.ir.dims import non_negative
-
-PADDED = frozenset({DType.FLOAT32, DType.INT32, DType.INT64, DType.INT8, DType.UINT8, DType.INT16, DType.BOOL})
 
 
 def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int | bool | Value = 0) -> Value:

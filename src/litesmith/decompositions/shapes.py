@@ -16,9 +16,6 @@ from litesmith.ir import Builder, Dim, DType, Sym, Value
 from litesmith.ir.dims import Atom, substitute, symbol_names
 from litesmith.ops.shape import constant_target
 
-INT32_MAX = np.iinfo(np.int32).max
-
-
 # -- sizes as tensors -------------------------------------------------------------------------------------------------
 
 

@@ -72,13 +72,9 @@ class Lowering(Generic[P, R_co]):
             elif parameter.kind is parameter.VAR_KEYWORD:
                 all_attrs = True
             else:
-                inputs.append(
-                    Input(
-                        parameter.name,
-                        annotation.startswith("list["),
-                        annotation.removeprefix("list[").removesuffix("]") in _AS_IT_IS,
-                    )
-                )
+                is_list = annotation.startswith("list[")
+                kind = annotation.removeprefix("list[").removesuffix("]")
+                inputs.append(Input(parameter.name, is_list, kind in _AS_IT_IS))
         return Parameters(context, tuple(inputs), attrs, all_attrs)
 
     def bind_inputs(self, inputs: Sequence[T]) -> list[T | list[T]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -244,8 +243,3 @@ def _fitting(array: Array, kind: TensorType, where: str) -> Array:
 def _fits(shape: tuple[int, ...], kind: TensorType) -> bool:
     dims = kind.dims
     return len(shape) == len(dims) and all(not isinstance(d, int) or d == n for d, n in zip(dims, shape, strict=True))
-
-
-def first(calls: Iterable[Call], count: int) -> Iterator[Call]:
-    """The first calls, no more than this many."""
-    return itertools.islice(calls, count)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litesmith._util.mapping import map_file
 from litesmith.errors import FormatError
@@ -68,12 +69,6 @@ def read_graphs(
         raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
 
 
-def read_numbered(source: bytes | str | os.PathLike[str]) -> tuple[Program, dict[Value, int]]:
-    """The program, and the number that each tensor has in its subgraph of the file. Errors: see `read_model`."""
-    numbers: dict[Value, int] = {}
-    return read_model(source, numbers=numbers), numbers
-
-
 @dataclass
 class _Operator:
     """An operator as it stands in the file: tensors by number, absent ones -1."""
@@ -88,7 +83,7 @@ class _Operator:
 class _Model:
     """A file while it is read."""
 
-    def __init__(self, data: np.ndarray[Any, Any], opset: OpSet) -> None:
+    def __init__(self, data: NDArray[np.uint8], opset: OpSet) -> None:
         self.buffer = FlatBuffer(data)
         self.root = self.buffer.root(FILE_IDENTIFIER)
         self.root.require_known(slots.Model)

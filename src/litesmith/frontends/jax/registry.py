@@ -1,7 +1,7 @@
 """How the lowering of a JAX primitive is written and found.
 
     @lowers("dot_general")
-    def dot_general(b: Builder, lhs: Value, rhs: Value, *, dimension_numbers: Any) -> Value: ...
+    def dot_general(b: Builder, lhs: Value, rhs: Value, *, dimension_numbers: DotNumbers) -> Value: ...
 
 The rules for parameters are those of `frontends.registry`; keyword-only parameters are those of the primitive that
 matter here, the equation's other ones are left aside.
@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import ParamSpec, TypeVar
 
 from litesmith.frontends import registry
+from litesmith.frontends.jax.types import Results
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,7 +42,7 @@ def lowers(
     return lambda function: Lowering(primitives, function, broadcasts, complex)
 
 
-def collect(modules: Iterable[ModuleType]) -> tuple[dict[str, Lowering[..., object]], dict[str, Lowering[..., object]]]:
+def collect(modules: Iterable[ModuleType]) -> tuple[dict[str, Lowering[..., Results]], dict[str, Lowering[..., Results]]]:
     """Every lowering of these modules by primitive: for real tensors, and for complex ones.
 
     Raises ValueError for a primitive that is lowered twice.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from litesmith.ir.constant import Array
 
 if TYPE_CHECKING:
-    from litesmith.formats.saved_model.protos import GraphDef
+    from litesmith.formats.saved_model.protos import GraphDef, OpDef
 
 
 class TFType(Protocol):
@@ -50,12 +50,20 @@ class TFVariable(Protocol):
     def read_value(self) -> TFTensor: ...
 
 
+class TFOperation(Protocol):
+    """``tf.Operation``."""
+
+    type: str
+    op_def: OpDef
+
+
 class FuncGraph(Protocol):
     """The graph of a function. captures: (tensor outside, placeholder inside)."""
 
     captures: Iterable[tuple[TFTensor, TFTensor]]
     variables: Sequence[TFVariable]
 
+    def get_operations(self) -> Sequence[TFOperation]: ...
     def as_graph_def(self, *, add_shapes: bool = ...) -> GraphDef: ...
 
 
@@ -67,3 +75,9 @@ class ConcreteFunction(Protocol):
     inputs: Sequence[TFTensor]
     outputs: Sequence[TFTensor]
     structured_outputs: Mapping[str, object] | Sequence[object] | object
+
+
+class TFSession(Protocol):
+    """``tf.compat.v1.Session``."""
+
+    graph: FuncGraph

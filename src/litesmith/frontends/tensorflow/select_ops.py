@@ -51,7 +51,6 @@ _FORWARDING = frozenset({"Identity", "IdentityN", "NoOp", "StopGradient", "Preve
 """Operators that hand their operands on: they leave nothing."""
 
 _LIST = "select_allowlist.txt"
-_MORE = ("select_allowlist_tftext.txt", "select_allowlist_sentencepiece.txt")
 
 
 @cache
@@ -59,13 +58,6 @@ def select_allow_list() -> frozenset[str]:
     """The operators the Flex delegate registers, from TensorFlow's ``flex/allowlisted_flex_ops.cc`` (2.21)."""
     folder = files("litesmith.frontends.tensorflow") / "data"
     return frozenset((folder / _LIST).read_text(encoding="utf-8").split())
-
-
-@cache
-def library_operators() -> frozenset[str]:
-    """Operators of TensorFlow Text and SentencePiece that a delegate built with them registers."""
-    folder = files("litesmith.frontends.tensorflow") / "data"
-    return frozenset(name for file in _MORE for name in (folder / file).read_text(encoding="utf-8").split())
 
 
 @cache
