@@ -186,7 +186,7 @@ def _functional(made: Config) -> Config:
     # Keras 3 itself counts the calls of a functional model from 1 here.
     sequential = {name: 1 for name, class_name in nested.items() if class_name == "Sequential"}
     for boundary in ("input_layers", "output_layers"):
-        config[boundary] = _rename_references(config.get(border), names, sequential)
+        config[boundary] = _rename_references(config.get(boundary), names, sequential)
     return made
 
 
