@@ -259,7 +259,7 @@ BAD_RECIPES = {
     "mode": ("int9", "did you mean 'int8'"),
     "option": ({"mode": "int8", "headrom": 1}, "did you mean 'headroom'"),
     "rule": ({"rules": [{"mach": "x"}]}, "did you mean 'match'"),
-    "expression": ({"rules": [{"match": "re:("}]}, "no regular expression"),
+    "expression": ({"rules": [{"match": "re:("}]}, "not a regular expression"),
     "ranges": ({"ranges": "maxmin"}, "minmax"),
     "type": ({"input_type": "int7"}, "int7"),
     "file": ("nowhere.yaml", "cannot read"),

@@ -299,7 +299,7 @@ def _with_states(node: object, layer: Config) -> object:
         return node
     options = dict(node.get("kwargs") or {})
     if options.pop("constants", None) or (layer.get("config") or {}).get("num_constants"):
-        raise FormatError(f"{layer.get('name')} gets constants beside its states", fix="convert from a SavedModel")
+        raise FormatError(f"{layer.get('name')} gets constants besides its states", fix="convert from a SavedModel")
     states = {"initial_state": given[1:]} if len(given) > 1 else {}
     return {"args": given[:1], "kwargs": options | states}
 

@@ -139,7 +139,7 @@ def _options(attrs: Attrs, name: str) -> bytes:
     plain = {k: v for k, v in attrs.items() if isinstance(v, (bool, int, float, str))}
     if wrong := sorted({*attrs} - {*plain}):
         raise UnsupportedError(
-            f"attribute {wrong[0]!r} of the custom operator {name!r} is no number, truth value or text",
+            f"attribute {wrong[0]!r} of the custom operator {name!r} is not a number, boolean or text",
             "give it another form in experimental_implements",
         )
     return write_map(plain)

@@ -312,7 +312,7 @@ def not_(b: Builder, x: Value) -> Value:
 
 def _require_words(ctx: Context, x: Value) -> None:
     if x.type.dtype is not DType.INT32:
-        raise UnsupportedError(f"bits of {ctx.avals_in[0].dtype} are moved", "use int32 or uint32", code="LS012")
+        raise UnsupportedError(f"a shift of {ctx.avals_in[0].dtype}", "use int32 or uint32", code="LS012")
 
 
 def _shift(function: Callable[..., Value]) -> Callable[[Context, Value, Value], Value]:
