@@ -17,9 +17,7 @@ import numpy as np
 
 from litesmith.ir import Constant, DType, Op, Program, TensorType, Value
 from litesmith.ir.constant import Array
-
-LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-"""Layers whose weights have the channels of their input along the last axis."""
+from litesmith.quantize.roles import LAYERS, weights_of
 
 BETWEEN = ("RELU", "MAX_POOL_2D", "AVERAGE_POOL_2D")
 LET_THROUGH = ("NONE", "RELU")
@@ -69,7 +67,7 @@ def _followers(op: Op) -> Iterator[Op]:
 
 def _is_own(op: Op) -> bool:
     """Whether weights and bias are constants in floats that no other operation shares."""
-    values = [op[_weights(op)[0]], op.get("bias")]
+    values = [op[weights_of(op)[0]], op.get("bias")]
     return all(
         v is None or (v.is_const and v.type.dtype is DType.FLOAT32 and len(list(v.users)) == 1 and not v.output_uses)
         for v in values
@@ -78,14 +76,14 @@ def _is_own(op: Op) -> bool:
 
 def _takes_channels(first: Op, second: Op) -> bool:
     """Whether each channel of one layer's result is one of the weights of the next: no groups, no flattened images."""
-    name, axis = _weights(first)
+    name, axis = weights_of(first)
     count, x = first[name].type.static_shape[axis], second["x"].type
-    return x.shape is not None and second[_weights(second)[0]].type.static_shape[-1] == count == x.shape[-1]
+    return x.shape is not None and second[weights_of(second)[0]].type.static_shape[-1] == count == x.shape[-1]
 
 
 def _balance(pair: _Pair) -> bool:
     """Whether some factor was other than 1."""
-    (first, axis), (second, _) = _weights(pair.first), _weights(pair.second)
+    (first, axis), (second, _) = weights_of(pair.first), weights_of(pair.second)
     a, b = _array(pair.first, first), _array(pair.second, second)
     out, taken = _largest(a, axis), _largest(b, b.ndim - 1)
     both = (out > 0) & (taken > 0)
@@ -99,14 +97,6 @@ def _balance(pair: _Pair) -> bool:
         _set(pair.first, "bias", bias / factors.reshape(bias.shape))
     _set(pair.second, second, b * factors)
     return True
-
-
-def _weights(op: Op) -> tuple[str, int]:
-    """The weights of a layer, and their axis of the channels of its result, as its declaration has them."""
-    assert op.defn.quant is not None
-    ((name, axis),) = op.defn.quant.weights.items()
-    assert axis is not None
-    return name, axis
 
 
 def _array(op: Op, name: str) -> Array:

@@ -18,6 +18,7 @@ from litesmith.quantize.plan import STATIC, Keys
 from litesmith.quantize.quantized import Quantized, is_on_grid
 from litesmith.quantize.ranges import LIMITS, real
 from litesmith.quantize.rewrite import Improvements
+from litesmith.quantize.roles import LAYERS, weights_of
 from litesmith.quantize.samples import Call
 from litesmith.quantize.weights import Form
 
@@ -26,9 +27,6 @@ LARGEST = 3072
 
 ROWS = 20_000
 """Positions of a layer's input whose products are summed, for each sample a share of them."""
-
-LAYERS = {"CONV_2D": "filter", "DEPTHWISE_CONV_2D": "filter", "FULLY_CONNECTED": "weights"}
-"""Layers that are looked at, and the name of their weights."""
 
 
 @dataclass
@@ -50,7 +48,7 @@ class Layer:
     @property
     def exact(self) -> Array:
         """The float weights."""
-        const = self.op[LAYERS[self.op.name]].const
+        const = self.op[weights_of(self.op)[0]].const
         assert const is not None
         return const.array()
 
@@ -132,10 +130,9 @@ def _layers(quantized: Quantized) -> Iterator[Layer]:
         plan = quantized.plan.ops.get(key)
         if plan is None or plan.form != STATIC or op.name not in LAYERS or plan.weights is None or key not in by_key:
             continue
-        name, rule = LAYERS[op.name], op.defn.quant
-        assert rule is not None
+        name, axis = weights_of(op)
         if op[name].const is not None:
-            yield Layer(key, op, by_key[key], Form(plan.weights, rule.weights[name] if plan.per_channel else None))
+            yield Layer(key, op, by_key[key], Form(plan.weights, axis if plan.per_channel else None))
 
 
 def _row_length(layer: Layer) -> int:
@@ -215,7 +212,7 @@ def windows(op: Op, x: Array) -> Array:
 
 
 def _scales(layer: Layer) -> Quantization:
-    quant = layer.narrow[LAYERS[layer.op.name]].type.quant
+    quant = layer.narrow[weights_of(layer.op)[0]].type.quant
     assert quant is not None
     return quant
 
@@ -236,7 +233,7 @@ def _rounded(layer: Layer) -> Array:
 
 def _narrow(layer: Layer) -> Array:
     """The weights the quantized layer has, as real numbers."""
-    const = layer.narrow[LAYERS[layer.op.name]].const
+    const = layer.narrow[weights_of(layer.op)[0]].const
     assert const is not None
     return real(const.array().astype(np.float32), _scales(layer))
 

@@ -24,6 +24,18 @@ ANY_TYPE = ("SHAPE", "RANK")
 """Operators that ask for a shape: they take a tensor as it is stored."""
 
 
+LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+"""Layers whose weights are scaled and rounded with a view to others."""
+
+
+def weights_of(op: Op) -> tuple[str, int]:
+    """The weights of such a layer, and their axis of the channels of its result, as its declaration has them."""
+    assert op.defn.quant is not None
+    ((name, axis),) = op.defn.quant.weights.items()
+    assert axis is not None
+    return name, axis
+
+
 def weight_operands(op: Op) -> list[str]:
     """The operands of an operation that are its constant float weights."""
     rule = op.defn.quant
