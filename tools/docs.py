@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from litesmith.formats.metadata import SCHEMA, json_schema  # noqa: E402
 from litesmith.frontends.jax import lowering as jax_lowering  # noqa: E402
-from litesmith.frontends.registry import Lowering  # noqa: E402
+from litesmith.frontends.registry import AnyLowering, Lowering  # noqa: E402
 from litesmith.frontends.tensorflow import lowering as tf_lowering  # noqa: E402
 from litesmith.frontends.tensorflow.refused import REFUSED as TF_REFUSED  # noqa: E402
 from litesmith.ir.opdef import OpDef, Operand, Trait  # noqa: E402
@@ -112,12 +112,12 @@ def _type_order(name: str) -> tuple[str, int]:
 # -- lowerings --------------------------------------------------------------------------------------------------------
 
 
-def _families(modules: Iterable[ModuleType], known: Mapping[str, Lowering]) -> Iterator[tuple[str, list[Lowering]]]:
+def _families(modules: Iterable[ModuleType], known: Mapping[str, AnyLowering]) -> Iterator[tuple[str, list[AnyLowering]]]:
     """Family titles with the lowerings found there, each listed once."""
-    listed: set[Lowering] = set()
+    listed: set[AnyLowering] = set()
     used = set(known.values())
     for module in modules:
-        found: dict[Lowering, None] = {}
+        found: dict[AnyLowering, None] = {}
         for value in vars(module).values():
             for item in value if isinstance(value, tuple) else (value,):
                 if isinstance(item, Lowering) and item in used and item not in listed:
@@ -127,7 +127,7 @@ def _families(modules: Iterable[ModuleType], known: Mapping[str, Lowering]) -> I
             yield title_of(module), list(found)
 
 
-def _lowering_row(lowering: Lowering) -> tuple[str, ...]:
+def _lowering_row(lowering: AnyLowering) -> tuple[str, ...]:
     facts = facts_of(lowering)
     helpers = [name for name in sorted(facts.decompositions) if not name.startswith(PLUMBING)]
     notes = [sentence(lowering.function.__doc__)] if lowering.function.__doc__ else []
@@ -146,7 +146,7 @@ LEGEND = (
 
 
 def _lowerings_page(
-    title: str, intro: str, column: str, families: Iterable[tuple[str, list[Lowering]]], refused: Mapping[str, Any]
+    title: str, intro: str, column: str, families: Iterable[tuple[str, list[AnyLowering]]], refused: Mapping[str, Any]
 ) -> str:
     parts = [f"{HEADER}# {title}\n\n{intro} {LEGEND}"]
     decompositions: dict[str, Any] = {}
@@ -209,7 +209,8 @@ def passes_page() -> str:
     parts = [
         f"{HEADER}# Passes\n\nThe rewrites by stages, in the order they run; all of them again until nothing changes. "
         "Where passes undo each other, there is a warning after 16 rounds, and the program stays as it is then. "
-        "`litesmith convert --dump-ir DIR` writes the program after each pass that changed something.\n"
+        "`litesmith convert --dump-ir DIR` writes the program after each pass that changed something.\n\n"
+        "In rules `%a` is any value, `$c` a constant; `MAXIMUM~` takes its operands in either order.\n"
     ]
     for stage, passes in pipeline.PIPELINE.items():
         once = "\nThese run once, at the end.\n" if passes is pipeline.FINISHING else ""
@@ -239,7 +240,8 @@ def _modules_of(passes: Iterable[AnyPass]) -> list[ModuleType]:
 def _pass_name(found: AnyPass) -> str:
     roots = ""
     if isinstance(found, Pass):
-        roots = f" ({', '.join(r if isinstance(r, str) else str(r.name).lower() for r in found.roots)})"
+        kinds = (str(r.name).lower().replace("_", " ") if isinstance(r, Trait) else str(r) for r in found.roots)
+        roots = f" ({', '.join(kinds)})"
     return f"`{found.name}`{roots}"
 
 

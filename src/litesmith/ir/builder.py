@@ -59,9 +59,10 @@ class Builder(OperatorMethods):
         self.origins = origins
         self.folding = folding
 
-    def apply(self, name: str, *operands: OperandLike, **attrs: Any) -> Value:
-        """The one result of the operator of this name, in lower or upper case, where code chooses among several."""
-        (result,) = self.emit(self.opset[name.upper()], operands, **attrs)
+    def apply(self, operator: str | OpDef, *operands: OperandLike, **attrs: Any) -> Value:
+        """The one result of an operator, or of that of this name in lower or upper case, where code chooses one."""
+        defn = self.opset[operator.upper()] if isinstance(operator, str) else operator
+        (result,) = self.emit(defn, operands, **attrs)
         return result
 
     def on(self, graph: Graph) -> Builder:

@@ -24,14 +24,14 @@ class Attribute:
     """
 
     name: str
-    default: Any
+    default: object
     verdict: str
     why: str
     asks: str = ""
     is_asked: Callable[[Any], bool] | None = None
     fix: str = FLOAT_FIX
 
-    def refusal(self, value: Any) -> str | None:
+    def refusal(self, value: object) -> str | None:
         """What the value asks for when this version does not do it, else None."""
         if self.verdict != REFUSED:
             return None
@@ -39,7 +39,7 @@ class Attribute:
         return self.asks if asked else None
 
 
-def _refused(name: str, default: Any, asks: str, fix: str = FLOAT_FIX) -> Attribute:
+def _refused(name: str, default: object, asks: str, fix: str = FLOAT_FIX) -> Attribute:
     return Attribute(name, default, REFUSED, f"asks for {asks}, which this version does not do", asks, fix=fix)
 
 

@@ -50,14 +50,14 @@ EVERY = "*"
 class Pass:
     """A local rewrite.
 
-    name: kebab-case. roots: operator names and traits it starts from, or `EVERY`. rewrite: the replacement of a root's
-    results; it may insert operations with the builder and must not change existing ones. after: passes that have to
-    run before. rules: the texts of its rules, where it is made of them (`passes.rules`). quantized: whether it is legal
+    name: kebab-case. roots: operators (or their names) and traits it starts from, or `EVERY`. rewrite: the replacement of
+    a root's results; it may insert operations with the builder and must not change existing ones. after: passes that have
+    to run before. rules: the texts of its rules, where it is made of them (`passes.rules`). quantized: whether it is legal
     for roots with quantized results, too. notes: what a user should know of a run, in sentences.
     """
 
     name: str
-    roots: tuple[str | Trait, ...]
+    roots: tuple[OpDef | Trait | str, ...]
     rewrite: Callable[[Op, Builder], Outcome]
     after: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ class _GraphRun:
         self.pass_ = pass_
         self.graph = graph
         self.result = result
-        self.names = {r for r in pass_.roots if isinstance(r, str)}
+        self.names = {str(r) for r in pass_.roots if not isinstance(r, Trait)}
         self.traits = [r for r in pass_.roots if isinstance(r, Trait)]
         self.roots: dict[OpDef, bool] = {}
         self.queue: deque[Op] = deque()

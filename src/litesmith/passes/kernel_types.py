@@ -32,6 +32,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ops.common import dtypes, is_quantized
 from litesmith.passes.driver import EVERY, Declined, Outcome, Pass
+from litesmith.passes.rules import Match, Rule, rules_pass
 
 _SMALL = (DType.INT32, DType.INT64)
 
@@ -112,16 +113,13 @@ def _in_wider_type(op: Op, b: Builder, narrow: DType, wide: DType) -> Outcome:
     return [cast(b, m, r.type.dtype) for m, r in zip(made, op.results, strict=True)]
 
 
-def keep_wide(op: Op, b: Builder) -> Outcome:
-    """A cast back to the wider type of what this pass narrowed."""
-    below = op["x"].op
-    if below is None or below.name != "CAST" or op["x"].type.dtype not in _HALF:
-        return None
-    by_pass = all(NAME in origin.passes for cast in (op, below) for origin in cast.origins)
-    same = below["x"].type.dtype is op.result.type.dtype
-    return below["x"] if by_pass and same else None
+def keep_wide(match: Match) -> str | None:
+    """Only of what this pass narrowed, and back to the type it had."""
+    by_pass = all(NAME in origin.passes for cast in match.ops for origin in cast.origins)
+    same = match["%x"].type.dtype is match.root.result.type.dtype
+    return None if by_pass and same and match.root["x"].type.dtype in _HALF else ""
 
 
 KERNEL_TYPES = Pass(NAME, (EVERY,), widen)
-KEEP_WIDE = Pass("keep-wide", ("CAST",), keep_wide, after=(NAME,))
+KEEP_WIDE = rules_pass("keep-wide", Rule("CAST(CAST(%x)) => %x", keep_wide), after=(NAME,))
 PASSES = (KERNEL_TYPES, KEEP_WIDE)

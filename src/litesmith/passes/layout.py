@@ -30,6 +30,7 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Graph, Op, Program, Value
 from litesmith.ops import OPS
+from litesmith.ops.layout import TRANSPOSE
 from litesmith.passes.driver import ProgramPass, erase_dead, merge_origins, replace_result
 from litesmith.passes.layout_rules import (
     Permutation,
@@ -41,7 +42,6 @@ from litesmith.passes.layout_rules import (
     permuted_op,
     permutes,
 )
-from litesmith.passes.match import LINEAR
 
 NAME = "layout"
 SWEEPS = 64
@@ -56,7 +56,7 @@ class Cost(NamedTuple):
 
     def plus(self, source: Value) -> Cost:
         """With one more transpose, of this value."""
-        blocks = source.op is not None and source.op.name in LINEAR
+        blocks = source.op is not None and source.op.defn.weights is not None
         return Cost(self.transposes + 1, self.blocking + blocks, self.elements + _elements(source))
 
 
@@ -76,7 +76,7 @@ def choose_layouts(program: Program) -> int:
 def _choose(graph: Graph) -> int:
     total = 0
     for _ in range(SWEEPS):
-        if not any(op.name == "TRANSPOSE" for op in graph.ops):
+        if not any(op.defn is TRANSPOSE for op in graph.ops):
             break
         known = set(graph.ops)
         moved = sum(_settle(graph, region, known) for region in regions(graph))

@@ -7,6 +7,10 @@ import numpy as np
 from litesmith.decompositions.grids import spell_out
 from litesmith.errors import UsageError
 from litesmith.ir import Builder, DType, Op, Program, Sym, Value
+from litesmith.ops.elementwise import SQUARED_DIFFERENCE
+from litesmith.ops.indexing import GATHER
+from litesmith.ops.pooling import AVERAGE_POOL_2D
+from litesmith.ops.unary import NEG, SQUARE
 from litesmith.passes.driver import Outcome, Pass, run_pass
 from litesmith.quantize.calibrate import Calibration, is_observed, tensor_keys
 from litesmith.quantize.dequantize import widen_weights
@@ -68,7 +72,7 @@ def _tables(recipe: Recipe) -> Pass:
         shape = [-1 if isinstance(d, Sym) else d for d in (*ids.dims, table.dims[1])]
         return b.reshape(rows, np.array(shape, np.int32))
 
-    return Pass("lookup-tables", ("GATHER",), rewrite)
+    return Pass("lookup-tables", (GATHER,), rewrite)
 
 
 def _square_of_difference(op: Op, b: Builder) -> Outcome:
@@ -82,7 +86,7 @@ def _square(op: Op, b: Builder) -> Outcome:
     return b.mul(op["x"], op["x"])
 
 
-SQUARES = Pass("squares", ("SQUARE",), _square)
+SQUARES = Pass("squares", (SQUARE,), _square)
 def _negative(op: Op, b: Builder) -> Outcome:
     """NEG has no integer kernel that is right for the least integer."""
     if op["x"].type.dtype is not DType.FLOAT32:
@@ -103,9 +107,9 @@ def _mean_of_all(op: Op, b: Builder) -> Outcome:
     return mean
 
 
-POOLS = Pass("pools-of-whole-images", ("AVERAGE_POOL_2D",), _mean_of_all)
-NEGATIVES = Pass("negatives", ("NEG",), _negative)
-PRODUCTS = Pass("squares-of-differences", ("SQUARED_DIFFERENCE",), _square_of_difference)
+POOLS = Pass("pools-of-whole-images", (AVERAGE_POOL_2D,), _mean_of_all)
+NEGATIVES = Pass("negatives", (NEG,), _negative)
+PRODUCTS = Pass("squares-of-differences", (SQUARED_DIFFERENCE,), _square_of_difference)
 
 
 def _settled_inputs(program: Program, recipe: Recipe) -> dict[int, Trained]:

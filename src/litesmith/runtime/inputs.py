@@ -56,7 +56,7 @@ def _array(tensor: TensorInfo, value: Any) -> Array:
     return np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray makes a vector of a scalar
 
 
-def _typed(value: Any, dtype: np.dtype[Any]) -> Array:
+def _typed(value: Any, dtype: np.dtype[np.generic]) -> Array:
     if not hasattr(value, "dtype"):
         return _converted(np.asarray(value), dtype)
     array = np.asarray(value)
@@ -65,10 +65,10 @@ def _typed(value: Any, dtype: np.dtype[Any]) -> Array:
     return array
 
 
-def _converted(array: Array, dtype: np.dtype[Any]) -> Array:
+def _converted(array: Array, dtype: np.dtype[np.generic]) -> Array:
     """Python numbers (as NumPy reads them) in the dtype asked for, provided it holds them."""
     if array.size and array.dtype.kind in "iu" and dtype.kind in "iu":
-        limits = np.iinfo(dtype)
+        limits = np.iinfo(dtype.name)
         if array.min() < limits.min or array.max() > limits.max:
             raise TypeError(f"values from {array.min()} to {array.max()} where {dtype} is expected")
     elif array.size and not np.can_cast(array.dtype, dtype, "same_kind"):

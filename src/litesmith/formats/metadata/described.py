@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litesmith._util.mapping import map_file
 from litesmith._util.replacing import replacing
@@ -98,7 +99,7 @@ def read_described(source: bytes | str | os.PathLike[str]) -> Described:
         raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
 
 
-def _read(data: np.ndarray[Any, Any]) -> Described:
+def _read(data: NDArray[np.uint8]) -> Described:
     archive = read_archive(data.data)
     model = data[: archive.start]
     stored = find_entry(model, TFLITE_METADATA)

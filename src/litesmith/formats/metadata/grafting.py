@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litesmith.errors import FormatError
 from litesmith.formats.tflite import slots
@@ -26,7 +26,7 @@ _ALIGN = 16
 _CHUNK = 1 << 24
 
 
-def find_entry(data: np.ndarray[Any, Any], name: str) -> bytes | None:
+def find_entry(data: NDArray[np.uint8], name: str) -> bytes | None:
     """The bytes of a metadata entry, None where the file has none of this name. Raises FormatError."""
     root = FlatBuffer(data).root(FILE_IDENTIFIER)
     number = _entries(root).get(name)
@@ -43,7 +43,7 @@ def _entries(root: Table) -> dict[str, int]:
     return entries
 
 
-def _content(buffer: Table, data: np.ndarray[Any, Any]) -> bytes:
+def _content(buffer: Table, data: NDArray[np.uint8]) -> bytes:
     offset, size = buffer.scalar(slots.Buffer.OFFSET, "Q"), buffer.scalar(slots.Buffer.SIZE, "Q")
     if offset <= 1:
         return buffer.octets(slots.Buffer.DATA)
@@ -52,7 +52,7 @@ def _content(buffer: Table, data: np.ndarray[Any, Any]) -> bytes:
     return data[offset : offset + size].tobytes()
 
 
-def graft(data: np.ndarray[Any, Any], name: str, content: bytes | None) -> Iterator[bytes]:
+def graft(data: NDArray[np.uint8], name: str, content: bytes | None) -> Iterator[bytes]:
     """The model ``data`` (without what follows it) with the metadata entry set, or removed for None, piece by piece.
 
     Raises FormatError for a file that is damaged or has fields of a newer schema.
@@ -134,7 +134,7 @@ def _erased(root: Table, number: int) -> dict[int, bytes]:
     return {} if shared or not size else {start: bytes(size)}
 
 
-def _patched(data: np.ndarray[Any, Any], patches: dict[int, bytes]) -> Iterator[bytes]:
+def _patched(data: NDArray[np.uint8], patches: dict[int, bytes]) -> Iterator[bytes]:
     done = 0
     for at, patch in sorted(patches.items()):
         yield from chunks(data[done:at])
@@ -143,7 +143,7 @@ def _patched(data: np.ndarray[Any, Any], patches: dict[int, bytes]) -> Iterator[
     yield from chunks(data[done:])
 
 
-def chunks(data: np.ndarray[Any, Any]) -> Iterator[bytes]:
+def chunks(data: NDArray[np.uint8]) -> Iterator[bytes]:
     """The bytes of an array, a bounded number at a time."""
     for start in range(0, len(data), _CHUNK):
         yield data[start : start + _CHUNK].tobytes()

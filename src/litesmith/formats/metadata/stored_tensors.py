@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litesmith.errors import FormatError
 from litesmith.formats.tflite import slots
@@ -102,7 +103,7 @@ class ProgramTensors:
         return tuple(found)
 
 
-def stored_tensors(data: np.ndarray[Any, Any]) -> tuple[tuple[StoredTensor, ...], tuple[StoredTensor, ...]]:
+def stored_tensors(data: NDArray[np.uint8]) -> tuple[tuple[StoredTensor, ...], tuple[StoredTensor, ...]]:
     """Inputs and outputs of the first subgraph of a `.tflite` file. Raises FormatError for a damaged file."""
     root = FlatBuffer(data).root(FILE_IDENTIFIER)
     graphs = root.tables(slots.Model.SUBGRAPHS, "SubGraph")
@@ -120,7 +121,7 @@ def stored_tensors(data: np.ndarray[Any, Any]) -> tuple[tuple[StoredTensor, ...]
     return inputs, outputs
 
 
-def count_subgraphs(data: np.ndarray[Any, Any]) -> int:
+def count_subgraphs(data: NDArray[np.uint8]) -> int:
     """How many subgraphs a `.tflite` file has."""
     return len(FlatBuffer(data).root(FILE_IDENTIFIER).tables(slots.Model.SUBGRAPHS, "SubGraph"))
 

@@ -249,7 +249,7 @@ class _Shard:
         except (OSError, ValueError) as error:
             raise FormatError(f"the file cannot be mapped ({error})") from error
 
-    def array(self, entry: TensorEntry, dtype: np.dtype[Any], *, verify: bool, big_endian: bool) -> Array:
+    def array(self, entry: TensorEntry, dtype: np.dtype[np.generic], *, verify: bool, big_endian: bool) -> Array:
         """The array of an entry of numbers, whose bytes are known to be there."""
         if entry.size < _MAPPED_FROM:
             data = self.read(entry.offset, entry.size)
@@ -262,7 +262,7 @@ class _Shard:
             array = self._mapped_array(entry, dtype)
         return _byte_swapped(array) if big_endian else array
 
-    def _mapped_array(self, entry: TensorEntry, dtype: np.dtype[Any]) -> Array:
+    def _mapped_array(self, entry: TensorEntry, dtype: np.dtype[np.generic]) -> Array:
         require_file(self.path)
         try:
             stored = np.dtype(np.uint8) if dtype == np.bool_ else dtype

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import ml_dtypes
 import numpy as np
+
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import DataType
 
 _REFERENCE = 100  # DT_X_REF (the type of a TF1 variable's own output) is DT_X + 100
 
@@ -64,7 +68,7 @@ _TABLE: dict[int, DType] = {
 _INVALID = DType("invalid", None, "")
 
 
-NUMBERS = {row.name: number for number, row in _TABLE.items()}
+NUMBERS: Mapping[str, DataType] = {row.name: cast("DataType", number) for number, row in _TABLE.items()}
 """`DataType` numbers by name."""
 
 

@@ -81,7 +81,7 @@ def _signed(value: int) -> bytes:
     return ((value & mask) ^ header).to_bytes(length, "big")
 
 
-def assemble(shape: tuple[int, ...], dtype: np.dtype[Any], parts: Iterable[tuple[Slice, Array]]) -> Array:
+def assemble(shape: tuple[int, ...], dtype: np.dtype[np.generic], parts: Iterable[tuple[Slice, Array]]) -> Array:
     """One array from parts, each of its slice's shape, that must cover it exactly. The caller bounds its size."""
     placed = [(bounds(extents, shape), array) for extents, array in parts]
     _check_cover([box for box, _ in placed], shape)

@@ -121,7 +121,7 @@ class Table:
         self.buffer.charge(4 * count)
         return [Table(self.buffer, self.buffer.follow(start + 4 * i), name) for i in range(count)]
 
-    def array(self, slot: int, dtype: str | np.dtype[Any]) -> Array:
+    def array(self, slot: int, dtype: str | np.dtype[np.generic]) -> Array:
         """A vector of scalars, as a view of the file; empty when it is absent."""
         kind = np.dtype(dtype)
         start, count = self._vector(slot, kind.itemsize)

@@ -199,12 +199,12 @@ class _File:
             return ()
         called = []
         for place, (attr_name, attr) in enumerate(defn.attrs.items()):
-            slot = place if attr.slot is None else attr.slot
+            field = place if attr.slot is None else attr.slot
             role = attr_name.removesuffix("_index").removesuffix("_subgraph").removesuffix("_subgraphs").title()
-            if attr.kind == "subgraph" and options.place(slot) is not None:
-                called.append((role, int(options.scalar(slot, "i"))))
+            if attr.kind == "subgraph" and options.place(field) is not None:
+                called.append((role, int(options.scalar(field, "i"))))
             elif attr.kind == "subgraphs":
-                called += [(f"{role} {i}", int(n)) for i, n in enumerate(options.array(slot, "<i4"))]
+                called += [(f"{role} {i}", int(n)) for i, n in enumerate(options.array(field, "<i4"))]
         return tuple(called)
 
     def _tensor(self, table: Table) -> TensorEntry:

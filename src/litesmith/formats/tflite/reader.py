@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litesmith._util.mapping import map_file
 from litesmith.errors import FormatError
@@ -82,7 +83,7 @@ class _Operator:
 class _Model:
     """A file while it is read."""
 
-    def __init__(self, data: np.ndarray[Any, Any], opset: OpSet) -> None:
+    def __init__(self, data: NDArray[np.uint8], opset: OpSet) -> None:
         self.buffer = FlatBuffer(data)
         self.root = self.buffer.root(FILE_IDENTIFIER)
         self.root.require_known(slots.Model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from litesmith.ir import Builder, Graph, Program, Value
 from litesmith.ops import OPS
 
 
-def keep_state(program: Program, names: Sequence[str], initial: Sequence[Any]) -> Program:
+def keep_state(program: Program, names: Sequence[str], initial: Sequence[object]) -> Program:
     """The program with its last inputs and outputs, as many as there are names, turned into variables.
 
     Each starts with its ``initial`` array, set once before the first invocation. Those no output depends on are dropped.
@@ -63,7 +62,7 @@ def _erase_dead(graph: Graph) -> None:
             graph.erase(op)
 
 
-def _initializer(names: Sequence[str], initial: Sequence[Any]) -> Graph:
+def _initializer(names: Sequence[str], initial: Sequence[object]) -> Graph:
     graph = Graph("initialize_variables")
     b = Builder(graph, OPS)
     for name, array in zip(names, initial, strict=True):

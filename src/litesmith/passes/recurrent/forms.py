@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from litesmith._util.rnn_forms import AUTO, COMPACT, FUSED, UNROLLED
 from litesmith.ir.graph import Op, Program
+from litesmith.ops.control import WHILE
 from litesmith.passes.driver import PassResult
 from litesmith.passes.recurrent import hoisting, repeating
 from litesmith.passes.recurrent.affine import UnclearError
@@ -31,7 +32,7 @@ def _unroll(program: Program, small_only: bool) -> PassResult:
     result = PassResult("unrolled-loops")
     for graph in program.all_graphs():
         for op in list(graph.ops):
-            if op.name != "WHILE":
+            if op.defn is not WHILE:
                 continue
             reason = _tried(op, _unroll_small if small_only else repeating.unroll)
             if reason is None:

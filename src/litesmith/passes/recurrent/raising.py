@@ -23,6 +23,9 @@ from litesmith.decompositions.recurrent.states import is_zero
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Graph, Op, Program, Value
 from litesmith.ops import OPS
+from litesmith.ops.control import WHILE
+from litesmith.ops.layout import REVERSE_V2, TRANSPOSE
+from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import PassResult, between, erase_dead, merge_origins
 from litesmith.passes.match import producer
 from litesmith.passes.recurrent.affine import UnclearError
@@ -111,7 +114,7 @@ class _Raising:
 
     def run(self) -> None:
         for op in self.graph.ops:
-            if op.name == "WHILE":
+            if op.defn is WHILE:
                 try:
                     self.loops[op] = self._read(op)
                 except UnclearError as reason:
@@ -184,21 +187,21 @@ def _dying(loop: Op, layer: RecurrentLayer) -> set[Op]:
 
 def _source(x: Value) -> tuple[Value, bool, bool]:
     """What a time-major tensor was made of: that, whether it is reversed in time, and whether it is time-major."""
-    flipped = producer(x, "REVERSE_V2")
+    flipped = producer(x, REVERSE_V2)
     if flipped is not None and _numbers(flipped["axes"]) == [0]:
         source, before, time_major = _source(flipped["x"])
         return source, not before, time_major
-    moved = producer(x, "TRANSPOSE")
+    moved = producer(x, TRANSPOSE)
     if moved is not None and _numbers(moved["perm"]) == [1, 0, 2]:
         return _source_of_batches(moved["x"])
-    moved = producer(x, "RESHAPE")
+    moved = producer(x, RESHAPE)
     if moved is not None and x.dims[1] == 1 and moved["x"].type.shape == (1, x.dims[0], x.dims[2]):
         return _source_of_batches(moved["x"])
     return x, False, True
 
 
 def _source_of_batches(x: Value) -> tuple[Value, bool, bool]:
-    flipped = producer(x, "REVERSE_V2")
+    flipped = producer(x, REVERSE_V2)
     if flipped is not None and _numbers(flipped["axes"]) == [1]:
         source, before, time_major = _source_of_batches(flipped["x"])
         return source, not before, time_major

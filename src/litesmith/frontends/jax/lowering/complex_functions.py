@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.lowering import contraction, indexing
 from litesmith.frontends.jax.lowering.fourier import abs_, div, exp, log, mul
 from litesmith.frontends.jax.registry import lowers
-from litesmith.frontends.jax.types import Complex
+from litesmith.frontends.jax.types import Complex, Tensor
 from litesmith.ir import Builder, DType, Value
 
 
@@ -127,7 +126,7 @@ def exp2(b: Builder, x: Complex) -> Complex:
 
 
 @lowers("pow", complex=True)
-def pow_(ctx: Context, x: Any, y: Any) -> Complex:
+def pow_(ctx: Context, x: Tensor, y: Tensor) -> Complex:
     """exp(y log(x)); of 0 it is 0, or 1 where y is 0."""
     b = ctx.b
     x, y = (v if isinstance(v, Complex) else Complex(v, number(b, 0, v)) for v in (x, y))
@@ -152,7 +151,7 @@ def iota(ctx: Context, dynamic_sizes: list[Value], *, dimension: int) -> Complex
 
 
 @lowers("conv_general_dilated", complex=True)
-def conv_general_dilated(ctx: Context, lhs: Complex, rhs: Complex, **options: Any) -> Complex:
+def conv_general_dilated(ctx: Context, lhs: Complex, rhs: Complex, **options: object) -> Complex:
     """Four real convolutions."""
     b = ctx.b
 
@@ -165,7 +164,7 @@ def conv_general_dilated(ctx: Context, lhs: Complex, rhs: Complex, **options: An
 
 
 @lowers("scatter-mul", "scatter_mul", complex=True)
-def scatter_mul(ctx: Context, x: Complex, indices: Value, updates: Complex, **options: Any) -> Complex:
+def scatter_mul(ctx: Context, x: Complex, indices: Value, updates: Complex, **options: object) -> Complex:
     """By real numbers alone: part by part."""
     if not updates.imag.is_const or bool(np.any(updates.imag.numpy() != 0)):
         raise UnsupportedError(

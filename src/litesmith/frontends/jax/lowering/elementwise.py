@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from litesmith.decompositions.shapes import bitcast, broadcast_to, cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.registry import Lowering, lowers
-from litesmith.frontends.jax.types import is_unsigned_word
+from litesmith.frontends.jax.types import Results, is_unsigned_word
 from litesmith.ir import Builder, DType, Value
 
 NARROW = frozenset({DType.INT8, DType.INT16, DType.UINT8})
@@ -46,7 +45,7 @@ def _wrapped(function: Callable[..., Value]) -> Callable[[Builder, list[Value]],
     return lowering
 
 
-def _table(functions: dict[str, Callable[..., Value]]) -> tuple[Lowering, ...]:
+def _table(functions: dict[str, Callable[..., Value]]) -> tuple[Lowering[..., Results], ...]:
     return tuple(lowers(name, broadcasts=True)(_wrapped(function)) for name, function in functions.items())
 
 
@@ -157,7 +156,7 @@ def _power(b: Builder, x: Value, y: int) -> Value:
 
 
 @lowers("round", broadcasts=True)
-def round_(b: Builder, x: Value, *, rounding_method: Any) -> Value:
+def round_(b: Builder, x: Value, *, rounding_method: int) -> Value:
     return b.round(x) if int(rounding_method) == 1 else special.round_away(b, x)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_int
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Dim, DType, Op, Sym, Value
 from litesmith.ir.budget import require_room
+from litesmith.ir.constant import Array
 from litesmith.ir.dims import maximum, product
 from litesmith.ops.slicing import Span, span_bounds, strided_spans
 
@@ -140,7 +140,7 @@ def pack(b: Builder, values: list[Value], *, axis: int = 0) -> Value:
 
 
 @lowers("ParallelConcat")
-def parallel_concat(b: Builder, values: list[Value], *, shape: Any = None) -> Value:
+def parallel_concat(b: Builder, values: list[Value], *, shape: tuple[int, ...] | None = None) -> Value:
     return values[0] if len(values) == 1 else b.concatenation(*values, axis=0)
 
 
@@ -148,7 +148,7 @@ def parallel_concat(b: Builder, values: list[Value], *, shape: Any = None) -> Va
 
 
 @lowers("Unpack")
-def unpack(b: Builder, value: Value, *, num: int, axis: int = 0) -> Any:
+def unpack(b: Builder, value: Value, *, num: int, axis: int = 0) -> Sequence[Value]:
     along = axis % value.rank
     if num and value.type.dtype in UNPACK_TYPES:
         return b.unpack(value, num=num, axis=along)
@@ -163,7 +163,7 @@ def _element(b: Builder, x: Value, axis: int, index: int) -> Value:
 
 
 @lowers("Split")
-def split(b: Builder, split_dim: Value, value: Value, *, num_split: int) -> Any:
+def split(b: Builder, split_dim: Value, value: Value, *, num_split: int) -> Sequence[Value]:
     if num_split == 1:
         return (value,)
     if value.type.dtype in SPLIT_TYPES:
@@ -174,7 +174,7 @@ def split(b: Builder, split_dim: Value, value: Value, *, num_split: int) -> Any:
 
 
 @lowers("SplitV")
-def split_v(b: Builder, value: Value, size_splits: Value, split_dim: Value, *, num_split: int) -> Any:
+def split_v(b: Builder, value: Value, size_splits: Value, split_dim: Value, *, num_split: int) -> Sequence[Value]:
     if num_split == 1:
         return (value,)
     (axis,) = const_ints(split_dim, "the axis")
@@ -187,16 +187,17 @@ def split_v(b: Builder, value: Value, size_splits: Value, split_dim: Value, *, n
     return _parts(b, value, [rest if s == -1 else s for s in sizes], axis % value.rank)
 
 
-def _parts(b: Builder, x: Value, sizes: Sequence[Any], axis: int) -> Any:
+def _parts(b: Builder, x: Value, sizes: Sequence[Dim], axis: int) -> Sequence[Value]:
     """SPLIT where the parts are equal, SPLIT_V where their sizes are known, else slices."""
     along = np.array(axis, np.int32)
     if x.type.dtype in SPLIT_TYPES and all(s == sizes[0] for s in sizes):
         return b.split(along, x, num_splits=len(sizes))
     if x.type.dtype in SPLIT_V_TYPES and all(isinstance(s, int) for s in sizes):
         return b.split_v(x, np.array(sizes, np.int32), along, num_splits=len(sizes))
-    made, start = [], 0
+    made: list[Value] = []
+    start: Dim = 0
     for part in sizes:
-        place: list[Any] = [0] * x.rank
+        place: list[Dim] = [0] * x.rank
         place[axis] = start
         start = start + part
         made.append(slice_static(b, x, place, [start if a == axis else d for a, d in enumerate(x.dims)]))
@@ -248,7 +249,7 @@ def strided_slice(
     operands = [input, *(as_int32(b, v) for v in (begin, end, strides))]
     new_axis_mask &= ~ellipsis_mask & ((1 << static_int(strides.dims[0], "a slice")) - 1)
     shrink_axis_mask &= ~(ellipsis_mask | new_axis_mask)
-    masks: dict[str, Any] = dict(
+    masks: dict[str, int] = dict(
         begin_mask=begin_mask,
         end_mask=end_mask,
         ellipsis_mask=ellipsis_mask,
@@ -258,13 +259,11 @@ def strided_slice(
     if ellipsis_mask:
         operands, masks = _without_ellipsis(b, operands, masks)
     if input.rank + new_axis_mask.bit_count() <= STRIDED_RANK:
-        return b.strided_slice(*operands, **masks)
+        return b.apply("strided_slice", *operands, **masks)
     return _strided_wide(b, Op(b.opset["STRIDED_SLICE"], operands, {**masks, "offset": False}))
 
 
-def _without_ellipsis(
-    b: Builder, operands: list[Value], masks: dict[str, int]
-) -> tuple[list[Value], dict[str, int]]:
+def _without_ellipsis(b: Builder, operands: list[Value], masks: dict[str, int]) -> tuple[list[Value], dict[str, int]]:
     """The ellipsis spelled out as whole dimensions. The kernel gets one that stands for no dimension wrong."""
     place = masks["ellipsis_mask"].bit_length() - 1
     count = static_int(operands[1].dims[0], "a slice")
@@ -282,15 +281,14 @@ def _without_ellipsis(
     return [x, *vectors], {**spelled, "ellipsis_mask": 0}
 
 
-def _replaced(b: Builder, vector: Value, place: int, by: Any) -> Value:
+def _replaced(b: Builder, vector: Value, place: int, by: Array) -> Value:
     """A vector with one element replaced by others."""
     if vector.is_const:
         elements = vector.numpy()
         return b.constant(np.concatenate([elements[:place], by, elements[place + 1 :]]).astype(np.int32))
     count = static_int(vector.dims[0], "a slice")
     parts = [slice_static(b, vector, [0], [place]), b.constant(by), slice_static(b, vector, [place + 1], [count])]
-    joined: Value = b.concatenation(*parts, axis=0)
-    return joined
+    return b.concatenation(*parts, axis=0)
 
 
 STRIDED_RANK = 5

@@ -20,10 +20,9 @@ from litesmith.frontends.tensorflow.lowering.math import in_float32
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_floats, const_ints
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, DType, Value
+from litesmith.ir.constant import Array
 from litesmith.ops.image import nearest_rows
 from litesmith.ops.windows import padding_around, window_count
-
-Array = np.ndarray[Any, Any]
 
 # -- resizing ---------------------------------------------------------------------------------------------------------
 
@@ -345,7 +344,7 @@ def non_max_suppression_v4(
     score_threshold: Value,
     *,
     pad_to_max_output_size: bool = False,
-) -> Any:
+) -> tuple[Value, Value]:
     chosen, count = _selected(b, boxes, scores, max_output_size, iou_threshold, score_threshold)
     return (chosen if pad_to_max_output_size else _valid_part(b, chosen, count)), count
 
@@ -361,7 +360,7 @@ def non_max_suppression_v5(
     soft_nms_sigma: Value,
     *,
     pad_to_max_output_size: bool = False,
-) -> Any:
+) -> tuple[Value, Value, Value]:
     _require_same_suppression(iou_threshold, score_threshold, soft_nms_sigma)
     limit = as_int32(b, max_output_size)
     settings = (single(b, v) for v in (iou_threshold, score_threshold, soft_nms_sigma))

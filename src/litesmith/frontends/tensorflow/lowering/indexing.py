@@ -5,6 +5,7 @@ An index out of range is an error in TensorFlow on a CPU and in LiteRT alike, wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from litesmith.decompositions.padding import slice_static
 from litesmith.decompositions.shapes import cast, dim_value, expand_dims, full, iota, reshape, shape_vector, vector_of
 from litesmith.decompositions.sort import sort, topk
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.tensorflow.attributes import Attribute
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_floats, const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, DType, Value
 from litesmith.ir.budget import require_room
+from litesmith.ir.constant import Array
 from litesmith.ir.dims import product
 
 # -- gathers ----------------------------------------------------------------------------------------------------------
@@ -59,12 +62,10 @@ def scatter_nd(b: Builder, indices: Value, updates: Value, shape: Value, *, bad_
     return b.scatter_nd(as_int32(b, indices), updates, as_int32(b, shape))
 
 
-def scattered(combine: str) -> Any:
+def scattered(combine: str) -> Callable[..., Value]:
     """The lowering that combines rows of updates into a tensor."""
 
-    def function(
-        b: Builder, tensor: Value, indices: Value, updates: Value, *, bad_indices_policy: str = ""
-    ) -> Value:
+    def function(b: Builder, tensor: Value, indices: Value, updates: Value, *, bad_indices_policy: str = "") -> Value:
         return scatter.scatter_nd(b, tensor, as_int32(b, indices), updates, combine)
 
     return function
@@ -136,7 +137,7 @@ _KERNEL_SEGMENTS = (DType.FLOAT32, DType.INT32)
 _NEUTRAL = {"sum": 0, "prod": 1}
 
 
-def _extreme(kind: str, dtype: DType) -> Any:
+def _extreme(kind: str, dtype: DType) -> float:
     """What TensorFlow has in a segment without elements."""
     if kind in _NEUTRAL:
         return _NEUTRAL[kind]
@@ -144,10 +145,11 @@ def _extreme(kind: str, dtype: DType) -> Any:
 
     finfo: Any = ml_dtypes.finfo  # untyped
     limits = finfo(dtype.numpy) if dtype.is_float else np.iinfo(dtype.numpy)
-    return limits.min if kind == "max" else limits.max
+    extreme: float = limits.min if kind == "max" else limits.max
+    return extreme
 
 
-def _unsorted(kind: str) -> Any:
+def _unsorted(kind: str) -> Callable[..., Value]:
     def function(b: Builder, data: Value, segment_ids: Value, num_segments: Value) -> Value:
         return unsorted_segment(b, kind, data, segment_ids, num_segments)
 
@@ -198,7 +200,7 @@ def _last_segment(b: Builder, segment_ids: Value) -> Value:
     return made if some else b.maximum(made, b.constant(np.array(0, np.int32)))
 
 
-def _segment(kind: str) -> Any:
+def _segment(kind: str) -> Callable[..., Value]:
     def function(b: Builder, data: Value, segment_ids: Value) -> Value:
         """Over sorted numbers. A segment without elements holds 1 (prod) or 0."""
         number = _last_segment(b, segment_ids)
@@ -249,8 +251,7 @@ def segment_mean(b: Builder, data: Value, segment_ids: Value) -> Value:
 SEGMENTS = tuple(lowers(f"Segment{kind.title()}")(_segment(kind)) for kind in ("prod", "max", "min"))
 
 
-
-def _sparse_segment(kind: str) -> Any:
+def _sparse_segment(kind: str) -> Callable[..., Value]:
     def function(b: Builder, data: Value, indices: Value, rest: list[Value]) -> Value:
         """Rows of ``data`` gathered, and joined over sorted numbers: their sum, mean, or sum by the root of the count."""
         segment_ids = rest[0]
@@ -274,21 +275,23 @@ SPARSE_SEGMENTS = tuple(
 
 
 @lowers("TopKV2", outputs=("values", "indices"))
-def top_k(b: Builder, input: Value, k: Value, *, sorted: bool = True, index_type: DType = DType.INT32) -> Any:
+def top_k(
+    b: Builder, input: Value, k: Value, *, sorted: bool = True, index_type: DType = DType.INT32
+) -> tuple[Value, Value]:
     """TOPK_V2, which always sorts; where NaN lies among the elements is the kernel's choice."""
     values, places = b.topk_v2(input, as_int32(b, k))
     return values, cast(b, places, index_type)
 
 
 @lowers("TopK", outputs=("values", "indices"))
-def top_k_of_attribute(b: Builder, input: Value, *, k: int, sorted: bool = True) -> Any:
+def top_k_of_attribute(b: Builder, input: Value, *, k: int, sorted: bool = True) -> tuple[Value, Value]:
     return b.topk_v2(input, b.constant(np.array(k, np.int32)))
 
 
 @lowers("ApproxTopK", outputs=("values", "indices"))
 def approximate_top_k(
-    b: Builder, input: Value, *, k: int, reduction_dimension: int = -1, is_max_k: bool = True, **speed: Any
-) -> Any:
+    b: Builder, input: Value, *, k: int, reduction_dimension: int = -1, is_max_k: bool = True, **speed: Attribute
+) -> tuple[Value, Value]:
     """The exact ones, whatever the recall that is asked for."""
     return topk(b, input, k, reduction_dimension, is_max_k)
 
@@ -311,12 +314,12 @@ def where(b: Builder, input: Value) -> Value:
 
 
 @lowers("Unique", outputs=("y", "idx"))
-def unique(b: Builder, x: Value, *, out_idx: DType = DType.INT32) -> Any:
+def unique(b: Builder, x: Value, *, out_idx: DType = DType.INT32) -> tuple[Value, Value]:
     return b.unique(x, idx_out_type=out_idx)
 
 
 @lowers("UniqueV2", outputs=("y", "idx"))
-def unique_v2(b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32) -> Any:
+def unique_v2(b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32) -> tuple[Value, Value]:
     _require_vector(x, axis)
     return b.unique(x, idx_out_type=out_idx)
 
@@ -327,24 +330,26 @@ def _require_vector(x: Value, axis: Value | None) -> None:
 
 
 @lowers("UniqueWithCounts", outputs=("y", "idx", "count"))
-def unique_with_counts(b: Builder, x: Value, *, out_idx: DType = DType.INT32) -> Any:
+def unique_with_counts(b: Builder, x: Value, *, out_idx: DType = DType.INT32) -> tuple[Value, Value, Value]:
     return _with_counts(b, x, out_idx)
 
 
 @lowers("UniqueWithCountsV2", outputs=("y", "idx", "count"))
-def unique_with_counts_v2(b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32) -> Any:
+def unique_with_counts_v2(
+    b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32
+) -> tuple[Value, Value, Value]:
     _require_vector(x, axis)
     return _with_counts(b, x, out_idx)
 
 
-def _with_counts(b: Builder, x: Value, out_idx: DType) -> Any:
+def _with_counts(b: Builder, x: Value, out_idx: DType) -> tuple[Value, Value, Value]:
     values, places = b.unique(x, idx_out_type=DType.INT32)
     counts = _counts(b, places, dim_value(b, values, 0), DType.INT32)
     return values, cast(b, places, out_idx), cast(b, counts, out_idx)
 
 
 @lowers("ListDiff", outputs=("out", "idx"))
-def list_diff(b: Builder, x: Value, y: Value, *, out_idx: DType = DType.INT32) -> Any:
+def list_diff(b: Builder, x: Value, y: Value, *, out_idx: DType = DType.INT32) -> tuple[Value, Value]:
     """Elements of ``x`` that are not in ``y``, and their places."""
     known = b.reduce_any(b.equal(expand_dims(b, x, 1), expand_dims(b, y, 0)), [1])
     places = b.where(b.logical_not(known))
@@ -425,7 +430,7 @@ def bucketize(b: Builder, input: Value, *, boundaries: list[float]) -> Value:
     return b.bucketize(input, boundaries=tuple(boundaries))
 
 
-def _searchsorted(upper: bool) -> Any:
+def _searchsorted(upper: bool) -> Callable[..., Value]:
     def function(b: Builder, sorted_inputs: Value, values: Value, *, out_type: DType = DType.INT32) -> Value:
         """How many of the row's sorted numbers lie below (upper: at or below) each value."""
         compare = b.less_equal if upper else b.less
@@ -450,7 +455,9 @@ def histogram_fixed_width(
     low, high = const_floats(value_range, "the range")
     (count,) = const_ints(nbins, "the number of bins")
     if not (low < high and count > 0 and np.isfinite([low, high]).all()):
-        raise UnsupportedError(f"it has {count} bins from {low} to {high}", "give a range that grows and at least one bin")
+        raise UnsupportedError(
+            f"it has {count} bins from {low} to {high}", "give a range that grows and at least one bin"
+        )
     flat = reshape(b, values, [product(values.dims)])
     bins = b.bucketize(flat, boundaries=tuple(_bin_starts(low, high, count)))
     ones = full(b, flat.dims, 1, dtype, flat)
@@ -477,7 +484,7 @@ def _place(x: np.float32) -> int:
     return bits if bits >= 0 else -(bits & 0x7FFFFFFF)
 
 
-def _at_place(places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _at_place(places: Array) -> Array:
     """The float32 numbers at these places."""
     magnitudes = np.abs(places).astype(np.int32).view(np.float32)
     return np.asarray(np.where(places < 0, -magnitudes, magnitudes))

@@ -11,6 +11,7 @@ from functools import reduce
 from litesmith.decompositions import linalg, series, spectral
 from litesmith.decompositions.shapes import broadcast_to, cast
 from litesmith.frontends.tensorflow.registry import Lowering, lowers
+from litesmith.frontends.tensorflow.resources import Results
 from litesmith.ir import Builder, Dim, DType, Value
 from litesmith.ir.dims import broadcast
 
@@ -96,7 +97,7 @@ def matrix_triangular_solve(
 # -- special functions ------------------------------------------------------------------------------------------------
 
 
-def _summed(name: str, function: Callable[..., Value]) -> Lowering:
+def _summed(name: str, function: Callable[..., Value]) -> Lowering[..., Results]:
     def lowering(b: Builder, operands: list[Value]) -> Value:
         dims = _joint(*(v.dims for v in operands))
         return function(b, *(broadcast_to(b, v, dims, *operands) for v in operands))

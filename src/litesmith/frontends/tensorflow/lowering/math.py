@@ -7,7 +7,6 @@ operands; TensorFlow keeps it. As with the official converter, that is not emula
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from litesmith.decompositions.shapes import broadcast_to, cast, reshape, single
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import like
 from litesmith.frontends.tensorflow.registry import Lowering, direct, lowers
+from litesmith.frontends.tensorflow.resources import Results
 from litesmith.ir import Builder, DType, Value
 from litesmith.ir.dims import broadcast
 
@@ -73,7 +73,7 @@ def _tensorflow_name(name: str) -> str:
     return "Erfinv" if name == "erf_inv" else "".join(word[0].upper() + word[1:] for word in name.split("_"))
 
 
-SPECIAL: tuple[Lowering, ...] = tuple(
+SPECIAL: tuple[Lowering[..., Results], ...] = tuple(
     lowers(op)(_decomposed(function))
     for op, function in {
         **{_tensorflow_name(name): function for name, function in special.FUNCTIONS.items()},
@@ -166,7 +166,7 @@ def softsign(b: Builder, features: Value) -> Value:
 
 
 @lowers("Cast")
-def cast_(b: Builder, x: Value, *, DstT: DType, Truncate: bool = False) -> Any:
+def cast_(b: Builder, x: Value, *, DstT: DType, Truncate: bool = False) -> Complex | Value:
     """CAST. Of a float that the integer type does not hold, both TensorFlow's and the kernel's result is undefined."""
     return Complex(cast(b, x, DType.FLOAT32)) if DstT is DType.COMPLEX64 else cast(b, x, DstT)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from litesmith.decompositions.byte_matmul import narrow
@@ -15,9 +13,8 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import direct, lowers
 from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ir.constant import Array
 from litesmith.ir.dims import product
-
-Array = np.ndarray[Any, Any]
 
 # -- products ---------------------------------------------------------------------------------------------------------
 

@@ -110,9 +110,7 @@ def scaled(
     distance = b.abs(b.sub(b.add(_places(b, images, axis), F(0.5)), center))
     if antialias:
         distance = b.div(distance, b.maximum(inverse, F(1)))
-    inside = b.logical_and(
-        b.greater_equal(center, F(0)), b.less_equal(center, old_size(b, images, axis))
-    )
+    inside = b.logical_and(b.greater_equal(center, F(0)), b.less_equal(center, old_size(b, images, axis)))
     return _normalized(b, kernel(b, distance), inside)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from litesmith.decompositions.gather import select
@@ -23,7 +21,7 @@ from litesmith.decompositions.special import round_away
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_ints
 from litesmith.frontends.tensorflow.registry import lowers
-from litesmith.ir import Builder, DType, Value
+from litesmith.ir import Builder, Dim, DType, Value
 
 
 def number(b: Builder, value: float) -> Value:
@@ -209,7 +207,7 @@ def _mapped(b: Builder, place: Value, size: int, mode: str) -> Value:
 
 
 def _pixels_at(
-    b: Builder, pixels: Value, rows: Value, columns: Value, sizes: list[int], fill: Value, count: Any
+    b: Builder, pixels: Value, rows: Value, columns: Value, sizes: list[int], fill: Value, count: Dim
 ) -> Value:
     """[images, height, width, C] pixels at whole positions, ``fill`` for those outside."""
     inside: Value | None = None

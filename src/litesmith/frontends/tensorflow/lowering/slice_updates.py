@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from litesmith.frontends.tensorflow.lowering.variables import assign, variable_o
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.frontends.tensorflow.resources import Variable
 from litesmith.ir import Builder, Dim, DType, Value
+
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.resources import Item
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def strided_update(
 
 @lowers("ResourceStridedSliceAssign", "StridedSliceAssign")
 def strided_assign(
-    context: Context, ref: Any, begin: Value, end: Value, strides: Value, value: Value, **masks: int
+    context: Context, ref: Item, begin: Value, end: Value, strides: Value, value: Value, **masks: int
 ) -> Variable:
     known = {name: mask for name, mask in masks.items() if name.endswith("_mask")}
     old = context.read(variable_of(ref))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.frontends.tensorflow.resources import RandomWords
 from litesmith.ir import Builder, DType, Value
+
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.resources import Item
 
 PHILOX = 1
 _AUTO = 3
@@ -61,7 +64,7 @@ def algorithm(b: Builder) -> Value:
     return int32(b, PHILOX)
 
 
-def _words(b: Builder, item: Any, count: int) -> Sequence[Value]:
+def _words(b: Builder, item: Item, count: int) -> Sequence[Value]:
     """The words of a key or counter, which may be a constant of uint64."""
     if isinstance(item, RandomWords):
         return item.words
@@ -140,7 +143,9 @@ def _integers(
 
 
 @lowers("StatelessRandomUniformV2")
-def uniform_v2(b: Builder, shape: Value, key: Any, counter: Any, alg: Value, *, dtype: DType = DType.FLOAT32) -> Value:
+def uniform_v2(
+    b: Builder, shape: Value, key: Item, counter: Item, alg: Value, *, dtype: DType = DType.FLOAT32
+) -> Value:
     _require(dtype, DType.FLOAT32, alg)
     return _uniform(b, shape, _words(b, key, 2), _words(b, counter, 4))
 
@@ -153,7 +158,7 @@ def uniform(b: Builder, shape: Value, seed: Value, *, dtype: DType = DType.FLOAT
 
 
 @lowers("StatelessRandomNormalV2")
-def normal_v2(b: Builder, shape: Value, key: Any, counter: Any, alg: Value, *, dtype: DType = DType.FLOAT32) -> Value:
+def normal_v2(b: Builder, shape: Value, key: Item, counter: Item, alg: Value, *, dtype: DType = DType.FLOAT32) -> Value:
     _require(dtype, DType.FLOAT32, alg)
     return _gaussian(b, shape, _words(b, key, 2), _words(b, counter, 4))
 
@@ -167,7 +172,7 @@ def normal(b: Builder, shape: Value, seed: Value, *, dtype: DType = DType.FLOAT3
 
 @lowers("StatelessRandomUniformIntV2")
 def integers_v2(
-    b: Builder, shape: Value, key: Any, counter: Any, alg: Value, minval: Value, maxval: Value, *, dtype: DType
+    b: Builder, shape: Value, key: Item, counter: Item, alg: Value, minval: Value, maxval: Value, *, dtype: DType
 ) -> Value:
     _require(dtype, DType.INT32, alg)
     return _integers(b, shape, _words(b, key, 2), _words(b, counter, 4), minval, maxval)
@@ -182,7 +187,7 @@ def integers(b: Builder, shape: Value, seed: Value, minval: Value, maxval: Value
 
 @lowers("StatelessRandomUniformFullIntV2")
 def full_integers_v2(
-    b: Builder, shape: Value, key: Any, counter: Any, alg: Value, *, dtype: DType = DType.UINT64
+    b: Builder, shape: Value, key: Item, counter: Item, alg: Value, *, dtype: DType = DType.UINT64
 ) -> Value:
     _require(dtype, DType.INT32, alg)
     return _numbers(b, shape, _words(b, key, 2), _words(b, counter, 4), lambda words: words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +13,13 @@ from litesmith.decompositions.padding import pad
 from litesmith.decompositions.rnn import row_at, set_row
 from litesmith.decompositions.shapes import cast, full, iota, reshape, size_value, static_int, transpose
 from litesmith.frontends.tensorflow.importer import Context
-from litesmith.frontends.tensorflow.lowering.control import loop
+from litesmith.frontends.tensorflow.lowering.control import loop, tensor_of
 from litesmith.frontends.tensorflow.lowering.operands import const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Dim, DType, Value
+
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.resources import Item
 
 _NONE = -np.inf
 """The score of a place that no box takes."""
@@ -84,11 +87,12 @@ def _of_each_class(
         least,
     ]
 
-    def goes_on(inner: Context, items: Sequence[Any]) -> list[Any]:
-        return [inner.b.less(items[0], items[1])]
+    def goes_on(inner: Context, items: Sequence[Item]) -> Sequence[Item]:
+        index, end, *_ = map(tensor_of, items)
+        return [inner.b.less(index, end)]
 
-    def step(inner: Context, items: Sequence[Any]) -> list[Any]:
-        index, end, kept, chosen, *given = items
+    def step(inner: Context, items: Sequence[Item]) -> Sequence[Item]:
+        index, end, kept, chosen, *given = map(tensor_of, items)
         own = inner.b.floor_div(index, like(inner.b, count, index)) if is_shared else index
         ratings, corners = row_at(inner.b, given[0], index), row_at(inner.b, given[1], own)
         score, corners = _chosen(inner.b, ratings, corners, each, *given[2:])
@@ -96,7 +100,7 @@ def _of_each_class(
         return [following, end, set_row(inner.b, kept, score, index), set_row(inner.b, chosen, corners, index), *given]
 
     finished = loop(context, goes_on, step, start, [False, True, False, False, True, True, True, True])
-    return finished[2], finished[3]
+    return tensor_of(finished[2]), tensor_of(finished[3])
 
 
 def _chosen(b: Builder, scores: Value, boxes: Value, each: int, overlap: Value, least: Value) -> tuple[Value, Value]:
