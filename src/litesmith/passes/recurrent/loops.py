@@ -262,3 +262,8 @@ def _collected(places: _Places, before: Value, after: Value) -> Collected | None
 
 def _is_zero(value: Value) -> bool:
     return value.is_small_const and not np.any(value.numpy())
+
+
+def label_of(loop: Op) -> str:
+    """What a loop is called in texts for users."""
+    return loop.origin.label or str(loop.attrs["body_subgraph"].name)
