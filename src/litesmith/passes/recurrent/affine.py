@@ -237,6 +237,20 @@ def _slice(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     return forms.part(forms.of(x), first + width if first < 0 else first, value.dims[-1])
 
 
+def _repeated(forms: AffineForms, op: Op, value: Value) -> Affine | None:
+    """TILE along the last dimension."""
+    times = const_ints(op, "multiples")
+    if times is None or set(times[:-1]) - {1} or not isinstance(value.dims[-1], int):
+        return None
+    x, count = forms.of(op.inputs[0]), times[-1]
+
+    def stacked(part: Value) -> Value:
+        return forms.constant("CONCATENATION", *[part] * count, axis=0)
+
+    terms = {source: Term(stacked(forms.matrix(t, x.width))) for source, t in x.terms.items()}
+    return Affine(value.dims[-1], terms, None if x.bias is None else stacked(x.bias))
+
+
 def _same_vector(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     """RESHAPE, SQUEEZE, EXPAND_DIMS that add and drop dimensions of size 1 and leave the last one."""
     x = op.inputs[0]
@@ -255,6 +269,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("SPLIT", "SPLIT_V"), _split),
     **dict.fromkeys(("SLICE", "STRIDED_SLICE"), _slice),
     **dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), _same_vector),
+    "TILE": _repeated,
 }
 
 
