@@ -285,8 +285,9 @@ ONLY_HYBRID = (
 )  # fmt: skip
 """Operators whose integer weights are worth nothing as floats again: they are read once, or in many operands."""
 
-PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CALL_ONCE")
-"""Operators that only hand tensors on, or do not read their elements."""
+PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CAST", "CALL_ONCE")
+"""Operators that only hand tensors on, or do not read their elements, or stand between floats and numbers of another
+type."""
 
 
 SMALL_DENSE = 16_384
