@@ -103,7 +103,11 @@ class ConverterBase:
         return self.to_model().content
 
     def to_model(
-        self, verify: bool = True, reference: object = None, edit_recipe: Callable[[Recipe], Recipe] | None = None, metadata: object = None
+        self,
+        verify: bool = True,
+        reference: object = None,
+        edit_recipe: Callable[[Recipe], Recipe] | None = None,
+        metadata: object = None,
     ) -> api.Model:
         """What `convert` makes, as a `litesmith.Model`, whose weights are not in memory yet.
 
@@ -247,7 +251,9 @@ class TFLiteConverter(ConverterBase):
         return cls._of(sources.keras_model(model, input_signature=input_signature))
 
     @classmethod
-    def from_keras_file(cls, file: str | os.PathLike[str], input_shapes: Shapes | None = None, safe_mode: bool = True) -> TFLiteConverter:
+    def from_keras_file(
+        cls, file: str | os.PathLike[str], input_shapes: Shapes | None = None, safe_mode: bool = True
+    ) -> TFLiteConverter:
         """A converter for a Keras file (not in the original).
 
         input_shapes: input name -> shape, None for an unknown size. safe_mode: whether code in the file is refused.
@@ -264,7 +270,9 @@ class TFLiteConverter(ConverterBase):
         return cls(funcs, trackable_obj)
 
     @classmethod
-    def experimental_from_jax(cls, serving_funcs: Sequence[Callable[..., object]], inputs: Sequence[Sequence[tuple[str, object]]] | None) -> TFLiteConverter:
+    def experimental_from_jax(
+        cls, serving_funcs: Sequence[Callable[..., object]], inputs: Sequence[Sequence[tuple[str, object]]] | None
+    ) -> TFLiteConverter:
         """A converter for JAX functions with their weights applied, a signature each.
 
         inputs: for each function a list of (name, array) pairs, one for each of its arguments in order. Raises a

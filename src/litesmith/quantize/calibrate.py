@@ -8,7 +8,7 @@ and nothing large is copied out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Calibration:
             ranges[key] = ranges.get(key, Range()).union(seen)
         return Calibration(ranges, self.samples + other.samples, {**self.trained, **other.trained})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         ranges = {k: [r.low, r.high] for k, r in self.ranges.items() if not r.is_empty}
         return {"litesmith": "calibration", "samples": self.samples, "ranges": ranges}
@@ -61,7 +61,7 @@ class Calibration:
             ranges = {str(k): Range(float(low), float(high)) for k, (low, high) in data["ranges"].items()}
             return Calibration(ranges, int(data["samples"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"this is no saved calibration: {error}; make one with --calibration-out") from error
+            raise UsageError(f"this is not a saved calibration: {error}; make one with --calibration-out") from error
 
     def save(self, path: str | Path) -> None:
         """Writes it as a JSON file."""
@@ -222,7 +222,7 @@ def calibrate(
     program: Program,
     calls: Iterable[tuple[str, Mapping[str, Array]]],
     threads: int = 1,
-    progress: Any = None,
+    progress: Callable[[int], object] | None = None,
     smoothing: float = 0.0,
 ) -> Calibration:
     """Runs the float program on calls of its signatures and gives what its tensors held.

@@ -35,7 +35,7 @@ class OpPlan:
     per_channel: bool = True
     why: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         found: dict[str, Any] = {"operator": self.operator, "layer": self.layer, "form": self.form}
         if self.form in (STATIC, TABLE):
@@ -54,7 +54,7 @@ class TensorPlan:
     zero_point: int
     why: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         found = {"type": self.dtype.text, "scale": self.scale, "zero_point": self.zero_point}
         return found | ({"why": self.why} if self.why else {})
@@ -74,7 +74,7 @@ class Plan:
     fixed: dict[tuple[str, DType], TensorPlan] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         return {
             "litesmith": "quantization plan",
@@ -93,7 +93,7 @@ class Plan:
                 {_tensor_key(key): _tensor_plan(t) for key, t in data.get("fixed", {}).items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"this is no quantization plan: {error!r}") from error
+            raise UsageError(f"this is not a quantization plan: {error!r}") from error
 
     def save(self, path: str | Path) -> None:
         """Writes it as a JSON file."""

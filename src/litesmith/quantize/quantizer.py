@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 from litesmith.errors import Problem, QuantizationError, UsageError
 from litesmith.formats.metadata.programs import Interface, follow
@@ -45,7 +44,7 @@ def quantize(
     calibration: Calibration | None = None,
     plan: Plan | None = None,
     threads: int = 1,
-    progress: Any = None,
+    progress: Callable[[int], object] | None = None,
     check: bool = True,
     requantize: bool = False,
 ) -> Quantized:
@@ -127,7 +126,7 @@ def _calibrated(
     calls: Iterable[Call] | CalibrationData,
     samples: list[Call],
     threads: int,
-    progress: Any,
+    progress: Callable[[int], object] | None,
 ) -> Calibration:
     """The ranges as the recipe wants them estimated. samples: the first calls are put there."""
     is_moving = recipe.ranges == "moving-average"
