@@ -512,6 +512,7 @@ SAID_OTHERWISE: dict[str, Any] = {  # operators without an integer kernel of eac
     "slopes": lambda b, x: b.prelu(x, np.linspace(0, 1, 8, dtype=np.float32)),
     "clamps from -1": lambda b, x: b.relu_n1_to_1(x),
     "clamps from 0": lambda b, x: b.relu_0_to_1(x),
+    "exponentials below 0": lambda b, x: b.elu(x),
     "hard swish": lambda b, x: b.hard_swish(x),
     "products with constants": lambda b, x: b.batch_matmul(b.reshape(x, np.array([1, 1, 8], np.int32)), W[None]),
 }

@@ -7,7 +7,7 @@ import numpy as np
 from litesmith.decompositions.grids import spell_out
 from litesmith.errors import UsageError
 from litesmith.ir import Builder, DType, Op, Program, Sym, Value
-from litesmith.ops.activation import HARD_SWISH, PRELU, RELU_0_TO_1, RELU_N1_TO_1
+from litesmith.ops.activation import ELU, HARD_SWISH, PRELU, RELU_0_TO_1, RELU_N1_TO_1
 from litesmith.ops.elementwise import ADD_N, SQUARED_DIFFERENCE
 from litesmith.ops.indexing import GATHER
 from litesmith.ops.pooling import AVERAGE_POOL_2D
@@ -110,6 +110,8 @@ def _wide(op: Op, b: Builder) -> Outcome:
         return None
     if op.defn is PRELU:
         return b.add(b.relu(x), b.mul(b.minimum(x, zero), op["alpha"]))
+    if op.defn is ELU:
+        return b.add(b.relu(x), b.sub(b.exp(b.minimum(x, zero)), np.float32(1)))
     if op.defn is HARD_SWISH:
         return b.mul(b.mul(x, b.add(x, np.float32(3), fused_activation_function="RELU6")), np.float32(1 / 6))
     return b.minimum(b.maximum(x, np.float32(-1) if op.defn is RELU_N1_TO_1 else zero), np.float32(1))
@@ -117,7 +119,7 @@ def _wide(op: Op, b: Builder) -> Outcome:
 
 SQUARES = Pass("squares", (SQUARE,), _square)
 SUMS = Pass("sums-of-many", (ADD_N,), _sum)
-WIDE = Pass("forms-of-16-bits", (PRELU, HARD_SWISH, RELU_N1_TO_1, RELU_0_TO_1), _wide)
+WIDE = Pass("forms-of-16-bits", (PRELU, ELU, HARD_SWISH, RELU_N1_TO_1, RELU_0_TO_1), _wide)
 ZEROS = Pass("zeros", (ZEROS_LIKE,), _zeros)
 
 

@@ -28,6 +28,9 @@ LONG = 5
 """Operators from which on a chain is rounded more often than a table is worth; they take longer, too."""
 
 
+LONGEST = 64
+"""Steps of a function at most, so that finding them takes no longer for long chains."""
+
 SLOW = 300.0
 """Integer kernels that take so many times as long as the float one (RSQRT, DIV) are slower than a table."""
 
@@ -37,6 +40,7 @@ class Functions:
 
     def __init__(self, graphs: Iterable[Graph]) -> None:
         self._roots: dict[int, Value] = {}
+        self._depths: dict[int, int] = {}
         self._ops: list[Op] = []
         self._places: dict[int, int] = {}
         self._operands: list[list[Value | None]] = []
@@ -46,6 +50,7 @@ class Functions:
                 if root is not None:
                     self._roots[id(op.results[0])] = root
                     self._places[id(op.results[0])] = len(self._ops)
+                    self._depths[id(op.results[0])] = 1 + max(self._depths.get(id(v), 0) for v in op.inputs)
                     self._ops.append(op)
                     self._operands.append(list(op.operands))
 
@@ -54,7 +59,11 @@ class Functions:
         is_function = Trait.ELEMENTWISE in op.defn.traits and op.defn.is_pure and op.defn.evaluate is not None
         if not is_function or len(op.results) != 1 or op.defn in (QUANTIZE, DEQUANTIZE):
             return None
-        roots = {id(root): root for root in (self._roots.get(id(v), v) for v in op.inputs if not _is_number(v))}
+        operands = [v for v in op.inputs if not _is_number(v)]
+        depth = 1 + max((self._depths.get(id(v), 0) for v in operands), default=0)
+        if depth > LONGEST:
+            return None
+        roots = {id(root): root for root in (self._roots.get(id(v), v) for v in operands)}
         if len(roots) != 1:
             return None
         (root,) = roots.values()
