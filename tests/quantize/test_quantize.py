@@ -442,6 +442,15 @@ def test_structures_of_integers_only(name: str, mode: str) -> None:
     assert compare(write_model(program), write_model(result.program), _calls()).worst >= 20
 
 
+def test_a_mask_that_is_an_output_stays_the_least() -> None:
+    keep = np.arange(8) < 5
+    program = _program(lambda b, x: b.select_v2(keep[None], x, np.float32(-1e9)))
+    result = quantize(program, Recipe("int8", integer_only=True), _calls())
+    exact, found = (Runner(write_model(p)).run(_calls()[0][1])["y"] for p in (program, result.program))
+    assert np.abs(exact - found)[:, keep].max() <= 0.1
+    assert found[:, ~keep].max() < found[:, keep].min() - 8
+
+
 FUNCTIONS: dict[str, tuple[Any, float]] = {  # of one tensor, and the dB they keep as a table of 256 numbers
     "a wave": (lambda b, x: b.mul(b.sin(x), b.cos(b.mul(x, np.float32(2)))), 33),
     "steps": (lambda b, x: b.mul(b.floor(b.mul(x, np.float32(0.5))), np.float32(3)), 15),

@@ -9,7 +9,7 @@ import numpy as np
 
 from litesmith.errors import Problem, QuantizationError
 from litesmith.ir import DType, Op, Program, Value
-from litesmith.ir.opdef import Kernel
+from litesmith.ir.opdef import Kernel, Trait
 from litesmith.quantize import fused_lstm
 from litesmith.quantize.calibrate import Calibration
 from litesmith.quantize.costs import float_cost, integer_cost
@@ -19,9 +19,6 @@ from litesmith.quantize.plan import HYBRID, STATIC, TABLE, WIDENED, WITHIN, Keys
 from litesmith.quantize.ranges import LIMITS, Range, range_of
 from litesmith.quantize.recipe import Mode, Recipe
 from litesmith.quantize.roles import (
-    ANY_TYPE,
-    NOT_NEGATIVE,
-    NOT_ZERO,
     float_operands,
     is_mask,
     large_constants,
@@ -119,14 +116,15 @@ class _Planner:
 
     def _domain_obstacle(self, op: Op) -> str:
         """Why the integer kernel could fail as the model runs."""
-        name = NOT_NEGATIVE.get(op.name) or NOT_ZERO.get(op.name)
-        if name is None:
+        rule = op.defn.quant
+        name = None if rule is None else rule.not_negative or rule.not_zero
+        if rule is None or name is None:
             return ""
         value = op[name]
         seen = self.range_of(value)
         if seen.low < 0 and not (op.name == "DIV" and value.is_const):
             return f"{op.name} of negative numbers fails in integers"
-        if op.name in NOT_ZERO and value.const is not None:
+        if rule.not_zero is not None and value.const is not None:
             array = np.abs(value.const.array())
             if array.size and array.min() < array.max() / 64:
                 return "its divisor becomes 0 in integers"
@@ -254,7 +252,8 @@ class _Planner:
         problems = []
         for key, op in self.keys.all:
             floats = [v for v in (*op.inputs, *op.results) if v.type.dtype is DType.FLOAT32]
-            if not floats or plan.ops[key].form in (STATIC, TABLE, WITHIN) or op.name in PASSED_THROUGH:
+            is_done = plan.ops[key].form in (STATIC, TABLE, WITHIN)
+            if not floats or is_done or op.name in PASSED_THROUGH or op.defn.traits & Trait.ASKS_SHAPE:
                 continue
             reason = self.reasons.get(op) or "its recipe leaves it float"
             fix = "allow float operators beside the integer ones (leave out integer_only / add TFLITE_BUILTINS)"
@@ -286,8 +285,9 @@ ONLY_HYBRID = (
 )  # fmt: skip
 """Operators whose integer weights are worth nothing as floats again: they are read once, or in many operands."""
 
-PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CALL_ONCE", *ANY_TYPE)
-"""Operators that only hand tensors on, or do not read their elements."""
+PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CAST", "CALL_ONCE")
+"""Operators that only hand tensors on, or do not read their elements, or stand between floats and numbers of another
+type."""
 
 
 SMALL_DENSE = 16_384

@@ -10,14 +10,15 @@ import numpy as np
 from litesmith.ir import Builder, DType, Graph, Op, Program, Quantization, TensorType, Value
 from litesmith.ir.constant import Array, Constant
 from litesmith.ir.folding import NO_FOLDING
+from litesmith.ir.opdef import Trait
 from litesmith.ops import OPS
 from litesmith.quantize import biases, fused_lstm
-from litesmith.quantize.costs import CLAMPS
+from litesmith.quantize.costs import is_clamp_of_bytes
 from litesmith.quantize.groups import call_ties
 from litesmith.quantize.plan import HYBRID, STATIC, TABLE, WIDENED, WITHIN, Keys, OpPlan, Plan, TensorPlan
 from litesmith.quantize.ranges import LIMITS, parameters, quantization, range_of, stored
 from litesmith.quantize.recipe import Recipe
-from litesmith.quantize.roles import ANY_TYPE, NOT_ZERO, float_operands, large_constants, weight_operands
+from litesmith.quantize.roles import float_operands, large_constants, weight_operands
 from litesmith.quantize.tables import Functions, look_up
 from litesmith.quantize.trained import grid_scales
 from litesmith.quantize.variables import ACCESSES, float_variables
@@ -132,7 +133,7 @@ class _Rewriter:
         if plan is not None and plan.form == TABLE:
             self._tabulate(b, op, plan.activations)
             return
-        if op.name in ANY_TYPE or (plan is not None and plan.form == WITHIN):
+        if op.defn.traits & Trait.ASKS_SHAPE or (plan is not None and plan.form == WITHIN):
             return
         calls = self._call_rows(op) if self.recipe.integer_only else {}
         for index, value in enumerate(op.operands):
@@ -181,14 +182,15 @@ class _Rewriter:
                     op.set_operand(index, self._as(b, value, dtype, tied))
                 else:
                     op.set_operand(index, self._as(b, value, DType.FLOAT32))
-        if op.name in NOT_ZERO and not op[NOT_ZERO[op.name]].is_const:
-            self._keep_above_zero(b, op, NOT_ZERO[op.name])
+        divisor = op.defn.quant.not_zero if op.defn.quant is not None else None
+        if divisor is not None and not op[divisor].is_const:
+            self._keep_above_zero(b, op, divisor)
         for result in op.results:
             self._give_result(result, dtype)
         self._set_layer(op, weights, key, plan)
         if "pot_scale_int16" in op.attrs:
             op.attrs["pot_scale_int16"] = False
-        if op.name in CLAMPS and dtype in (DType.INT8, DType.UINT8):
+        if is_clamp_of_bytes(op, dtype):
             self._clamp_by_range(b, op)
 
     def _set_layer(self, op: Op, weights: list[str], key: str, plan: OpPlan) -> None:

@@ -27,8 +27,10 @@ from litesmith.ir import Builder, Constant, DType, Graph, Op, Program, Value
 from litesmith.ir.constant import Array
 from litesmith.ir.folding import NO_FOLDING
 from litesmith.ops import OPS
+from litesmith.ops.convolution import CONV_2D
+from litesmith.ops.matmul import FULLY_CONNECTED
 
-LAYERS = {"FULLY_CONNECTED": "weights", "CONV_2D": "filter"}
+LAYERS = (FULLY_CONNECTED, CONV_2D)
 BLOCKS = (1, 4, 16)
 KERNEL_BLOCK = 16
 """What the sparse kernel of FULLY_CONNECTED takes of int8 weights."""
@@ -117,7 +119,7 @@ def _layers(value: Value) -> list[Op]:
         if through.output_uses:
             return []
         for op in takers:
-            if op.name not in LAYERS or op[LAYERS[op.name]] is not through:
+            if op.defn not in LAYERS or op.defn.weights is None or op[op.defn.weights.operand] is not through:
                 return []
             found.append(op)
     return [] if value.output_uses else found

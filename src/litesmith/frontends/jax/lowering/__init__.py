@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-from litesmith.frontends.jax.lowering import (
-    complex_functions,
-    contraction,
-    control,
-    elementwise,
-    fourier,
-    indexing,
-    linalg,
-    random,
-    reduction,
-    structure,
-    types,
-)
+from litesmith._util.modules import modules_of
 from litesmith.frontends.jax.registry import collect
 
-FAMILIES = (
-    complex_functions,
-    contraction,
-    control,
-    elementwise,
-    fourier,
-    indexing,
-    linalg,
-    random,
-    reduction,
-    structure,
-    types,
-)
+FAMILIES = modules_of(__name__)
 """The modules that hold lowerings."""
 
 LOWERINGS, COMPLEX_LOWERINGS = collect(FAMILIES)
