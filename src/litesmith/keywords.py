@@ -35,6 +35,7 @@ class Keywords(TypedDict, total=False):
     select_tf_ops: bool | Sequence[str]
     keep_composites: Sequence[str]
     external_weights: bool
+    without_passes: Sequence[str]
     rnn: str
     quantize: Any
     calibrate: Any

@@ -90,17 +90,17 @@ def _transform(b: Builder, x: Complex, size: int, inverse: bool) -> Complex:
     rest = size // factor
     lead = list(x.real.dims[:-1])
     rank = len(lead)
-    columns = x.each(lambda v: _swapped(b, reshape(b, v, [*lead, factor, rest], v)))
+    columns = x.each(lambda v: _swap_last_two(b, reshape(b, v, [*lead, factor, rest], v)))
     inner = _direct(b, columns, factor, inverse, factor)
     sign = 2j if inverse else -2j
     twist = np.exp(sign * np.pi * np.outer(np.arange(rest), np.arange(factor)) / size)
-    rows = _complex_mul(b, inner, twist).each(lambda v: _swapped(b, v))
+    rows = _complex_mul(b, inner, twist).each(lambda v: _swap_last_two(b, v))
     outer = _transform(b, rows, rest, inverse)
     assert outer.real.rank == rank + 2
-    return outer.each(lambda v: reshape(b, _swapped(b, v), [*lead, size], v))
+    return outer.each(lambda v: reshape(b, _swap_last_two(b, v), [*lead, size], v))
 
 
-def _swapped(b: Builder, x: Value) -> Value:
+def _swap_last_two(b: Builder, x: Value) -> Value:
     return transpose(b, x, [*range(x.rank - 2), x.rank - 1, x.rank - 2])
 
 

@@ -101,7 +101,7 @@ CONV_2D              int8 0.30 int8 int4     | int16 0.9 int8 int4 | uint8 1.0 u
 DEPTHWISE_CONV_2D    int8 1.10 int8 int4     | int16 57 int8       | uint8 1.3 uint8 | float32 6.9 int8
 TRANSPOSE_CONV       int8 0.23 int8          | int16 0.7 int8      | uint8 0.5 uint8 | float32 0.3 int8
 FULLY_CONNECTED      int8 0.27 int8 int4 int2 | int16 1.2 int8 int4 | uint8 0.9 uint8 | float32 0.3 int8 int4 int2
-BATCH_MATMUL         int8 1.20 int8          | int16 42 int8       |                 | float32 0.5 int8
+BATCH_MATMUL         int8 1.20 int8          | int16 42 int16      |                 | float32 0.5 int8
 EMBEDDING_LOOKUP     float32 1.0 int8 int4
 UNIDIRECTIONAL_SEQUENCE_LSTM int8 9 int8 | float32 0.84 int8
 BIDIRECTIONAL_SEQUENCE_LSTM  float32 0.84 int8

@@ -8,7 +8,7 @@ and nothing large is copied out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Calibration:
             ranges[key] = ranges.get(key, Range()).union(seen)
         return Calibration(ranges, self.samples + other.samples, {**self.trained, **other.trained})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         ranges = {k: [r.low, r.high] for k, r in self.ranges.items() if not r.is_empty}
         return {"litesmith": "calibration", "samples": self.samples, "ranges": ranges}
@@ -222,7 +222,7 @@ def calibrate(
     program: Program,
     calls: Iterable[tuple[str, Mapping[str, Array]]],
     threads: int = 1,
-    progress: Any = None,
+    progress: Callable[[int], object] | None = None,
     smoothing: float = 0.0,
 ) -> Calibration:
     """Runs the float program on calls of its signatures and gives what its tensors held.

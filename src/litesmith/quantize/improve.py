@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from litesmith.ir import Op, Program, Quantization
+from litesmith.ir import Op, Program, Quantization, Value
 from litesmith.ir.constant import Array
+from litesmith.ir.types import Blockwise
 from litesmith.ops.convolution import CONV_2D, DEPTHWISE_CONV_2D
 from litesmith.ops.matmul import FULLY_CONNECTED
 from litesmith.quantize.gptq import round_rows
-from litesmith.quantize.plan import STATIC, Keys
+from litesmith.quantize.plan import FLOAT, Keys, OpPlan
 from litesmith.quantize.quantized import Quantized, is_on_grid
 from litesmith.quantize.ranges import LIMITS, real
 from litesmith.quantize.rewrite import Improvements
@@ -134,20 +135,26 @@ def _shifts(
 
 
 def _layers(quantized: Quantized) -> Iterator[Layer]:
-    """The layers of the first graph whose inputs and weights are integers in the plan."""
+    """The layers of the first graph whose weights are integers in the plan."""
     by_key = {quantized.keys[id(op)]: op for op in quantized.program.main.ops if id(op) in quantized.keys}
     for key, op in Keys(quantized.float_program).all:
         plan = quantized.plan.ops.get(key)
-        if plan is None or plan.form != STATIC or op.defn not in LAYERS or plan.weights is None or key not in by_key:
+        if plan is None or op.defn not in LAYERS or key not in by_key or not has_integer_weights(plan):
             continue
         name, rule = weights_name(op), op.defn.quant
         assert rule is not None
+        assert plan.weights is not None
         if op[name].const is not None:
             yield Layer(key, op, by_key[key], Form(plan.weights, rule.weights[name] if plan.per_channel else None))
 
 
+def has_integer_weights(plan: OpPlan) -> bool:
+    """Whether an operation's weights are stored as integers."""
+    return plan.form != FLOAT and plan.weights is not None and not plan.weights.is_float
+
+
 def _row_length(layer: Layer) -> int:
-    shape = layer.exact.shape
+    shape = layer.op[weights_name(layer.op)].type.static_shape
     return int(shape[1] * shape[2]) if layer.is_depthwise else int(np.prod(shape[1:]))
 
 
@@ -222,10 +229,22 @@ def windows(op: Op, x: Array) -> Array:
 # -- weights and biases -----------------------------------------------------------------------------------------------
 
 
+def _stored_weights(layer: Layer) -> Value:
+    """The weights the quantized layer has, as integers; also where they are made floats again beside it."""
+    value = layer.narrow[weights_name(layer.op)]
+    return value if value.op is None else value.op["x"]
+
+
 def _scales(layer: Layer) -> Quantization:
-    quant = layer.narrow[weights_name(layer.op)].type.quant
+    quant = _stored_weights(layer).type.quant
     assert quant is not None
     return quant
+
+
+def _block_scales(layer: Layer) -> Array | None:
+    """[units, length] for weights with a scale for each block; None for others."""
+    details = _scales(layer).details
+    return np.repeat(details.scales.array(), details.block_size, axis=1) if isinstance(details, Blockwise) else None
 
 
 def _rounded(layer: Layer) -> Array:
@@ -238,14 +257,18 @@ def _rounded(layer: Layer) -> Array:
         steps = np.concatenate([round_rows(r, p, s, most) for r, p, s in zip(rows, layer.products, each, strict=True)])
         return steps.T.reshape(array.shape)
     rows = array.reshape(array.shape[0], -1)
-    of_rows = np.broadcast_to(scales, (len(rows),)).reshape(-1, 1)
+    blocks = _block_scales(layer)
+    of_rows = np.broadcast_to(scales, (len(rows),)).reshape(-1, 1) if blocks is None else blocks.astype(np.float64)
     return round_rows(rows, layer.products, of_rows, most).reshape(array.shape)
 
 
 def _narrow(layer: Layer) -> Array:
     """The weights the quantized layer has, as real numbers."""
-    const = layer.narrow[weights_name(layer.op)].const
+    const = _stored_weights(layer).const
     assert const is not None
+    blocks = _block_scales(layer)
+    if blocks is not None:
+        return np.asarray(const.array() * blocks.astype(np.float32))
     return real(const.array().astype(np.float32), _scales(layer))
 
 

@@ -7,8 +7,7 @@ far slower than the float one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from litesmith.ir import DType, Op, Value
 from litesmith.ir.opdef import Trait
@@ -24,14 +23,18 @@ TOLERANCE = 1.02
 Sides = dict[Op, "DType | None"]
 
 
-def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op]) -> Sides:
-    """For each operation that could be integers, its type, or None where it stays float."""
+def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op], keeps_layers: bool = False) -> Sides:
+    """For each operation that could be integers, its type, or None where it stays float.
+
+    keeps_layers: whether layers are integers also where the whole model would be faster in floats.
+    """
     sides: Sides = dict(candidates)
     compounds = _compounds(candidates)
     for op, dtype in candidates.items():
         if op in compounds or _spreads(op) or _is_far_slower(op, dtype):
             sides[op] = None
-    order = [op for op in graph_ops if op in candidates and not _has_weights(op) and sides[op] is not None]
+    ops = list(graph_ops)
+    order = [op for op in ops if op in candidates and not _has_weights(op) and sides[op] is not None]
     as_integers = _settled(sides, order, candidates)
     as_floats = _settled({**sides, **dict.fromkeys(order)}, order, candidates)
     for part in _connected(order):
@@ -39,7 +42,29 @@ def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op]) -> S
             as_integers.update({op: as_floats[op] for op in part})
     _free_lonely_layers(as_integers)
     _free_small_depthwise(as_integers)
-    return as_integers
+    return as_integers if keeps_layers else _no_slower(as_integers, candidates, ops, order)
+
+
+LEAST_COST = 15_000.0
+"""Cost of a float model (a microsecond or two) from which on it matters that integers are no slower."""
+
+
+def _no_slower(sides: Sides, candidates: Mapping[Op, DType], ops: list[Op], movable: list[Op]) -> Sides:
+    """Where integers would be slower than the float model (small images, few channels), the layers that lose most by them
+    are floats, with integer weights in the file: as many as it takes. movable: what may change sides with them."""
+    whole = _total(ops, candidates, {})
+    is_narrow = all(dtype is DType.INT8 for dtype in candidates.values())
+    if not is_narrow or whole < LEAST_COST or _total(ops, candidates, sides) <= whole:
+        return sides
+    losses = {op: integer_cost(op, candidates[op]) - float_cost(op) for op in sides if sides[op] and _has_weights(op)}
+    slow = sorted((op for op in losses if losses[op] > 0), key=lambda op: -losses[op])
+    ways, count = [sides], 1
+    while count < 2 * len(slow):
+        ways.append(_settled({**sides, **dict.fromkeys(slow[:count])}, movable, candidates))
+        if _total(ops, candidates, ways[-1]) <= whole:
+            return ways[-1]
+        count *= 2
+    return min(ways, key=lambda way: _total(ops, candidates, way))
 
 
 def _settled(sides: Sides, order: list[Op], candidates: Mapping[Op, DType]) -> Sides:
@@ -85,7 +110,7 @@ def _total(part: list[Op], candidates: Mapping[Op, DType], sides: Sides) -> floa
     total = 0.0
     values: dict[int, Value] = {}
     for op in part:
-        total += float_cost(op) if sides[op] is None else integer_cost(op, candidates[op])
+        total += float_cost(op) if sides.get(op) is None else integer_cost(op, candidates[op])
         values |= {id(v): v for v in (*op.inputs, *op.results)}
     return total + sum(_all_conversions(v, sides) for v in values.values())
 
@@ -173,13 +198,13 @@ def _all_conversions(value: Value, sides: Sides) -> float:
     return _conversions_by(value, sides.get)
 
 
-def _conversions_by(value: Value, side_of: Any) -> float:
+def _conversions_by(value: Value, side_of: Callable[[Op], DType | None]) -> float:
     if value.type.dtype is not DType.FLOAT32 or value.is_const:
         return 0.0
     return _conversions_of(value, side_of(value.op) if value.op is not None else None, side_of)
 
 
-def _conversions_of(value: Value, home: DType | None, side_of: Any) -> float:
+def _conversions_of(value: Value, home: DType | None, side_of: Callable[[Op], DType | None]) -> float:
     wanted = {side_of(user) for user in value.users if not user.defn.traits & Trait.ASKS_SHAPE}
     if value.output_uses:
         wanted.add(None)

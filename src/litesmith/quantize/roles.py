@@ -52,7 +52,7 @@ def float_operands(op: Op) -> list[Value]:
 
 def weight_type(kernel: Kernel, mode: Mode) -> DType | None:
     """The element type of weights a kernel takes that is nearest to what is asked for."""
-    for dtype in (mode.weights, DType.INT8, DType.UINT8):
+    for dtype in (mode.weights, DType.INT8, DType.UINT8, DType.INT16):
         if dtype in kernel.weights:
             return dtype
     return None

@@ -42,7 +42,7 @@ def start(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ()) -> list[
     if all(v is None or v.is_const for v in given) and not _are_filled(layer, given):
         return _constants(b, shapes, given)
     behind = _sized_before(b, dying) is not None
-    return [_written(b, shape, v, layer.x, behind) for shape, v in zip(shapes, given, strict=True)]
+    return [_write_state(b, shape, v, layer.x, behind) for shape, v in zip(shapes, given, strict=True)]
 
 
 def start_pair(b: Builder, forward: RecurrentLayer, backward: RecurrentLayer) -> list[Value]:
@@ -84,7 +84,7 @@ def _constants(b: Builder, shapes: Sequence[tuple[Dim, int]], given: Sequence[Va
     return [_variables(b, "SLICE", [b.constant(a), begin, s])[0] for a, s in zip(arrays, sizes, strict=True)]
 
 
-def _written(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Value, behind: bool) -> Value:
+def _write_state(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Value, behind: bool) -> Value:
     """behind: whether a tensor stands before whose size is known only as the model runs. Then the size of the variable is
     computed, too; elsewhere it had better not be: ``reset_all_variables`` refuses a model with such a variable."""
     if given is None:

@@ -91,7 +91,7 @@ def frozen_entry(
     nodes = {node.name: node for node in graph_def.node}
     placeholders = [n.name for n in nodes.values() if n.op in _PLACEHOLDERS]
     ins = list(inputs or placeholders)
-    outs = list(outputs or _unused(nodes.values()))
+    outs = list(outputs or _unused_nodes(nodes.values()))
     for name in [*ins, *outs]:
         if name.partition(":")[0] not in nodes:
             known = ", ".join(placeholders) or "none"
@@ -114,7 +114,7 @@ def _plain(name: str) -> str:
     return name.removesuffix(":0")
 
 
-def _unused(nodes: Iterable[NodeDef]) -> list[str]:
+def _unused_nodes(nodes: Iterable[NodeDef]) -> list[str]:
     used = {i.lstrip("^").partition(":")[0] for node in nodes for i in node.input}
     return [n.name for n in nodes if n.name not in used and n.op not in ("NoOp", "Assert", "Const", "Placeholder")]
 

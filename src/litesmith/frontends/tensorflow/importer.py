@@ -160,7 +160,7 @@ class Session(Import):
 
     def notes(self) -> list[str]:
         """What is left out, in sentences for the user."""
-        left_out = [f"tf.{op} is left out: {_listed(list(nodes))}" for op, nodes in self.left_out.items()]
+        left_out = [f"tf.{op} is left out: {_list_names(list(nodes))}" for op, nodes in self.left_out.items()]
         return [*left_out, *self.remarks]
 
     set_aside: dict[Problem, None] = field(default_factory=dict)
@@ -232,7 +232,7 @@ class Context(Place):
         return found
 
 
-def _listed(names: Sequence[str], shown: int = 3) -> str:
+def _list_names(names: Sequence[str], shown: int = 3) -> str:
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return ", ".join(map(repr, names[:shown])) + more
 
@@ -487,7 +487,7 @@ class Scope:
         level = doubts.level
         with context.b.at(origin):
             try:
-                results = self._lowered(context, node)
+                results = self._lower(context, node)
             except ConverterError as error:
                 context.session.note(error, origin)
                 results = self._stand_ins(context, node)
@@ -498,7 +498,7 @@ class Scope:
         if not isinstance(results, Poison):
             _name_results(node.name, results)
 
-    def _lowered(self, context: Context, node: NodeDef) -> Sequence[Item] | Poison:
+    def _lower(self, context: Context, node: NodeDef) -> Sequence[Item] | Poison:
         """The results of a node; `POISON` where an operand could not be made. Raises ConverterError otherwise."""
         try:
             inputs = self._inputs(node)

@@ -21,7 +21,7 @@ from litesmith.frontends.jax.types import Complex, Tensor
 from litesmith.ir import Builder, DType, Value
 
 
-def _chosen(b: Builder, condition: Value, x: Complex, y: Complex) -> Complex:
+def _select(b: Builder, condition: Value, x: Complex, y: Complex) -> Complex:
     return Complex(select(b, condition, x.real, y.real), select(b, condition, x.imag, y.imag))
 
 
@@ -131,9 +131,9 @@ def pow_(ctx: Context, x: Tensor, y: Tensor) -> Complex:
     b = ctx.b
     x, y = (v if isinstance(v, Complex) else Complex(v, number(b, 0, v)) for v in (x, y))
     nothing = _is_zero(b, x)
-    made = exp.function(b, mul.function(b, y, log.function(b, _chosen(b, nothing, _number(b, 1, x), x))))
-    power = _chosen(b, _is_zero(b, y), _number(b, 1, x), _number(b, 0, x))
-    return _chosen(b, nothing, power, made)
+    made = exp.function(b, mul.function(b, y, log.function(b, _select(b, nothing, _number(b, 1, x), x))))
+    power = _select(b, _is_zero(b, y), _number(b, 1, x), _number(b, 0, x))
+    return _select(b, nothing, power, made)
 
 
 @lowers("sign", complex=True)

@@ -38,7 +38,7 @@ def _builtin(name: str) -> Callable[..., Value]:
     return widened(run)
 
 
-def _wrapped(function: Callable[..., Value]) -> Callable[[Builder, list[Value]], Value]:
+def _take_list(function: Callable[..., Value]) -> Callable[[Builder, list[Value]], Value]:
     def lowering(b: Builder, operands: list[Value]) -> Value:
         return function(b, *operands)
 
@@ -46,7 +46,7 @@ def _wrapped(function: Callable[..., Value]) -> Callable[[Builder, list[Value]],
 
 
 def _table(functions: dict[str, Callable[..., Value]]) -> tuple[Lowering[..., Results], ...]:
-    return tuple(lowers(name, broadcasts=True)(_wrapped(function)) for name, function in functions.items())
+    return tuple(lowers(name, broadcasts=True)(_take_list(function)) for name, function in functions.items())
 
 
 # -- one built-in, or one decomposition -------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ _SUMMED: dict[str, Callable[..., Value]] = {
     "zeta": series.zeta,
     "polygamma": series.polygamma,
 }
-SUMMED = tuple(lowers(name)(_wrapped(function)) for name, function in _SUMMED.items())
+SUMMED = tuple(lowers(name)(_take_list(function)) for name, function in _SUMMED.items())
 
 
 @lowers("square", broadcasts=True)

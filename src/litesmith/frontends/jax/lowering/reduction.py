@@ -129,7 +129,7 @@ def monoid_of(jaxpr: Jaxpr) -> str | None:
 # -- places of extrema ------------------------------------------------------------------------------------------------
 
 
-def _place(name: str) -> Callable[..., Value]:
+def _arg_lowering(name: str) -> Callable[..., Value]:
     def lowering(ctx: Context, x: Value, *, axes: Sequence[int], index_dtype: ElementType) -> Value:
         (axis,) = axes
         b = ctx.b
@@ -145,7 +145,7 @@ def _place(name: str) -> Callable[..., Value]:
     return lowering
 
 
-PLACES = (lowers("argmax")(_place("arg_max")), lowers("argmin")(_place("arg_min")))
+PLACES = (lowers("argmax")(_arg_lowering("arg_max")), lowers("argmin")(_arg_lowering("arg_min")))
 
 # -- running functions ------------------------------------------------------------------------------------------------
 

@@ -32,14 +32,14 @@ def reduce(
         kind = kind_of(regions[0])
         if kind is None:
             raise UnsupportedError(*_OWN)
-        return _reduced(ctx, operands[0], operands[1], kind, dimensions)
+        return _reduce_tensor(ctx, operands[0], operands[1], kind, dimensions)
     x = operands[0]
     if len(operands) == 4 and len(dimensions) == 1 and isinstance(x, Value):
         return _place_of_extremum(ctx, x, regions[0], dimensions[0])
     raise UnsupportedError("a reduction of several tensors at once", "reduce them one by one")
 
 
-def _reduced(ctx: Context, x: Tensor, init: Tensor, kind: str, dimensions: Sequence[int]) -> Item:
+def _reduce_tensor(ctx: Context, x: Tensor, init: Tensor, kind: str, dimensions: Sequence[int]) -> Item:
     if kind == "xor" and isinstance(x, Value):
         return reduced(ctx, x, "xor", dimensions)
     if isinstance(x, Value) and isinstance(init, Value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from litesmith.frontends.tensorflow.lowering import (
     array,
     basic,
+    blocks,
     complex_numbers,
     control,
     control_v1,
@@ -25,6 +26,7 @@ from litesmith.frontends.tensorflow.lowering import (
     sampling,
     signal,
     slice_updates,
+    slicing,
     stablehlo,
     stateless_random,
     suppression,
@@ -38,6 +40,7 @@ from litesmith.frontends.tensorflow.registry import collect
 FAMILIES = (
     array,
     basic,
+    blocks,
     complex_numbers,
     control,
     control_v1,
@@ -58,6 +61,7 @@ FAMILIES = (
     sampling,
     signal,
     slice_updates,
+    slicing,
     stablehlo,
     stateless_random,
     suppression,

@@ -149,7 +149,7 @@ def _extreme(kind: str, dtype: DType) -> float:
     return extreme
 
 
-def _unsorted(kind: str) -> Callable[..., Value]:
+def _unsorted_lowering(kind: str) -> Callable[..., Value]:
     def function(b: Builder, data: Value, segment_ids: Value, num_segments: Value) -> Value:
         return unsorted_segment(b, kind, data, segment_ids, num_segments)
 
@@ -189,7 +189,9 @@ def _scattered_segments(b: Builder, kind: str, data: Value, ids: Value, count: V
     return cut
 
 
-UNSORTED = tuple(lowers(f"UnsortedSegment{kind.title()}")(_unsorted(kind)) for kind in ("sum", "prod", "max", "min"))
+UNSORTED = tuple(
+    lowers(f"UnsortedSegment{kind.title()}")(_unsorted_lowering(kind)) for kind in ("sum", "prod", "max", "min")
+)
 
 
 def _last_segment(b: Builder, segment_ids: Value) -> Value:
@@ -205,7 +207,7 @@ def _segment(kind: str) -> Callable[..., Value]:
         """Over sorted numbers. A segment without elements holds 1 (prod) or 0."""
         number = _last_segment(b, segment_ids)
         made = unsorted_segment(b, kind, data, segment_ids, number)
-        return made if kind in _NEUTRAL else _where_counted(b, made, segment_ids, number)
+        return made if kind in _NEUTRAL else _zero_empty_segments(b, made, segment_ids, number)
 
     return function
 
@@ -216,7 +218,7 @@ def _counts(b: Builder, segment_ids: Value, num_segments: Value, dtype: DType) -
     return made
 
 
-def _where_counted(b: Builder, made: Value, segment_ids: Value, num_segments: Value) -> Value:
+def _zero_empty_segments(b: Builder, made: Value, segment_ids: Value, num_segments: Value) -> Value:
     """The result, but 0 in segments without elements."""
     counts = _counts(b, segment_ids, num_segments, DType.INT32)
     filled = b.greater(counts, b.constant(np.array(0, np.int32)))
@@ -430,7 +432,7 @@ def bucketize(b: Builder, input: Value, *, boundaries: list[float]) -> Value:
     return b.bucketize(input, boundaries=tuple(boundaries))
 
 
-def _searchsorted(upper: bool) -> Callable[..., Value]:
+def _search_lowering(upper: bool) -> Callable[..., Value]:
     def function(b: Builder, sorted_inputs: Value, values: Value, *, out_type: DType = DType.INT32) -> Value:
         """How many of the row's sorted numbers lie below (upper: at or below) each value."""
         compare = b.less_equal if upper else b.less
@@ -440,7 +442,7 @@ def _searchsorted(upper: bool) -> Callable[..., Value]:
     return function
 
 
-SEARCHES = (lowers("LowerBound")(_searchsorted(False)), lowers("UpperBound")(_searchsorted(True)))
+SEARCHES = (lowers("LowerBound")(_search_lowering(False)), lowers("UpperBound")(_search_lowering(True)))
 
 
 @lowers("HistogramFixedWidth")
@@ -469,8 +471,8 @@ def _bin_starts(low: float, high: float, count: int) -> list[float]:
     require_room(8 * count, "the boundaries of the bins")
     step = (high - low) / count
     numbers = np.arange(1, count)
-    below = np.full(count - 1, _place(np.float32(low)), np.int64)
-    start = np.full(count - 1, _place(np.float32(high)) + 2, np.int64)
+    below = np.full(count - 1, _place_among_floats(np.float32(low)), np.int64)
+    start = np.full(count - 1, _place_among_floats(np.float32(high)) + 2, np.int64)
     while np.any(start - below > 1):
         middle = (below + start) // 2
         inside = ((_at_place(middle).astype(np.float64) - low) / step).astype(np.int64) >= numbers
@@ -478,7 +480,7 @@ def _bin_starts(low: float, high: float, count: int) -> list[float]:
     return [float(x) for x in _at_place(start)]
 
 
-def _place(x: np.float32) -> int:
+def _place_among_floats(x: np.float32) -> int:
     """The place of a number among all float32 numbers in order; 0 is at 0."""
     bits = int(x.view(np.int32))
     return bits if bits >= 0 else -(bits & 0x7FFFFFFF)

@@ -57,7 +57,7 @@ ONE_TO_ONE = tuple(
 )
 
 
-def _decomposed(function: Callable[[Builder, Value], Value]) -> Callable[[Builder, Value], Value]:
+def _unary_lowering(function: Callable[[Builder, Value], Value]) -> Callable[[Builder, Value], Value]:
     def lowering(b: Builder, x: Value) -> Value:
         return in_float32(b, x, function)
 
@@ -74,7 +74,7 @@ def _tensorflow_name(name: str) -> str:
 
 
 SPECIAL: tuple[Lowering[..., Results], ...] = tuple(
-    lowers(op)(_decomposed(function))
+    lowers(op)(_unary_lowering(function))
     for op, function in {
         **{_tensorflow_name(name): function for name, function in special.FUNCTIONS.items()},
         "BesselI0": lambda b, x: b.mul(special.bessel_i0e(b, x), b.exp(b.abs(x))),

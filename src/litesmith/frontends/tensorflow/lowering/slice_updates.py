@@ -88,7 +88,7 @@ def strided_update(
             parts.append(_span(b, x, len(parts), first, last, step))
     shape += range(len(parts), x.rank)
     parts += [_Part()] * (x.rank - len(parts))
-    return _replaced(b, x, parts, _aligned(b, value, shape, x.rank))
+    return _replace_parts(b, x, parts, _align_dimensions(b, value, shape, x.rank))
 
 
 @lowers("ResourceStridedSliceAssign", "StridedSliceAssign")
@@ -141,7 +141,7 @@ def _from_start(b: Builder, x: Value, axis: int, place: int | Value) -> Value:
 # -- replacing it -----------------------------------------------------------------------------------------------------
 
 
-def _aligned(b: Builder, value: Value, shape: Sequence[int | None], rank: int) -> Value:
+def _align_dimensions(b: Builder, value: Value, shape: Sequence[int | None], rank: int) -> Value:
     """The value with the dimensions of the tensor, 1 where it has to be broadcast."""
     dims: list[Dim] = [1] * rank
     for axis, size in zip(reversed(shape), reversed(value.dims), strict=False):
@@ -150,7 +150,7 @@ def _aligned(b: Builder, value: Value, shape: Sequence[int | None], rank: int) -
     return reshape(b, value, dims, value)
 
 
-def _replaced(b: Builder, x: Value, parts: Sequence[_Part], update: Value) -> Value:
+def _replace_parts(b: Builder, x: Value, parts: Sequence[_Part], update: Value) -> Value:
     if any(p.places is not None and not p.places for p in parts):
         return x
     if all(p.is_run for p in parts):

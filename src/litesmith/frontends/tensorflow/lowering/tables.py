@@ -215,11 +215,11 @@ def _row_number(context: Context, keys: Value, known: Array) -> Value:
     low, high = int(known.min()), int(known.max())
     limits = np.iinfo(keys.type.dtype.numpy)
     if high - low <= max(_SPARSE * count, _SMALL) and low > limits.min and high < limits.max:
-        return _counted(b, keys, known, low, high)
+        return _look_up_dense(b, keys, known, low, high)
     return _looked_up(context, cast(b, keys, DType.INT64), known)
 
 
-def _counted(b: Builder, keys: Value, known: Array, low: int, high: int) -> Value:
+def _look_up_dense(b: Builder, keys: Value, known: Array, low: int, high: int) -> Value:
     """Keys close to each other: their distance from the least, through a table of rows with a border on both sides."""
     dtype = keys.type.dtype
     clipped = b.minimum(b.maximum(keys, b.constant(low - 1, dtype)), b.constant(high + 1, dtype))
