@@ -129,6 +129,8 @@ ROWS = [
     Row("LSTM-both_ways_ave", two_ways(L.LSTM, "ave", **SEQUENCES), {PAIR: 1, "SPLIT": 1, "ADD": 1, "DIV": 1}),
     Row("LSTM-both_ways_none", two_ways(L.LSTM, None, **SEQUENCES), {PAIR: 1, "SPLIT": 1}),
     Row("LSTM-both_ways_last", two_ways(L.LSTM, "concat"), {PAIR: 1, "SPLIT": 1, "STRIDED_SLICE": 2, "CONCATENATION": 1}),
+    Row("LSTM-both_ways_unlike", lambda x: L.Bidirectional(L.LSTM(UNITS), backward_layer=L.LSTM(4, go_backwards=True))(x),
+        {LSTM: 2, "SPLIT": 2, "REVERSE_V2": 1, "STRIDED_SLICE": 2, "CONCATENATION": 1}, (FIXED_1, BATCH)),
     Row("LSTM-both_ways_states", two_ways(L.LSTM, "concat", **BOTH), {}),
     Row("LSTM-both_ways_stateful", two_ways(L.LSTM, "concat", stateful=True, **SEQUENCES),
         {PAIR: 1, "CONCATENATION": 1}, (FIXED_1, FIXED_3)),

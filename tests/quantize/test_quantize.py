@@ -259,7 +259,7 @@ BAD_RECIPES = {
     "mode": ("int9", "did you mean 'int8'"),
     "option": ({"mode": "int8", "headrom": 1}, "did you mean 'headroom'"),
     "rule": ({"rules": [{"mach": "x"}]}, "did you mean 'match'"),
-    "expression": ({"rules": [{"match": "re:("}]}, "no regular expression"),
+    "expression": ({"rules": [{"match": "re:("}]}, "not a regular expression"),
     "ranges": ({"ranges": "maxmin"}, "minmax"),
     "type": ({"input_type": "int7"}, "int7"),
     "file": ("nowhere.yaml", "cannot read"),
@@ -440,6 +440,15 @@ def test_structures_of_integers_only(name: str, mode: str) -> None:
     ]
     assert floats == []
     assert compare(write_model(program), write_model(result.program), _calls()).worst >= 20
+
+
+def test_a_mask_that_is_an_output_stays_the_least() -> None:
+    keep = np.arange(8) < 5
+    program = _program(lambda b, x: b.select_v2(keep[None], x, np.float32(-1e9)))
+    result = quantize(program, Recipe("int8", integer_only=True), _calls())
+    exact, found = (Runner(write_model(p)).run(_calls()[0][1])["y"] for p in (program, result.program))
+    assert np.abs(exact - found)[:, keep].max() <= 0.1
+    assert found[:, ~keep].max() < found[:, keep].min() - 8
 
 
 FUNCTIONS: dict[str, tuple[Any, float]] = {  # of one tensor, and the dB they keep as a table of 256 numbers

@@ -40,7 +40,7 @@ class Attribute:
 
 
 def _refused(name: str, default: object, asks: str, fix: str = FLOAT_FIX) -> Attribute:
-    return Attribute(name, default, REFUSED, f"asks for {asks}, which this version does not do", asks, fix=fix)
+    return Attribute(name, default, REFUSED, f"asks for {asks}, which this version does not support", asks, fix=fix)
 
 
 _ONE_CONVERTER = "there is one converter"

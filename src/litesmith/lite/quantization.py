@@ -227,7 +227,7 @@ def _types(given: Iterable[object] | None) -> set[DType]:
         try:
             found.add(DType.parse(str(name)))
         except KeyError as error:
-            raise UsageError(f"{one!r} in target_spec.supported_types is no element type") from error
+            raise UsageError(f"{one!r} in target_spec.supported_types is not an element type") from error
     return found
 
 

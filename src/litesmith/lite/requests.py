@@ -35,7 +35,7 @@ def _attribute_problems(converter: ConverterBase, attributes: Sequence[Attribute
         if wish:
             asked.setdefault((wish, attribute.fix), []).append(attribute.name)
     for (wish, fix), names in asked.items():
-        yield Problem("LS030", f"{', '.join(names)} asks for {wish}, which this version does not do", fix)
+        yield Problem("LS030", f"{', '.join(names)} asks for {wish}, which this version does not support", fix)
 
 
 def _assertion_problems(converter: ConverterBase) -> Iterator[Problem]:
@@ -56,7 +56,7 @@ def _target_problems(spec: TargetSpec) -> Iterator[Problem]:
 
 
 def _target(name: str, wish: str, fix: str = FLOAT_FIX) -> Problem:
-    return Problem("LS030", f"target_spec.{name} asks for {wish}, which this version does not do", fix)
+    return Problem("LS030", f"target_spec.{name} asks for {wish}, which this version does not support", fix)
 
 
 def _backends(spec: TargetSpec) -> set[str]:

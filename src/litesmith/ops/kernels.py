@@ -94,6 +94,9 @@ TOPK_V2                  int8 1     uint8 1    int16 1     same
 DYNAMIC_UPDATE_SLICE     int8 0.5   uint8 0.5  int16 0.7   same=x update
 FILL                     int8 0.5              int16 0.7   same=value
 MATRIX_SET_DIAG          int8 1     uint8 1    int16 1     same=x diagonal
+MATRIX_DIAG              int8 1                int16 1     same
+SCATTER_ND               int8 1                            same=updates
+ONE_HOT                  int8 1     uint8 1                same=on off
 """
 
 WEIGHTS = """
@@ -134,7 +137,8 @@ _PER_TENSOR_ONLY = {
 }  # fmt: skip
 """Computes zeros, or refuses, with a scale for each channel."""
 
-_SYMMETRIC = {"BATCH_MATMUL": ("y",)}
+_SYMMETRIC = {"BATCH_MATMUL": ("y",), "MATRIX_DIAG": ("diagonal",), "SCATTER_ND": ("updates",)}
+"""Operands whose zero point is 0: it is faster so, or the kernel fills the rest with the stored number 0."""
 
 
 def with_kernels(defn: OpDef) -> OpDef:

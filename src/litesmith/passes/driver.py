@@ -166,7 +166,7 @@ class _GraphRun:
         previous = op.prev
         b = Builder(self.graph, OPS, op, op.origins, ROUNDED_ONCE)
         outcome = self.pass_.rewrite(op, b)
-        made = list(_between(self.graph, previous, op))
+        made = list(between(self.graph, previous, op))
         self.declined.pop(op, None)
         if isinstance(outcome, Declined):
             self.declined[op] = outcome.reason
@@ -206,7 +206,7 @@ def touches_variables(op: Op) -> bool:
     return any(v.is_variable for v in (*op.inputs, *op.results))
 
 
-def _between(graph: Graph, previous: Op | None, end: Op) -> Iterator[Op]:
+def between(graph: Graph, previous: Op | None, end: Op) -> Iterator[Op]:
     """The operations after ``previous`` (None: the first of the graph) and before ``end``."""
     op = next(graph.ops) if previous is None else previous.next
     while op is not None and op is not end:

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from litesmith.decompositions.shapes import cast
 from litesmith.errors import UnsupportedError
 from litesmith.ir.builder import Builder, infer_types
 from litesmith.ir.dtypes import DType
@@ -100,7 +101,7 @@ def widen(op: Op, b: Builder) -> Outcome:
 
 def _in_wider_type(op: Op, b: Builder, narrow: DType, wide: DType) -> Outcome:
     operands = [
-        _cast(b, v, wide) if v is not None and v.type.dtype is narrow and _may(op, i, wide) else v
+        cast(b, v, wide) if v is not None and v.type.dtype is narrow and _may(op, i, wide) else v
         for i, v in enumerate(op.operands)
     ]
     try:
@@ -109,13 +110,7 @@ def _in_wider_type(op: Op, b: Builder, narrow: DType, wide: DType) -> Outcome:
         return Declined(str(error))
     shaped = [t.with_shape(r.type.shape) for t, r in zip(types, op.results, strict=True)]
     made = b.emit(op.defn, operands, result_types=shaped, **op.attrs)
-    return [_cast(b, m, r.type.dtype) for m, r in zip(made, op.results, strict=True)]
-
-
-def _cast(b: Builder, x: Value, dtype: DType) -> Value:
-    if x.type.dtype is dtype:
-        return x
-    return b.cast(x, in_data_type=x.type.dtype, out_data_type=dtype)
+    return [cast(b, m, r.type.dtype) for m, r in zip(made, op.results, strict=True)]
 
 
 def keep_wide(match: Match) -> str | None:

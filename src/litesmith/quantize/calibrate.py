@@ -61,7 +61,7 @@ class Calibration:
             ranges = {str(k): Range(float(low), float(high)) for k, (low, high) in data["ranges"].items()}
             return Calibration(ranges, int(data["samples"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"this is no saved calibration: {error}; make one with --calibration-out") from error
+            raise UsageError(f"this is not a saved calibration: {error}; make one with --calibration-out") from error
 
     def save(self, path: str | Path) -> None:
         """Writes it as a JSON file."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from litesmith.ir import DType, Op, Program, Value
+from litesmith.ops import OPS
 from litesmith.ops.elementwise import MAXIMUM, MINIMUM
 from litesmith.quantize.plan import STATIC, TABLE, Keys, Plan, TensorPlan
 from litesmith.quantize.ranges import Range, parameters, representable
@@ -38,6 +39,9 @@ BELOW = 12.0
 
 CLIPPED_CONSTANT = 16.0
 """A constant tied to tensors it is so many times as large as is a bound that is never met; it is clipped."""
+
+CUTTING = (MAXIMUM, MINIMUM, *(defn for defn in OPS.values() if defn.clamps is not None))
+"""Operators that never let numbers through that their results do not hold."""
 
 Node = tuple[int, DType]
 
@@ -206,9 +210,7 @@ class Groups:
         return seen if found.is_empty else found
 
     def _cuts(self, op: Op, dtype: DType) -> bool:
-        """Whether an operation lets no numbers through that its result does not hold."""
-        is_cut = op.defn in (MAXIMUM, MINIMUM) or op.defn.clamps is not None
-        made = self._plan.ops[self.keys.op(op)] if is_cut else None
+        made = self._plan.ops[self.keys.op(op)] if op.defn in CUTTING else None
         return made is not None and made.form == STATIC and made.activations is dtype
 
     def _respect_multipliers(self, plan: Plan, groups: dict[Node, _Group]) -> None:

@@ -14,13 +14,14 @@ import numpy as np
 from litesmith.ir import Op, Program, Quantization, Value
 from litesmith.ir.constant import Array
 from litesmith.ir.types import Blockwise
-from litesmith.ops.convolution import CONV_2D, DEPTHWISE_CONV_2D
+from litesmith.ops.convolution import DEPTHWISE_CONV_2D
 from litesmith.ops.matmul import FULLY_CONNECTED
 from litesmith.quantize.gptq import round_rows
 from litesmith.quantize.plan import FLOAT, Keys, OpPlan
 from litesmith.quantize.quantized import Quantized, is_on_grid
 from litesmith.quantize.ranges import LIMITS, real
 from litesmith.quantize.rewrite import Improvements
+from litesmith.quantize.roles import LAYERS, weights_of
 from litesmith.quantize.samples import Call
 from litesmith.quantize.weights import Form
 
@@ -29,15 +30,6 @@ LARGEST = 3072
 
 ROWS = 20_000
 """Positions of a layer's input whose products are summed, for each sample a share of them."""
-
-LAYERS = (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED)
-"""Layers that are looked at."""
-
-
-def weights_name(op: Op) -> str:
-    """The name of the weights of one of them."""
-    assert op.defn.weights is not None
-    return op.defn.weights.operand
 
 
 @dataclass
@@ -59,7 +51,7 @@ class Layer:
     @property
     def exact(self) -> Array:
         """The float weights."""
-        const = self.op[weights_name(self.op)].const
+        const = self.op[weights_of(self.op)[0]].const
         assert const is not None
         return const.array()
 
@@ -141,11 +133,10 @@ def _layers(quantized: Quantized) -> Iterator[Layer]:
         plan = quantized.plan.ops.get(key)
         if plan is None or op.defn not in LAYERS or key not in by_key or not has_integer_weights(plan):
             continue
-        name, rule = weights_name(op), op.defn.quant
-        assert rule is not None
+        name, axis = weights_of(op)
         assert plan.weights is not None
         if op[name].const is not None:
-            yield Layer(key, op, by_key[key], Form(plan.weights, rule.weights[name] if plan.per_channel else None))
+            yield Layer(key, op, by_key[key], Form(plan.weights, axis if plan.per_channel else None))
 
 
 def has_integer_weights(plan: OpPlan) -> bool:
@@ -154,7 +145,7 @@ def has_integer_weights(plan: OpPlan) -> bool:
 
 
 def _row_length(layer: Layer) -> int:
-    shape = layer.op[weights_name(layer.op)].type.static_shape
+    shape = layer.op[weights_of(layer.op)[0]].type.static_shape
     return int(shape[1] * shape[2]) if layer.is_depthwise else int(np.prod(shape[1:]))
 
 
@@ -231,7 +222,7 @@ def windows(op: Op, x: Array) -> Array:
 
 def _stored_weights(layer: Layer) -> Value:
     """The weights the quantized layer has, as integers; also where they are made floats again beside it."""
-    value = layer.narrow[weights_name(layer.op)]
+    value = layer.narrow[weights_of(layer.op)[0]]
     return value if value.op is None else value.op["x"]
 
 

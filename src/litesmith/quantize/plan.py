@@ -93,7 +93,7 @@ class Plan:
                 {_tensor_key(key): _tensor_plan(t) for key, t in data.get("fixed", {}).items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"this is no quantization plan: {error!r}") from error
+            raise UsageError(f"this is not a quantization plan: {error!r}") from error
 
     def save(self, path: str | Path) -> None:
         """Writes it as a JSON file."""

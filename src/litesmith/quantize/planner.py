@@ -252,8 +252,8 @@ class _Planner:
         problems = []
         for key, op in self.keys.all:
             floats = [v for v in (*op.inputs, *op.results) if v.type.dtype is DType.FLOAT32]
-            is_exempt = op.name in PASSED_THROUGH or op.defn.traits & Trait.ASKS_SHAPE
-            if not floats or plan.ops[key].form in (STATIC, TABLE, WITHIN) or is_exempt:
+            is_done = plan.ops[key].form in (STATIC, TABLE, WITHIN)
+            if not floats or is_done or op.name in PASSED_THROUGH or op.defn.traits & Trait.ASKS_SHAPE:
                 continue
             reason = self.reasons.get(op) or "its recipe leaves it float"
             fix = "allow float operators beside the integer ones (leave out integer_only / add TFLITE_BUILTINS)"
@@ -285,8 +285,9 @@ ONLY_HYBRID = (
 )  # fmt: skip
 """Operators whose integer weights are worth nothing as floats again: they are read once, or in many operands."""
 
-PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CALL_ONCE")
-"""Operators that only hand tensors on, or do not read their elements."""
+PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CAST", "CALL_ONCE")
+"""Operators that only hand tensors on, or do not read their elements, or stand between floats and numbers of another
+type."""
 
 
 SMALL_DENSE = 16_384

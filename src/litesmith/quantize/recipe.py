@@ -277,7 +277,7 @@ def element_type(given: Any) -> DType:
         return given
     name = given if isinstance(given, str) else getattr(given, "name", None) or getattr(given, "__name__", str(given))
     if str(name).lower() not in _TYPES:
-        raise UsageError(f"{given!r} is no type of inputs and outputs; they are float32, int8, uint8 or int16")
+        raise UsageError(f"{given!r} is not a type of inputs and outputs; they are float32, int8, uint8 or int16")
     return _TYPES[str(name).lower()]
 
 
@@ -300,4 +300,4 @@ def _compiled(pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise UsageError(f"{pattern!r} is no regular expression: {error}") from error
+        raise UsageError(f"{pattern!r} is not a regular expression: {error}") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from litesmith.ir import DType, Op, Value
 from litesmith.ir.opdef import Kernel
 from litesmith.ops import OPS
+from litesmith.ops.convolution import CONV_2D, DEPTHWISE_CONV_2D
+from litesmith.ops.matmul import FULLY_CONNECTED
 from litesmith.quantize import fused_lstm
 from litesmith.quantize.ranges import Range
 from litesmith.quantize.recipe import Mode
@@ -16,6 +18,18 @@ MASK = 1000.0
 def is_mask(seen: Range) -> bool:
     """Whether a range is that of numbers beside minus infinities."""
     return seen.low < -max(MASK, 100 * seen.high)
+
+
+LAYERS = (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED)
+"""Layers whose weights are scaled and rounded with a view to others."""
+
+
+def weights_of(op: Op) -> tuple[str, int]:
+    """The weights of such a layer, and their axis of the channels of its result, as its declaration has them."""
+    assert op.defn.quant is not None
+    ((name, axis),) = op.defn.quant.weights.items()
+    assert axis is not None
+    return name, axis
 
 
 def weight_operands(op: Op) -> list[str]:

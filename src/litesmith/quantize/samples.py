@@ -227,7 +227,7 @@ def _fitting(array: Array, kind: TensorType, where: str) -> Array:
     if wanted is DType.STRING:
         return array
     if array.dtype == object or array.dtype.kind in "SU":
-        raise UsageError(f"{where} is no array of numbers; the model takes {kind}")
+        raise UsageError(f"{where} is not an array of numbers; the model takes {kind}")
     if array.dtype.kind in "fc" and not (wanted.is_float or wanted.is_complex):
         raise UsageError(f"{where} is {array.dtype}; the model takes {kind}")
     if array.dtype.kind == "f" and np.isnan(array).any():

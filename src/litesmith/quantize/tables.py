@@ -38,11 +38,13 @@ class Functions:
     def __init__(self, graphs: Iterable[Graph]) -> None:
         self._roots: dict[int, Value] = {}
         self._ops: list[Op] = []
+        self._places: dict[int, int] = {}
         for graph in graphs:
             for op in graph.ops:
                 root = self._root_of(op)
                 if root is not None:
                     self._roots[id(op.results[0])] = root
+                    self._places[id(op)] = len(self._ops)
                     self._ops.append(op)
 
     def _root_of(self, op: Op) -> Value | None:
@@ -80,7 +82,7 @@ class Functions:
                 if value is not root and value.op is not None and id(value.op) not in found:
                     found[id(value.op)] = value.op
                     waiting.append(value.op)
-        return [op for op in self._ops if id(op) in found]
+        return sorted(found.values(), key=lambda op: self._places[id(op)])
 
     def values(self, last: Op, points: Array) -> Array:
         """What the function gives at some points."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from litesmith.ir import DType, Program, Value
 from litesmith.ir.constant import Array
+from litesmith.ops.quantization import nudged
 from litesmith.quantize.ranges import LIMITS, Range
 
 
@@ -58,13 +59,8 @@ def _rename(x: Value, result: Value) -> None:
 
 
 def _trained(attrs: dict[str, float]) -> Trained:
-    """The grid as the kernel of FAKE_QUANT nudges it, in float32."""
-    bits = int(attrs["num_bits"])
-    count = (1 << bits) - 1
-    low, high = np.float32(attrs["min"]), np.float32(attrs["max"])
-    scale = np.float32((high - low) / np.float32(count))
-    zero = np.floor(np.clip(np.float32(0) - low / scale, 0, count) + np.float32(0.5))
-    return Trained(float(scale), int(zero), count)
+    scale, zero, _, last = nudged(np.float32(attrs["min"]), np.float32(attrs["max"]), int(attrs["num_bits"]), False)
+    return Trained(float(scale), int(zero), int(last))
 
 
 def _of_grid(attrs: dict[str, float]) -> Trained:

@@ -80,9 +80,10 @@ def make_a_pair(first: RecurrentLayer, second: RecurrentLayer) -> bool:
 
 
 def _shared_options(layer: RecurrentLayer) -> tuple[object, ...]:
-    """What the one operator of two directions has once."""
+    """What the one operator of two directions has once, and what its kernel takes for the same in both."""
     clips = (layer.cell_clip, layer.projection_clip)
-    return (layer.cell, layer.activation, *clips, layer.time_major, layer.stateful, layer.is_coupled)
+    parts = (layer.units, layer.outputs, frozenset(layer.peepholes), layer.projection is None)
+    return (layer.cell, layer.activation, *clips, layer.time_major, layer.stateful, layer.is_coupled, *parts)
 
 
 _OPERATORS = {LSTM: "UNIDIRECTIONAL_SEQUENCE_LSTM", SIMPLE: "UNIDIRECTIONAL_SEQUENCE_RNN"}

@@ -48,7 +48,7 @@ def _content(buffer: Table, data: NDArray[np.uint8]) -> bytes:
     if offset <= 1:
         return buffer.octets(slots.Buffer.DATA)
     if offset + size > len(data):
-        raise FormatError("a metadata entry lies behind the end of the file")
+        raise FormatError("a metadata entry lies beyond the end of the file")
     return data[offset : offset + size].tobytes()
 
 

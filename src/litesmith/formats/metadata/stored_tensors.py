@@ -112,7 +112,7 @@ def stored_tensors(data: NDArray[np.uint8]) -> tuple[tuple[StoredTensor, ...], t
     tensors = graphs[0].tables(slots.SubGraph.TENSORS, "Tensor")
     numbers = [graphs[0].array(slot, "<i4").tolist() for slot in (slots.SubGraph.INPUTS, slots.SubGraph.OUTPUTS)]
     if any(not 0 <= number < len(tensors) for number in [*numbers[0], *numbers[1]]):
-        raise FormatError("the first subgraph has an input or output that is no tensor of it")
+        raise FormatError("the first subgraph has an input or output that is not a tensor of it")
     aliases = _aliases(root)
     inputs, outputs = (
         tuple(_stored_tensor(tensors[number], number, aliases[side].get(number, "")) for number in part)

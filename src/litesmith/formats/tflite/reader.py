@@ -298,7 +298,7 @@ def _places(table: Table, slot: int, numbers: Sequence[int], key: str) -> dict[s
         entry.require_known(slots.TensorMap)
         name, number = entry.text(slots.TensorMap.NAME), entry.scalar(slots.TensorMap.TENSOR, "I")
         if name in places or number not in positions:
-            raise FormatError(f"signature {key!r} names {name!r} twice or a tensor that is no input or output")
+            raise FormatError(f"signature {key!r} names {name!r} twice or a tensor that is neither an input nor an output")
         left = positions[number]  # one tensor may be several outputs, each under a name of its own
         places[name] = left.pop(0) if len(left) > 1 else left[0]
     return places

@@ -95,7 +95,7 @@ def dim_of(size: Size) -> Dim:
             return int(size)
         except Exception as error:  # JAX raises its own InconclusiveDimensionOperation for a symbolic size
             if not _is_symbolic(size):
-                raise UnsupportedError(f"the size {size} is no number", "use fixed shapes") from error
+                raise UnsupportedError(f"the size {size} is not a number", "use fixed shapes") from error
     try:
         return _evaluate(ast.parse(str(size).replace("^", "**"), mode="eval").body)
     except (SyntaxError, KeyError, TypeError, ValueError) as error:

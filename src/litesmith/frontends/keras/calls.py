@@ -260,7 +260,7 @@ def _size(size: int | str | None, name: str) -> Dim:
     """A size, or a symbol: of the name the user gave it, else of this one."""
     if isinstance(size, str):
         if not size.isidentifier():
-            raise UsageError(f"{size!r} is no name of a size; use letters, digits and underscores")
+            raise UsageError(f"{size!r} is not a valid name of a size; use letters, digits and underscores")
         return Sym.named(f"in_{size}")
     return Sym.named(name) if size is None or size < 0 else int(size)
 

@@ -186,7 +186,7 @@ def _functional(made: Config) -> Config:
     # Keras 3 itself counts the calls of a functional model from 1 here.
     sequential = {name: 1 for name, class_name in nested.items() if class_name == "Sequential"}
     for boundary in ("input_layers", "output_layers"):
-        config[boundary] = _rename_references(config.get(border), names, sequential)
+        config[boundary] = _rename_references(config.get(boundary), names, sequential)
     return made
 
 
@@ -299,7 +299,7 @@ def _with_states(node: object, layer: Config) -> object:
         return node
     options = dict(node.get("kwargs") or {})
     if options.pop("constants", None) or (layer.get("config") or {}).get("num_constants"):
-        raise FormatError(f"{layer.get('name')} gets constants beside its states", fix="convert from a SavedModel")
+        raise FormatError(f"{layer.get('name')} gets constants besides its states", fix="convert from a SavedModel")
     states = {"initial_state": given[1:]} if len(given) > 1 else {}
     return {"args": given[:1], "kwargs": options | states}
 

@@ -74,7 +74,7 @@ def _deserialize(data: bytes, path: str) -> Exported:
     except Exception as error:  # a damaged FlatBuffer fails in any of the ways of Python; nothing of it is executed
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise FormatError(
-            f"this is no serialized JAX function: {reason}",
+            f"this is not a serialized JAX function: {reason}",
             path=path,
             fix="write the file with jax.export.export(...)(...).serialize(); register its pytree types before reading",
         ) from error

@@ -205,7 +205,7 @@ def _export_table(handle: TFTensor, key_dtype: DType, value_dtype: DType) -> tup
     try:
         found = tensorflow.raw_ops.LookupTableExportV2(table_handle=handle, Tkeys=types[0], Tvalues=types[1])
     except tensorflow.errors.OpError as error:
-        raise UnsupportedError(f"a captured resource is no lookup table: {error.message}", "save the model") from error
+        raise UnsupportedError(f"a captured resource is not a lookup table: {error.message}", "save the model") from error
     return found.keys.numpy(), found.values.numpy()
 
 

@@ -146,7 +146,7 @@ def _one_of_several(name: str, attrs: Mapping[str, AttrValue]) -> SignatureTenso
     place = output_index(name)
     types, shapes = attrs["output_types"].list.type, attrs["output_shapes"].list.shape
     if place >= len(types):
-        raise UsageError(f"{name!r} is no tensor of the graph: the node has {len(types)} results")
+        raise UsageError(f"{name!r} is not a tensor of the graph: the node has {len(types)} results")
     declared = shape_of(shapes[place]) if place < len(shapes) else None
     shape = None if declared is None else tuple(None if d < 0 else d for d in declared)
     return SignatureTensor(_plain(name), _reference(name), dtype_of(types[place]), shape)

@@ -270,7 +270,7 @@ def call_function(context: Context, name: str, args: Sequence[Item], attrs: Attr
         raise UnsupportedError(f"function {name!r} calls itself", "remove the recursion")
     definition = context.definition(name)
     spend_call(context.session.called, name, len(definition.node_def))
-    taken = taken_whole(context, definition, args, lambda: _import_body(context, definition, args))
+    taken = taken_whole(context, definition, args, lambda given: _import_body(context, definition, given))
     if taken is not None:
         return taken
     scope = Scope(

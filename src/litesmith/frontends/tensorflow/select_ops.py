@@ -265,7 +265,7 @@ def _set_attr(proto: AttrValue, value: Attribute) -> None:
     elif isinstance(value, str):
         proto.s = value.encode()
     else:
-        raise UnsupportedError("an attribute that a caller gives cannot be said of a Select TF operator", "inline it")
+        raise UnsupportedError("an attribute given by the caller cannot be passed to a Select TF operator", "inline it")
 
 
 # -- functions --------------------------------------------------------------------------------------------------------

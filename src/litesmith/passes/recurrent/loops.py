@@ -211,8 +211,8 @@ def _row(scan: Scan, places: _Places, op: Op) -> Row | None:
 def _taken(op: Op) -> tuple[Value, int] | None:
     """The index an operation takes of its first operand, and along which axis; None where it does anything else."""
     if op.defn is GATHER:
-        plain = not op.attrs["axis"] and not op.attrs["batch_dims"] and op["indices"].type.count == 1
-        return (op["indices"], 0) if plain else None
+        plain = op.inputs[0].type.shape and not op.attrs["batch_dims"] and op["indices"].type.count == 1
+        return (op["indices"], int(op.attrs["axis"]) % op.inputs[0].rank) if plain else None
     if op.defn is not STRIDED_SLICE or op["x"].type.shape is None or op["strides"].const is None:
         return None
     begin, shrunk = producer(op["begin"], PACK), op.attrs["shrink_axis_mask"]
@@ -262,3 +262,8 @@ def _collected(places: _Places, before: Value, after: Value) -> Collected | None
 
 def _is_zero(value: Value) -> bool:
     return value.is_small_const and not np.any(value.numpy())
+
+
+def label_of(loop: Op) -> str:
+    """What a loop is called in texts for users."""
+    return loop.origin.label or str(loop.attrs["body_subgraph"].name)

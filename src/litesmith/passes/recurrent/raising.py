@@ -26,12 +26,12 @@ from litesmith.ops import OPS
 from litesmith.ops.control import WHILE
 from litesmith.ops.layout import REVERSE_V2, TRANSPOSE
 from litesmith.ops.shape import RESHAPE
-from litesmith.passes.driver import PassResult, erase_dead, merge_origins
+from litesmith.passes.driver import PassResult, between, erase_dead, merge_origins
 from litesmith.passes.match import producer
 from litesmith.passes.recurrent.affine import UnclearError
 from litesmith.passes.recurrent.cells import read_cell
 from litesmith.passes.recurrent.kept_states import KeptStates, Stored, kept_states, stored
-from litesmith.passes.recurrent.loops import read_scan
+from litesmith.passes.recurrent.loops import label_of, read_scan
 from litesmith.passes.recurrent.repeating import is_faster_unrolled
 from litesmith.passes.recurrent.results import LoopResults
 
@@ -48,10 +48,6 @@ def raise_loops(program: Program, asked: str) -> PassResult:
     for graph in program.graphs:
         _Raising(graph, known, asked, result).run()
     return result
-
-
-def _label(op: Op) -> str:
-    return op.origin.label or str(op.attrs["body_subgraph"].name)
 
 
 @dataclass
@@ -88,7 +84,7 @@ class _Loop:
             stateful=self.kept is not None,
             time_major=time_major,
             reverse=row.reverse != flipped,
-            name=_label(self.op),
+            name=label_of(self.op),
         )
 
     @property
@@ -168,7 +164,7 @@ class _Raising:
         self._finish([loop, twin], previous)
 
     def _finish(self, loops: list[_Loop], previous: Op | None) -> None:
-        made = list(_between(self.graph, previous, loops[0].op))
+        made = list(between(self.graph, previous, loops[0].op))
         origins = [loop.op for loop in loops]
         for loop in loops:
             for assignment in loop.kept.assignments if loop.kept else ():
@@ -188,13 +184,6 @@ def _dying(loop: Op, layer: RecurrentLayer) -> set[Op]:
             dying.add(op)
         op = op.prev
     return dying
-
-
-def _between(graph: Graph, previous: Op | None, end: Op) -> Iterator[Op]:
-    op = next(graph.ops) if previous is None else previous.next
-    while op is not None and op is not end:
-        yield op
-        op = op.next
 
 
 def _source(x: Value) -> tuple[Value, bool, bool]:

@@ -168,7 +168,7 @@ def scatter_mul(ctx: Context, x: Complex, indices: Value, updates: Complex, **op
     """By real numbers alone: part by part."""
     if not updates.imag.is_const or bool(np.any(updates.imag.numpy() != 0)):
         raise UnsupportedError(
-            "multiplies at places with complex numbers", "multiply by an array that is 1 elsewhere", code="LS010"
+            "a scatter multiplies by complex numbers", "multiply by an array that is 1 elsewhere", code="LS010"
         )
     lowering = next(v for v in indexing.SCATTERS if "scatter-mul" in v.names)
     wanted = lowering.bind_attrs(options)

@@ -63,7 +63,7 @@ def call(ctx: Context, args: list[Tensor], **params: object) -> list[Item]:
     """A call is inlined; a composite by its decomposition, resizes of images and searches as kernels that do it."""
     jaxpr = next((params[name] for name in _JAXPRS if params.get(name) is not None), None)
     if not is_jaxpr(jaxpr):
-        raise UnsupportedError("a call whose function JAX does not show", "use a supported version of JAX")
+        raise UnsupportedError("a call whose jaxpr JAX does not provide", "use a supported version of JAX")
     lowering = plugins.registered(str(params.get("name", ""))) if _is_composite(params) else None
     if _is_composite(params) and is_kept(ctx, str(params.get("name", ""))):
         return keep(ctx, jaxpr, [ctx.expanded(v, a) for v, a in zip(args, ctx.avals_in, strict=True)], params)
@@ -100,7 +100,7 @@ def _whole(
 
 @lowers("custom_lin")
 def custom_lin(ctx: Context, args: list[Tensor]) -> list[Item]:
-    raise UnsupportedError("a derivative is left open", "convert the function, or jax.grad of it", code="LS010")
+    raise UnsupportedError("a linear function is not evaluated", "convert the function, or jax.grad of it", code="LS010")
 
 
 # -- what travels in and out of a subgraph ----------------------------------------------------------------------------

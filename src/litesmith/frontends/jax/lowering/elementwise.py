@@ -53,21 +53,8 @@ def _table(functions: dict[str, Callable[..., Value]]) -> tuple[Lowering[..., Re
 
 BUILTINS = _table(
     {
-        "add": _builtin("add"),
+        **{n: _builtin(n) for n in "add sub mul neg exp log sin cos tanh sqrt rsqrt logistic floor ceil".split()},
         "add_any": _builtin("add"),
-        "sub": _builtin("sub"),
-        "mul": _builtin("mul"),
-        "neg": _builtin("neg"),
-        "exp": _builtin("exp"),
-        "log": _builtin("log"),
-        "sin": _builtin("sin"),
-        "cos": _builtin("cos"),
-        "tanh": _builtin("tanh"),
-        "sqrt": _builtin("sqrt"),
-        "rsqrt": _builtin("rsqrt"),
-        "logistic": _builtin("logistic"),
-        "floor": _builtin("floor"),
-        "ceil": _builtin("ceil"),
         "exp2": special.exp2,
         "log2": special.log2,
         "cbrt": special.cbrt,
@@ -312,7 +299,7 @@ def not_(b: Builder, x: Value) -> Value:
 
 def _require_words(ctx: Context, x: Value) -> None:
     if x.type.dtype is not DType.INT32:
-        raise UnsupportedError(f"bits of {ctx.avals_in[0].dtype} are moved", "use int32 or uint32", code="LS012")
+        raise UnsupportedError(f"a shift of {ctx.avals_in[0].dtype}", "use int32 or uint32", code="LS012")
 
 
 def _shift(function: Callable[..., Value]) -> Callable[[Context, Value, Value], Value]:

@@ -59,7 +59,7 @@ def scatter(
         raise UnsupportedError("several tensors are scattered at once", "scatter them one by one")
     name = "scatter" if returns_argument(regions[0]) == 1 else _SCATTERS.get(kind_of(regions[0]) or "")
     if name is None:
-        raise UnsupportedError("a scatter by a function of one's own", "use set, add, mul, min or max")
+        raise UnsupportedError("a scatter by a custom function", "use set, add, mul, min or max")
     x, indices, updates = operands
     assert isinstance(indices, Value)
     numbers = scatter_dimension_numbers

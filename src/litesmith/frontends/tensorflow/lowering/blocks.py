@@ -132,7 +132,7 @@ def data_format_dim_map(b: Builder, x: Value, *, src_format: str = "NHWC", dst_f
 def data_format_vec_permute(b: Builder, x: Value, *, src_format: str = "NHWC", dst_format: str = "NCHW") -> Value:
     """Rows of a per-dimension vector in the order of another layout."""
     if not isinstance(x.dims[0], int):
-        raise UnsupportedError("how many dimensions the vector tells of is unknown", "give it a fixed size")
+        raise UnsupportedError("the length of the shape vector is unknown", "give it a fixed size")
     kept = [c for c in src_format if x.dims[0] == len(src_format) or c not in "NC"]
     wanted = [c for c in dst_format if c in kept]
     return b.gather(x, np.array([kept.index(c) for c in wanted], np.int32), axis=0)

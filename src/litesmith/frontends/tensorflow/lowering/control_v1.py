@@ -98,7 +98,7 @@ def exit_(context: Context, inputs: list[Item]) -> Item:
     scope, flow = _scope_and_flow(context)
     found = flow.loop(flow.frame_of_exit(context.node.name))
     if not any(context.node.name in variable.exits for variable in found.variables):
-        raise UnsupportedError("a loop is left by what is none of its variables", "write it with tf.while_loop")
+        raise UnsupportedError("a loop returns a tensor that is not one of its variables", "write it with tf.while_loop")
     initial = [scope.result(tensor_key(v.initial)) for v in found.variables]
     others = list(dict.fromkeys(found.invariants.values()))
     args = [*initial, *(scope.result(key) for key in others)]

@@ -328,7 +328,7 @@ def unique_v2(b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32
 
 def _require_vector(x: Value, axis: Value | None) -> None:
     if x.rank != 1 or (axis is not None and axis.dims[0] not in (0, 1)):
-        raise UnsupportedError(f"distinct rows of {x.type}", "give it a vector")
+        raise UnsupportedError(f"unique rows of {x.type}", "give it a vector")
 
 
 @lowers("UniqueWithCounts", outputs=("y", "idx", "count"))

@@ -6,6 +6,7 @@ operands; TensorFlow keeps it. As with the official converter, that is not emula
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -21,39 +22,14 @@ from litesmith.frontends.tensorflow.resources import Results
 from litesmith.ir import Builder, DType, Value
 from litesmith.ir.dims import broadcast
 
+_OTHER_NAMES = {"Rint": "ROUND", "Sigmoid": "LOGISTIC", "AddV2": "ADD"}
+
 ONE_TO_ONE = tuple(
-    direct(op, builtin)
-    for op, builtin in {
-        "Neg": "NEG",
-        "Sqrt": "SQRT",
-        "Rsqrt": "RSQRT",
-        "Exp": "EXP",
-        "Log": "LOG",
-        "Sin": "SIN",
-        "Cos": "COS",
-        "Floor": "FLOOR",
-        "Ceil": "CEIL",
-        "Rint": "ROUND",
-        "Tanh": "TANH",
-        "Sigmoid": "LOGISTIC",
-        "Elu": "ELU",
-        "LogicalNot": "LOGICAL_NOT",
-        "LogicalAnd": "LOGICAL_AND",
-        "LogicalOr": "LOGICAL_OR",
-        "Add": "ADD",
-        "AddV2": "ADD",
-        "Sub": "SUB",
-        "Mul": "MUL",
-        "FloorMod": "FLOOR_MOD",
-        "Maximum": "MAXIMUM",
-        "Minimum": "MINIMUM",
-        "Equal": "EQUAL",
-        "NotEqual": "NOT_EQUAL",
-        "Less": "LESS",
-        "LessEqual": "LESS_EQUAL",
-        "Greater": "GREATER",
-        "GreaterEqual": "GREATER_EQUAL",
-    }.items()
+    direct(op, _OTHER_NAMES.get(op) or re.sub(r"\B([A-Z])", r"_\1", op).upper())
+    for op in (
+        "Neg Sqrt Rsqrt Exp Log Sin Cos Floor Ceil Rint Tanh Sigmoid Elu LogicalNot LogicalAnd LogicalOr Add AddV2 Sub Mul "
+        "FloorMod Maximum Minimum Equal NotEqual Less LessEqual Greater GreaterEqual"
+    ).split()
 )
 
 

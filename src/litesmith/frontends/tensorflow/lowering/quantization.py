@@ -17,7 +17,7 @@ from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Value
 from litesmith.ir.constant import Array
-from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP
+from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP, nudged
 
 F = np.float32
 
@@ -70,11 +70,7 @@ def _trained_grid(b: Builder, x: Value, numbers: Sequence[Array], rounding: int)
 
 def _grid(low: Array, high: Array, bits: int, narrow: bool) -> tuple[Array, Array, Array]:
     """Least and greatest number and step of the grid nearest to the range on which 0 lies."""
-    first, last = F(1 if narrow else 0), F((1 << bits) - 1)
-    with np.errstate(all="ignore"):
-        scale = (high - low) / (last - first)
-        zero = first - low / scale
-    zero = np.clip(np.floor(zero + F(0.5)), first, last)
+    scale, zero, first, last = nudged(low, high, bits, narrow)
     return (first - zero) * scale, (last - zero) * scale, scale
 
 
@@ -107,7 +103,7 @@ def quantize_and_dequantize(
 ) -> Value:
     """round(clamped * scale) / scale, 0 staying 0; a range for each index of ``axis`` where it is not -1."""
     if not range_given:
-        raise UnsupportedError("the range of a quantization is that of each input", "give it: range_given=True")
+        raise UnsupportedError("the quantization range is computed from each input", "give it: range_given=True")
     low, high = _range(input_min, input_max)
     low, high, scale, inverse = _symmetric_grid(low.astype(F), high.astype(F), signed_input, num_bits, narrow_range)
     rounding = UP if round_mode == "HALF_UP" else TO_EVEN

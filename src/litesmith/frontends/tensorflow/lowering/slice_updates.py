@@ -124,7 +124,7 @@ def _span(b: Builder, x: Value, axis: int, first: int | Value | None, last: int 
     if isinstance(size, int) and not isinstance(first, Value) and not isinstance(last, Value):
         return _Part(places=range(size)[slice(first, last, step)])
     if step != 1:
-        raise UnsupportedError("a part with steps, whose bounds are computed, is replaced", "use constant bounds")
+        raise UnsupportedError("assigns to a strided slice whose bounds are computed", "use constant bounds")
     low, high = (None if v is None else _from_start(b, x, axis, v) for v in (first, last))
     return _Part(low=low, high=high)
 

@@ -80,7 +80,7 @@ def _words(b: Builder, item: Item, count: int) -> Sequence[Value]:
 
 def _require(dtype: DType, wanted: DType, alg: Value | None) -> None:
     if dtype is not wanted:
-        raise UnsupportedError(f"stateless random numbers of type {dtype} are not made", f"draw {wanted} and cast")
+        raise UnsupportedError(f"stateless random numbers of type {dtype} are not supported", f"draw {wanted} and cast")
     if alg is not None and not (alg.is_const and int(alg.numpy()) in (PHILOX, _AUTO)):
         raise UnsupportedError("the random algorithm is not Philox", 'use alg="philox" or "auto_select"')
 

@@ -41,7 +41,7 @@ _DIRECT = {(DType.STRING, DType.INT64), (DType.INT64, DType.STRING)}
 
 def _table(resource: Item) -> Table:
     if not isinstance(resource, Table):
-        raise UnsupportedError("the resource is no lookup table of the model", _LOST)
+        raise UnsupportedError("the resource is not a lookup table of the model", _LOST)
     return resource
 
 
@@ -93,7 +93,7 @@ def _fill(context: Context, resource: Item, keys: Value, values: Value) -> None:
         raise UnsupportedError("the content of a lookup table is computed", "fill it with constants")
     content = keys.numpy().ravel(), values.numpy()
     if table.is_static and table.keys is not None and not _is_same(content, (table.keys, table.values)):
-        raise UnsupportedError(f"the lookup table {table.name!r} is filled twice, not alike", "use two tables")
+        raise UnsupportedError(f"the lookup table {table.name!r} is filled twice with different content", "use two tables")
     table.keys, table.values = content
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def variable_of(resource: Item) -> Variable:
     """The variable a resource is. Raises UnsupportedError for another kind of resource."""
     if not isinstance(resource, Variable):
-        raise UnsupportedError("the resource is no variable of the model", "capture the variable in the function")
+        raise UnsupportedError("the resource is not a variable of the model", "capture the variable in the function")
     return resource
 
 
