@@ -167,7 +167,7 @@ BAD_DATA = {
     "wrong shape": (lambda x: x[:, :5], "shape"),
     "wrong count": (lambda x: [[x[:1], x[:1]]], r"provided \(2\)"),
     "nan": (lambda x: x[:2] * np.nan, "NaN"),
-    "text": (lambda x: [["a"]], "no array of numbers"),
+    "text": (lambda x: [["a"]], "not an array of numbers"),
     "unknown signature": (lambda x: [("train", {"image": x[:1]})], "train"),
     "a number": (lambda x: 3, "takes samples"),
     "missing file": (lambda x: "nowhere.npz", "cannot read"),
