@@ -38,6 +38,11 @@ FEW_BITS = (DType.INT4, DType.INT2)
 SMALLEST_WIDENED = 0.25
 """The share of the smallest weights that are worth integers from which on weights of 8 bits save more than they cost."""
 
+ALL_FLOATS = (
+    "no part of the model is faster on integers: activations stay floats, weights are integers "
+    "(integer_layers=True or integer_only=True in the recipe makes activations integers)"
+)
+
 INTEGER_WEIGHTS = (DType.INT8, DType.INT4, DType.INT2, DType.UINT8)
 
 
@@ -65,6 +70,8 @@ class _Planner:
         plan = Plan()
         for key, op in self.keys.all:
             plan.ops[key] = self._op_plan(op, self.recipe.mode_of(op), sides.get(op), op in static)
+        if static and not any(sides.values()):
+            plan.notes.append(ALL_FLOATS)
         self._plan_variables(plan)
         if self.recipe.integer_only:
             self._require_integers(plan)
