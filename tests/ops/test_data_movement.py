@@ -5,6 +5,7 @@ import pytest
 
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Builder, DType, Graph, TensorType
+from litesmith.ir.folding import NO_FOLDING
 from litesmith.ops import OPS
 from litesmith.runtime.runner import Runner
 from tests.ops.harness import Case, Quantized, check_evaluator, f32, i32, ints, operation, program_of, refuses, scalar
@@ -290,9 +291,7 @@ def test_what_has_no_defined_result_is_not_folded(case):
 def test_slice_that_ends_at_zero_is_empty():
     graph = Graph()
     x = graph.add_input(TensorType(DType.FLOAT32, (5,)), "in0")
-    builder = Builder(graph, OPS)
-    builder.folds = False
-    made = builder.strided_slice(x, [1], [0], [1])
+    made = Builder(graph, OPS, folding=NO_FOLDING).strided_slice(x, [1], [0], [1])
     made.name = "out0"
     graph.outputs = [made]
     assert made.type.shape == (0,)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -87,7 +86,7 @@ def _codes(batch: Batch, name: str, rows: Array) -> tuple[Array, Array, list[Sli
     return np.repeat(np.arange(len(rows)), counts), codes, [_value(v, name) for v in values.tolist()]
 
 
-def _value(value: Any, name: str) -> SliceValue:
+def _value(value: object, name: str) -> SliceValue:
     if isinstance(value, bytes):
         try:
             return value.decode()

@@ -14,11 +14,14 @@ import numpy as np
 from litesmith.ir import Op, Program, Quantization, Value
 from litesmith.ir.constant import Array
 from litesmith.ir.types import Blockwise
+from litesmith.ops.convolution import DEPTHWISE_CONV_2D
+from litesmith.ops.matmul import FULLY_CONNECTED
 from litesmith.quantize.gptq import round_rows
 from litesmith.quantize.plan import FLOAT, Keys, OpPlan
-from litesmith.quantize.quantizer import Quantized, is_on_grid
+from litesmith.quantize.quantized import Quantized, is_on_grid
 from litesmith.quantize.ranges import LIMITS, real
 from litesmith.quantize.rewrite import Improvements
+from litesmith.quantize.roles import LAYERS, weights_of
 from litesmith.quantize.samples import Call
 from litesmith.quantize.weights import Form
 
@@ -27,9 +30,6 @@ LARGEST = 3072
 
 ROWS = 20_000
 """Positions of a layer's input whose products are summed, for each sample a share of them."""
-
-LAYERS = {"CONV_2D": "filter", "DEPTHWISE_CONV_2D": "filter", "FULLY_CONNECTED": "weights"}
-"""Layers that are looked at, and the name of their weights."""
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Layer:
     @property
     def exact(self) -> Array:
         """The float weights."""
-        const = self.op[LAYERS[self.op.name]].const
+        const = self.op[weights_of(self.op)[0]].const
         assert const is not None
         return const.array()
 
@@ -63,7 +63,7 @@ class Layer:
     @property
     def is_depthwise(self) -> bool:
         """Whether each channel has weights of its own."""
-        return self.op.name == "DEPTHWISE_CONV_2D"
+        return self.op.defn is DEPTHWISE_CONV_2D
 
 
 def improvements(quantized: Quantized, samples: Sequence[Call]) -> Improvements:
@@ -141,13 +141,12 @@ def _layers(quantized: Quantized) -> Iterator[Layer]:
     by_key = {quantized.keys[id(op)]: op for op in quantized.program.main.ops if id(op) in quantized.keys}
     for key, op in Keys(quantized.float_program).all:
         plan = quantized.plan.ops.get(key)
-        if plan is None or op.name not in LAYERS or key not in by_key or not has_integer_weights(plan):
+        if plan is None or op.defn not in LAYERS or key not in by_key or not has_integer_weights(plan):
             continue
-        name, rule = LAYERS[op.name], op.defn.quant
-        assert rule is not None
+        name, axis = weights_of(op)
         assert plan.weights is not None
         if op[name].const is not None:
-            yield Layer(key, op, by_key[key], Form(plan.weights, rule.weights[name] if plan.per_channel else None))
+            yield Layer(key, op, by_key[key], Form(plan.weights, axis if plan.per_channel else None))
 
 
 def has_integer_weights(plan: OpPlan) -> bool:
@@ -156,7 +155,7 @@ def has_integer_weights(plan: OpPlan) -> bool:
 
 
 def _row_length(layer: Layer) -> int:
-    shape = layer.op[LAYERS[layer.op.name]].type.static_shape
+    shape = layer.op[weights_of(layer.op)[0]].type.static_shape
     return int(shape[1] * shape[2]) if layer.is_depthwise else int(np.prod(shape[1:]))
 
 
@@ -183,7 +182,7 @@ def _look_at_inputs(
 
 def _add(layer: Layer, x: Array, share: int, gptq: bool) -> None:
     length = _row_length(layer)
-    rows = x.reshape(-1, length) if layer.op.name == "FULLY_CONNECTED" else x
+    rows = x.reshape(-1, length) if layer.op.defn is FULLY_CONNECTED else x
     mean = rows if len(rows) == 1 else rows.mean(axis=0, keepdims=True, dtype=np.float64)
     if layer.total is None:
         layer.total, layer.calls = mean.astype(np.float64), 1
@@ -195,7 +194,7 @@ def _add(layer: Layer, x: Array, share: int, gptq: bool) -> None:
 
 
 def _add_products(layer: Layer, rows: Array, share: int, length: int) -> None:
-    taps = rows[:, None, :] if layer.op.name == "FULLY_CONNECTED" else windows(layer.op, rows)
+    taps = rows[:, None, :] if layer.op.defn is FULLY_CONNECTED else windows(layer.op, rows)
     taps = taps[:: max(1, len(taps) // share)].astype(np.float64)
     if layer.is_depthwise:
         channels = layer.exact.shape[3]
@@ -233,7 +232,7 @@ def windows(op: Op, x: Array) -> Array:
 
 def _stored_weights(layer: Layer) -> Value:
     """The weights the quantized layer has, as integers; also where they are made floats again beside it."""
-    value = layer.narrow[LAYERS[layer.op.name]]
+    value = layer.narrow[weights_of(layer.op)[0]]
     return value if value.op is None else value.op["x"]
 
 
@@ -277,7 +276,7 @@ def _narrow(layer: Layer) -> Array:
 def _result(layer: Layer, weights: Array, mean: Array) -> Array:
     """The mean of each output channel, before bias and activation, for inputs of this mean."""
     wide = weights.astype(np.float64)
-    if layer.op.name == "FULLY_CONNECTED":
+    if layer.op.defn is FULLY_CONNECTED:
         return np.asarray(wide @ mean[0])
     taps = windows(layer.op, mean).mean(axis=0)  # [taps, channels]
     if layer.is_depthwise:

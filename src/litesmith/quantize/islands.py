@@ -7,20 +7,15 @@ far slower than the float one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from litesmith.ir import DType, Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.quantize.costs import conversion_cost, elements, float_cost, integer_cost
-from litesmith.quantize.roles import ANY_TYPE
 
 ROUNDS = 12
 FAR_SLOWER = 4.0
 """A layer stays float whose integer kernel takes more than this times as long."""
-
-SENSITIVE = ("DIV", "RSQRT", "SQRT", "LOG", "REDUCE_PROD", "SQUARED_DIFFERENCE")
-"""Operators whose results spread so far that integers say little of them."""
 
 TOLERANCE = 1.02
 """Floats are preferred where they cost no more than this: they are exact."""
@@ -36,7 +31,7 @@ def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op], keep
     sides: Sides = dict(candidates)
     compounds = _compounds(candidates)
     for op, dtype in candidates.items():
-        if op in compounds or op.name in SENSITIVE or _is_far_slower(op, dtype):
+        if op in compounds or _spreads(op) or _is_far_slower(op, dtype):
             sides[op] = None
     ops = list(graph_ops)
     order = [op for op in ops if op in candidates and not _has_weights(op) and sides[op] is not None]
@@ -173,6 +168,10 @@ def _compounds(candidates: Mapping[Op, DType]) -> set[Op]:
     return {op for group in parts.values() if len(group) >= PARTS for op in group}
 
 
+def _spreads(op: Op) -> bool:
+    return op.defn.quant is not None and op.defn.quant.spreads
+
+
 def _is_far_slower(op: Op, dtype: DType) -> bool:
     return _has_weights(op) and op.defn.quant is not None and op.defn.quant.kernels[dtype].time > FAR_SLOWER
 
@@ -201,14 +200,14 @@ def _all_conversions(value: Value, sides: Sides) -> float:
     return _conversions_by(value, sides.get)
 
 
-def _conversions_by(value: Value, side_of: Any) -> float:
+def _conversions_by(value: Value, side_of: Callable[[Op], DType | None]) -> float:
     if value.type.dtype is not DType.FLOAT32 or value.is_const:
         return 0.0
     return _conversions_of(value, side_of(value.op) if value.op is not None else None, side_of)
 
 
-def _conversions_of(value: Value, home: DType | None, side_of: Any) -> float:
-    wanted = {side_of(user) for user in value.users if user.name not in ANY_TYPE}
+def _conversions_of(value: Value, home: DType | None, side_of: Callable[[Op], DType | None]) -> float:
+    wanted = {side_of(user) for user in value.users if not user.defn.traits & Trait.ASKS_SHAPE}
     if value.output_uses:
         wanted.add(None)
     return sum(conversion_cost(value, to_integers=w is not None) for w in wanted if w is not home)

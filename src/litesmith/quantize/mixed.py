@@ -20,7 +20,7 @@ from litesmith.quantize.costs import conversion_cost, float_cost, integer_cost
 from litesmith.quantize.debugger import costs_alone
 from litesmith.quantize.fidelity import CAP, FloatAnswers
 from litesmith.quantize.plan import STATIC, Keys
-from litesmith.quantize.quantizer import Quantized
+from litesmith.quantize.quantized import Quantized
 from litesmith.quantize.recipe import Recipe, Rule
 from litesmith.quantize.roles import weight_operands
 from litesmith.quantize.samples import Call

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
-from typing import Any
 
-from litesmith.errors import ConverterError, Problem, QuantizationError, UsageError
+from litesmith.errors import Problem, QuantizationError, UsageError
 from litesmith.formats.metadata.programs import Interface, follow
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Program
 from litesmith.ir.clone import clone
-from litesmith.ir.verify import kernel_problems
+from litesmith.quantize.budget import within_budget
 from litesmith.quantize.calibrate import Calibration, calibrate
+from litesmith.quantize.dequantize import dequantized, is_quantized
 from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.effort import representative
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
-from litesmith.quantize.plan import STATIC, Keys, Plan
-from litesmith.quantize.planner import make_plan
+from litesmith.quantize.improve import has_integer_weights
+from litesmith.quantize.mixed import within_size_and_time
+from litesmith.quantize.plan import Keys, Plan
+from litesmith.quantize.planned import planned
 from litesmith.quantize.prepare import prepare, with_default_range, with_trained_ranges
+from litesmith.quantize.quantized import Quantized
 from litesmith.quantize.recipe import Recipe
-from litesmith.quantize.rewrite import Improvements, rewrite
 from litesmith.quantize.samples import Call
 from litesmith.quantize.sparse import expand_sparse, store_sparsely
+from litesmith.quantize.ways import improved
 
 SMOOTHING = 0.95
 """Weight of what was seen before, in a moving average."""
@@ -32,29 +34,6 @@ SMOOTHING = 0.95
 KEPT, KEPT_BYTES = 256, 1 << 26
 """Samples that are kept in memory after calibration, to compare the result with the float model: so many, so many bytes."""
 
-ATTEMPTS = 4
-"""Plans tried before kernels that refuse their operands are given up on."""
-
-
-@dataclass
-class Quantized:
-    """The result. program: the quantized one; float_program: what it was made of; plan, calibration: how; fidelity: how far
-    its outputs are from the float ones on calibration data, None without data. keys: the key in the plan of operations of
-    ``program``, by ``id``. curve: what a budget tried (`budget.Point`)."""
-
-    program: Program
-    float_program: Program
-    plan: Plan
-    calibration: Calibration | None
-    recipe: Recipe
-    fidelity: Fidelity | None = None
-    keys: dict[int, str] = field(default_factory=dict)
-    curve: tuple[Any, ...] = ()
-
-    @property
-    def has_integers(self) -> bool:
-        """Whether some operation has integer activations."""
-        return any(op.form == STATIC for op in self.plan.ops.values())
 
 
 def quantize(
@@ -65,7 +44,7 @@ def quantize(
     calibration: Calibration | None = None,
     plan: Plan | None = None,
     threads: int = 1,
-    progress: Any = None,
+    progress: Callable[[int], object] | None = None,
     check: bool = True,
     requantize: bool = False,
 ) -> Quantized:
@@ -129,9 +108,6 @@ def _some(result: Quantized, samples: list[Call]) -> list[Call]:
 
 def _bettered(result: Quantized, samples: list[Call]) -> Quantized:
     """As near to the float model as the recipe wants it."""
-    from litesmith.quantize.improve import has_integer_weights
-    from litesmith.quantize.ways import improved
-
     recipe = result.recipe
     if any(has_integer_weights(op) for op in result.plan.ops.values()):
         result = improved(result, samples)
@@ -150,7 +126,7 @@ def _calibrated(
     calls: Iterable[Call] | CalibrationData,
     samples: list[Call],
     threads: int,
-    progress: Any,
+    progress: Callable[[int], object] | None,
 ) -> Calibration:
     """The ranges as the recipe wants them estimated. samples: the first calls are put there."""
     is_moving = recipe.ranges == "moving-average"
@@ -168,9 +144,6 @@ def _calibrated(
 
 
 def _within_size_and_time(result: Quantized, samples: list[Call]) -> Quantized:
-    from litesmith.quantize.mixed import within_size_and_time
-    from litesmith.quantize.ways import improved
-
     def again(recipe: Recipe) -> Quantized:
         return improved(planned(result.float_program, recipe, result.calibration, None), samples)
 
@@ -178,9 +151,6 @@ def _within_size_and_time(result: Quantized, samples: list[Call]) -> Quantized:
 
 
 def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quantized:
-    from litesmith.quantize.budget import within_budget
-    from litesmith.quantize.ways import improved
-
     def again(floats: Collection[str]) -> Quantized:
         plain = planned(result.float_program, result.recipe, result.calibration, None, floats)
         return improved(plain, samples)
@@ -203,8 +173,6 @@ def _keeping(calls: Iterable[Call], kept: list[Call]) -> Iterator[Call]:
 
 
 def _require_floats(program: Program) -> None:
-    from litesmith.quantize.dequantize import is_quantized
-
     if is_quantized(program):
         reason = "the model is quantized already; quantizing it again adds the errors of both"
         fix = "quantize the float model it was made of, or allow it with requantize=True (--requantize)"
@@ -212,8 +180,6 @@ def _require_floats(program: Program) -> None:
 
 
 def _as_floats(program: Program) -> Program:
-    from litesmith.quantize.dequantize import dequantized, is_quantized
-
     return dequantized(program) if is_quantized(program) else program
 
 
@@ -221,48 +187,6 @@ def _needs_data(recipe: Recipe) -> QuantizationError:
     reason = f"mode {recipe.mode!r} makes activations integers, whose ranges have to be seen on samples"
     fix = "give calibrate=samples (--calibrate samples.npz; representative_dataset), or quantize weights only: 'dynamic'"
     return QuantizationError([Problem("LS040", reason, fix)])
-
-
-def planned(
-    original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan | None, floats: Collection[str] = ()
-) -> Quantized:
-    """The program as the plan has it, or one made here, with operations float whose kernels refuse what they would get."""
-    avoid: set[str] = set(floats)
-    for _ in range(ATTEMPTS):
-        chosen = plan or make_plan(original, recipe, calibration, avoid)
-        made = rewritten(original, recipe, calibration, chosen, None)
-        problems = kernel_problems(made.program)
-        if not problems:
-            return made
-        refused = _refusing(made, chosen)
-        if plan is not None or recipe.integer_only or not refused - avoid:
-            raise ConverterError(problems)
-        avoid |= refused
-    raise ConverterError(problems)
-
-
-def _refusing(made: Quantized, plan: Plan) -> set[str]:
-    """The keys of operations whose kernels refuse what they got."""
-    from litesmith.ir.verify import problems_of
-
-    ops = [op for graph in made.program.all_graphs() for op in graph.ops if any(True for _ in problems_of(op))]
-    keys = {made.keys[id(op)] for op in ops if id(op) in made.keys}
-    return {key for key in keys if plan.ops[key].form == STATIC}
-
-
-def is_on_grid(recipe: Recipe, calibration: Calibration | None) -> bool:
-    """Whether weights may lie on grids that training settled."""
-    return recipe.on_grid or (calibration is not None and bool(calibration.trained))
-
-
-def rewritten(
-    original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan, better: Improvements | None
-) -> Quantized:
-    """The program as the plan has it, with what is known of its layers beyond that."""
-    copy = clone(original).program
-    keys = rewrite(copy, plan, recipe, better or Improvements(on_grid=is_on_grid(recipe, calibration)))
-    copy.notes += plan.notes
-    return Quantized(copy, original, plan, calibration, recipe, keys=keys)
 
 
 def _checked(result: Quantized, samples: list[Call]) -> Fidelity:

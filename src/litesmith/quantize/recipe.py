@@ -198,7 +198,7 @@ class Recipe:
         """The same with the layers of these patterns left in float32."""
         return replace(self, rules=(*self.rules, *(Rule(pattern) for pattern in patterns)))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON or YAML holds it: what differs from the defaults."""
         found: dict[str, Any] = {"mode": self.mode}
         for one in fields(self):
@@ -277,7 +277,7 @@ def element_type(given: Any) -> DType:
         return given
     name = given if isinstance(given, str) else getattr(given, "name", None) or getattr(given, "__name__", str(given))
     if str(name).lower() not in _TYPES:
-        raise UsageError(f"{given!r} is no type of inputs and outputs; they are float32, int8, uint8 or int16")
+        raise UsageError(f"{given!r} is not a type of inputs and outputs; they are float32, int8, uint8 or int16")
     return _TYPES[str(name).lower()]
 
 
@@ -300,4 +300,4 @@ def _compiled(pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise UsageError(f"{pattern!r} is no regular expression: {error}") from error
+        raise UsageError(f"{pattern!r} is not a regular expression: {error}") from error

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from litesmith.quantize.calibrate import Calibration, calibrate
 from litesmith.quantize.improve import corrected, improvements
 from litesmith.quantize.nearness import nearness
-from litesmith.quantize.quantizer import Quantized, is_on_grid, planned, rewritten
+from litesmith.quantize.planned import planned, rewritten
+from litesmith.quantize.quantized import Quantized, is_on_grid
 from litesmith.quantize.rewrite import Improvements
 from litesmith.quantize.samples import Call
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from litesmith.decompositions.recurrent import LSTM, SIMPLE
 from litesmith.ir.graph import Op, Value
+from litesmith.ops.activation import LOGISTIC, RELU, RELU6, RELU_N1_TO_1, TANH
+from litesmith.ops.elementwise import ADD, MAXIMUM, MINIMUM, MUL, SUB
 from litesmith.passes.match import activation, is_number, producer, scalar
 from litesmith.passes.recurrent.affine import Affine, AffineForms, Term, UnclearError, same_value, terms_of
 from litesmith.passes.recurrent.loops import Scan
@@ -111,7 +113,7 @@ def _take_normalization(cell: Cell, form: Affine, gate: str, forms: AffineForms)
 
 
 def _cell_update(value: Value, c: Value) -> _Update | None:
-    total = producer(same_value(value), "ADD")
+    total = producer(same_value(value), ADD)
     if total is None or activation(total) != "NONE":
         return None
     for kept, added in (total.inputs, total.inputs[::-1]):
@@ -119,7 +121,7 @@ def _cell_update(value: Value, c: Value) -> _Update | None:
         if forget is None:
             continue
         for gate, other in _gated(added):
-            candidate = producer(same_value(other), "TANH")
+            candidate = producer(same_value(other), TANH)
             if candidate is not None:
                 return _Update(forget["x"], gate["x"], candidate["x"])
         return _coupled(added, forget)
@@ -128,11 +130,11 @@ def _cell_update(value: Value, c: Value) -> _Update | None:
 
 def _coupled(added: Value, forget: Op) -> _Update | None:
     """c' where the input gate is one minus the forget gate."""
-    product = producer(same_value(added), "MUL")
+    product = producer(same_value(added), MUL)
     if product is None or activation(product) != "NONE":
         return None
     for gate, other in (product.inputs, product.inputs[::-1]):
-        rest, candidate = producer(same_value(gate), "SUB"), producer(same_value(other), "TANH")
+        rest, candidate = producer(same_value(gate), SUB), producer(same_value(other), TANH)
         if rest is None or candidate is None or activation(rest) != "NONE":
             continue
         if is_number(rest.inputs[0], 1) and same_value(rest.inputs[1]) is forget.result:
@@ -142,11 +144,11 @@ def _coupled(added: Value, forget: Op) -> _Update | None:
 
 def _gated(value: Value) -> Iterator[tuple[Op, Value]]:
     """(the LOGISTIC, the other operand) of a product with a gate, both ways round."""
-    product = producer(same_value(value), "MUL")
+    product = producer(same_value(value), MUL)
     if product is None or activation(product) != "NONE":
         return
     for gate, other in (product.inputs, product.inputs[::-1]):
-        found = producer(same_value(gate), "LOGISTIC")
+        found = producer(same_value(gate), LOGISTIC)
         if found is not None:
             yield found, other
 
@@ -154,7 +156,7 @@ def _gated(value: Value) -> Iterator[tuple[Op, Value]]:
 def _output_gate(h: Value, c: Value) -> Value | None:
     """What the output gate is a function of, where h = o * tanh(c)."""
     for gate, other in _gated(h):
-        squashed = producer(same_value(other), "TANH")
+        squashed = producer(same_value(other), TANH)
         if squashed is not None and same_value(squashed["x"]) is c:
             return gate["x"]
     return None
@@ -174,11 +176,11 @@ def _project(cell: Cell, forms: AffineForms, h: Value, c: Value) -> Value:
 def _clipped(value: Value) -> tuple[Value, float]:
     """The value before it is clipped to -limit .. limit, and the limit; 0 where it is not."""
     value = same_value(value)
-    if (op := producer(value, "RELU_N1_TO_1")) is not None:
+    if (op := producer(value, RELU_N1_TO_1)) is not None:
         return op["x"], 1.0
-    outer = producer(value, "MINIMUM", "MAXIMUM")
-    inner = producer(next((v for v in outer.inputs if not v.is_const), None), "MINIMUM", "MAXIMUM") if outer else None
-    if outer is None or inner is None or outer.name == inner.name:
+    outer = producer(value, MINIMUM, MAXIMUM)
+    inner = producer(next((v for v in outer.inputs if not v.is_const), None), MINIMUM, MAXIMUM) if outer else None
+    if outer is None or inner is None or outer.defn is inner.defn:
         return value, 0.0
     limits = [scalar(next((v for v in op.inputs if v.is_const), None)) for op in (outer, inner)]
     unclipped = next((v for v in inner.inputs if not v.is_const), None)
@@ -189,7 +191,7 @@ def _clipped(value: Value) -> tuple[Value, float]:
 
 # -- simple cell ------------------------------------------------------------------------------------------------------
 
-_ACTIVATIONS = ("TANH", "RELU", "RELU6", "RELU_N1_TO_1")
+_ACTIVATIONS = (TANH, RELU, RELU6, RELU_N1_TO_1)
 
 
 def _simple(scan: Scan, forms: AffineForms) -> Cell:
