@@ -49,19 +49,23 @@ LEAST_COST = 15_000.0
 """Cost of a float model (a microsecond or two) from which on it matters that integers are no slower."""
 
 
+NO_SLOWER = 1.05
+"""Integers may cost this much of what floats do."""
+
+
 def _no_slower(sides: Sides, candidates: Mapping[Op, DType], ops: list[Op], movable: Collection[Op]) -> Sides:
     """Where integers would be slower than the float model (small images, few channels), the layers that lose most by them
     are floats, with integer weights in the file: as many as it takes. movable: what may change sides with them."""
     whole = _total(ops, candidates, {})
     is_narrow = all(dtype is DType.INT8 for dtype in candidates.values())
-    if not is_narrow or whole < LEAST_COST or _total(ops, candidates, sides) <= whole:
+    if not is_narrow or whole < LEAST_COST or _total(ops, candidates, sides) <= whole * NO_SLOWER:
         return sides
     losses = {op: integer_cost(op, candidates[op]) - float_cost(op) for op in sides if sides[op] and _has_weights(op)}
     slow = sorted((op for op in losses if losses[op] > 0), key=lambda op: -losses[op])
     ways, count = [sides], 1
     while count < 2 * len(slow):
         ways.append(_settled({**sides, **dict.fromkeys(slow[:count])}, movable, candidates))
-        if _total(ops, candidates, ways[-1]) <= whole:
+        if _total(ops, candidates, ways[-1]) <= whole * NO_SLOWER:
             return ways[-1]
         count *= 2
     every = [op for op in ops if op in movable or (op in candidates and _has_weights(op))]

@@ -209,7 +209,8 @@ class _Planner:
             kind = kind if kind in kernel.weights else DType.INT8
             by_channel = self._by_channel(op) and widens_itself
             return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)
-        kind = DType.INT8 if op.name == "DEPTHWISE_CONV_2D" and mode.compute else kind
+        if mode.is_static or (op.name == "DEPTHWISE_CONV_2D" and mode.compute):
+            kind = DType.INT8  # those of 4 bits are made floats anew in each run
         return replace(made, form=WIDENED, weights=kind, per_channel=self.recipe.per_channel)
 
     def _small_beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
