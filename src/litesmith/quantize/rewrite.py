@@ -33,7 +33,7 @@ class Improvements:
     on_grid: whether weights may lie on grids that training settled.
     """
 
-    rounded: Mapping[str, Array] = field(default_factory=dict)
+    rounded: dict[str, Array] = field(default_factory=dict)
     shifts: Mapping[str, Array] = field(default_factory=dict)
     on_grid: bool = False
 
@@ -314,8 +314,9 @@ class _Rewriter:
         assert value.const is not None
         quant = self._weight_scales(op, value, form)
         rounded = self.improved.rounded.get(key)
-        cached = (id(value), form.dtype, quant.scale.tobytes(), form.axis if form.axis is not None else -1)
-        if rounded is not None or cached not in self.constants:
+        which = id(rounded) if rounded is not None else id(value)
+        cached = (which, form.dtype, quant.scale.tobytes(), form.axis if form.axis is not None else -1)
+        if cached not in self.constants:
             self.constants[cached] = quantized(value, form, quant, rounded)
         op.set_operand(op.defn.operand_index(name), self.constants[cached])
         return quant
