@@ -122,8 +122,8 @@ class Observed:
                     keys += inner[2]
         own = [v for v in seen if id(v) in self._keys]
         if own:
-            lows.insert(0, _joined(b, [_extreme(b, v, "reduce_min") for v in own]))
-            highs.insert(0, _joined(b, [_extreme(b, v, "reduce_max") for v in own]))
+            lows.insert(0, _joined(b, _extremes(b, own, "reduce_min")))
+            highs.insert(0, _joined(b, _extremes(b, own, "reduce_max")))
         keys = [*(self._keys[id(v)] for v in own), *keys]
         if not lows:
             nothing = b.constant(np.zeros(1, np.float32))
@@ -195,6 +195,25 @@ def _new_results(op: Op, *types: TensorType) -> tuple[Value, Value]:
         value.op, value.index = op, len(op.results)
         op.results.append(value)
     return made[0], made[1]
+
+
+ORDERS = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
+"""Operators whose results hold what their first operand holds, in another order or shape."""
+
+
+def _extremes(b: Builder, values: Sequence[Value], reduction: str) -> list[Value]:
+    """Of each tensor; one reduction serves all that hold the same elements."""
+    made: dict[int, Value] = {}
+    observed = {id(v) for v in values}
+    found = []
+    for value in values:
+        first = value
+        while first.op is not None and first.op.name in ORDERS and id(first.op.inputs[0]) in observed:
+            first = first.op.inputs[0]
+        if id(first) not in made:
+            made[id(first)] = _extreme(b, first, reduction)
+        found.append(made[id(first)])
+    return found
 
 
 def _extreme(b: Builder, value: Value, reduction: str) -> Value:

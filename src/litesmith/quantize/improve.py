@@ -72,8 +72,18 @@ def improvements(quantized: Quantized, samples: Sequence[Call]) -> Improvements:
     if quantized.recipe.rounding == "gptq":
         layers = [layer for layer in _layers(quantized) if not is_clustered(layer.exact)]
         _look_at_inputs(quantized.program, layers, [y.narrow for y in layers], samples, gptq=True)
-        found.rounded = {y.key: _rounded(y) for y in layers if y.products is not None}
+        for same in _by_weights([y for y in layers if y.products is not None]):
+            same[0].products = np.asarray(sum(y.products for y in same if y.products is not None))
+            found.rounded |= dict.fromkeys([y.key for y in same], _rounded(same[0]))
     return found
+
+
+def _by_weights(layers: Sequence[Layer]) -> list[list[Layer]]:
+    """The layers that take the same integers as weights (steps of a loop that was unrolled, say) in one list each."""
+    groups: dict[int, list[Layer]] = {}
+    for layer in layers:
+        groups.setdefault(id(_stored_weights(layer)), []).append(layer)
+    return list(groups.values())
 
 
 def corrected(

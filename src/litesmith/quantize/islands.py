@@ -7,7 +7,7 @@ far slower than the float one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from litesmith.ir import DType, Op, Value
 from litesmith.ir.opdef import Trait
@@ -42,39 +42,45 @@ def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op], keep
             as_integers.update({op: as_floats[op] for op in part})
     _free_lonely_layers(as_integers)
     _free_small_depthwise(as_integers)
-    return as_integers if keeps_layers else _no_slower(as_integers, candidates, ops, order)
+    return as_integers if keeps_layers else _no_slower(as_integers, candidates, ops, dict.fromkeys(order))
 
 
 LEAST_COST = 15_000.0
 """Cost of a float model (a microsecond or two) from which on it matters that integers are no slower."""
 
 
-def _no_slower(sides: Sides, candidates: Mapping[Op, DType], ops: list[Op], movable: list[Op]) -> Sides:
+NO_SLOWER = 1.05
+"""Integers may cost this much of what floats do."""
+
+
+def _no_slower(sides: Sides, candidates: Mapping[Op, DType], ops: list[Op], movable: Collection[Op]) -> Sides:
     """Where integers would be slower than the float model (small images, few channels), the layers that lose most by them
     are floats, with integer weights in the file: as many as it takes. movable: what may change sides with them."""
     whole = _total(ops, candidates, {})
     is_narrow = all(dtype is DType.INT8 for dtype in candidates.values())
-    if not is_narrow or whole < LEAST_COST or _total(ops, candidates, sides) <= whole:
+    if not is_narrow or whole < LEAST_COST or _total(ops, candidates, sides) <= whole * NO_SLOWER:
         return sides
     losses = {op: integer_cost(op, candidates[op]) - float_cost(op) for op in sides if sides[op] and _has_weights(op)}
     slow = sorted((op for op in losses if losses[op] > 0), key=lambda op: -losses[op])
     ways, count = [sides], 1
     while count < 2 * len(slow):
         ways.append(_settled({**sides, **dict.fromkeys(slow[:count])}, movable, candidates))
-        if _total(ops, candidates, ways[-1]) <= whole:
+        if _total(ops, candidates, ways[-1]) <= whole * NO_SLOWER:
             return ways[-1]
         count *= 2
+    every = [op for op in ops if op in movable or (op in candidates and _has_weights(op))]
+    ways.append(_settled({}, every, candidates))
     return min(ways, key=lambda way: _total(ops, candidates, way))
 
 
-def _settled(sides: Sides, order: list[Op], candidates: Mapping[Op, DType]) -> Sides:
+def _settled(sides: Sides, order: Collection[Op], candidates: Mapping[Op, DType]) -> Sides:
     """Sides that no operation wants to change alone."""
     sides = dict(sides)
     for _ in range(ROUNDS):
         changed = False
-        for op in (*order, *reversed(order)):
+        for op in (*order, *reversed([*order])):
             best = _best_side(op, candidates[op], sides)
-            changed |= best is not sides[op]
+            changed |= best is not sides.get(op)
             sides[op] = best
         if not changed:
             break

@@ -36,6 +36,11 @@ FEW_BITS = (DType.INT4, DType.INT2)
 SMALLEST_WIDENED = 0.25
 """The share of the smallest weights that are worth integers from which on weights of 8 bits save more than they cost."""
 
+ALL_FLOATS = (
+    "no part of the model is faster on integers: activations stay floats, weights are integers "
+    "(integer_layers=True or integer_only=True in the recipe makes activations integers)"
+)
+
 INTEGER_WEIGHTS = (DType.INT8, DType.INT4, DType.INT2, DType.UINT8)
 
 
@@ -63,6 +68,8 @@ class _Planner:
         plan = Plan()
         for key, op in self.keys.all:
             plan.ops[key] = self._op_plan(op, self.recipe.mode_of(op), sides.get(op), op in static)
+        if static and not any(sides.values()):
+            plan.notes.append(ALL_FLOATS)
         self._plan_variables(plan)
         if self.recipe.integer_only:
             self._plan_tables(plan)
@@ -202,7 +209,8 @@ class _Planner:
             kind = kind if kind in kernel.weights else DType.INT8
             by_channel = self._by_channel(op) and widens_itself
             return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)
-        kind = DType.INT8 if op.name == "DEPTHWISE_CONV_2D" and mode.compute else kind
+        if mode.is_static or (op.name == "DEPTHWISE_CONV_2D" and mode.compute):
+            kind = DType.INT8  # those of 4 bits are made floats anew in each run
         return replace(made, form=WIDENED, weights=kind, per_channel=self.recipe.per_channel)
 
     def _small_beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:

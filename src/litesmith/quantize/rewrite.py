@@ -33,7 +33,7 @@ class Improvements:
     on_grid: whether weights may lie on grids that training settled.
     """
 
-    rounded: Mapping[str, Array] = field(default_factory=dict)
+    rounded: dict[str, Array] = field(default_factory=dict)
     shifts: Mapping[str, Array] = field(default_factory=dict)
     on_grid: bool = False
 
@@ -55,6 +55,7 @@ class _Rewriter:
         has_tables = any(op.form == TABLE for op in plan.ops.values())
         self.functions = Functions(self.keys.graphs if has_tables else ())
         self.home: dict[int, DType] = {}
+        self.replaced: dict[int, Value] = {}
         self.converted: dict[tuple[int, DType, int], Value] = {}
         self.constants: dict[tuple[int, DType, bytes, int], Value] = {}
 
@@ -234,7 +235,8 @@ class _Rewriter:
     def _tabulate(self, b: Builder, op: Op, dtype: DType) -> None:
         """A function of one tensor, read from a table."""
         (result,) = op.results
-        x = self._as(b, self.functions.root(result), dtype)
+        root = self.functions.root(result)
+        x = self._as(b, self.replaced.get(id(root), root), dtype)
         planned = self.plan.fixed.get((self.keys.tensors[id(result)], dtype)) or self._planned(result, dtype)
         made = look_up(b, self.functions, op, x, _typed(result.type, planned))
         self.home[id(result)] = dtype
@@ -243,6 +245,7 @@ class _Rewriter:
     def _replace(self, op: Op, made: Value) -> None:
         """The operation's result by another tensor of its parameters."""
         (result,) = op.results
+        self.replaced[id(result)] = made
         made.name = result.name if result.output_uses or not made.name else made.name
         assert op.graph is not None
         self.home[id(made)] = self.home[id(result)]
@@ -311,8 +314,9 @@ class _Rewriter:
         assert value.const is not None
         quant = self._weight_scales(op, value, form)
         rounded = self.improved.rounded.get(key)
-        cached = (id(value), form.dtype, quant.scale.tobytes(), form.axis if form.axis is not None else -1)
-        if rounded is not None or cached not in self.constants:
+        which = id(rounded) if rounded is not None else id(value)
+        cached = (which, form.dtype, quant.scale.tobytes(), form.axis if form.axis is not None else -1)
+        if cached not in self.constants:
             self.constants[cached] = quantized(value, form, quant, rounded)
         op.set_operand(op.defn.operand_index(name), self.constants[cached])
         return quant
