@@ -211,10 +211,8 @@ def _import_keras(source: Layer, args: Sequence[object], options: Options) -> Pr
 def _import_concrete(source: object, args: Sequence[object], options: Options) -> Program:
     from litesmith.frontends.tensorflow.concrete import as_concrete, import_concrete_functions
 
-    if isinstance(source, (list, tuple)):
-        functions = [as_concrete(f) for f in source]
-    else:
-        functions = [as_concrete(source, args)]
+    calls = [(f, ()) for f in source] if isinstance(source, (list, tuple)) else [(source, args)]
+    functions = [as_concrete(function, given) for function, given in calls]
     keys, shapes = options.signature_keys, options.shapes
     custom, composite = options.allow_custom_ops, options.tensorflow_composite
     return import_concrete_functions(functions, keys, shapes, custom, composite, options.select)
@@ -235,12 +233,11 @@ def _import_bytes(source: bytes | bytearray | memoryview, args: Sequence[object]
 def _import_function(source: Functions, args: Sequence[object], options: Options) -> Program:
     from litesmith.frontends.jax import import_jax
 
-    if not callable(source):
-        if len(args) != 1:
-            raise UsageError(
-                "several functions take one more argument: a list of the arguments of each, or a dict of them by key\n"
-                "      Fix: convert([f, g], [(x,), (y, z)]), or convert({'f': f, 'g': g}, {'f': (x,), 'g': (y, z)})"
-            )
+    if not callable(source) and len(args) != 1:
+        raise UsageError(
+            "several functions take one more argument: a list of the arguments of each, or a dict of them by key\n"
+            "      Fix: convert([f, g], [(x,), (y, z)]), or convert({'f': f, 'g': g}, {'f': (x,), 'g': (y, z)})"
+        )
     return import_jax(
         source,
         args if callable(source) else args[0],

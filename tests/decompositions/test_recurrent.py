@@ -122,11 +122,11 @@ class Definition:
             h = clipped(h @ layer.projection.numpy().T + layer.projection_bias.numpy(), layer.projection_clip)
         return h, c
 
-    def __call__(self, x: np.ndarray) -> list[np.ndarray]:
+    def __call__(self, x: np.ndarray, *initial: np.ndarray) -> list[np.ndarray]:
         """The sequence and the last states."""
         layer = self.layer
         steps = x if layer.time_major else x.swapaxes(0, 1)
-        h, c = np.zeros((N, layer.outputs)), np.zeros((N, U))
+        h, c = initial or (np.zeros((N, layer.outputs)), np.zeros((N, U)))
         sequence: list[np.ndarray] = []
         for row in steps[::-1] if layer.reverse else steps:
             h, c = self.step(row, h, c)
@@ -229,6 +229,60 @@ def test_large_zeros_are_computed() -> None:
     inputs = RNG.normal(size=(4096, 2, F)).astype(np.float32)
     first, second = (next(iter(runner.run([inputs]).values())) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+HALF = np.full((N, U), 0.5, np.float32)
+BEHIND: dict[str, tuple[Callable[..., Any], Callable[..., Any], bool]] = {
+    "zeros": (lambda b, h, t, x: None, lambda h: 0 * h, False),
+    "an input": (lambda b, h, t, x: h, lambda h: h, False),
+    "a function of an input": (lambda b, h, t, x: t, np.tanh, False),
+    "a constant": (lambda b, h, t, x: b.constant(HALF), lambda h: HALF, False),
+    "stateful": (lambda b, h, t, x: None, lambda h: None, True),
+}
+
+
+def behind_a_computed_size(state: Callable[..., Any], stateful: bool = False) -> tuple[Builder, RecurrentLayer]:
+    """A layer with a batch of known size behind a tensor whose size depends on elements."""
+    graph = Graph()
+    b = Builder(graph, OPS)
+    x = graph.add_input(TensorType(DType.FLOAT32, (N, T, F)), "x")
+    h = graph.add_input(TensorType(DType.FLOAT32, (N, U)), "h")
+    squashed = b.tanh(h)
+    places = b.cast(b.where(b.greater(x, np.float32(0))), in_data_type=DType.INT64, out_data_type=DType.FLOAT32)
+    moved = b.add(x, b.mean(places, np.array([0, 1], np.int32)))
+    layer = layer_of(Row("plain"), moved)
+    return b, replace(layer, initial=(state(b, h, squashed, moved), None), stateful=stateful)
+
+
+@pytest.mark.parametrize(("state", "define", "stateful"), BEHIND.values(), ids=BEHIND)
+def test_behind_a_tensor_whose_size_is_computed(state: Any, define: Any, stateful: bool) -> None:
+    b, layer = behind_a_computed_size(state, stateful)
+    assert obstacle(b, layer) is None
+    results = fused(b, layer, [True, True])
+    b.graph.outputs = [results.sequence, *(v for v in results.final if v is not None)]
+    outputs = {name: i for i, name in enumerate(("y", "h_last", "c_last"))}
+    program = Program([b.graph], [Signature("serve", b.graph, {"x": 0, "h": 1}, outputs)])
+    pipeline.run(program, check=True)
+    for kernels in ("default", "builtin"):
+        runner = Runner(write_model(program), kernels=kernels)
+        kept: list[np.ndarray] = []
+        for _ in range(4):
+            x, h = (RNG.normal(size=v.type.static_shape).astype(np.float32) for v in b.graph.inputs)
+            moved = x + np.argwhere(x > 0).mean()
+            wanted = Definition(layer)(moved, *((kept or [0 * h, 0 * h]) if stateful else [define(h), 0 * h]))
+            results_of = runner.run([x, h])
+            for name, right in zip(outputs, wanted, strict=True):
+                result = compare(results_of[name], right, 1e-5)
+                assert result.passed, f"{kernels}: {result}"
+            kept = wanted[1:]
+
+
+def test_a_state_computed_behind_a_tensor_of_unknown_size_is_an_obstacle() -> None:
+    axis = np.array([1], np.int32)
+    b, layer = behind_a_computed_size(lambda b, h, t, x: b.fully_connected(b.mean(x, axis), weights(U, F)))
+    reason = obstacle(b, layer)
+    assert reason is not None
+    assert "size that is known only as the model runs" in reason
 
 
 def test_an_activation_the_kernel_does_not_know_is_an_obstacle() -> None:

@@ -17,7 +17,7 @@ def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int
 
     fill: a number, or a scalar value of the type of ``x``.
     """
-    x = crop(b, x, [(_cut(low), _cut(high)) for low, high in pads])
+    x = crop(b, x, [(_amount_to_cut(low), _amount_to_cut(high)) for low, high in pads])
     added = [(_grown(low), _grown(high)) for low, high in pads]
     if all(p == (0, 0) for p in added):
         return x
@@ -32,7 +32,7 @@ def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int
     return made
 
 
-def _cut(amount: Dim) -> Dim:
+def _amount_to_cut(amount: Dim) -> Dim:
     if isinstance(amount, Sym):
         if non_negative(amount) or always(lambda n: n >= 0, amount):
             return 0
@@ -44,7 +44,7 @@ def _cut(amount: Dim) -> Dim:
 
 def _grown(amount: Dim) -> Dim:
     if isinstance(amount, Sym):
-        return 0 if _cut(amount) != 0 else amount
+        return 0 if _amount_to_cut(amount) != 0 else amount
     return max(amount, 0)
 
 

@@ -36,7 +36,7 @@ def scatter_general(
 
     ``dims`` as for a gather that would read what is written here: ``offset`` are the window dimensions of ``updates``,
     ``collapsed`` the inserted ones. combine: set, add, mul, min or max; of several windows set in one place the last
-    stays. mode: ``clip`` moves a window that reaches over the border inside, ``fill`` drops it, ``promise`` takes the
+    stays. mode: ``clip`` moves a window that leaves the bounds inside, ``fill`` drops it, ``promise`` takes the
     caller's word that there is none.
     """
     if not x.rank:
@@ -135,7 +135,7 @@ def scatter_nd(
     if valid is not None:
         valid = reshape(b, valid, rows.dims[:1], indices)
     if combine == "add" and x.type.dtype in (DType.FLOAT32, DType.INT32, DType.INT64):
-        return _added(b, x, rows, values, valid)
+        return _add_rows(b, x, rows, values, valid)
     if valid is not None:
         outside = size_value(b, x.dims[0], x)
         rows = b.select_v2(reshape(b, valid, [rows.dims[0], 1]), rows, outside)
@@ -143,10 +143,10 @@ def scatter_nd(
         raise UnsupportedError(
             "a scatter to indices of unknown length", "give the last dimension of the indices a size"
         )
-    return _scattered(b, x, rows, values, depth, combine)
+    return _scatter_rows(b, x, rows, values, depth, combine)
 
 
-def _added(b: Builder, x: Value, rows: Value, values: Value, valid: Value | None) -> Value:
+def _add_rows(b: Builder, x: Value, rows: Value, values: Value, valid: Value | None) -> Value:
     if valid is not None:
         condition = reshape(b, valid, [rows.dims[0], *[1] * (values.rank - 1)])
         values = select(b, condition, values, b.constant(np.zeros((), x.type.dtype.numpy)))
@@ -154,7 +154,7 @@ def _added(b: Builder, x: Value, rows: Value, values: Value, valid: Value | None
     return b.add(x, total)
 
 
-def _scattered(b: Builder, x: Value, rows: Value, values: Value, depth: int, combine: str) -> Value:
+def _scatter_rows(b: Builder, x: Value, rows: Value, values: Value, depth: int, combine: str) -> Value:
     return b.stablehlo_scatter(
         x,
         rows,

@@ -153,8 +153,7 @@ def mish(b: Builder, x: Value) -> Value:
     """x tanh(log(1 + exp(x))) as x n / (n + 2) with n = exp(x) (exp(x) + 2): nothing cancels. From 20 on it is x."""
     power = b.exp(b.minimum(x, number(b, 20, x)))
     numerator = b.mul(power, b.add(power, number(b, 2, x)))
-    made: Value = b.mul(x, b.div(numerator, b.add(numerator, number(b, 2, x))))
-    return made
+    return b.mul(x, b.div(numerator, b.add(numerator, number(b, 2, x))))
 
 
 def logaddexp(b: Builder, x: Value, y: Value) -> Value:
@@ -328,7 +327,7 @@ def _lanczos(b: Builder, z: Value) -> tuple[Value, Value]:
     return total, slope
 
 
-def _reflected(b: Builder, x: Value) -> tuple[Value, Value]:
+def _reflect_half(b: Builder, x: Value) -> tuple[Value, Value]:
     """Whether x < 1/2, and the argument of the series: -x there, x - 1 elsewhere."""
     below = b.less(x, number(b, 0.5, x))
     return below, select(b, below, b.neg(x), b.sub(x, number(b, 1, x)))
@@ -336,7 +335,7 @@ def _reflected(b: Builder, x: Value) -> tuple[Value, Value]:
 
 def lgamma(b: Builder, x: Value) -> Value:
     """The logarithm of |gamma(x)|; within about 1e-6 of its value, and of 1 near its zeros."""
-    below, z = _reflected(b, x)
+    below, z = _reflect_half(b, x)
     series, _ = _lanczos(b, z)
     t = b.add(z, number(b, LANCZOS_G + 0.5, z))
     direct = b.add(b.sub(b.mul(b.add(z, number(b, 0.5, x)), b.log(t)), t), b.log(series))
@@ -352,7 +351,7 @@ def lgamma(b: Builder, x: Value) -> Value:
 
 def digamma(b: Builder, x: Value) -> Value:
     """The derivative of log(gamma(x)); NaN at 0 and the negative integers."""
-    below, z = _reflected(b, x)
+    below, z = _reflect_half(b, x)
     series, slope = _lanczos(b, z)
     t = b.add(z, number(b, LANCZOS_G + 0.5, z))
     direct = b.sub(b.add(b.log(t), b.div(slope, series)), b.div(number(b, LANCZOS_G, x), t))

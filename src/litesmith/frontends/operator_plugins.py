@@ -61,12 +61,12 @@ def lowering_of(name: str) -> Lowering[..., Sequence[Value]] | None:
     """The lowering of an operator that a plug-in lowers or declares; None where none does."""
     function = OPERATORS.find(name)
     if function is not None:
-        return Lowering((name,), _checked(function, name, "lowering", Value))
+        return Lowering((name,), _check_results(function, name, "lowering", Value))
     declaration = CUSTOM_OPERATORS.find(name)
     return None if declaration is None else Lowering((name,), _as_custom(declaration, name))
 
 
-def _checked(function: Function, name: str, what: str, kind: type[T]) -> Callable[..., list[T]]:
+def _check_results(function: Function, name: str, what: str, kind: type[T]) -> Callable[..., list[T]]:
     """The function, whose failures are told as its own. Its signature stays that of the function."""
 
     @wraps(function)
@@ -96,14 +96,14 @@ def _as_custom(declaration: Function, name: str) -> Callable[..., Sequence[Value
     """A lowering that makes the custom operator a declaration speaks of."""
     from litesmith.formats.tflite.flexbuffer import write_map
 
-    types_of = _checked(declaration, name, "declaration", TensorType)
+    types_of = _check_results(declaration, name, "declaration", TensorType)
     declared = Lowering((name,), _with_builder(declaration))
 
     def lower(b: Builder, operands: list[Value], **attrs: object) -> Sequence[Value]:
         bound = declared.bind_attrs(attrs)
         types = types_of(*(v.type for v in operands), **bound)
         return b.custom(
-            *operands, custom_code=name, custom_options=write_map(_written(bound)), result_types=types
+            *operands, custom_code=name, custom_options=write_map(_plain_attributes(bound)), result_types=types
         )
 
     return lower
@@ -122,7 +122,7 @@ def _with_builder(declaration: Function) -> Function:
     return function
 
 
-def _written(attrs: Mapping[str, object]) -> dict[str, Plain]:
+def _plain_attributes(attrs: Mapping[str, object]) -> dict[str, Plain]:
     """Attributes as the options hold them."""
     from litesmith.frontends.tensorflow.custom_ops import plain_value
 

@@ -55,6 +55,8 @@ class Trait(Flag):
     """Takes each element from ``x`` where the operand ``condition`` holds, else from ``y``."""
     BY_ROW = auto()
     """Each row along the last dimension depends on the same row of the operand only (SOFTMAX …)."""
+    ASKS_SHAPE = auto()
+    """Depends on the shape of its operand only, which may be of any type."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,9 @@ class QuantRule:
 
     weights: operand name -> per-channel axis (None: per-tensor only); bias: the bias operand, whose scale is that of the
     accumulator; same_scale: the results share the scale of the operands in ``ties`` (default: the first); fixed: scale and
-    zero point the result must have, by dtype; symmetric: operands whose zero point has to be 0 to be fast.
+    zero point the result must have, by dtype; symmetric: operands whose zero point has to be 0 to be fast; not_negative,
+    not_zero: the operand with which integer kernels fail as the model runs where it is negative, or 0; spreads: the results
+    spread so far that integers say little of them; float_time: of the float kernel, for each element, relative to an ADD.
     kernels: by element type of the activations; that of FLOAT32 takes integer weights beside float activations.
     """
 
@@ -132,6 +136,10 @@ class QuantRule:
     ties: tuple[str, ...] = ()
     fixed: Mapping[DType, tuple[float, int]] = field(default_factory=dict)
     symmetric: tuple[str, ...] = ()
+    not_negative: str | None = None
+    not_zero: str | None = None
+    spreads: bool = False
+    float_time: float = 1.0
     kernels: Mapping[DType, Kernel] = field(default_factory=dict)
 
 

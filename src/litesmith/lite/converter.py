@@ -26,7 +26,8 @@ from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
-from litesmith.lite.quantization import calibrated_only, expected_recipe, optimization_modes, recipe_of
+from litesmith.lite.quantization import accumulation, calibrated_only, expected_recipe, optimization_modes, recipe_of
+from litesmith.lite.quantized_files import hand_out_integers, keep_float_entries, name_tensors
 from litesmith.lite.requests import (
     allows_select_ops,
     check_backends,
@@ -102,7 +103,11 @@ class ConverterBase:
         return self.to_model().content
 
     def to_model(
-        self, verify: bool = True, reference: object = None, edit_recipe: Callable[[Recipe], Recipe] | None = None, metadata: object = None
+        self,
+        verify: bool = True,
+        reference: object = None,
+        edit_recipe: Callable[[Recipe], Recipe] | None = None,
+        metadata: object = None,
     ) -> api.Model:
         """What `convert` makes, as a `litesmith.Model`, whose weights are not in memory yet.
 
@@ -133,9 +138,21 @@ class ConverterBase:
             model = api.finished(program, replace(options, quantize=recipe, calibrate=data), requested)
             modes = optimization_modes(self, program, recipe, model.program)
             check_backends(self, model.program)
+            self._shape_file(model.program, recipe)
+            model.program.metadata.update(accumulation(self, recipe))
         if not self._get("exclude_conversion_metadata"):
             model.program.metadata[CONVERSION_METADATA] = self._metadata(program, modes)
         return model
+
+    def _shape_file(self, program: Program, recipe: Any) -> None:
+        """Boundaries and names of a quantized file as those of the original."""
+        if recipe is None or recipe.mode == "float32":
+            return
+        if self._get("experimental_new_quantizer") is False and recipe.is_static:
+            keep_float_entries(program)
+        if str(self._get("_experimental_qdq_conversion_mode")).upper() == "STATIC":
+            hand_out_integers(program)
+        name_tensors(program)
 
     def _program(self, options: api.Options, verify: bool) -> Program:
         """The optimized program; what the kernels do not take is loaded again as Select TF operators, where allowed."""
@@ -158,6 +175,7 @@ class ConverterBase:
             metadata=metadata,
             dump=self._dump(),
             external_weights=bool(self._get("_experimental_use_buffer_offset")),
+            without_passes=["input-scale-folding"] if self._get("_experimental_disable_fuse_mul_and_fc") else (),
             rnn=self._get("rnn"),
             quantize=expected_recipe(self),
         )
@@ -233,7 +251,9 @@ class TFLiteConverter(ConverterBase):
         return cls._of(sources.keras_model(model, input_signature=input_signature))
 
     @classmethod
-    def from_keras_file(cls, file: str | os.PathLike[str], input_shapes: Shapes | None = None, safe_mode: bool = True) -> TFLiteConverter:
+    def from_keras_file(
+        cls, file: str | os.PathLike[str], input_shapes: Shapes | None = None, safe_mode: bool = True
+    ) -> TFLiteConverter:
         """A converter for a Keras file (not in the original).
 
         input_shapes: input name -> shape, None for an unknown size. safe_mode: whether code in the file is refused.
@@ -250,7 +270,9 @@ class TFLiteConverter(ConverterBase):
         return cls(funcs, trackable_obj)
 
     @classmethod
-    def experimental_from_jax(cls, serving_funcs: Sequence[Callable[..., object]], inputs: Sequence[Sequence[tuple[str, object]]] | None) -> TFLiteConverter:
+    def experimental_from_jax(
+        cls, serving_funcs: Sequence[Callable[..., object]], inputs: Sequence[Sequence[tuple[str, object]]] | None
+    ) -> TFLiteConverter:
         """A converter for JAX functions with their weights applied, a signature each.
 
         inputs: for each function a list of (name, array) pairs, one for each of its arguments in order. Raises a

@@ -13,7 +13,7 @@ from litesmith.frontends.keras.exporting import ExportFormat
 from litesmith.lite.converter import TFLiteConverter
 
 if TYPE_CHECKING:
-    from litesmith.frontends.keras.live import Layer
+    from litesmith.frontends.keras.live import Model
 
 
 def enable_keras_export() -> ExportFormat:
@@ -31,7 +31,13 @@ def enable_keras_export() -> ExportFormat:
     return ExportFormat("litert", _export).enable()
 
 
-def _export(model: Layer, filepath: str | os.PathLike[str], verbose: bool | None = None, input_signature: object = None, **options: object) -> None:
+def _export(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    verbose: bool | None = None,
+    input_signature: object = None,
+    **options: object,
+) -> None:
     """Writes a verified `.tflite` file. The errors are those of `api.convert`; wrong arguments are a ValueError."""
     path = Path(filepath)
     if path.suffix != ".tflite":

@@ -64,6 +64,7 @@ class TargetSpec:
         self.supported_types: Iterable[Any] = set(supported_types or ())
         self.experimental_select_user_tf_ops: Iterable[str] = set(experimental_select_user_tf_ops or ())
         self.experimental_supported_backends: Iterable[str] = set(experimental_supported_backends or ())
+        self._experimental_supported_accumulation_type: Any = None
 
 
 _E = TypeVar("_E", bound=Enum)

@@ -36,6 +36,7 @@ def _quantization(converter: ConverterBase, program: Program) -> Recipe | None:
     ops = members(OpsSet, converter.target_spec.supported_ops)
     types = _types(converter.target_spec.supported_types)
     inputs, outputs = _entry_types(converter)
+    _require_samples_of_stablehlo(converter)
     asked = inputs is not DType.FLOAT32 or outputs is not DType.FLOAT32
     is_trained = _is_trained(program)
     if _annotations(converter) == "DYNAMIC":
@@ -76,7 +77,13 @@ def _quantizes(converter: ConverterBase) -> bool:
 
 def _asks(converter: ConverterBase) -> bool:
     wanted = members(Optimize, converter.optimizations) - {Optimize.EXPERIMENTAL_SPARSITY}
-    return bool(wanted) or _inference_type(converter) in (DType.INT8, DType.UINT8)
+    integers = _integers_alone(members(OpsSet, converter.target_spec.supported_ops))
+    has_data = converter.representative_dataset is not None
+    return bool(wanted) or _inference_type(converter) in (DType.INT8, DType.UINT8) or (integers and has_data)
+
+
+def _integers_alone(ops: set[OpsSet]) -> bool:
+    return OpsSet.TFLITE_BUILTINS not in ops and bool(ops & {OpsSet.TFLITE_BUILTINS_INT8, INT16X8})
 
 
 def _is_trained(program: Program) -> bool:
@@ -106,10 +113,16 @@ def _require_integers_of_variables(converter: ConverterBase) -> None:
         )
 
 
+def _require_samples_of_stablehlo(converter: Any) -> None:
+    if converter.experimental_use_stablehlo_quantizer and not (_asks(converter) and converter.representative_dataset):
+        text = "StableHLO quantizer only supports static-range and weight-only PTQ"
+        raise _error(text, "set optimizations = [Optimize.DEFAULT] and a representative_dataset")
+
+
 def _require_floats(ops: set[OpsSet], asked: bool) -> None:
     if asked:
-        raise UsageError(f"{FLOAT_TYPES} Fix: set optimizations = [Optimize.DEFAULT] and a representative_dataset")
-    if ops and OpsSet.TFLITE_BUILTINS not in ops and ops & {OpsSet.TFLITE_BUILTINS_INT8, INT16X8}:
+        raise _error(FLOAT_TYPES, "set optimizations = [Optimize.DEFAULT] and a representative_dataset")
+    if _integers_alone(ops):
         raise UsageError(
             "integer operators alone need quantization: set optimizations = [Optimize.DEFAULT] and a representative_dataset"
         )
@@ -119,34 +132,56 @@ def _without_data(converter: ConverterBase, ops: set[OpsSet], types: set[DType],
     if INT16X8 in ops or DType.INT16 in types or OpsSet.TFLITE_BUILTINS_INT8 in ops:
         raise UsageError(NO_DATA)
     if asked:
-        raise UsageError(f"{FLOAT_TYPES} {NO_DATA}")
+        raise _error(FLOAT_TYPES, "set a representative_dataset")
     if DType.FLOAT16 in types:
         return _halves(converter)
     _require_integers_of_variables(converter)
+    if _low_bits(converter):
+        return Recipe("weight-only", on_grid=True, low_bit_weights=True, **_channels(converter))
     return Recipe("dynamic", **_channels(converter))
 
 
 def _static(converter: ConverterBase, ops: set[OpsSet], inputs: DType, outputs: DType, types: set[DType]) -> Recipe:
     wide = INT16X8 in ops or DType.INT16 in types
     allowed = (DType.FLOAT32, DType.INT16) if wide else (DType.FLOAT32, DType.INT8, DType.UINT8)
-    for name, dtype in (("inference_input_type", inputs), ("inference_output_type", outputs)):
-        if dtype not in allowed:
-            names = ", ".join(f"tf.{d}" for d in allowed)
-            raise UsageError(f"{name} is {dtype}: The inference_input_type and inference_output_type must be in ({names}).")
+    if not {inputs, outputs} <= set(allowed):
+        names = [f"tf.{dtype}" for dtype in allowed]
+        text = f"The inference_input_type and inference_output_type must be in {names}."
+        raise _error(text, f"they are {inputs} and {outputs}")
     bias = getattr(converter, "_experimental_full_integer_quantization_bias_type", None)
     return Recipe(
         "int16x8" if wide else "int8",
         input_type=inputs,
         output_type=outputs,
         integer_only=not _allows_floats(ops),
+        integer_layers=True,
         bias_type=None if bias is None else _bias_type(bias, wide),
         input_grids=_input_grids(converter),
         default_range=_default_range(converter),
         variables=bool(converter._get("_experimental_variable_quantization")),
-        low_bit_weights=bool(converter._get("_experimental_low_bit_qat")),
+        low_bit_weights=_low_bits(converter),
+        on_grid=_low_bits(converter),
+        islands=_islands(converter, inputs, outputs),
         trained_only=bool(converter._get("_experimental_strict_qdq")),
         **_channels(converter),
     )
+
+
+def _error(text: str, note: str) -> UsageError:
+    """An error whose text is the original's, which programs compare; what is to be done stands in a note."""
+    error = UsageError(text)
+    if hasattr(error, "add_note"):  # from Python 3.11 on
+        error.add_note(f"Fix: {note}")
+    return error
+
+
+def _low_bits(converter: ConverterBase) -> bool:
+    return any(converter._get(f"_experimental_{name}") for name in ("low_bit_qat", "reduce_type_precision"))
+
+
+def _islands(converter: ConverterBase, inputs: DType, outputs: DType) -> bool:
+    """Whether slow operators stay floats: not beside integer inputs where the original's first quantizer is asked for."""
+    return converter.experimental_new_quantizer is not False or {inputs, outputs} == {DType.FLOAT32}
 
 
 def _input_grids(converter: ConverterBase) -> tuple[tuple[str, float, int], ...]:
@@ -192,7 +227,7 @@ def _types(given: Iterable[object] | None) -> set[DType]:
         try:
             found.add(DType.parse(str(name)))
         except KeyError as error:
-            raise UsageError(f"{one!r} in target_spec.supported_types is no element type") from error
+            raise UsageError(f"{one!r} in target_spec.supported_types is not an element type") from error
     return found
 
 
@@ -238,6 +273,20 @@ def optimization_modes(
         is_trained = _is_trained(program) and converter.representative_dataset is None
         found.add(OptimizationMode.QUANTIZATION_AWARE_TRAINING if is_trained else OptimizationMode.of(recipe.mode))
     return tuple(sorted(found))
+
+
+def accumulation(converter: Any, recipe: Recipe | None) -> dict[str, bytes]:
+    """The metadata entry that allows delegates to compute a float16 model in float16, and what sums are kept in.
+
+    Raises UsageError for a type that is neither float16 nor float32.
+    """
+    given = getattr(converter.target_spec, "_experimental_supported_accumulation_type", None)
+    if given is None or recipe is None or recipe.mode != "float16":
+        return {}
+    (dtype,) = _types([given])
+    if dtype not in (DType.FLOAT16, DType.FLOAT32):
+        raise UsageError(f"_experimental_supported_accumulation_type is {dtype}; it is float16 or float32")
+    return {"reduced_precision_support": b"fp16accfp16" if dtype is DType.FLOAT16 else b"fp16accfp32"}
 
 
 def with_denied(recipe: Recipe, ops: Any, nodes: Any) -> Recipe:

@@ -21,7 +21,11 @@ _OF_EVERY_MODEL = frozenset({"CUSTOM", "IF", "WHILE", "CALL", "CALL_ONCE"})
 
 def refusals(converter: ConverterBase, attributes: Sequence[Attribute]) -> list[Problem]:
     """A problem for each attribute that asks for another model than this version makes."""
-    return [*_attribute_problems(converter, attributes), *_target_problems(converter.target_spec)]
+    return [
+        *_attribute_problems(converter, attributes),
+        *_target_problems(converter.target_spec),
+        *_assertion_problems(converter),
+    ]
 
 
 def _attribute_problems(converter: ConverterBase, attributes: Sequence[Attribute]) -> Iterator[Problem]:
@@ -31,7 +35,13 @@ def _attribute_problems(converter: ConverterBase, attributes: Sequence[Attribute
         if wish:
             asked.setdefault((wish, attribute.fix), []).append(attribute.name)
     for (wish, fix), names in asked.items():
-        yield Problem("LS030", f"{', '.join(names)} asks for {wish}, which this version does not do", fix)
+        yield Problem("LS030", f"{', '.join(names)} asks for {wish}, which this version does not support", fix)
+
+
+def _assertion_problems(converter: ConverterBase) -> Iterator[Problem]:
+    if converter._get("_experimental_preserve_assert_op") and not allows_select_ops(converter):
+        reason = "_experimental_preserve_assert_op: only Select TF operators hold assertions"
+        yield Problem("LS030", reason, "add OpsSet.SELECT_TF_OPS to target_spec.supported_ops")
 
 
 def _target_problems(spec: TargetSpec) -> Iterator[Problem]:
@@ -46,7 +56,7 @@ def _target_problems(spec: TargetSpec) -> Iterator[Problem]:
 
 
 def _target(name: str, wish: str, fix: str = FLOAT_FIX) -> Problem:
-    return Problem("LS030", f"target_spec.{name} asks for {wish}, which this version does not do", fix)
+    return Problem("LS030", f"target_spec.{name} asks for {wish}, which this version does not support", fix)
 
 
 def _backends(spec: TargetSpec) -> set[str]:
@@ -95,7 +105,8 @@ def select_ops(converter: ConverterBase) -> SelectOps | None:
 
     named = frozenset(map(str, converter.target_spec.experimental_select_user_tf_ops or ()))
     everything = bool(getattr(converter, "_experimental_allow_all_select_tf_ops", False))
-    return SelectOps(lambda op: None, named, everything, forces_select_ops(converter))
+    kept = frozenset({"Assert"} if converter._get("_experimental_preserve_assert_op") else ())
+    return SelectOps(lambda op: None, named, everything, forces_select_ops(converter), kept)
 
 
 def allows_select_ops(converter: ConverterBase) -> bool:

@@ -60,7 +60,12 @@ def open_saved_model(directory: str | os.PathLike[str], tags: Iterable[str] | No
     return SavedModel.open(path, tuple(tags) if tags else None)
 
 
-def saved_model(directory: str | os.PathLike[str], keys: Sequence[str] | None, tags: Iterable[str] | None, shapes: Shapes | None = None) -> Source:
+def saved_model(
+    directory: str | os.PathLike[str],
+    keys: Sequence[str] | None,
+    tags: Iterable[str] | None,
+    shapes: Shapes | None = None,
+) -> Source:
     """Signatures of a SavedModel. Raises UsageError for a key it does not have."""
     model = open_saved_model(directory, tags)
     unknown = [k for k in keys or () if k not in model.signatures]
@@ -94,7 +99,12 @@ def _keys(model: SavedModel) -> list[str] | None:
 
 
 def saved_model_arrays(
-    directory: str | os.PathLike[str], inputs: Iterable[str] | None, shapes: Shapes | None, outputs: Iterable[str] | None, tags: Iterable[str] | None, key: str | None
+    directory: str | os.PathLike[str],
+    inputs: Iterable[str] | None,
+    shapes: Shapes | None,
+    outputs: Iterable[str] | None,
+    tags: Iterable[str] | None,
+    key: str | None,
 ) -> Source:
     """What lies between tensors of a SavedModel, by default those of a signature, named as in a frozen graph."""
     model = open_saved_model(directory, tags)
@@ -294,7 +304,10 @@ def _declared(model: Layer, name: str) -> object:
 
 
 def keras_file(
-    file: str | os.PathLike[str], custom_objects: Mapping[str, object] | None = None, shapes: Shapes | None = None, safe_mode: bool = True
+    file: str | os.PathLike[str],
+    custom_objects: Mapping[str, object] | None = None,
+    shapes: Shapes | None = None,
+    safe_mode: bool = True,
 ) -> Source:
     """A Keras file. Raises MissingFileError where there is none."""
     model = opened_keras_file(file, custom_objects, safe_mode)
@@ -303,7 +316,9 @@ def keras_file(
     return keras_model(model, shapes, as_keras_2=is_of_keras_2(Path(file)))
 
 
-def opened_keras_file(file: str | os.PathLike[str], custom_objects: Mapping[str, object] | None, safe_mode: bool) -> Model:
+def opened_keras_file(
+    file: str | os.PathLike[str], custom_objects: Mapping[str, object] | None, safe_mode: bool
+) -> Model:
     """The model in a Keras file. Raises MissingFileError where there is none."""
     from litesmith.frontends.keras import load_model
 
@@ -315,7 +330,9 @@ def opened_keras_file(file: str | os.PathLike[str], custom_objects: Mapping[str,
 # -- JAX --------------------------------------------------------------------------------------------------------------
 
 
-def jax_functions(functions: Sequence[Callable[..., object]], inputs: Sequence[Sequence[tuple[str, object]]] | None) -> Source:
+def jax_functions(
+    functions: Sequence[Callable[..., object]], inputs: Sequence[Sequence[tuple[str, object]]] | None
+) -> Source:
     """JAX functions and, for each, its inputs as (name, array) pairs in the order of its arguments."""
     if not functions:
         raise UsageError("No serving func is specified.")

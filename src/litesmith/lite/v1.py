@@ -76,7 +76,9 @@ class TFLiteConverter(ConverterBase):
         return made
 
     @classmethod
-    def from_session(cls, sess: TFSession, input_tensors: Sequence[TFTensor], output_tensors: Sequence[TFTensor]) -> TFLiteConverter:
+    def from_session(
+        cls, sess: TFSession, input_tensors: Sequence[TFTensor], output_tensors: Sequence[TFTensor]
+    ) -> TFLiteConverter:
         """A converter for the graph of a session between tensors, with the values its variables have there."""
         return cls._of(sources.session(sess, input_tensors, output_tensors))
 
@@ -191,7 +193,6 @@ class TocoConverter:
     from_frozen_graph = staticmethod(_under_old_name(TFLiteConverter.from_frozen_graph))
     from_saved_model = staticmethod(_under_old_name(TFLiteConverter.from_saved_model))
     from_keras_model_file = staticmethod(_under_old_name(TFLiteConverter.from_keras_model_file))
-
 
 
 def _name(tensor: TFTensor | str) -> str:

@@ -128,7 +128,7 @@ RANGE = OpDef(
 def _infer_matrix_diag(op: Op) -> list[TensorType]:
     x = op["diagonal"].type
     if x.rank < 1:
-        raise UnsupportedError("a scalar is no diagonal", "reshape it to [1]", op=op.name)
+        raise UnsupportedError("a scalar is not a diagonal", "reshape it to [1]", op=op.name)
     return [TensorType(x.dtype, (*x.dims, x.dims[-1]))]
 
 

@@ -51,7 +51,7 @@ def _permutation(op: Op) -> tuple[int, ...] | None:
     rank = op["x"].rank
     axes = tuple(normalized_axis(p, rank, op) for p in perm)
     if sorted(axes) != list(range(rank)):
-        raise UnsupportedError(f"{list(perm)} is no permutation of rank {rank}", "give every axis once", op=op.name)
+        raise UnsupportedError(f"{list(perm)} is not a permutation of rank {rank}", "give every axis once", op=op.name)
     return axes
 
 

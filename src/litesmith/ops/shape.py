@@ -137,6 +137,7 @@ SHAPE = OpDef(
     runtimes={1: "1.10.0"},
     micro=micro.always,
     interval=lambda op, known: of_integers(0, 2**31 - 1),
+    traits=Trait.ASKS_SHAPE,
 )
 
 
@@ -154,6 +155,7 @@ RANK = OpDef(
     evaluate=lambda x: np.array(x.ndim, np.int32),
     symbolic=_symbolic_rank,
     runtimes={1: "1.14.0"},
+    traits=Trait.ASKS_SHAPE,
 )
 
 # -- dimensions of size 1 ---------------------------------------------------------------------------------------------

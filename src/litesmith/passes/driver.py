@@ -244,9 +244,17 @@ def _refined_shape(new: Shape, old: Shape) -> tuple[Dim, ...]:
 
 def has_effects(op: Op) -> bool:
     """Whether the operation, or one in a subgraph it calls, does more than compute its results."""
-    if op.defn.traits & Trait.STATEFUL and not op.defn.traits & Trait.REMOVABLE:
+    if op.defn.traits & Trait.STATEFUL and (not op.defn.traits & Trait.REMOVABLE or _keeps_for_others(op)):
         return True
     return any(has_effects(inner) for graph in op.subgraphs for inner in graph.ops)
+
+
+def _keeps_for_others(op: Op) -> bool:
+    """Whether an operation leaves in its own variable what another one reads in the next invocation."""
+    if len(op.results) != 1:
+        return False
+    states = (v for v in op.inputs if v.is_variable and v.op is None)
+    return any(user is not op and op.result not in user.inputs for v in states for user in v.users)
 
 
 def is_dead(op: Op) -> bool:

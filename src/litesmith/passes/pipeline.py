@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from litesmith.ir.graph import Program
@@ -144,23 +144,28 @@ def run(
     check: bool = False,
     passes: Sequence[AnyPass] = PASSES,
     rnn: str = "auto",
+    resources: bool = False,
+    without: Collection[str] = (),
 ) -> list[PassResult]:
     """Runs the passes over the program, in place, until none changes anything. Running it again changes nothing.
 
     rnn: the form of recurrent layers, one of `decompositions.recurrent.FORMS`.
+    resources: whether the states layers keep stay in resource variables, which may be integers.
     dump: called with the pass's name and the program after each pass that changed something.
     check: verify the IR after each such pass (for tests and debugging; it costs more than most passes).
+    without: names of passes that are left out.
     Returns the result of every run, in order. Raises InvalidIRError when a pass breaks the IR; warns with
     UnsettledWarning, and leaves it at that, when passes undo each other for `ROUNDS` rounds.
     """
-    results = _settle(program, dump, check, passes)
+    kept = [p for p in passes if p.name not in without]
+    results = _settle(program, dump, check, kept)
     if passes is PASSES:
-        formed = forms.run(program, rnn)
+        formed = forms.run(program, rnn, resources)
         results += formed
         for result in (r for r in formed if r.modified):
             _after(result, program, dump, check)
         if any(r.modified for r in formed):
-            results += _settle(program, dump, check, passes)
+            results += _settle(program, dump, check, kept)
     return [*results, *_finish(program, dump, check)]
 
 

@@ -17,9 +17,11 @@ import numpy as np
 
 from litesmith.ir import Constant, DType, Op, Program, TensorType, Value
 from litesmith.ir.constant import Array
+from litesmith.ops.activation import RELU
+from litesmith.ops.pooling import AVERAGE_POOL_2D, MAX_POOL_2D
 from litesmith.quantize.roles import LAYERS, weights_of
 
-BETWEEN = ("RELU", "MAX_POOL_2D", "AVERAGE_POOL_2D")
+BETWEEN = (RELU, MAX_POOL_2D, AVERAGE_POOL_2D)
 LET_THROUGH = ("NONE", "RELU")
 """Fused activations that commute with factors above 0."""
 
@@ -44,10 +46,10 @@ class _Pair:
 
 def _pair(op: Op) -> _Pair | None:
     """The layer and the one that alone takes its result, where factors pass from one to the other."""
-    if op.name not in LAYERS or not _is_own(op):
+    if op.defn not in LAYERS or not _is_own(op):
         return None
     for follower in _followers(op):
-        if follower.name in LAYERS:
+        if follower.defn in LAYERS:
             return _Pair(op, follower) if _is_own(follower) and _takes_channels(op, follower) else None
     return None
 
@@ -57,7 +59,7 @@ def _followers(op: Op) -> Iterator[Op]:
     while op.attrs.get("fused_activation_function", "NONE") in LET_THROUGH:
         (result,) = op.results
         users = list(result.users)
-        if len(users) != 1 or result.output_uses or users[0].name not in (*LAYERS, *BETWEEN):
+        if len(users) != 1 or result.output_uses or users[0].defn not in (*LAYERS, *BETWEEN):
             return
         (op,) = users
         if op["x"] is not result:

@@ -8,7 +8,7 @@ from typing import Any
 from litesmith.ir import Program
 from litesmith.quantize.calibrate import Calibration
 from litesmith.quantize.fidelity import Fidelity
-from litesmith.quantize.plan import STATIC, Plan
+from litesmith.quantize.plan import STATIC, TABLE, Plan
 from litesmith.quantize.recipe import Recipe
 
 
@@ -30,7 +30,7 @@ class Quantized:
     @property
     def has_integers(self) -> bool:
         """Whether some operation has integer activations."""
-        return any(op.form == STATIC for op in self.plan.ops.values())
+        return any(op.form in (STATIC, TABLE) for op in self.plan.ops.values())
 
 
 def is_on_grid(recipe: Recipe, calibration: Calibration | None) -> bool:

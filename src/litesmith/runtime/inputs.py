@@ -48,7 +48,7 @@ def _expected(signature: SignatureInfo) -> str:
     return f"Signature {signature.key!r} takes {listed}"
 
 
-def _array(tensor: TensorInfo, value: Any) -> Array:
+def _array(tensor: TensorInfo, value: object) -> Array:
     """The value as an array of the tensor's dtype and a shape it takes. Raises TypeError or ValueError."""
     array = _strings(value) if tensor.type == "string" else _typed(value, tensor.dtype)
     if not fits(array.shape, tensor.shape):
@@ -56,7 +56,7 @@ def _array(tensor: TensorInfo, value: Any) -> Array:
     return np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray makes a vector of a scalar
 
 
-def _typed(value: Any, dtype: np.dtype[np.generic]) -> Array:
+def _typed(value: object, dtype: np.dtype[np.generic]) -> Array:
     if not hasattr(value, "dtype"):
         return _converted(np.asarray(value), dtype)
     array = np.asarray(value)
@@ -76,7 +76,7 @@ def _converted(array: Array, dtype: np.dtype[np.generic]) -> Array:
     return array.astype(dtype)
 
 
-def _strings(value: Any) -> Array:
+def _strings(value: object) -> Array:
     """Strings as the runtime takes them: an object array of bytes (UTF-8), except for rank 0."""
     # Not as an S array, which cuts zero bytes off.
     array = value if isinstance(value, np.ndarray) else np.asarray(value, object)

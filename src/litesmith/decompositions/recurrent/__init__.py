@@ -1,7 +1,7 @@
 """Recurrent layers: one description, made by every way in, and the forms that compute it."""
 
 from litesmith._util.rnn_forms import FORMS
-from litesmith.decompositions.recurrent.adapters import keras_lstm
+from litesmith.decompositions.recurrent.adapters import keras_lstm, units_of
 from litesmith.decompositions.recurrent.choice import Choice, choose
 from litesmith.decompositions.recurrent.description import GATES, LSTM, NORM_EPSILON, SIMPLE, RecurrentLayer, Results
 from litesmith.decompositions.recurrent.fused import fused, fused_pair, make_a_pair, obstacle
@@ -23,4 +23,5 @@ __all__ = [
     "keras_lstm",
     "make_a_pair",
     "obstacle",
+    "units_of",
 ]

@@ -40,7 +40,7 @@ def keras_lstm(
     The passes give the layer the form that ``convert(rnn=…)`` asks for. Raises UnsupportedError for operands of other
     shapes.
     """
-    units = _units(x, h0, c0, kernel, recurrent_kernel, bias)
+    units = units_of(x, h0, c0, kernel, recurrent_kernel, bias)
     if go_backwards:
         x = b.reverse_v2(x, np.array([0 if time_major else 1], np.int32))
     weights, recurrent = (
@@ -55,7 +55,8 @@ def keras_lstm(
     return last_output(b, layer, results.sequence), results.sequence, h, c
 
 
-def _units(x: Value, h0: Value, c0: Value, kernel: Value, recurrent: Value, bias: Value) -> int:
+def units_of(x: Value, h0: Value, c0: Value, kernel: Value, recurrent: Value, bias: Value) -> int:
+    """The units of an LSTM with these operands. Raises UnsupportedError where they are none of one."""
     names = ("x", "h0", "c0", "kernel", "recurrent kernel", "bias")
     for name, value, rank in zip(names, (x, h0, c0, kernel, recurrent, bias), (3, 2, 2, 2, 2, 1), strict=True):
         if value.type.shape is None or value.rank != rank:

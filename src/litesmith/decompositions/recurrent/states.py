@@ -5,8 +5,8 @@ writes is what the sequence starts from. Not every operation will do (measured, 
 
 - It must compute in every invocation. RESHAPE and CONCATENATION of constants are computed once.
 - It must not work in place. ADD, RESHAPE … of a tensor share their operand's memory: the process ends.
-- Where a tensor of unknown size stands anywhere before, a variable of known size loses its memory. Its size has to be
-  computed then, too.
+- Where a tensor of unknown size stands anywhere before, a variable of known size loses its memory. It is written in front
+  of all such tensors, which what is known beforehand can be, or its size is computed, too.
 
 SPLIT and SLICE of constants, SLICE of tensors and FILL are right in LiteRT, with and without delegates, and in Micro.
 """
@@ -40,9 +40,11 @@ def start(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ()) -> list[
         return [Value.variable(t, f"{layer.name}/{n}_state") for t, n in zip(types, ("output", "cell"), strict=False)]
     given = [None if is_zero(v) else v for v in layer.initial[: len(shapes)]]
     if all(v is None or v.is_const for v in given) and not _are_filled(layer, given):
-        return _constants(b, shapes, given)
+        return _constants(_place(b, None, dying) or b, shapes, given)
     behind = _sized_before(b, dying) is not None
-    return [_written(b, shape, v, layer.x, behind) for shape, v in zip(shapes, given, strict=True)]
+    places = [b if isinstance(layer.batch, Sym) else _place(b, v, dying) or b for v in given]
+    rows = zip(places, shapes, given, strict=True)
+    return [_write_state(at, shape, v, layer.x, behind) for at, shape, v in rows]
 
 
 def start_pair(b: Builder, forward: RecurrentLayer, backward: RecurrentLayer) -> list[Value]:
@@ -51,6 +53,7 @@ def start_pair(b: Builder, forward: RecurrentLayer, backward: RecurrentLayer) ->
     count = 2 * len(forward.state_sizes)
     if forward.stateful or isinstance(forward.batch, Sym) or len(sizes) > 1 or _are_filled(forward, ()):
         return [*start(b, forward), *start(b, backward)]
+    b = _place(b, None, ()) or b
     zeros = b.constant(np.zeros((count * int(forward.batch), *sizes), np.float32))
     return _variables(b, "SPLIT", [b.constant(np.array(0, np.int32)), zeros], num_splits=count)
 
@@ -84,7 +87,7 @@ def _constants(b: Builder, shapes: Sequence[tuple[Dim, int]], given: Sequence[Va
     return [_variables(b, "SLICE", [b.constant(a), begin, s])[0] for a, s in zip(arrays, sizes, strict=True)]
 
 
-def _written(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Value, behind: bool) -> Value:
+def _write_state(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Value, behind: bool) -> Value:
     """behind: whether a tensor stands before whose size is known only as the model runs. Then the size of the variable is
     computed, too; elsewhere it had better not be: ``reset_all_variables`` refuses a model with such a variable."""
     if given is None:
@@ -109,15 +112,30 @@ def _variables(b: Builder, name: str, operands: Sequence[Value], **attrs: Any) -
 def static_problem(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ()) -> str | None:
     """Why the states of a layer cannot be kept at this place; None where they can.
 
-    A batch of known size makes variables of known size, which must not stand behind a tensor of unknown size. dying:
+    A batch of known size makes variables of known size, which must not be written behind a tensor of unknown size. dying:
     operations before that nobody will use.
     """
     if isinstance(layer.batch, Sym):
         return "a stateful layer has a batch of known size" if layer.stateful else None
-    before = _sized_before(b, dying)
-    if before is None:
+    given = () if layer.stateful else layer.initial
+    if all(_place(b, None if is_zero(v) else v, dying) is not None for v in given):
         return None
+    before = _sized_before(b, dying)
+    assert before is not None
     return f"{before.name}, which stands before, has a size that is known only as the model runs"
+
+
+def _place(b: Builder, given: Value | None, dying: Container[Op]) -> Builder | None:
+    """Where a variable of known size can be written: here, or in front of all tensors of unknown size; None nowhere.
+
+    given: what is written, None for zeros.
+    """
+    if _sized_before(b, dying) is None:
+        return b
+    source = given.op if given is not None else None
+    early = Builder(b.graph, b.opset, before=next(b.graph.ops) if source is None else source.next)
+    early.origins = b.origins
+    return early if _sized_before(early, dying) is None else None
 
 
 def _sized_before(b: Builder, dying: Container[Op]) -> Op | None:

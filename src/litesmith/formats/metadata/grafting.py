@@ -48,7 +48,7 @@ def _content(buffer: Table, data: NDArray[np.uint8]) -> bytes:
     if offset <= 1:
         return buffer.octets(slots.Buffer.DATA)
     if offset + size > len(data):
-        raise FormatError("a metadata entry lies behind the end of the file")
+        raise FormatError("a metadata entry lies beyond the end of the file")
     return data[offset : offset + size].tobytes()
 
 
@@ -66,9 +66,9 @@ def graft(data: NDArray[np.uint8], name: str, content: bytes | None) -> Iterator
         raise FormatError("the model leaves no room for metadata: a FlatBuffer ends at 2 GB")
     patches = dict(_moved_offsets(root, len(head)))
     if number is not None:
-        patches |= _erased(root, number)
+        patches |= _zero_patches(root, number)
     yield bytes(head)
-    yield from _patched(data, patches)
+    yield from _apply_patches(data, patches)
 
 
 def _flatbuffer_size(root: Table, size: int) -> int:
@@ -125,7 +125,7 @@ def _moved_offsets(root: Table, by: int) -> Iterator[tuple[int, bytes]]:
                 yield at, struct.pack("<Q", offset + by)
 
 
-def _erased(root: Table, number: int) -> dict[int, bytes]:
+def _zero_patches(root: Table, number: int) -> dict[int, bytes]:
     """Zeros over the entry's old content, so that what was removed is gone; nothing where others share it."""
     tables = root.tables(slots.Model.BUFFERS, "Buffer")
     spans = [table.span(slots.Buffer.DATA) for table in tables]
@@ -134,7 +134,7 @@ def _erased(root: Table, number: int) -> dict[int, bytes]:
     return {} if shared or not size else {start: bytes(size)}
 
 
-def _patched(data: NDArray[np.uint8], patches: dict[int, bytes]) -> Iterator[bytes]:
+def _apply_patches(data: NDArray[np.uint8], patches: dict[int, bytes]) -> Iterator[bytes]:
     done = 0
     for at, patch in sorted(patches.items()):
         yield from chunks(data[done:at])

@@ -112,10 +112,10 @@ def stored_tensors(data: NDArray[np.uint8]) -> tuple[tuple[StoredTensor, ...], t
     tensors = graphs[0].tables(slots.SubGraph.TENSORS, "Tensor")
     numbers = [graphs[0].array(slot, "<i4").tolist() for slot in (slots.SubGraph.INPUTS, slots.SubGraph.OUTPUTS)]
     if any(not 0 <= number < len(tensors) for number in [*numbers[0], *numbers[1]]):
-        raise FormatError("the first subgraph has an input or output that is no tensor of it")
+        raise FormatError("the first subgraph has an input or output that is not a tensor of it")
     aliases = _aliases(root)
     inputs, outputs = (
-        tuple(_stored(tensors[number], number, aliases[side].get(number, "")) for number in part)
+        tuple(_stored_tensor(tensors[number], number, aliases[side].get(number, "")) for number in part)
         for side, part in enumerate(numbers)
     )
     return inputs, outputs
@@ -141,7 +141,7 @@ def _aliases(root: Table) -> tuple[dict[int, str], dict[int, str]]:
     return {}, {}
 
 
-def _stored(table: Table, number: int, alias: str) -> StoredTensor:
+def _stored_tensor(table: Table, number: int, alias: str) -> StoredTensor:
     is_open = table.place(slots.Tensor.SHAPE_SIGNATURE) is not None
     slot = slots.Tensor.SHAPE_SIGNATURE if is_open else slots.Tensor.SHAPE
     shape = table.array(slot, "<i4")

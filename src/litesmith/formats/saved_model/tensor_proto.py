@@ -61,7 +61,7 @@ def to_array(proto: TensorProto) -> Array:
     elif proto.tensor_content:
         array = from_buffer(proto.tensor_content, row.numpy, shape)
     else:
-        array = _expand(_listed(getattr(proto, row.field), row.field, row.numpy), shape)
+        array = _expand(_expand_values(getattr(proto, row.field), row.field, row.numpy), shape)
     array.flags.writeable = False
     return array
 
@@ -76,7 +76,7 @@ def from_buffer(data: bytes | memoryview, dtype: np.dtype[np.generic], shape: tu
     return np.frombuffer(data, dtype).reshape(shape)
 
 
-def _listed(values: Any, field: str, dtype: np.dtype[np.generic]) -> Array:
+def _expand_values(values: Any, field: str, dtype: np.dtype[np.generic]) -> Array:
     """The values of a repeated field as a flat array of dtype."""
     if field == "float8_val":
         return np.frombuffer(values, dtype)

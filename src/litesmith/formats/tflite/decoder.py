@@ -51,7 +51,7 @@ class FlatBuffer:
         """Where the elements of the vector at a place begin, and how many there are."""
         count = self.scalar("I", at)
         if at + 4 + count * itemsize > self.size:
-            raise FormatError(f"a vector of {count} elements at byte {at} ends behind the file of {self.size} bytes")
+            raise FormatError(f"a vector of {count} elements at byte {at} ends beyond the file of {self.size} bytes")
         return at + 4, count
 
     def root(self, identifier: bytes) -> Table:

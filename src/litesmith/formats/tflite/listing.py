@@ -187,9 +187,9 @@ class _File:
         name, code, version = self.codes[index]
         places = (slots.Operator.INPUTS, slots.Operator.OUTPUTS)
         inputs, outputs = (tuple(table.array(slot, "<i4").tolist()) for slot in places)
-        return OperatorEntry(name, version, inputs, outputs, code, self._called(table, name))
+        return OperatorEntry(name, version, inputs, outputs, code, self._called_graphs(table, name))
 
-    def _called(self, table: Table, name: str) -> tuple[tuple[str, int], ...]:
+    def _called_graphs(self, table: Table, name: str) -> tuple[tuple[str, int], ...]:
         defn = OPS.get(name)
         if defn is None or not defn.calls_graphs or defn.options is None:
             return ()

@@ -176,7 +176,7 @@ class _Model:
 
     def _entries(self, operators: Sequence[Sequence[_Operator]], signatures: Sequence[Signature]) -> list[Graph]:
         """Graphs that are entry points: the first, those with a signature and those nothing calls."""
-        called = {id(g) for ops in operators for op in ops for g in _called(op)}
+        called = {id(g) for ops in operators for op in ops for g in _called_graphs(op)}
         entered = {id(self.graphs[0]), *(id(s.graph) for s in signatures)}
         return [g for g in self.graphs if id(g) in entered or id(g) not in called]
 
@@ -266,14 +266,14 @@ def _require_arity(operator: _Operator) -> None:
         raise FormatError(f"{defn.name} has {len(operator.results)} results, makes {len(defn.results)}")
 
 
-def _called(operator: _Operator) -> list[Graph]:
+def _called_graphs(operator: _Operator) -> list[Graph]:
     return Op(operator.defn, [], operator.attrs).subgraphs
 
 
 def _callees_first(operators: Sequence[Sequence[_Operator]], graphs: Sequence[Graph]) -> list[int]:
     """Numbers of all graphs, each after those it calls (but for recursion), so that results can be inferred."""
     numbers = {id(g): i for i, g in enumerate(graphs)}
-    calls = [[numbers[id(g)] for op in ops for g in _called(op)] for ops in operators]
+    calls = [[numbers[id(g)] for op in ops for g in _called_graphs(op)] for ops in operators]
     order: list[int] = []
     entered: set[int] = set()
     for start in range(len(graphs)):
@@ -298,7 +298,7 @@ def _places(table: Table, slot: int, numbers: Sequence[int], key: str) -> dict[s
         entry.require_known(slots.TensorMap)
         name, number = entry.text(slots.TensorMap.NAME), entry.scalar(slots.TensorMap.TENSOR, "I")
         if name in places or number not in positions:
-            raise FormatError(f"signature {key!r} names {name!r} twice or a tensor that is no input or output")
+            raise FormatError(f"signature {key!r} names {name!r} twice or a tensor that is neither an input nor an output")
         left = positions[number]  # one tensor may be several outputs, each under a name of its own
         places[name] = left.pop(0) if len(left) > 1 else left[0]
     return places

@@ -15,7 +15,7 @@ from litesmith.frontends.jax.naming import closed_over_names, unique
 from litesmith.frontends.jax.naming import output_names as paths_out
 from litesmith.frontends.jax.naming import parameter_names as paths_in
 from litesmith.frontends.jax.tracing import is_type, required_bound, specified, trace
-from litesmith.frontends.jax.types import Tensor, border_type, delivered, received
+from litesmith.frontends.jax.types import Tensor, boundary_type, delivered, received
 from litesmith.ir import Builder, DType, Graph, Origin, Program, Signature, TensorType, Value
 
 if TYPE_CHECKING:
@@ -137,12 +137,12 @@ def import_signatures(functions: Mapping[str, JaxFunction], **options: Unpack[Op
 def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     import jax
 
-    traced, args, kwargs = _traced(entry)
+    traced, args, kwargs = _trace_entry(entry)
     closed = traced.jaxpr
-    inputs = _checked(entry.input_names, paths_in(closed.jaxpr, args, kwargs), "input")
+    inputs = _check_names(entry.input_names, paths_in(closed.jaxpr, args, kwargs), "input")
     tree = jax.tree_util.tree_unflatten(_out_tree(traced), [0] * len(closed.jaxpr.outvars))
     chosen = entry.output_names() if callable(entry.output_names) else entry.output_names
-    outputs = _checked(chosen, paths_out(tree), "output")
+    outputs = _check_names(chosen, paths_out(tree), "output")
     session.names = {**closed_over_names(entry.function), **session.names}
     graph = session.new_graph("main" if key == "serving_default" else key)
     _build(session, graph, closed, inputs)
@@ -152,7 +152,7 @@ def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     return Signature(key, graph, {n: i for i, n in enumerate(inputs)}, {n: i for i, n in enumerate(outputs)})
 
 
-def _traced(entry: JaxFunction) -> tuple[Traced, tuple[object, ...], dict[str, object]]:
+def _trace_entry(entry: JaxFunction) -> tuple[Traced, tuple[object, ...], dict[str, object]]:
     """The traced function and its abstract arguments. Sizes named here are taken to be what operations ask of them."""
     bounds: list[str] = []
     while True:
@@ -180,7 +180,7 @@ def _out_tree(traced: Traced) -> object:
     return jax.tree_util.tree_structure(traced.out_info)
 
 
-def _checked(given: Sequence[str] | None, found: list[str], what: str) -> list[str]:
+def _check_names(given: Sequence[str] | None, found: list[str], what: str) -> list[str]:
     if given is None:
         return found
     if len(given) != len(found) or len(set(given)) != len(given):
@@ -192,24 +192,24 @@ def _build(session: Session, graph: Graph, closed: ClosedJaxpr, names: Sequence[
     """Fills the graph with the function's equations."""
     b = Builder(graph, session.opset)
     context = Context(b, session)
-    border = Origin("jax.function", graph.name)
+    boundary = Origin("jax.function", graph.name)
     for variable, name in zip(closed.jaxpr.invars, names, strict=True):
-        graph.add_input(_border_type(context, variable.aval, border), name)
+        graph.add_input(_boundary_type(context, variable.aval, boundary), name)
     if session.problems:
         return
-    with b.at(border):
+    with b.at(boundary):
         args = [received(b, v) for v in graph.inputs]
     results = import_jaxpr(context, closed.jaxpr, session.constants_of(closed), args)
     avals = [v.aval for v in closed.jaxpr.outvars]
-    with b.at(border):
+    with b.at(boundary):
         graph.outputs = [
-            _deliver(context, r, a, border) for r, a in zip(results, avals, strict=True) if not isinstance(r, Poison)
+            _deliver(context, r, a, boundary) for r, a in zip(results, avals, strict=True) if not isinstance(r, Poison)
         ]
 
 
-def _border_type(context: Context, aval: Aval, origin: Origin) -> TensorType:
+def _boundary_type(context: Context, aval: Aval, origin: Origin) -> TensorType:
     try:
-        return border_type(aval)
+        return boundary_type(aval)
     except ConverterError as error:
         context.session.note(error, origin)
         return TensorType(DType.FLOAT32, ())

@@ -126,11 +126,11 @@ def _array(value: object) -> Array:
 def expanded(b: Builder, value: Tensor, aval: Aval) -> Tensor:
     """A value broadcast to the full shape of its abstract value."""
     if isinstance(value, Complex):
-        return value.each(lambda part: _expanded(b, part, aval))
-    return _expanded(b, value, aval)
+        return value.each(lambda part: _expand(b, part, aval))
+    return _expand(b, value, aval)
 
 
-def _expanded(b: Builder, value: Value, aval: Aval) -> Value:
+def _expand(b: Builder, value: Value, aval: Aval) -> Value:
     dims = aval_dims(aval)
     return value if value.type.shape == dims else broadcast_to(b, value, dims)
 
@@ -145,7 +145,7 @@ def import_jaxpr(context: Context, jaxpr: OpenJaxpr, consts: Sequence[Item], arg
             return constant_of(np.asarray(atom.val, atom.aval.dtype))
         return env[atom]
 
-    for eqn in _needed(jaxpr):
+    for eqn in _needed_equations(jaxpr):
         env.update(zip(eqn.outvars, import_equation(context, eqn, read), strict=True))
     return [read(v) for v in jaxpr.outvars]
 
@@ -153,7 +153,7 @@ def import_jaxpr(context: Context, jaxpr: OpenJaxpr, consts: Sequence[Item], arg
 _IGNORED_EFFECTS = frozenset({"debug_callback", "debug_print"})
 
 
-def _needed(jaxpr: OpenJaxpr) -> list[Equation]:
+def _needed_equations(jaxpr: OpenJaxpr) -> list[Equation]:
     """The equations the outputs depend on, and those with effects, in order."""
     live = {v for v in jaxpr.outvars if not hasattr(v, "val")}
     kept = []
@@ -230,7 +230,7 @@ def lower_primitive(context: Context, name: str, params: Mapping[str, object], o
     if lowering is None and is_complex and name in context.session.lowerings and _works_in_parts(name):
         return _in_parts(context, context.session.lowerings[name], name, params, operands)
     if lowering is None:
-        raise _unsupported(context.session, name, is_complex)
+        raise _refusal(context.session, name, is_complex)
     return _apply(context, lowering, name, params, operands)
 
 
@@ -238,7 +238,7 @@ def _is_complex(aval: Aval) -> bool:
     return not is_key(aval) and getattr(getattr(aval, "dtype", None), "kind", "") == "c"
 
 
-def _unsupported(session: Session, name: str, is_complex: bool) -> UnsupportedError:
+def _refusal(session: Session, name: str, is_complex: bool) -> UnsupportedError:
     if is_complex and name in session.lowerings:
         return UnsupportedError(
             f"{name} of complex numbers has no lowering", "write it with real and imaginary parts", code="LS010"

@@ -85,7 +85,7 @@ def unique(names: Sequence[str]) -> list[str]:
 def closed_over_names(function: Callable[..., object]) -> dict[int, str]:
     """Names of the arrays a function closes over, by identity: the variable's name and the path within it."""
     names: dict[int, str] = {}
-    for name, value in _captured(function, set()):
+    for name, value in _captured_variables(function, set()):
         for path, leaf in _leaves(value):
             if hasattr(leaf, "shape"):
                 text = "/".join(part for part in (name, path_text(path, "/")) if part)
@@ -102,44 +102,43 @@ def _leaves(value: object) -> list[tuple[Sequence[object], object]]:
         return []
 
 
-def _captured(function: object, seen: set[int]) -> Iterator[tuple[str, object]]:
+def _captured_variables(function: object, seen: set[int]) -> Iterator[tuple[str, object]]:
     """Variables a function can see besides its arguments, functions among them followed."""
     if id(function) in seen or len(seen) > 64:
         return
     seen.add(id(function))
     if isinstance(function, functools.partial):
-        yield from _named("args", function.args, seen)
-        yield from _named("", function.keywords, seen)
-        yield from _captured(function.func, seen)
+        yield from _named_values("args", function.args, seen)
+        yield from _named_values("", function.keywords, seen)
+        yield from _captured_variables(function.func, seen)
         return
     if hasattr(function, "__self__"):
-        yield from _named("", function.__self__, seen)
+        yield from _named_values("", function.__self__, seen)
     inner = getattr(function, "__wrapped__", None)
     if inner is not None:
-        yield from _captured(inner, seen)
+        yield from _captured_variables(inner, seen)
     code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None)
     if code is not None:
         for name, cell in zip(code.co_freevars, cells or (), strict=False):
-            yield from _named(name, _contents(cell), seen)
+            yield from _named_values(name, _contents(cell), seen)
         scope = getattr(function, "__globals__", {})
         for name in code.co_names:
             if name in scope:
-                yield from _named(name, scope[name], seen)
+                yield from _named_values(name, scope[name], seen)
     elif not isinstance(function, type):
-        yield from _named("", function, seen)
+        yield from _named_values("", function, seen)
 
 
 def _contents(cell: CellType) -> object:
     try:
-        contents: object = cell.cell_contents
-        return contents
+        return cell.cell_contents
     except ValueError:  # the variable is not assigned yet
         return None
 
 
-def _named(name: str, value: object, seen: set[int]) -> Iterator[tuple[str, object]]:
+def _named_values(name: str, value: object, seen: set[int]) -> Iterator[tuple[str, object]]:
     is_function = hasattr(value, "__code__") or hasattr(value, "__wrapped__") or isinstance(value, functools.partial)
     if is_function:
-        yield from _captured(value, seen)
+        yield from _captured_variables(value, seen)
     elif value is not None and not hasattr(value, "__path__"):
         yield name, value

@@ -63,7 +63,7 @@ def trace(
 
     try:
         with _whole_tracebacks():
-            jitted, bound = _jitted(function)
+            jitted, bound = _jitted_function(function)
             if jitted is not None and static_argnums is None and static_argnames is None:
                 return jitted.trace(*bound, *args, **kwargs)
             call, args, kwargs = _without_objects(traceable(function), args, kwargs)
@@ -132,7 +132,7 @@ def _is_unbound(function: object) -> bool:
     return is_linen and getattr(owner, "scope", None) is None
 
 
-def _jitted(function: object) -> tuple[Jitted | None, tuple[object, ...]]:
+def _jitted_function(function: object) -> tuple[Jitted | None, tuple[object, ...]]:
     """The function `jax.jit` made and what is bound to it (of a method, its object); None of another one."""
     bound, inner = ((function.__self__,), function.__func__) if inspect.ismethod(function) else ((), function)
     return (cast(Jitted, inner), bound) if type(inner).__name__ == "PjitFunction" else (None, ())

@@ -95,7 +95,7 @@ def dim_of(size: Size) -> Dim:
             return int(size)
         except Exception as error:  # JAX raises its own InconclusiveDimensionOperation for a symbolic size
             if not _is_symbolic(size):
-                raise UnsupportedError(f"the size {size} is no number", "use fixed shapes") from error
+                raise UnsupportedError(f"the size {size} is not a number", "use fixed shapes") from error
     try:
         return _evaluate(ast.parse(str(size).replace("^", "**"), mode="eval").body)
     except (SyntaxError, KeyError, TypeError, ValueError) as error:
@@ -175,7 +175,7 @@ def constant_of(array: Array, name: str = "") -> Tensor:
     return Value.constant(array, name)
 
 
-# -- at the border of the model ---------------------------------------------------------------------------------------
+# -- at the boundary of the model ------------------------------------------------------------------------------------
 
 _STORED = {
     "float16": DType.FLOAT16,
@@ -185,7 +185,7 @@ _STORED = {
 }
 
 
-def border_type(aval: Aval) -> TensorType:
+def boundary_type(aval: Aval) -> TensorType:
     """The type an input or output of the model has."""
     carried = tensor_type(aval)
     name = "uint32" if is_key(aval) else np.dtype(aval.dtype).name
@@ -207,7 +207,7 @@ def delivered(b: Builder, value: Tensor, aval: Aval) -> Value:
     if isinstance(value, Complex):
         return joined(b, *(broadcast_to(b, part, aval_dims(aval)) for part in (value.real, value.imag)))
     full = broadcast_to(b, value, aval_dims(aval))
-    stored = border_type(aval).dtype
+    stored = boundary_type(aval).dtype
     return bitcast(b, full, stored) if stored is DType.UINT32 else cast(b, full, stored)
 
 

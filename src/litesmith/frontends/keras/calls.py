@@ -64,7 +64,7 @@ class Calling:
         unknown = [s for s in self.specs if None in s.shape[1:]] or [s for s in self.specs if None in s.shape]
         fix = _EXAMPLE
         if unknown:
-            sizes = ", ".join(f"{s.name!r}: {_fixed(s.shape)}" for s in unknown)
+            sizes = ", ".join(f"{s.name!r}: {_fix_sizes(s.shape)}" for s in unknown)
             fix += (
                 f", or set its sizes: input_shapes={{{sizes}}}; unknown ones that are equal have one name: [None, 'n']"
             )
@@ -82,7 +82,7 @@ class Calling:
         return [f"output_{i}" for i in range(count)]
 
 
-def _fixed(shape: Sequence[int | None]) -> list[int | None]:
+def _fix_sizes(shape: Sequence[int | None]) -> list[int | None]:
     """A shape without unknown sizes but that of the batch, where it is not the only one."""
     others = None in shape[1:]
     return [None if d is None and i == 0 and others else 1 if d is None else d for i, d in enumerate(shape)]
@@ -162,8 +162,8 @@ def _structure(model: Layer, keras: ModuleType, args: Sequence[object], shapes: 
         return [], _from_shapes(model, dtype, shapes)
     if isinstance(built, Mapping) and all(str(key).endswith("_shape") for key in built):
         named = {str(key).removesuffix("_shape"): value for key, value in built.items()}
-        return [], {key: _declared(value, dtype) for key, value in named.items()}
-    return [_declared(built, dtype)], {}
+        return [], {key: _declared_inputs(value, dtype) for key, value in named.items()}
+    return [_declared_inputs(built, dtype)], {}
 
 
 def _any_batch(leaf: Tensor) -> Tensor | _Declared:
@@ -180,13 +180,13 @@ def _default_type(leaf: object) -> type[np.generic] | None:
     return {"f": np.float32, "i": np.int32}.get(kind)
 
 
-def _declared(shapes: object, dtype: str) -> object:
+def _declared_inputs(shapes: object, dtype: str) -> object:
     """Inputs of these shapes: of one, or of those in a dict or list."""
     if isinstance(shapes, Mapping):
-        return {key: _declared(value, dtype) for key, value in shapes.items()}
+        return {key: _declared_inputs(value, dtype) for key, value in shapes.items()}
     sizes = list(cast("Sequence[object]", shapes))
     if any(isinstance(d, (list, tuple)) or hasattr(d, "as_list") for d in sizes):
-        return [_declared(value, dtype) for value in sizes]
+        return [_declared_inputs(value, dtype) for value in sizes]
     return _Declared((None, *cast("list[int | None]", sizes[1:])), dtype)
 
 
@@ -260,7 +260,7 @@ def _size(size: int | str | None, name: str) -> Dim:
     """A size, or a symbol: of the name the user gave it, else of this one."""
     if isinstance(size, str):
         if not size.isidentifier():
-            raise UsageError(f"{size!r} is no name of a size; use letters, digits and underscores")
+            raise UsageError(f"{size!r} is not a valid name of a size; use letters, digits and underscores")
         return Sym.named(f"in_{size}")
     return Sym.named(name) if size is None or size < 0 else int(size)
 

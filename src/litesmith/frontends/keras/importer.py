@@ -81,7 +81,7 @@ def keras_of(model: Layer) -> ModuleType:
         root = cls.__module__.split(".")[0]
         if root in ("keras", "tf_keras"):
             return sys.modules[root]
-    raise UsageError(f"{type(model).__name__} is no Keras layer")
+    raise UsageError(f"{type(model).__name__} is not a Keras layer")
 
 
 @dataclass

@@ -144,18 +144,18 @@ class Interception:
         """While active, layers open scopes of their own, and those with a lowering are called through functions."""
         with ExitStack() as stack:
             for layer in layers:
-                stack.enter_context(self._wrapped(layer, names.scope(layer), backend, tree))
+                stack.enter_context(self._wrap_layer(layer, names.scope(layer), backend, tree))
             yield
 
     @contextmanager
-    def _wrapped(self, layer: Layer, scope: str, backend: Backend, tree: ModuleType) -> Iterator[None]:
+    def _wrap_layer(self, layer: Layer, scope: str, backend: Backend, tree: ModuleType) -> Iterator[None]:
         with ExitStack() as stack:
             for method in ("call", "quantized_call"):
                 original = getattr(layer, method, None)
                 if original is None:
                     continue
                 made = self._instead(layer, original, backend, tree) if method == "call" else original
-                stack.enter_context(_replaced(layer, method, _scoped(made, original, scope, backend)))
+                stack.enter_context(_replace_method(layer, method, _in_scope(made, original, scope, backend)))
             yield
 
     def _instead(
@@ -193,7 +193,7 @@ class Interception:
         return call
 
 
-def _scoped(
+def _in_scope(
     function: Callable[..., object], original: Callable[..., object], scope: str, backend: Backend
 ) -> Callable[..., object]:
     @functools.wraps(original)
@@ -205,7 +205,7 @@ def _scoped(
 
 
 @contextmanager
-def _replaced(layer: Layer, method: str, function: Callable[..., object]) -> Iterator[None]:
+def _replace_method(layer: Layer, method: str, function: Callable[..., object]) -> Iterator[None]:
     """A method replaced on one object, past the tracking its class does of attributes."""
     missing = object()
     own = vars(layer).get(method, missing)  # some layers (tf_keras' TFOpLambda) keep a function of their own

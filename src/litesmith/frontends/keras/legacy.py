@@ -185,8 +185,8 @@ def _functional(made: Config) -> Config:
         _name_layer(layer, names, dict.fromkeys(nested, 1))
     # Keras 3 itself counts the calls of a functional model from 1 here.
     sequential = {name: 1 for name, class_name in nested.items() if class_name == "Sequential"}
-    for border in ("input_layers", "output_layers"):
-        config[border] = _renamed(config.get(border), names, sequential)
+    for boundary in ("input_layers", "output_layers"):
+        config[boundary] = _rename_references(config.get(boundary), names, sequential)
     return made
 
 
@@ -222,7 +222,7 @@ def _name_layer(layer: Config, names: Mapping[str, str], first: Mapping[str, int
         layer["name"] = names[layer["name"]]
     nodes = layer.get("inbound_nodes")
     if isinstance(nodes, list):
-        calls = [_call(_renamed(node, names, first), set(names.values())) for node in nodes]
+        calls = [_call(_rename_references(node, names, first), set(names.values())) for node in nodes]
         layer["inbound_nodes"] = [_with_states(node, layer) for node in calls] if _is_recurrent(layer) else calls
     if layer.get("class_name") == TF_OP:
         _keep_arguments(layer)
@@ -245,15 +245,15 @@ def _has_tensor(value: object) -> bool:
     return isinstance(value, list) and any(_has_tensor(item) for item in value)
 
 
-def _renamed(node: object, names: Mapping[str, str], first: Mapping[str, int]) -> object:
+def _rename_references(node: object, names: Mapping[str, str], first: Mapping[str, int]) -> object:
     """The same references with the new names of layers, and calls counted from 0 (``first``: number of the first)."""
     if _is_reference(node, names):
-        further = [_renamed(item, names, first) for item in node[2:]]
+        further = [_rename_references(item, names, first) for item in node[2:]]
         return [names[node[0]], node[1] - first.get(node[0], 0), *further]
     if isinstance(node, list):
-        return [_renamed(item, names, first) for item in node]
+        return [_rename_references(item, names, first) for item in node]
     if isinstance(node, dict):
-        return {key: _renamed(value, names, first) for key, value in node.items()}
+        return {key: _rename_references(value, names, first) for key, value in node.items()}
     return node
 
 
@@ -283,7 +283,7 @@ def _call(node: object, names: set[str]) -> object:
     if not first and not any(_has_reference(v, names) for v in further.values()) and not further:
         return node
     given = [_tensor(t) for t in tensors]
-    arguments = {key: _marked(value, names) for key, value in further.items()}
+    arguments = {key: _mark_tensors(value, names) for key, value in further.items()}
     return {"args": [given[0] if len(given) == 1 else given], "kwargs": arguments}
 
 
@@ -299,7 +299,7 @@ def _with_states(node: object, layer: Config) -> object:
         return node
     options = dict(node.get("kwargs") or {})
     if options.pop("constants", None) or (layer.get("config") or {}).get("num_constants"):
-        raise FormatError(f"{layer.get('name')} gets constants beside its states", fix="convert from a SavedModel")
+        raise FormatError(f"{layer.get('name')} gets constants besides its states", fix="convert from a SavedModel")
     states = {"initial_state": given[1:]} if len(given) > 1 else {}
     return {"args": given[:1], "kwargs": options | states}
 
@@ -310,10 +310,10 @@ def _has_reference(value: object, names: set[str]) -> bool:
     return isinstance(value, list) and any(_has_reference(item, names) for item in value)
 
 
-def _marked(value: object, names: set[str]) -> object:
+def _mark_tensors(value: object, names: set[str]) -> object:
     if _is_reference(value, names):
         return _tensor(value)
-    return [_marked(item, names) for item in value] if isinstance(value, list) else value
+    return [_mark_tensors(item, names) for item in value] if isinstance(value, list) else value
 
 
 def _tensor(reference: list[Any]) -> Config:

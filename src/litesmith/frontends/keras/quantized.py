@@ -25,11 +25,11 @@ def quantization_problems(layers: Sequence[Layer], keras: ModuleType) -> list[Pr
     """Why layers cannot be converted as they are quantized, one problem for each such layer."""
     return [
         problem.located(op=f"keras.{type(layer).__name__}", node=_path(layer), layer=_path(layer))
-        for layer, problem in _found(layers, keras)
+        for layer, problem in _find_problems(layers, keras)
     ]
 
 
-def _found(layers: Sequence[Layer], keras: ModuleType) -> Iterator[tuple[Any, Problem]]:
+def _find_problems(layers: Sequence[Layer], keras: ModuleType) -> Iterator[tuple[Any, Problem]]:
     for layer in layers:
         if _mode(layer) == "float8" and not getattr(layer, "layers", None):
             yield layer, Problem("LS012", _FLOAT8, _FLOAT8_FIX)

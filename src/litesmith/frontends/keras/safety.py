@@ -58,9 +58,9 @@ def read_config(file: Path) -> tuple[dict[str, Any], str]:
         config = json.loads(raw)
     except (ValueError, KeyError, OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise FormatError(f"it is damaged or no Keras file: {text}", path=str(file), fix=_COMPLETE) from error
+        raise FormatError(f"it is damaged, or not a Keras file: {text}", path=str(file), fix=_COMPLETE) from error
     if not isinstance(config, dict):
-        raise FormatError("its configuration is no model's", path=str(file), fix=_COMPLETE)
+        raise FormatError("its configuration is not that of a model", path=str(file), fix=_COMPLETE)
     return config, version
 
 

@@ -18,7 +18,7 @@ def keep_state(program: Program, names: Sequence[str], initial: Sequence[object]
     signature = program.signatures[0]
     graph, count = signature.graph, len(names)
     states, results = graph.inputs[-count:], graph.outputs[-count:]
-    needed = _needed(graph.outputs[:-count], states, results)
+    needed = _needed_states(graph.outputs[:-count], states, results)
     graph.inputs, graph.outputs = graph.inputs[:-count], graph.outputs[:-count]
     signature.inputs = {n: i for n, i in signature.inputs.items() if i < len(graph.inputs)}
     signature.outputs = {n: i for n, i in signature.outputs.items() if i < len(graph.outputs)}
@@ -38,7 +38,7 @@ def keep_state(program: Program, names: Sequence[str], initial: Sequence[object]
     return program
 
 
-def _needed(outputs: Sequence[Value], states: Sequence[Value], results: Sequence[Value]) -> set[Value]:
+def _needed_states(outputs: Sequence[Value], states: Sequence[Value], results: Sequence[Value]) -> set[Value]:
     """The states that outputs depend on, directly or through other states. (A seed nobody draws from is none.)"""
     after = dict(zip(map(id, states), results, strict=True))
     seen: dict[int, Value] = {}

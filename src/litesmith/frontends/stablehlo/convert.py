@@ -17,7 +17,7 @@ from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS
 from litesmith.frontends.jax.lowering import LOWERINGS as PRIMITIVES
 from litesmith.frontends.jax.lowering import REFUSED as REFUSED_PRIMITIVES
 from litesmith.frontends.jax.naming import input_names, output_names
-from litesmith.frontends.jax.types import border_type, delivered, dims_of, received
+from litesmith.frontends.jax.types import boundary_type, delivered, dims_of, received
 from litesmith.frontends.stablehlo.attributes import Type
 from litesmith.frontends.stablehlo.dimensions import argument_shapes
 from litesmith.frontends.stablehlo.guard import require_readable
@@ -29,7 +29,7 @@ from litesmith.ir import Builder, Dim, Origin, Program, Signature, Value
 
 Shapes = Mapping[str, Sequence[int | None]]
 
-BORDER = "stablehlo.module"
+BOUNDARY = "stablehlo.module"
 
 
 def import_path(path: Path, input_shapes: Shapes | None = None) -> Program:
@@ -50,7 +50,7 @@ def import_bytes(data: bytes, input_shapes: Shapes | None = None, path: str = ""
     if data.startswith(BYTECODE) or _is_text(data):
         require_readable(data, path)
         return import_module(read_module(data, path), input_shapes)
-    exported = _deserialized(data, path)
+    exported = _deserialize(data, path)
     require_readable(exported.mlir_module_serialized, path)
     return import_exported(exported, input_shapes)
 
@@ -60,7 +60,7 @@ def _is_text(data: bytes) -> bool:
     return head.startswith((b"module", b"#loc", b"//", b"func.func", b"builtin.module", b"#"))
 
 
-def _deserialized(data: bytes, path: str) -> Exported:
+def _deserialize(data: bytes, path: str) -> Exported:
     """A `jax.export.Exported` out of its bytes."""
     try:
         from jax import export
@@ -74,7 +74,7 @@ def _deserialized(data: bytes, path: str) -> Exported:
     except Exception as error:  # a damaged FlatBuffer fails in any of the ways of Python; nothing of it is executed
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise FormatError(
-            f"this is no serialized JAX function: {reason}",
+            f"this is not a serialized JAX function: {reason}",
             path=path,
             fix="write the file with jax.export.export(...)(...).serialize(); register its pytree types before reading",
         ) from error
@@ -131,17 +131,17 @@ def _program(
     session = _session(module)
     graph = session.new_graph("main")
     context = Context(Builder(graph, session.opset), session)
-    border = Origin(BORDER, module.main.name)
+    boundary = Origin(BOUNDARY, module.main.name)
     avals = _with_shapes(avals, inputs, input_shapes or {})
-    types = _attempted(context, border, [partial(border_type, a) for a in avals])
+    types = _attempt_each(context, boundary, [partial(boundary_type, a) for a in avals])
     session.raise_problems()
     for declared, name in zip(types, inputs, strict=True):
         graph.add_input(declared, name)
-    with context.b.at(border):
+    with context.b.at(boundary):
         args = [Bound(received(context.b, v), a) for v, a in zip(graph.inputs, avals, strict=True)]
         results = _run(context, module.main, [args[i] for i in kept], platforms)
         given = [r for r in results if r.value is not POISON]
-        graph.outputs = _attempted(context, border, [partial(_deliver, context.b, r) for r in given])
+        graph.outputs = _attempt_each(context, boundary, [partial(_deliver, context.b, r) for r in given])
     session.raise_problems()
     for name, value in zip(outputs, graph.outputs, strict=True):
         if value.op is not None and value.name in ("", value.op.origin.node):
@@ -174,7 +174,7 @@ def _deliver(b: Builder, result: Bound) -> Value:
 T = TypeVar("T")
 
 
-def _attempted(context: Context, origin: Origin, makers: Sequence[Callable[[], T]]) -> list[T]:
+def _attempt_each(context: Context, origin: Origin, makers: Sequence[Callable[[], T]]) -> list[T]:
     """What each of the functions makes; the refusals are noted."""
     made = []
     for maker in makers:

@@ -182,7 +182,7 @@ class Context(jax_importer.Context):
         """The results of a closure, whole; jaxprs of JAX itself are inlined as there."""
         if not isinstance(jaxpr, Closure):
             return super().call(jaxpr, args)
-        env = {v: _renewed(self.b, b) for v, b in jaxpr.fixed.items()}
+        env = {v: _renew(self.b, b) for v, b in jaxpr.fixed.items()}
         for variable, value in zip(jaxpr.invars, args, strict=True):
             env[variable] = Bound(value, aval_of(value, jaxpr.dtypes.get(variable, variable.type.dtype)))
         made = import_region(replace(self, depth=self.depth + 1), jaxpr.region, env)
@@ -259,7 +259,7 @@ def _is_size(value: Value) -> bool:
     return value.sym is not None and value.rank <= 1 and value.type.dtype is DType.INT32
 
 
-def _renewed(b: Builder, bound: Bound) -> Bound:
+def _renew(b: Builder, bound: Bound) -> Bound:
     """A fixed value for another graph."""
     value = bound.value
     if not isinstance(value, Value) or value.is_const or value.sym is None:
@@ -319,11 +319,11 @@ def _import_operation(context: Context, operation: Operation) -> list[Bound]:
         layer=place.stack,
         line=place.line,
         avals_in=[o.aval for o in operands],
-        avals_out=[_expected(v.type, operands) for v in operation.results],
+        avals_out=[_expected_aval(v.type, operands) for v in operation.results],
     )
     with context.b.at(origin):
         try:
-            return _lowered(here, operation, operands)
+            return _lower(here, operation, operands)
         except ConverterError as error:
             context.session.note(error, origin)
             return _stand_ins(operation, operands)
@@ -331,7 +331,7 @@ def _import_operation(context: Context, operation: Operation) -> list[Bound]:
 
 def _stand_ins(operation: Operation, operands: Sequence[Bound]) -> list[Bound]:
     """Unknown values in place of what could not be made; `POISON` where the module does not say of what shape."""
-    avals = [_expected(v.type, operands) for v in operation.results]
+    avals = [_expected_aval(v.type, operands) for v in operation.results]
     known = [a.dtype is not None and UNRESOLVED not in a.shape for a in avals]
     return [
         Bound(jax_importer.stand_in(a), a) if is_known else Bound(POISON, Aval((), None))
@@ -349,7 +349,7 @@ def layer_of(stack: str) -> str:
     return "/".join(p for p in path if not re.fullmatch(r"(jit|pjit|jvp|transpose|vmap|checkpoint|remat)\(.*\)", p))
 
 
-def _expected(declared: Type, operands: Sequence[Bound]) -> Aval:
+def _expected_aval(declared: Type, operands: Sequence[Bound]) -> Aval:
     """What is known of a result before it is made: unknown sizes are those of operands of the same rank, if any."""
     shape: list[Dim] = []
     for axis, size in enumerate(declared.shape):
@@ -374,7 +374,7 @@ def find_lowering(session: Session, operation: Operation) -> tuple[str, Lowering
     return name, lowering
 
 
-def _lowered(context: Context, operation: Operation, operands: Sequence[Bound]) -> list[Bound]:
+def _lower(context: Context, operation: Operation, operands: Sequence[Bound]) -> list[Bound]:
     host = _on_the_host(operation, operands)
     if host is not None:
         return [host]
@@ -382,7 +382,7 @@ def _lowered(context: Context, operation: Operation, operands: Sequence[Bound]) 
     _require_types(operation)
     values = [o.value if lowering.broadcasts else context.whole(o) for o in operands]
     if not lowering.broadcasts:
-        context.avals_out = [_unresolved(v.type) for v in operation.results]
+        context.avals_out = [_unresolved_aval(v.type) for v in operation.results]
     attrs = operation.attrs
     if name == operation.attrs.get("name"):
         attrs = operation.attrs.get("composite_attributes") or {}
@@ -432,7 +432,7 @@ def _require_types(operation: Operation) -> None:
             raise UnsupportedError(reason, "export the model with float32 and integer tensors", code="LS012")
 
 
-def _unresolved(declared: Type) -> Aval:
+def _unresolved_aval(declared: Type) -> Aval:
     return Aval(tuple(UNRESOLVED if d is None else d for d in declared.shape), declared.dtype)
 
 

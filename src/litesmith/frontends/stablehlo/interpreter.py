@@ -38,7 +38,7 @@ def _compare(operation: Operation, x: Array, y: Array) -> Array:
     return _COMPARED[str(operation.attrs["comparison_direction"])](x, y)
 
 
-def _truncated(x: Array, y: Array) -> Array:
+def _truncated_division(x: Array, y: Array) -> Array:
     """Integer division toward zero; by zero -1."""
     safe = np.where(y == 0, 1, y)
     quotient = np.floor_divide(x, safe)
@@ -47,7 +47,7 @@ def _truncated(x: Array, y: Array) -> Array:
 
 
 def _remainder(x: Array, y: Array) -> Array:
-    return np.where(y == 0, x, x - _truncated(x, y) * y)
+    return np.where(y == 0, x, x - _truncated_division(x, y) * y)
 
 
 def _shift(function: Callable[[Array, Array], Array]) -> Callable[..., Array | None]:
@@ -112,7 +112,7 @@ _EVALUATED: dict[str, Callable[..., Array | None]] = {
     "add": _integral(np.add),
     "subtract": _integral(np.subtract),
     "multiply": _integral(np.multiply),
-    "divide": _integral(_truncated),
+    "divide": _integral(_truncated_division),
     "remainder": _integral(_remainder),
     "maximum": _integral(np.maximum),
     "minimum": _integral(np.minimum),

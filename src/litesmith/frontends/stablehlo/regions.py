@@ -50,7 +50,7 @@ def _is_nan(x: Array) -> Array:
     return np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
 
 
-def _ordered(numbers: Array) -> Array:
+def _drop_signed(numbers: Array) -> Array:
     """The numbers but -0 and negative NaN."""
     return numbers[~np.signbit(numbers) | (numbers < 0)] if numbers.dtype.kind == "f" else numbers
 
@@ -102,7 +102,7 @@ def order_of(region: Region) -> tuple[int, bool] | None:
     if not 1 <= keys <= 2:
         return None
     columns = [_samples(region.arguments[2 * p].type.dtype) for p in range(keys) for _ in range(2)]
-    samples = _combinations([_ordered(c) for c in columns])
+    samples = _combinations([_drop_signed(c) for c in columns])
     filler = [np.zeros(len(samples[0]), v.type.dtype) for v in region.arguments[2 * keys :]]
     made = choices(region, [*samples, *filler])
     if made is None:

@@ -9,7 +9,7 @@ other is inlined only where its body computes from its arguments.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from litesmith.formats.tflite.flexbuffer import write_map
 from litesmith.frontends import plugins
 from litesmith.frontends.frame import POISON
 from litesmith.frontends.tensorflow.attributes import FunctionName, decode, number_of
+from litesmith.frontends.tensorflow.recurrent_functions import kind_of, lower_recurrent
 from litesmith.ir import Builder, DType, Graph, Op, TensorType, Value
 from litesmith.ops.common import unknown_dim
 
@@ -92,13 +93,13 @@ def lower_implemented(
     )
 
 
-def _computes(body: Body) -> bool:
-    """Whether every result of the body depends on the elements of its arguments, or it has no arguments."""
+def _computes(body: Body, combine: Callable[[Iterable[bool]], bool] = all) -> bool:
+    """Whether every (or any) result of the body depends on the elements of its arguments, or it has no arguments."""
     inputs = {id(v) for v in body.arguments}
     results = [r for r in body.results if isinstance(r, Value)]
     if not inputs or len(results) < len(body.results):
         return True  # what cannot be lowered is reported where it is inlined
-    return all(_depends(result, inputs) for result in results)
+    return combine(_depends(result, inputs) for result in results)
 
 
 def _depends(result: Value, inputs: set[int]) -> bool:
@@ -139,7 +140,7 @@ def _options(attrs: Attrs, name: str) -> bytes:
     plain = {k: v for k, v in attrs.items() if isinstance(v, (bool, int, float, str))}
     if wrong := sorted({*attrs} - {*plain}):
         raise UnsupportedError(
-            f"attribute {wrong[0]!r} of the custom operator {name!r} is no number, truth value or text",
+            f"attribute {wrong[0]!r} of the custom operator {name!r} is not a number, boolean or text",
             "give it another form in experimental_implements",
         )
     return write_map(plain)
@@ -239,7 +240,10 @@ BUILT_IN: Mapping[str, Callable[[Builder, Implemented, Sequence[Value]], list[Va
 
 
 def taken_whole(
-    context: Context, definition: FunctionDef, args: Sequence[Item], import_body: Callable[[], Body]
+    context: Context,
+    definition: FunctionDef,
+    args: Sequence[Item],
+    import_body: Callable[[Sequence[Item]], Body],
 ) -> Sequence[Item] | None:
     """Results of a function that somebody lowers whole, told by what it implements or by its own name; else None."""
     if any(value is POISON for value in args):
@@ -256,7 +260,30 @@ def taken_whole(
     results = plugins.lower_first(names, context.b, args, attrs, len(definition.signature.output_arg))
     if results is not None:
         return list(results)
-    return None if what is None else lower_implemented(context.b, what, args, import_body)
+    kind = kind_of(names)
+    if kind is not None:
+        return _recurrent(context, definition, kind, args, import_body)
+    return None if what is None else lower_implemented(context.b, what, args, lambda: import_body(args))
+
+
+def _recurrent(
+    context: Context,
+    definition: FunctionDef,
+    kind: str,
+    args: Sequence[Item],
+    import_body: Callable[[Sequence[Item]], Body],
+) -> Sequence[Item] | None:
+    """A function that stands for a recurrent layer; None where its body is inlined, with a remark where it does not fit."""
+    attrs = {name: decode(definition.attr[name]) for name in ("time_major", "go_backwards") if name in definition.attr}
+    body = import_body(args)
+    computes = _computes(body, any)
+    evaluate = (lambda given: import_body(given).results) if computes else None
+    made = lower_recurrent(context.b, kind, attrs, args, evaluate, len(definition.signature.output_arg))
+    if isinstance(made, list):
+        return made
+    if made:
+        context.session.remarks[f"{_implemented_names(definition)[0]} keeps its body: {made}"] = None
+    return None
 
 
 def _names_of(definition: FunctionDef) -> list[str]:

@@ -174,7 +174,7 @@ class Captured:
             variable = next((v for v in _variables(function) if v.handle is outside), None)
             if variable is not None:
                 return _variable(variable, self._unique(variable.name.partition(":")[0]))
-            return Table(str(outside), DType.RESOURCE, DType.RESOURCE, load=lambda *types: _exported(outside, *types))
+            return Table(str(outside), DType.RESOURCE, DType.RESOURCE, load=lambda *types: _export_table(outside, *types))
         if outside.dtype.name == "variant" or not hasattr(outside, "numpy"):
             raise UnsupportedError(
                 f"the function captures {outside.name!r}, a {outside.dtype.name} that has no value outside of it",
@@ -198,14 +198,14 @@ def _variables(function: ConcreteFunction) -> Sequence[TFVariable]:
         ) from error
 
 
-def _exported(handle: TFTensor, key_dtype: DType, value_dtype: DType) -> tuple[Array, Array]:
+def _export_table(handle: TFTensor, key_dtype: DType, value_dtype: DType) -> tuple[Array, Array]:
     """Keys and values of a live lookup table. Raises UnsupportedError where the resource is none of these types."""
     tensorflow = sys.modules["tensorflow"]
     types = [tensorflow.as_dtype("string" if d is DType.STRING else d.text) for d in (key_dtype, value_dtype)]
     try:
         found = tensorflow.raw_ops.LookupTableExportV2(table_handle=handle, Tkeys=types[0], Tvalues=types[1])
     except tensorflow.errors.OpError as error:
-        raise UnsupportedError(f"a captured resource is no lookup table: {error.message}", "save the model") from error
+        raise UnsupportedError(f"a captured resource is not a lookup table: {error.message}", "save the model") from error
     return found.keys.numpy(), found.values.numpy()
 
 

@@ -138,7 +138,7 @@ class ControlFlow:
             frames -= {self.frame_of_exit(node.name)}
         self.frames[node.name] = frames
         is_merge = node.op in MERGE and not self.is_loop_merge(node)
-        self.branches[node.name] = self._merged(node) if is_merge else self._all_branches(node)
+        self.branches[node.name] = self._merged_branches(node) if is_merge else self._all_branches(node)
 
     def _union(self, table: Mapping[str, frozenset[str]], node: NodeDef) -> frozenset[str]:
         found: frozenset[str] = frozenset()
@@ -177,7 +177,7 @@ class ControlFlow:
             self._roots[key] = root
         return self._roots[key]
 
-    def _merged(self, node: NodeDef) -> frozenset[Branch]:
+    def _merged_branches(self, node: NodeDef) -> frozenset[Branch]:
         references = [r for r in node.input if not r.startswith("^")]
         if len(references) != 2:
             return frozenset()

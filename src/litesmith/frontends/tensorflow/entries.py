@@ -190,7 +190,7 @@ def set_outputs(context: Context, graph: Graph, results: Sequence[Item], names: 
             reason = f"output {name!r} is a {type(result).__name__.lower()}, not a tensor"
             context.session.problems[Problem("LS023", reason, "return tensors only", node=name)] = None
             continue
-        outputs.append(_named(value, name, outputs))
+        outputs.append(_name_output(value, name, outputs))
     graph.outputs = outputs
 
 
@@ -201,7 +201,7 @@ def _require_a_reason(session: Session, name: str) -> None:
         session.problems[problem] = None
 
 
-def _named(value: Value, name: str, taken: Sequence[Value]) -> Value:
+def _name_output(value: Value, name: str, taken: Sequence[Value]) -> Value:
     if value.op is not None and not any(value is t for t in taken):
         value.name = name
     return value

@@ -91,7 +91,7 @@ def frozen_entry(
     nodes = {node.name: node for node in graph_def.node}
     placeholders = [n.name for n in nodes.values() if n.op in _PLACEHOLDERS]
     ins = list(inputs or placeholders)
-    outs = list(outputs or _unused(nodes.values()))
+    outs = list(outputs or _unused_nodes(nodes.values()))
     for name in [*ins, *outs]:
         if name.partition(":")[0] not in nodes:
             known = ", ".join(placeholders) or "none"
@@ -114,7 +114,7 @@ def _plain(name: str) -> str:
     return name.removesuffix(":0")
 
 
-def _unused(nodes: Iterable[NodeDef]) -> list[str]:
+def _unused_nodes(nodes: Iterable[NodeDef]) -> list[str]:
     used = {i.lstrip("^").partition(":")[0] for node in nodes for i in node.input}
     return [n.name for n in nodes if n.name not in used and n.op not in ("NoOp", "Assert", "Const", "Placeholder")]
 
@@ -146,7 +146,7 @@ def _one_of_several(name: str, attrs: Mapping[str, AttrValue]) -> SignatureTenso
     place = output_index(name)
     types, shapes = attrs["output_types"].list.type, attrs["output_shapes"].list.shape
     if place >= len(types):
-        raise UsageError(f"{name!r} is no tensor of the graph: the node has {len(types)} results")
+        raise UsageError(f"{name!r} is not a tensor of the graph: the node has {len(types)} results")
     declared = shape_of(shapes[place]) if place < len(shapes) else None
     shape = None if declared is None else tuple(None if d < 0 else d for d in declared)
     return SignatureTensor(_plain(name), _reference(name), dtype_of(types[place]), shape)

@@ -160,7 +160,7 @@ class Session(Import):
 
     def notes(self) -> list[str]:
         """What is left out, in sentences for the user."""
-        left_out = [f"tf.{op} is left out: {_listed(list(nodes))}" for op, nodes in self.left_out.items()]
+        left_out = [f"tf.{op} is left out: {_list_names(list(nodes))}" for op, nodes in self.left_out.items()]
         return [*left_out, *self.remarks]
 
     set_aside: dict[Problem, None] = field(default_factory=dict)
@@ -195,8 +195,7 @@ class Context(Place):
         if self.session.is_initializing and variable.first is not None:
             return variable.first
         if variable.name in self.session.mutable:
-            held: Value = self.b.read_variable(self.handle(variable), result_types=[_type_of(variable)])
-            return held
+            return self.b.read_variable(self.handle(variable), result_types=[_type_of(variable)])
         if variable.value is None:
             if variable.initial is None:
                 raise UnsupportedError(f"variable {variable.name!r} has no value", "initialize and save it")
@@ -232,7 +231,7 @@ class Context(Place):
         return found
 
 
-def _listed(names: Sequence[str], shown: int = 3) -> str:
+def _list_names(names: Sequence[str], shown: int = 3) -> str:
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return ", ".join(map(repr, names[:shown])) + more
 
@@ -243,8 +242,7 @@ FIRST_TABLE = 1 << 20
 
 def make_table(b: Builder, number: int, table: RuntimeTable) -> Value:
     """The HASHTABLE that is a table's handle in one graph."""
-    made: Value = b.hashtable(table_id=number, key_dtype=table.key_dtype, value_dtype=table.value_dtype)
-    return made
+    return b.hashtable(table_id=number, key_dtype=table.key_dtype, value_dtype=table.value_dtype)
 
 
 def run_initializer(session: Session) -> None:
@@ -270,7 +268,7 @@ def call_function(context: Context, name: str, args: Sequence[Item], attrs: Attr
         raise UnsupportedError(f"function {name!r} calls itself", "remove the recursion")
     definition = context.definition(name)
     spend_call(context.session.called, name, len(definition.node_def))
-    taken = taken_whole(context, definition, args, lambda: _import_body(context, definition, args))
+    taken = taken_whole(context, definition, args, lambda given: _import_body(context, definition, given))
     if taken is not None:
         return taken
     scope = Scope(
@@ -487,7 +485,7 @@ class Scope:
         level = doubts.level
         with context.b.at(origin):
             try:
-                results = self._lowered(context, node)
+                results = self._lower(context, node)
             except ConverterError as error:
                 context.session.note(error, origin)
                 results = self._stand_ins(context, node)
@@ -498,7 +496,7 @@ class Scope:
         if not isinstance(results, Poison):
             _name_results(node.name, results)
 
-    def _lowered(self, context: Context, node: NodeDef) -> Sequence[Item] | Poison:
+    def _lower(self, context: Context, node: NodeDef) -> Sequence[Item] | Poison:
         """The results of a node; `POISON` where an operand could not be made. Raises ConverterError otherwise."""
         try:
             inputs = self._inputs(node)

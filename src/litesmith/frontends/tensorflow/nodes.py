@@ -66,7 +66,7 @@ def _complex_operand(b: Builder, value: Complex) -> Value:
     """A complex64 tensor for a kernel. Raises UnsupportedError where there is an imaginary part."""
     if value.imag is not None:
         raise UnsupportedError(
-            "kernels compute with no complex tensor of a real and an imaginary part",
+            "no kernel computes with complex tensors that have an imaginary part",
             "use tf.math.real and tf.math.imag of it, and complex numbers in arithmetic and Fourier transforms only",
             code="LS012",
         )

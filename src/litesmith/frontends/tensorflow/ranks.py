@@ -54,7 +54,7 @@ def demanded_shape(tensor: str, nodes: Iterable[NodeDef], functions: Mapping[str
             shape = _asked_for(node, place, scope)
             if shape is not None:
                 return shape
-            pending += _reached(node, place, scope, functions)
+            pending += _reach_same_shape(node, place, scope, functions)
     return None
 
 
@@ -141,35 +141,35 @@ def _asked_for(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
     return None if rank is None else (None,) * rank
 
 
-def _ensured(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
+def _ensured_shape(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
     shape = shape_of(node.attr["shape"].shape)
     return None if shape is None else tuple(None if d < 0 else d for d in shape)
 
 
-def _transposed(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
+def _shape_of_permutation(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
     order = scope.constant_shape(node, 1) if place == 0 else None
     return (None,) * order[0] if order is not None and len(order) == 1 else None
 
 
-def _labelled(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
+def _shape_of_equation(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
     terms = node.attr["equation"].s.decode(errors="replace").replace(" ", "").split("->")[0].split(",")
     return (None,) * len(terms[place]) if place < len(terms) and "." not in terms[place] else None
 
 
-def _normalized(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
+def _shape_of_layout(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
     layout = node.attr["data_format"].s or b"NHWC"
     return (None,) * len(layout) if place == 0 else None
 
 
 _SPECIAL: Mapping[str, Callable[[NodeDef, int, _Consumers], Shape | None]] = {
-    "EnsureShape": _ensured,
-    "Transpose": _transposed,
-    "Einsum": _labelled,
-    **dict.fromkeys(("FusedBatchNormV2", "FusedBatchNormV3"), _normalized),
+    "EnsureShape": _ensured_shape,
+    "Transpose": _shape_of_permutation,
+    "Einsum": _shape_of_equation,
+    **dict.fromkeys(("FusedBatchNormV2", "FusedBatchNormV3"), _shape_of_layout),
 }
 
 
-def _reached(
+def _reach_same_shape(
     node: NodeDef, place: int, scope: _Consumers, functions: Mapping[str, FunctionDef]
 ) -> Iterator[tuple[str, _Consumers]]:
     """Where else the operand is, in its own shape: the node's result, or an argument of the function it calls."""

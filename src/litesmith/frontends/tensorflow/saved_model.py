@@ -50,7 +50,7 @@ def import_saved_model(
     `Session`; select: see `import_until_stable`. Raises UsageError for a key or input the model does not have,
     ConverterError with every problem found.
     """
-    chosen = _chosen(model, signature_keys)
+    chosen = _selected_signatures(model, signature_keys)
     may_leave_out = signature_keys is None if may_leave_out is None else may_leave_out
     shapes = given_shapes(input_shapes or {}, (name for s in chosen for name in s.inputs))
     source = source_model(model)
@@ -113,7 +113,7 @@ def import_between(
     return import_until_stable(source_model(model), build, select, on_unknown=on_unknown)
 
 
-def _chosen(model: SavedModel, keys: Sequence[str] | None) -> list[SourceSignature]:
+def _selected_signatures(model: SavedModel, keys: Sequence[str] | None) -> list[SourceSignature]:
     if not model.signatures:
         raise UsageError(
             f"{model.path} has no signatures: save the model with signatures=… (or Keras' model.export), "

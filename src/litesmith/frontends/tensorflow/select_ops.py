@@ -73,6 +73,7 @@ class SelectOps:
 
     declarations: OpDefs by name; named: operators admitted besides the list; everything: whether every operator is
     admitted; alone: whether there are to be no others, but for control flow, whose branches and bodies are subgraphs.
+    kept: operators that stay, where an import else leaves them out.
     forced: (operator, place) of nodes whose built-in form the kernels do not take; resources: names of variables and
     tables that are TensorFlow's as a whole. Both grow from one import to the next.
     """
@@ -81,6 +82,7 @@ class SelectOps:
     named: frozenset[str] = frozenset()
     everything: bool = False
     alone: bool = False
+    kept: frozenset[str] = frozenset()
     forced: set[tuple[str, str]] = field(default_factory=set)
     resources: set[str] = field(default_factory=set)
 
@@ -120,6 +122,8 @@ class SelectOps:
     def _is_forced(self, context: Context, node: NodeDef, inputs: Sequence[Item]) -> bool:
         if not self.allows(node.op):
             return False
+        if node.op in self.kept:
+            return True
         if any(isinstance(v, Value) and v.type.dtype in _HANDLES and v.op is not None for v in inputs):
             return True
         names = [v.name for v in inputs if isinstance(v, (Variable, Table))]
@@ -261,7 +265,7 @@ def _set_attr(proto: AttrValue, value: Attribute) -> None:
     elif isinstance(value, str):
         proto.s = value.encode()
     else:
-        raise UnsupportedError("an attribute that a caller gives cannot be said of a Select TF operator", "inline it")
+        raise UnsupportedError("an attribute given by the caller cannot be passed to a Select TF operator", "inline it")
 
 
 # -- functions --------------------------------------------------------------------------------------------------------

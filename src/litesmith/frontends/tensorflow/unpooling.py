@@ -44,7 +44,7 @@ def max_unpooling_2d(
         raise UnsupportedError(f"what is pooled is {x.type}; XNNPACK takes float32 of known sizes", _FIX)
     images, height, width, channels = x.type.static_shape
     if height % window[0] or width % window[1]:
-        raise UnsupportedError(f"the image, {height} x {width}, is no multiple of the window {list(window)}", _FIX)
+        raise UnsupportedError(f"the image, {height} x {width}, is not a multiple of the window {list(window)}", _FIX)
     small = TensorType(DType.FLOAT32, (images, height // window[0], width // window[1], channels))
     if updates.type != small or not _has_places(pooled, flat_places(x, window, window, padding)):
         raise UnsupportedError("the places are not those of a pool of the same window", _FIX)
@@ -103,7 +103,7 @@ def _pooling(places: Value) -> tuple[Value, list[Op]]:
             elif not value.is_const:
                 sources[id(value)] = value
     if len(sources) != 1:
-        raise UnsupportedError("the pool cannot be told from its operators", _FIX)
+        raise UnsupportedError("the pool cannot be recognized from its operators", _FIX)
     return next(iter(sources.values())), list(whole.values())
 
 

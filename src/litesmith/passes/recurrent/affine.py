@@ -20,7 +20,7 @@ from litesmith.ops import OPS
 from litesmith.ops.common import const_ints
 from litesmith.ops.elementwise import ADD, MUL, SUB
 from litesmith.ops.joining import CONCATENATION, SPLIT, SPLIT_V
-from litesmith.ops.layout import BROADCAST_TO, TRANSPOSE
+from litesmith.ops.layout import BROADCAST_TO, TILE, TRANSPOSE
 from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
 from litesmith.ops.shape import RESHAPE
 from litesmith.ops.slicing import SLICE, STRIDED_SLICE
@@ -245,6 +245,20 @@ def _slice(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     return forms.part(forms.of(x), first + width if first < 0 else first, value.dims[-1])
 
 
+def _repeated(forms: AffineForms, op: Op, value: Value) -> Affine | None:
+    """TILE along the last dimension."""
+    times = const_ints(op, "multiples")
+    if times is None or set(times[:-1]) - {1} or not isinstance(value.dims[-1], int):
+        return None
+    x, count = forms.of(op.inputs[0]), times[-1]
+
+    def stacked(part: Value) -> Value:
+        return forms.constant(CONCATENATION, *[part] * count, axis=0)
+
+    terms = {source: Term(stacked(forms.matrix(t, x.width))) for source, t in x.terms.items()}
+    return Affine(value.dims[-1], terms, None if x.bias is None else stacked(x.bias))
+
+
 def _same_vector(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     """RESHAPE, SQUEEZE, EXPAND_DIMS that add and drop dimensions of size 1 and leave the last one."""
     x = op.inputs[0]
@@ -262,6 +276,7 @@ _RULES: dict[OpDef, Rule] = {
     MUL: _scaling,
     **dict.fromkeys((SPLIT, SPLIT_V), _split),
     **dict.fromkeys((SLICE, STRIDED_SLICE), _slice),
+    TILE: _repeated,
 }
 
 

@@ -10,13 +10,24 @@ from litesmith.ops.control import WHILE
 from litesmith.passes.driver import PassResult
 from litesmith.passes.recurrent import hoisting, repeating
 from litesmith.passes.recurrent.affine import UnclearError
+from litesmith.passes.recurrent.kept_states import keep_in_tensors
 from litesmith.passes.recurrent.loops import Scan, label_of, read_scan
 from litesmith.passes.recurrent.raising import raise_loops
 
 
-def run(program: Program, asked: str) -> list[PassResult]:
-    """Gives every loop over rows its form. Where the user asked for another than a loop has, a note says why."""
-    results = [raise_loops(program, asked)] if asked in (AUTO, COMPACT, FUSED) else []
+def run(program: Program, asked: str, resources: bool = False) -> list[PassResult]:
+    """Gives every loop over rows its form. Where the user asked for another than a loop has, a note says why.
+
+    resources: whether states that are kept stay in resource variables.
+    """
+    results = []
+    raised = asked in (AUTO, COMPACT, FUSED)
+    if raised and not resources:
+        results.append(PassResult("saved-states", keep_in_tensors(program, saved_only=True)))
+    if raised:
+        results.append(raise_loops(program, asked))
+    if not resources:
+        results.append(PassResult("kept-states", keep_in_tensors(program)))
     results.append(PassResult(hoisting.NAME, hoisting.hoist(program)))
     if asked in (AUTO, UNROLLED):
         results.append(_unroll(program, small_only=asked == AUTO))

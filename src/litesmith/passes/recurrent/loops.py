@@ -80,6 +80,8 @@ def read_scan(op: Op) -> Scan:
     body: Graph = op.attrs["body_subgraph"]
     counters = {i for i in range(len(op.results)) if _counts(op, i)}
     scan = Scan(op, _length(op, counters), counters)
+    if scan.length != 1 and any(_is_one(body.outputs[i]) for i in counters):
+        raise UnclearError("the loop does not end")
     if any(has_effects(inner) or inner.subgraphs for inner in body.ops):
         raise UnclearError("a step does more than compute")
     places = _Places(scan)
@@ -94,14 +96,20 @@ def read_scan(op: Op) -> Scan:
 
 
 def _counts(op: Op, index: int) -> bool:
-    """Whether a variable counts 0, 1, 2 …"""
+    """Whether a variable counts 0, 1, 2 …; or becomes 1, which is known where a loop has one step."""
     body: Graph = op.attrs["body_subgraph"]
     if op.results[index].type.shape != () or scalar(op.operands[index]) != 0:
         return False
+    if _is_one(body.outputs[index]):
+        return True
     step = producer(body.outputs[index], ADD)
     if step is None or activation(step) != "NONE" or body.inputs[index] not in step.inputs:
         return False
     return any(scalar(v) == 1 for v in step.inputs)
+
+
+def _is_one(after: Value) -> bool:
+    return after.is_small_const and scalar(after) == 1
 
 
 # -- how often --------------------------------------------------------------------------------------------------------
@@ -156,7 +164,7 @@ class _Places:
     def of(self, index: Value) -> bool | None:
         """False for row i, True for the i-th from the end, None for any other."""
         found = self._linear(index)
-        if found == (1, 0):
+        if found == (1, 0) or (found == (0, 0) and self.scan.length == 1):
             return False
         return True if found is not None and found[0] == -1 and found[1] == self.scan.length - 1 else None
 
@@ -203,8 +211,8 @@ def _row(scan: Scan, places: _Places, op: Op) -> Row | None:
 def _taken(op: Op) -> tuple[Value, int] | None:
     """The index an operation takes of its first operand, and along which axis; None where it does anything else."""
     if op.defn is GATHER:
-        plain = not op.attrs["axis"] and not op.attrs["batch_dims"] and op["indices"].type.count == 1
-        return (op["indices"], 0) if plain else None
+        plain = op.inputs[0].type.shape and not op.attrs["batch_dims"] and op["indices"].type.count == 1
+        return (op["indices"], int(op.attrs["axis"]) % op.inputs[0].rank) if plain else None
     if op.defn is not STRIDED_SLICE or op["x"].type.shape is None or op["strides"].const is None:
         return None
     begin, shrunk = producer(op["begin"], PACK), op.attrs["shrink_axis_mask"]

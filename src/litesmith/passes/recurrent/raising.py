@@ -13,7 +13,7 @@ loop, and the result of the pass says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,7 +30,7 @@ from litesmith.passes.driver import PassResult, between, erase_dead, merge_origi
 from litesmith.passes.match import producer
 from litesmith.passes.recurrent.affine import UnclearError
 from litesmith.passes.recurrent.cells import read_cell
-from litesmith.passes.recurrent.kept_states import KeptStates, kept_states
+from litesmith.passes.recurrent.kept_states import KeptStates, Stored, kept_states, stored
 from litesmith.passes.recurrent.loops import label_of, read_scan
 from litesmith.passes.recurrent.repeating import is_faster_unrolled
 from litesmith.passes.recurrent.results import LoopResults
@@ -44,8 +44,9 @@ def raise_loops(program: Program, asked: str) -> PassResult:
     Says in the result why a loop stays one.
     """
     result = PassResult(NAME)
+    known = stored(program)
     for graph in program.graphs:
-        _Raising(program, graph, asked, result).run()
+        _Raising(graph, known, asked, result).run()
     return result
 
 
@@ -108,8 +109,8 @@ class _Loop:
 class _Raising:
     """The loops of one graph, first to last."""
 
-    def __init__(self, program: Program, graph: Graph, asked: str, result: PassResult) -> None:
-        self.program, self.graph, self.asked, self.result = program, graph, asked, result
+    def __init__(self, graph: Graph, known: Mapping[Value, Stored], asked: str, result: PassResult) -> None:
+        self.graph, self.known, self.asked, self.result = graph, known, asked, result
         self.loops: dict[Op, _Loop] = {}
 
     def run(self) -> None:
@@ -126,7 +127,7 @@ class _Raising:
     def _read(self, op: Op) -> _Loop:
         scan = read_scan(op)
         cell = read_cell(scan)
-        return _Loop(op, LoopResults(scan, cell), kept_states(self.program, self.graph, scan, cell))
+        return _Loop(op, LoopResults(scan, cell), kept_states(self.known, scan, cell))
 
     def _raise(self, loop: _Loop) -> None:
         b = Builder(self.graph, OPS, loop.op, loop.op.origins)

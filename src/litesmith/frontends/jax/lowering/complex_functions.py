@@ -21,7 +21,7 @@ from litesmith.frontends.jax.types import Complex, Tensor
 from litesmith.ir import Builder, DType, Value
 
 
-def _chosen(b: Builder, condition: Value, x: Complex, y: Complex) -> Complex:
+def _select(b: Builder, condition: Value, x: Complex, y: Complex) -> Complex:
     return Complex(select(b, condition, x.real, y.real), select(b, condition, x.imag, y.imag))
 
 
@@ -48,8 +48,7 @@ def sqrt(b: Builder, x: Complex) -> Complex:
 
 @lowers("rsqrt", complex=True)
 def rsqrt(b: Builder, x: Complex) -> Complex:
-    quotient: Complex = div(b, _number(b, 1, x), sqrt(b, x))
-    return quotient
+    return div(b, _number(b, 1, x), sqrt(b, x))
 
 
 @lowers("sin", complex=True)
@@ -121,8 +120,7 @@ def log1p(b: Builder, x: Complex) -> Complex:
 @lowers("exp2", complex=True)
 def exp2(b: Builder, x: Complex) -> Complex:
     scale = number(b, math.log(2), x.real)
-    power: Complex = exp(b, x.each(lambda part: b.mul(part, scale)))
-    return power
+    return exp(b, x.each(lambda part: b.mul(part, scale)))
 
 
 @lowers("pow", complex=True)
@@ -131,9 +129,9 @@ def pow_(ctx: Context, x: Tensor, y: Tensor) -> Complex:
     b = ctx.b
     x, y = (v if isinstance(v, Complex) else Complex(v, number(b, 0, v)) for v in (x, y))
     nothing = _is_zero(b, x)
-    made = exp.function(b, mul.function(b, y, log.function(b, _chosen(b, nothing, _number(b, 1, x), x))))
-    power = _chosen(b, _is_zero(b, y), _number(b, 1, x), _number(b, 0, x))
-    return _chosen(b, nothing, power, made)
+    made = exp.function(b, mul.function(b, y, log.function(b, _select(b, nothing, _number(b, 1, x), x))))
+    power = _select(b, _is_zero(b, y), _number(b, 1, x), _number(b, 0, x))
+    return _select(b, nothing, power, made)
 
 
 @lowers("sign", complex=True)
@@ -168,7 +166,7 @@ def scatter_mul(ctx: Context, x: Complex, indices: Value, updates: Complex, **op
     """By real numbers alone: part by part."""
     if not updates.imag.is_const or bool(np.any(updates.imag.numpy() != 0)):
         raise UnsupportedError(
-            "multiplies at places with complex numbers", "multiply by an array that is 1 elsewhere", code="LS010"
+            "a scatter multiplies by complex numbers", "multiply by an array that is 1 elsewhere", code="LS010"
         )
     lowering = next(v for v in indexing.SCATTERS if "scatter-mul" in v.names)
     wanted = lowering.bind_attrs(options)

@@ -63,7 +63,7 @@ def call(ctx: Context, args: list[Tensor], **params: object) -> list[Item]:
     """A call is inlined; a composite by its decomposition, resizes of images and searches as kernels that do it."""
     jaxpr = next((params[name] for name in _JAXPRS if params.get(name) is not None), None)
     if not is_jaxpr(jaxpr):
-        raise UnsupportedError("a call whose function JAX does not show", "use a supported version of JAX")
+        raise UnsupportedError("a call whose jaxpr JAX does not provide", "use a supported version of JAX")
     lowering = plugins.registered(str(params.get("name", ""))) if _is_composite(params) else None
     if _is_composite(params) and is_kept(ctx, str(params.get("name", ""))):
         return keep(ctx, jaxpr, [ctx.expanded(v, a) for v, a in zip(args, ctx.avals_in, strict=True)], params)
@@ -100,7 +100,7 @@ def _whole(
 
 @lowers("custom_lin")
 def custom_lin(ctx: Context, args: list[Tensor]) -> list[Item]:
-    raise UnsupportedError("a derivative is left open", "convert the function, or jax.grad of it", code="LS010")
+    raise UnsupportedError("a linear function is not evaluated", "convert the function, or jax.grad of it", code="LS010")
 
 
 # -- what travels in and out of a subgraph ----------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def _is_const(value: Item) -> bool:
     return all(v.is_const for v in _flat([value]))
 
 
-def _returned(ctx: Context, values: Sequence[Item], avals: Sequence[Aval]) -> list[Item]:
+def _expand_results(ctx: Context, values: Sequence[Item], avals: Sequence[Aval]) -> list[Item]:
     """Results of a subgraph in their full shapes."""
     return [v if isinstance(v, Poison) else ctx.expanded(v, a) for v, a in zip(values, avals, strict=True)]
 
@@ -179,7 +179,7 @@ def _cond_from(ctx: Context, index: Value, args: list[Tensor], branches: Sequenc
         renewed = iter(_like(live, tensors))
         inner_args = [a if _is_const(a) else next(renewed) for a in args]
         inner = ctx.into(graph)
-        results = _returned(inner, run(inner, inner_args, None if last_two else tensors[-1]), ctx.avals_out)
+        results = _expand_results(inner, run(inner, inner_args, None if last_two else tensors[-1]), ctx.avals_out)
         if all(r is not POISON for r in results):
             graph.outputs = _flat(results)
         return graph, results
@@ -234,7 +234,7 @@ def while_(
         renewed = iter(_like(live, tensors[len(carried) : len(state) - len(sizes)]))
         consts = [v if _is_const(v) else next(renewed) for v in outer]
         variables = _like(init, tensors[: len(carried)])
-        for i in _unchanged(body_jaxpr, body_nconsts):
+        for i in _unchanged_variables(body_jaxpr, body_nconsts):
             mine, theirs = variables[i], init[i]
             if isinstance(mine, Value) and isinstance(theirs, Value):
                 _know_sizes([mine], [theirs])
@@ -251,12 +251,12 @@ def while_(
         nonlocal failed
         cond_values, consts, variables = bind(tensors)
         inner = _at(ctx, b)
-        made = _returned(inner, inner.call(body_jaxpr, [*consts, *variables]), ctx.avals_out)
+        made = _expand_results(inner, inner.call(body_jaxpr, [*consts, *variables]), ctx.avals_out)
         failed = failed or any(v is POISON for v in made)
         if batched and not failed:
             (goes_on,) = _flat(inner.call(cond_jaxpr, [*cond_values, *variables]))
             following = zip(_flat(made), _flat(variables), strict=True)
-            return [*(_chosen(b, goes_on, new, old) for new, old in following), *tensors[len(carried) :]]
+            return [*(_select_going_on(b, goes_on, new, old) for new, old in following), *tensors[len(carried) :]]
         return [*(tensors[: len(carried)] if failed else _flat(made)), *tensors[len(carried) :]]
 
     results = rnn.loop(ctx.b, condition, body, state, ctx.session.new_graph("while").name)
@@ -270,12 +270,12 @@ def _any(b: Builder, condition: Value) -> Value:
     return b.reduce_any(condition, np.arange(condition.rank, dtype=np.int32)) if condition.rank else condition
 
 
-def _chosen(b: Builder, goes_on: Value, new: Value, old: Value) -> Value:
+def _select_going_on(b: Builder, goes_on: Value, new: Value, old: Value) -> Value:
     """The new elements of a batch where they go on, else the old ones; the batch's dimensions are the first."""
     return select(b, reshape(b, goes_on, [*goes_on.dims, *[1] * (new.rank - goes_on.rank)]), new, old)
 
 
-def _unchanged(body_jaxpr: Jaxpr, consts: int) -> list[int]:
+def _unchanged_variables(body_jaxpr: Jaxpr, consts: int) -> list[int]:
     """The variables of a loop that its body hands on as they are."""
     inner = opened(body_jaxpr)
     return [i for i, (x, y) in enumerate(zip(inner.invars[consts:], inner.outvars, strict=True)) if x is y]
@@ -346,7 +346,7 @@ def scan(
         if any(v is POISON for v in made):
             failed = True
             return carry, [b.constant(np.zeros((), t.dtype.numpy)) for t in kinds]
-        made = _returned(inner, made, [*carry_avals, *row_avals])
+        made = _expand_results(inner, made, [*carry_avals, *row_avals])
         return _flat(made[:num_carry]), _flat(made[num_carry:])
 
     name = ctx.session.new_graph("scan").name
@@ -388,6 +388,6 @@ def _scan_once(ctx: Context, consts: list[Tensor], init: list[Tensor], xs: list[
     made = ctx.call(jaxpr, [*consts, *init, *rows])
     if any(v is POISON for v in made):
         return [POISON] * len(ctx.avals_out)
-    made = _returned(ctx, made, [v.aval for v in _outvars(jaxpr)])
+    made = _expand_results(ctx, made, [v.aval for v in _outvars(jaxpr)])
     stacked = [reshape(ctx.b, v, [1, *v.dims]) for v in _flat(made[len(init) :])]
     return [*made[: len(init)], *_like(made[len(init) :], stacked)]

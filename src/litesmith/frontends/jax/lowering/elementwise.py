@@ -38,7 +38,7 @@ def _builtin(name: str) -> Callable[..., Value]:
     return widened(run)
 
 
-def _wrapped(function: Callable[..., Value]) -> Callable[[Builder, list[Value]], Value]:
+def _take_list(function: Callable[..., Value]) -> Callable[[Builder, list[Value]], Value]:
     def lowering(b: Builder, operands: list[Value]) -> Value:
         return function(b, *operands)
 
@@ -46,7 +46,7 @@ def _wrapped(function: Callable[..., Value]) -> Callable[[Builder, list[Value]],
 
 
 def _table(functions: dict[str, Callable[..., Value]]) -> tuple[Lowering[..., Results], ...]:
-    return tuple(lowers(name, broadcasts=True)(_wrapped(function)) for name, function in functions.items())
+    return tuple(lowers(name, broadcasts=True)(_take_list(function)) for name, function in functions.items())
 
 
 # -- one built-in, or one decomposition -------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ _SUMMED: dict[str, Callable[..., Value]] = {
     "zeta": series.zeta,
     "polygamma": series.polygamma,
 }
-SUMMED = tuple(lowers(name)(_wrapped(function)) for name, function in _SUMMED.items())
+SUMMED = tuple(lowers(name)(_take_list(function)) for name, function in _SUMMED.items())
 
 
 @lowers("square", broadcasts=True)
@@ -299,7 +299,7 @@ def not_(b: Builder, x: Value) -> Value:
 
 def _require_words(ctx: Context, x: Value) -> None:
     if x.type.dtype is not DType.INT32:
-        raise UnsupportedError(f"bits of {ctx.avals_in[0].dtype} are moved", "use int32 or uint32", code="LS012")
+        raise UnsupportedError(f"a shift of {ctx.avals_in[0].dtype}", "use int32 or uint32", code="LS012")
 
 
 def _shift(function: Callable[..., Value]) -> Callable[[Context, Value, Value], Value]:

@@ -71,7 +71,7 @@ def custom_linear_solve(ctx: Context, args: list[Tensor], *, const_lengths: Leng
 @lowers("qr")
 def qr(b: Builder, x: Value, *, full_matrices: bool, pivoting: bool = False) -> list[Value]:
     if pivoting:
-        raise UnsupportedError("exchanges columns while factorizing", "factorize without pivoting", code="LS010")
+        raise UnsupportedError("pivots columns while factorizing", "factorize without pivoting", code="LS010")
     return list(linalg.qr(b, x, full_matrices))
 
 
@@ -91,7 +91,7 @@ def tridiagonal_solve(
 ) -> Value:
     """As equations of whole matrices."""
     if perturb_singular:
-        raise UnsupportedError("changes a singular matrix", "leave perturb_singular out", code="LS010")
+        raise UnsupportedError("perturbs singular matrices", "leave perturb_singular out", code="LS010")
     n = int(dim_of(diagonal.dims[-1]))  # type: ignore[arg-type]
     places = np.arange(n)[None] - np.arange(n)[:, None]
     matrix = number(b, 0, diagonal)
@@ -102,7 +102,7 @@ def tridiagonal_solve(
 
 def _whole(subset_by_index: object) -> None:
     if subset_by_index is not None:
-        raise UnsupportedError("computes some of the values", "compute all, and slice them", code="LS010")
+        raise UnsupportedError("computes a subset of the values", "compute all, and slice them", code="LS010")
 
 
 @lowers("eigh")

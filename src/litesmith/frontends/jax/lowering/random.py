@@ -31,7 +31,7 @@ def _generator(ctx: Context) -> KeyImpl:
     return impl
 
 
-def _traced(ctx: Context, function: Callable[..., object], args: list[Value], batch: Sequence[Size]) -> list[Item]:
+def _inline_generator(ctx: Context, function: Callable[..., object], args: list[Value], batch: Sequence[Size]) -> list[Item]:
     """The generator's own function of a key's words (and a number for each key), inlined for a batch of keys."""
     import jax
     import jax.numpy as jnp
@@ -49,13 +49,13 @@ def random_bits(ctx: Context, key: Value, *, bit_width: int, shape: Sequence[Siz
     aval = ctx.avals_in[0]
     if bit_width != 32:
         raise UnsupportedError(f"random numbers of {bit_width} bits", "draw float32 or 32-bit integers", code="LS012")
-    return _traced(ctx, lambda k: _generator(ctx).random_bits(k, bit_width, tuple(shape)), [key], aval.shape)
+    return _inline_generator(ctx, lambda k: _generator(ctx).random_bits(k, bit_width, tuple(shape)), [key], aval.shape)
 
 
 @lowers("random_split")
 def random_split(ctx: Context, key: Value, *, shape: Sequence[Size]) -> list[Item]:
     aval = ctx.avals_in[0]
-    return _traced(ctx, lambda k: _generator(ctx).split(k, tuple(shape)), [key], aval.shape)
+    return _inline_generator(ctx, lambda k: _generator(ctx).split(k, tuple(shape)), [key], aval.shape)
 
 
 @lowers("random_fold_in")
@@ -63,7 +63,7 @@ def random_fold_in(ctx: Context, key: Value, data: Value) -> list[Item]:
     """One number for all keys, one key for all numbers, or one each."""
     aval, batch = ctx.avals_in[0], ctx.aval.shape
     key = broadcast_to(ctx.b, key, [*dims_of(batch), *key.dims[len(aval.shape) :]])
-    return _traced(ctx, _generator(ctx).fold_in, [key, broadcast_to(ctx.b, data, dims_of(batch))], batch)
+    return _inline_generator(ctx, _generator(ctx).fold_in, [key, broadcast_to(ctx.b, data, dims_of(batch))], batch)
 
 
 @lowers("random_seed")

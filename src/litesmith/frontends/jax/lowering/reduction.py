@@ -91,7 +91,7 @@ def reduce(ctx: Context, operands: list[Value], *, jaxpr: Jaxpr, dimensions: Seq
     kind = monoid_of(jaxpr)
     x, init = operands if len(operands) == 2 else (None, None)
     if kind is None or x is None or init is None:
-        raise UnsupportedError("a reduction by a function of one's own", "use jnp.sum, max, min, prod, all or any")
+        raise UnsupportedError("a reduction by a custom function", "use jnp.sum, max, min, prod, all or any")
     return reduced_from(ctx, x, init, kind, dimensions)
 
 
@@ -129,7 +129,7 @@ def monoid_of(jaxpr: Jaxpr) -> str | None:
 # -- places of extrema ------------------------------------------------------------------------------------------------
 
 
-def _place(name: str) -> Callable[..., Value]:
+def _arg_lowering(name: str) -> Callable[..., Value]:
     def lowering(ctx: Context, x: Value, *, axes: Sequence[int], index_dtype: ElementType) -> Value:
         (axis,) = axes
         b = ctx.b
@@ -145,7 +145,7 @@ def _place(name: str) -> Callable[..., Value]:
     return lowering
 
 
-PLACES = (lowers("argmax")(_place("arg_max")), lowers("argmin")(_place("arg_min")))
+PLACES = (lowers("argmax")(_arg_lowering("arg_max")), lowers("argmin")(_arg_lowering("arg_min")))
 
 # -- running functions ------------------------------------------------------------------------------------------------
 
@@ -232,7 +232,7 @@ def reduce_window(
 ) -> Value:
     kind = monoid_of(jaxpr)
     if kind is None or len(operands) != 2:
-        raise UnsupportedError("a window reduced by a function of one's own", "use sum, max, min or prod")
+        raise UnsupportedError("a window reduced by a custom function", "use sum, max, min or prod")
     x, init = operands
     require_neutral(init, kind, x.type.dtype)
     return windowed(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
@@ -241,7 +241,9 @@ def reduce_window(
 def require_neutral(init: Value, kind: str, dtype: DType) -> None:
     """Raises UnsupportedError where windows start from something else than the neutral element."""
     if not init.is_const or not bool(np.all(init.numpy() == windows.identity_of(kind, dtype))):
-        raise UnsupportedError("a window that does not start from the neutral element", "add the start value after")
+        raise UnsupportedError(
+            "a window reduction whose initial value is not the neutral element", "add the initial value afterwards"
+        )
 
 
 @lowers("select_and_scatter_add")
@@ -257,7 +259,7 @@ def select_and_scatter_add(
 ) -> Value:
     kind = {"ge": "max", "le": "min"}.get(getattr(select_prim, "name", ""))
     if kind is None:
-        raise UnsupportedError("the gradient of a pool by a function of one's own", "use a maximum pool")
+        raise UnsupportedError("the gradient of a pool by a custom function", "use a maximum pool")
     pads = [(int(low), int(high)) for low, high in padding]
     return windows.select_and_scatter_add(ctx.b, x, source, kind, window_dimensions, window_strides, pads)
 

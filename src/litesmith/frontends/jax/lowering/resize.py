@@ -119,7 +119,7 @@ def _product(operands: list[Followed], eqn: Equation) -> Axes:
         raise NotAResizeError
     place, inner = contract[side][0], contract[1 - side][0]
     matrix = weights.numpy()
-    new = [_weighted(image[place], matrix if inner == 0 else matrix.T)]
+    new = [_set_weights(image[place], matrix if inner == 0 else matrix.T)]
     rest = [axis for i, axis in enumerate(image) if i != place]
     return [*rest, *new] if side == 0 else [*new, *rest]
 
@@ -146,7 +146,7 @@ def _gather(operands: list[Followed], eqn: Equation) -> Axes:
     index = places.numpy()[:, 0]
     if index.size * size > LARGEST or index.min() < 0 or index.max() >= size:
         raise NotAResizeError
-    return [_weighted(a, np.eye(size, dtype=bool)[:, index]) if i == place else a for i, a in enumerate(image)]
+    return [_set_weights(a, np.eye(size, dtype=bool)[:, index]) if i == place else a for i, a in enumerate(image)]
 
 
 def _transpose(operands: list[Followed], eqn: Equation) -> Axes:
@@ -155,7 +155,7 @@ def _transpose(operands: list[Followed], eqn: Equation) -> Axes:
     return [image[p] for p in cast(Sequence[int], eqn.params["permutation"])]
 
 
-def _weighted(axis: tuple[int, Array | None], matrix: Array) -> tuple[int, Array]:
+def _set_weights(axis: tuple[int, Array | None], matrix: Array) -> tuple[int, Array]:
     if axis[1] is not None:
         raise NotAResizeError
     return axis[0], matrix
@@ -191,7 +191,7 @@ def _emit(ctx: Context, image: Value, axes: Followed) -> Value:
     if not isinstance(axes, list) or [d for d, _ in axes] != list(range(image.rank)):
         raise NotAResizeError
     changed = {d: m for d, m in axes if m is not None}
-    (rank, *pair), order = _place(image.rank, changed)
+    (rank, *pair), order = _spatial_order(image.rank, changed)
     nearest = all(m.dtype == np.bool_ for m in changed.values())
     name = NEAREST if nearest else BILINEAR
     if not changed or not all(m.dtype == (np.bool_ if nearest else np.float32) for m in changed.values()):
@@ -210,7 +210,7 @@ def _emit(ctx: Context, image: Value, axes: Followed) -> Value:
     return transpose(b, x, [int(i) for i in np.argsort(order)])
 
 
-def _place(rank: int, changed: Mapping[int, Array]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+def _spatial_order(rank: int, changed: Mapping[int, Array]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
     """Where height and width are, and the order that brings them to the middle."""
     for place, order in PLACES.items():
         if place[0] == rank and set(changed) <= set(place[1:]):

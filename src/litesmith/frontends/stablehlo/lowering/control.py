@@ -76,7 +76,7 @@ def while_(ctx: Context, init: list[Tensor], *, regions: Sequence[Region]) -> li
 
 @lowers("stablehlo.if")
 def if_(ctx: Context, condition: Value, *, regions: Sequence[Region]) -> list[Bound]:
-    return _chosen(ctx, condition, [regions[1], regions[0]])
+    return _conditional(ctx, condition, [regions[1], regions[0]])
 
 
 @lowers("stablehlo.case")
@@ -84,7 +84,7 @@ def case(ctx: Context, index: Value, *, regions: Sequence[Region]) -> list[Bound
     """The last branch for an index that is none."""
     last = len(regions) - 1
     is_bool = index.op is not None and index.op.name == "CAST" and index.op["x"].type.dtype is DType.BOOL
-    return _chosen(ctx, index if is_bool else _without_negative(ctx.b, index, last), list(regions))
+    return _conditional(ctx, index if is_bool else _without_negative(ctx.b, index, last), list(regions))
 
 
 def _without_negative(b: Builder, index: Value, last: int) -> Value:
@@ -94,7 +94,7 @@ def _without_negative(b: Builder, index: Value, last: int) -> Value:
     return select(b, b.less(index, zero), end, index)
 
 
-def _chosen(ctx: Context, index: Value, branches: Sequence[Region]) -> list[Bound]:
+def _conditional(ctx: Context, index: Value, branches: Sequence[Region]) -> list[Bound]:
     closures = _of_the_same(ctx, branches)
     live = closures[0].live_values
     dtypes = [closures[0].dtypes[v] for v in closures[0].live]

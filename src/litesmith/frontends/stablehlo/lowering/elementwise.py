@@ -104,7 +104,7 @@ def compare(ctx: Context, x: Tensor, y: Tensor, *, comparison_direction: str, co
     if compare_type != "TOTALORDER":
         return ctx.primitive(comparison_direction.lower(), [x, y])
     if comparison_direction not in _TOTAL:
-        raise UnsupportedError("a total order's NE", "negate EQ")
+        raise UnsupportedError("the comparison NE in total order", "negate EQ")
     name, swapped = _TOTAL[comparison_direction]
     return ctx.reordered([1, 0]).primitive(name, [y, x]) if swapped else ctx.primitive(name, [x, y])
 

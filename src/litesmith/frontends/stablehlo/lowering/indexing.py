@@ -27,7 +27,7 @@ def _vectors_last(ctx: Context, indices: Value, numbers: GatherNumbers) -> Value
     return move_axis(ctx.b, indices, numbers.index_vector_dim, indices.rank - 1)
 
 
-def _gathered(ctx: Context, x: Tensor, indices: Value, numbers: GatherNumbers, sizes: Sequence[Dim]) -> Item:
+def _gather_vectors(ctx: Context, x: Tensor, indices: Value, numbers: GatherNumbers, sizes: Sequence[Dim]) -> Item:
     vectors = _vectors_last(ctx, indices, numbers)
     inner = ctx.of([ctx.avals_in[0], Aval(vectors.dims, ctx.avals_in[1].dtype)], ctx.avals_out)
     return inner.primitive(
@@ -39,12 +39,12 @@ def _gathered(ctx: Context, x: Tensor, indices: Value, numbers: GatherNumbers, s
 def gather(
     ctx: Context, x: Tensor, indices: Value, *, dimension_numbers: GatherNumbers, slice_sizes: Sequence[int]
 ) -> Item:
-    return _gathered(ctx, x, indices, dimension_numbers, slice_sizes)
+    return _gather_vectors(ctx, x, indices, dimension_numbers, slice_sizes)
 
 
 @lowers("stablehlo.dynamic_gather")
 def dynamic_gather(ctx: Context, x: Tensor, indices: Value, sizes: Value, *, dimension_numbers: GatherNumbers) -> Item:
-    return _gathered(ctx, x, indices, dimension_numbers, known_dims(sizes, "the size of a window"))
+    return _gather_vectors(ctx, x, indices, dimension_numbers, known_dims(sizes, "the size of a window"))
 
 
 _SCATTERS = {"add": "scatter-add", "mul": "scatter-mul", "min": "scatter-min", "max": "scatter-max"}
@@ -54,12 +54,12 @@ _SCATTERS = {"add": "scatter-add", "mul": "scatter-mul", "min": "scatter-min", "
 def scatter(
     ctx: Context, operands: list[Tensor], *, scatter_dimension_numbers: GatherNumbers, regions: Sequence[Region]
 ) -> Item:
-    """Windows that reach over the border are dropped."""
+    """Windows that leave the bounds are dropped."""
     if len(operands) != 3:
         raise UnsupportedError("several tensors are scattered at once", "scatter them one by one")
     name = "scatter" if returns_argument(regions[0]) == 1 else _SCATTERS.get(kind_of(regions[0]) or "")
     if name is None:
-        raise UnsupportedError("a scatter by a function of one's own", "use set, add, mul, min or max")
+        raise UnsupportedError("a scatter by a custom function", "use set, add, mul, min or max")
     x, indices, updates = operands
     assert isinstance(indices, Value)
     numbers = scatter_dimension_numbers

@@ -20,7 +20,7 @@ from litesmith.frontends.stablehlo.regions import extremum_of, kind_of, order_of
 from litesmith.frontends.stablehlo.registry import lowers
 from litesmith.ir import Dim, DType, Value
 
-_OWN = ("a reduction by a function of one's own", "use a sum, product, maximum, minimum, all or any")
+_OWN = ("a reduction by a custom function", "use a sum, product, maximum, minimum, all or any")
 
 
 @lowers("stablehlo.reduce")
@@ -32,14 +32,14 @@ def reduce(
         kind = kind_of(regions[0])
         if kind is None:
             raise UnsupportedError(*_OWN)
-        return _reduced(ctx, operands[0], operands[1], kind, dimensions)
+        return _reduce_tensor(ctx, operands[0], operands[1], kind, dimensions)
     x = operands[0]
     if len(operands) == 4 and len(dimensions) == 1 and isinstance(x, Value):
         return _place_of_extremum(ctx, x, regions[0], dimensions[0])
     raise UnsupportedError("a reduction of several tensors at once", "reduce them one by one")
 
 
-def _reduced(ctx: Context, x: Tensor, init: Tensor, kind: str, dimensions: Sequence[int]) -> Item:
+def _reduce_tensor(ctx: Context, x: Tensor, init: Tensor, kind: str, dimensions: Sequence[int]) -> Item:
     if kind == "xor" and isinstance(x, Value):
         return reduced(ctx, x, "xor", dimensions)
     if isinstance(x, Value) and isinstance(init, Value):
@@ -53,7 +53,7 @@ def _place_of_extremum(ctx: Context, x: Value, region: Region, axis: int) -> lis
     kind = extremum_of(region)
     assert ctx.operation is not None
     if kind is None or not _counts_along(ctx, ctx.operation.operands[1], axis):
-        raise UnsupportedError("a reduction of several tensors by a function of one's own", "use argmax or argmin")
+        raise UnsupportedError("a reduction of several tensors by a custom function", "use argmax or argmin")
     index_type = ctx.result_types[1].dtype
     first = ctx.first(1)
     number = first.of(first.avals_in, ctx.avals_out[:1]).primitive(f"reduce_{kind}", [x], axes=(axis,))
@@ -119,7 +119,7 @@ def _windows(
 ) -> Item:
     kind, (x, init) = kind_of(region), operands
     if kind is None or kind == "xor":
-        raise UnsupportedError("a window reduced by a function of one's own", "use sum, max, min or prod")
+        raise UnsupportedError("a window reduced by a custom function", "use sum, max, min or prod")
     require_neutral(init, kind, x.type.dtype)
     running = _running(x, window, steps, pads)
     if running is not None and kind in _CUMULATIVE:
@@ -163,7 +163,7 @@ def select_and_scatter(
     """The gradient of a maximum or minimum pool."""
     chooses = _choice(regions[0])
     if chooses is None or kind_of(regions[1]) != "add" or not init.is_const or bool(np.any(init.numpy())):
-        raise UnsupportedError("scatters by a function of one's own", "use the gradient of a maximum pool")
+        raise UnsupportedError("scatters by a custom function", "use the gradient of a maximum pool")
     ones = [1] * x.rank
     return ctx.reordered([1, 0]).primitive(
         "select_and_scatter_add",
@@ -200,7 +200,7 @@ def _choice(region: Region) -> str | None:
 def sort(ctx: Context, operands: list[Value], *, regions: Sequence[Region], dimension: int = -1) -> Sequence[Item]:
     order = order_of(regions[0])
     if order is None:
-        raise UnsupportedError("a sort by a comparison of one's own", "sort by values, in one direction")
+        raise UnsupportedError("a sort by a custom comparison", "sort by values, in one direction")
     keys, descending = order
     axis = dimension % len(ctx.avals_in[0].shape)
     if not descending:
@@ -221,7 +221,7 @@ def top_k(ctx: Context, x: Value, **attrs: object) -> Sequence[Item]:
     settings = {**attrs, **_settings(attrs.get("mhlo.attributes"))}
     k, largest = settings.get("k"), settings.get("largest", True)
     if not isinstance(k, int):
-        raise UnsupportedError("top_k does not say how many", "export the model again")
+        raise UnsupportedError("top_k lacks the number of elements", "export the model again")
     if largest:
         return ctx.lowered("top_k", [x], k=k, axis=-1)
     values, order = sorting.topk(ctx.b, x, k, largest=False)
@@ -243,6 +243,6 @@ def approx_top_k(ctx: Context, operands: list[Value], **attrs: object) -> list[V
     assert ctx.operation is not None
     axis, k = int(str(settings["reduction_dim"])), int(str(settings["top_k"]))
     if order is None or len(operands) != 4 or not _counts_along(ctx, ctx.operation.operands[1], axis):
-        raise UnsupportedError("an approximate top_k by a comparison of one's own", "use jax.lax.top_k")
+        raise UnsupportedError("an approximate top_k by a custom comparison", "use jax.lax.top_k")
     values, places = sorting.topk(ctx.b, operands[0], k, axis, largest=order[1])
     return [values, cast(ctx.b, places, DType.INT32)]

@@ -26,7 +26,7 @@ def const(b: Builder, *, value: Array, dtype: DType) -> Value:
 
 @lowers("Placeholder", "PlaceholderV2", "_Arg")
 def placeholder(b: Builder) -> Value:
-    raise UnsupportedError("a placeholder is needed that is no input of the signature", "add it to the inputs")
+    raise UnsupportedError("needs a placeholder that is not an input of the signature", "add it to the inputs")
 
 
 @lowers("PlaceholderWithDefault")

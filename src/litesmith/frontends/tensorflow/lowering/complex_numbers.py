@@ -23,7 +23,7 @@ from litesmith.decompositions.complex_parts import (
 from litesmith.decompositions.complex_parts import divide as divided
 from litesmith.decompositions.shapes import broadcast_to, cast, full
 from litesmith.errors import UnsupportedError
-from litesmith.frontends.tensorflow.lowering import array, indexing, math, matrix, reduction
+from litesmith.frontends.tensorflow.lowering import array, indexing, math, matrix, reduction, slicing
 from litesmith.frontends.tensorflow.registry import Lowering, collect, lowers
 from litesmith.frontends.tensorflow.resources import Results, is_complex
 from litesmith.ir import Builder, DType, Value
@@ -209,7 +209,7 @@ def conjugate_transpose(b: Builder, x: Tensor, perm: Value) -> Complex:
 
 # -- each part on its own ---------------------------------------------------------------------------------------------
 
-_ORDINARY: Mapping[str, Lowering[..., Results]] = collect([array, indexing, math, reduction])
+_ORDINARY: Mapping[str, Lowering[..., Results]] = collect([array, indexing, math, reduction, slicing])
 
 PARTWISE = (
     "BroadcastTo ConcatV2 Cumsum ExpandDims GatherNd GatherV2 Mean Pack Pad Reshape ReverseV2 Roll SelectV2 Slice Split "

@@ -47,15 +47,15 @@ def _entering(graph: Graph, item: Item, type_: TensorType | None = None) -> Tens
     outside = tensor_of(item)
     inside = graph.add_input(type_ or outside.type)
     inside.sym = outside.sym
-    return _rewrapped(item, inside)
+    return _rewrap(item, inside)
 
 
-def _rewrapped(item: Item, tensor: Value) -> TensorList | Value:
+def _rewrap(item: Item, tensor: Value) -> TensorList | Value:
     """The same kind of thing as ``item`` around another tensor."""
     return replace(item, stacked=tensor) if isinstance(item, TensorList) else tensor
 
 
-def _joined(left: TensorType, right: TensorType, what: str) -> TensorType:
+def _common_type(left: TensorType, right: TensorType, what: str) -> TensorType:
     """The type both fit in: sizes that differ become unknown. Raises UnsupportedError for different dtypes or ranks."""
     if left.dtype is not right.dtype or left.shape is None or right.shape is None or left.rank != right.rank:
         raise UnsupportedError(f"{what} changes from {left} to {right}", "keep the element type and the rank the same")
@@ -107,7 +107,7 @@ def conditional(context: Context, condition: Value, branches: tuple[Build, Build
     for graph, results in made:
         graph.outputs = [tensor_of(results[i]) for i in tensors]
     types = [
-        _joined(t.type, e.type, f"result {i} of the branches")
+        _common_type(t.type, e.type, f"result {i} of the branches")
         for i, t, e in zip(tensors, then_graph.outputs, else_graph.outputs, strict=True)
     ]
     operands = [condition, *(tensor_of(a) for a in args if not _is_captured(a))]
@@ -120,7 +120,7 @@ def conditional(context: Context, condition: Value, branches: tuple[Build, Build
     )
     results = list(then_results)
     for i, value in zip(tensors, values, strict=True):
-        results[i] = _rewrapped(then_results[i], value)
+        results[i] = _rewrap(then_results[i], value)
     return results
 
 
@@ -142,15 +142,23 @@ def if_(
     then_branch: FunctionName,
     else_branch: FunctionName,
 ) -> Sequence[Item]:
-    if cond.is_const and cond.type.dtype is not DType.STRING:
-        taken = then_branch if _is_true(cond) else else_branch
+    known = _known_truth(cond)
+    if known is not None:
+        taken = then_branch if known else else_branch
         return context.call(taken.name, input, taken.attrs)
     branches = (function(then_branch.name), function(else_branch.name))
     return conditional(context, scalar_bool(context, cond), branches, input)
 
 
-def _is_true(condition: Value) -> bool:
-    """Whether a known condition is taken for true: a scalar that is not zero, any other tensor that is not empty."""
+def _known_truth(condition: Value) -> bool | None:
+    """Whether a condition is taken for true: a scalar that is not zero, any other tensor that is not empty.
+
+    None where that is not known.
+    """
+    if condition.type.shape and condition.type.is_static:
+        return 0 not in condition.type.static_shape
+    if not condition.is_const or condition.type.dtype is DType.STRING:
+        return None
     elements = condition.numpy()
     return bool(elements != 0) if elements.ndim == 0 else elements.size > 0
 
@@ -202,7 +210,7 @@ class _Loop:
         for position, type_ in zip(self.carried, self.types, strict=True):
             item = self.items[position]
             stays = self.unchanged[position]
-            bound[position] = _entering(graph, item, type_) if stays else _rewrapped(item, graph.add_input(type_))
+            bound[position] = _entering(graph, item, type_) if stays else _rewrap(item, graph.add_input(type_))
         return bound
 
 
@@ -255,7 +263,7 @@ def loop(context: Context, cond: Build, body: Build, args: Sequence[Item], uncha
     )
     finished = list(items)
     for position, value in zip(carried, results, strict=True):
-        finished[position] = _rewrapped(items[position], value)
+        finished[position] = _rewrap(items[position], value)
     return finished
 
 
@@ -269,7 +277,7 @@ def _stable_body(loop: _Loop, body: Build) -> Graph | None:
             return None
         graph.outputs = [tensor_of(r) for r in made]
         joined = [
-            _joined(t, v.type, f"loop variable {i}")
+            _common_type(t, v.type, f"loop variable {i}")
             for i, t, v in zip(loop.carried, loop.types, graph.outputs, strict=True)
         ]
         if all(_unknown_where(t) == _unknown_where(j) for t, j in zip(loop.types, joined, strict=True)):
@@ -297,7 +305,7 @@ def _with_element_shapes(context: Context, items: list[Item], unchanged: Sequenc
         elif unchanged[i]:
             bound.append(item if _is_captured(item) else _entering(graph, item))
         else:
-            bound.append(_rewrapped(item, graph.add_input(tensor_of(item).type)))
+            bound.append(_rewrap(item, graph.add_input(tensor_of(item).type)))
     results = body(inner, bound)
     context.session.problems = problems
     for i, reserved in open_lists.items():

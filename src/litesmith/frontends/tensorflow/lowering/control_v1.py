@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from litesmith.frontends.tensorflow.resources import Item
 
 
-def _place(context: Context) -> tuple[Scope, ControlFlow]:
+def _scope_and_flow(context: Context) -> tuple[Scope, ControlFlow]:
     scope = context.scope
     assert scope is not None
     assert scope.flow is not None
@@ -49,7 +49,7 @@ def switch(context: Context, data: Item, pred: Value) -> Sequence[Item]:
 @lowers("Merge", "RefMerge", outputs=("output", "value_index"))
 def merge(context: Context, inputs: list[Item]) -> Sequence[Item]:
     """All results of the conditional at once: an IF, or the side that lives where the predicate is known."""
-    scope, flow = _place(context)
+    scope, flow = _scope_and_flow(context)
     name = context.node.name
     predicate = flow.predicate(name)
     known = scope.result(predicate)
@@ -95,10 +95,10 @@ def _live_index(context: Context, flow: ControlFlow, merge_: str, condition: Val
 @lowers("Exit", "RefExit")
 def exit_(context: Context, inputs: list[Item]) -> Item:
     """All results of the loop at once: a WHILE."""
-    scope, flow = _place(context)
+    scope, flow = _scope_and_flow(context)
     found = flow.loop(flow.frame_of_exit(context.node.name))
     if not any(context.node.name in variable.exits for variable in found.variables):
-        raise UnsupportedError("a loop is left by what is none of its variables", "write it with tf.while_loop")
+        raise UnsupportedError("a loop returns a tensor that is not one of its variables", "write it with tf.while_loop")
     initial = [scope.result(tensor_key(v.initial)) for v in found.variables]
     others = list(dict.fromkeys(found.invariants.values()))
     args = [*initial, *(scope.result(key) for key in others)]

@@ -282,11 +282,10 @@ def _open_patches(
 # -- suppression of boxes ---------------------------------------------------------------------------------------------
 
 
-def _selected(
+def _select_boxes(
     b: Builder, boxes: Value, scores: Value, limit: Value, overlap: Value, least: Value
 ) -> tuple[Value, Value]:
-    made: tuple[Value, Value] = b.non_max_suppression_v4(boxes, scores, as_int32(b, limit), overlap, least)
-    return made
+    return b.non_max_suppression_v4(boxes, scores, as_int32(b, limit), overlap, least)
 
 
 def _require_same_suppression(overlap: Value, least: Value, sigma: Value) -> None:
@@ -317,21 +316,21 @@ def non_max_suppression(
     b: Builder, boxes: Value, scores: Value, max_output_size: Value, *, iou_threshold: float = 0.5
 ) -> Value:
     overlap = b.constant(np.array(iou_threshold, np.float32))
-    return _valid_part(b, *_selected(b, boxes, scores, max_output_size, overlap, _lowest(b)))
+    return _valid_part(b, *_select_boxes(b, boxes, scores, max_output_size, overlap, _lowest(b)))
 
 
 @lowers("NonMaxSuppressionV2")
 def non_max_suppression_v2(
     b: Builder, boxes: Value, scores: Value, max_output_size: Value, iou_threshold: Value
 ) -> Value:
-    return _valid_part(b, *_selected(b, boxes, scores, max_output_size, iou_threshold, _lowest(b)))
+    return _valid_part(b, *_select_boxes(b, boxes, scores, max_output_size, iou_threshold, _lowest(b)))
 
 
 @lowers("NonMaxSuppressionV3")
 def non_max_suppression_v3(
     b: Builder, boxes: Value, scores: Value, max_output_size: Value, iou_threshold: Value, score_threshold: Value
 ) -> Value:
-    return _valid_part(b, *_selected(b, boxes, scores, max_output_size, iou_threshold, score_threshold))
+    return _valid_part(b, *_select_boxes(b, boxes, scores, max_output_size, iou_threshold, score_threshold))
 
 
 @lowers("NonMaxSuppressionV4", outputs=("selected_indices", "valid_outputs"))
@@ -345,7 +344,7 @@ def non_max_suppression_v4(
     *,
     pad_to_max_output_size: bool = False,
 ) -> tuple[Value, Value]:
-    chosen, count = _selected(b, boxes, scores, max_output_size, iou_threshold, score_threshold)
+    chosen, count = _select_boxes(b, boxes, scores, max_output_size, iou_threshold, score_threshold)
     return (chosen if pad_to_max_output_size else _valid_part(b, chosen, count)), count
 
 

@@ -145,11 +145,10 @@ def _extreme(kind: str, dtype: DType) -> float:
 
     finfo: Any = ml_dtypes.finfo  # untyped
     limits = finfo(dtype.numpy) if dtype.is_float else np.iinfo(dtype.numpy)
-    extreme: float = limits.min if kind == "max" else limits.max
-    return extreme
+    return limits.min if kind == "max" else limits.max
 
 
-def _unsorted(kind: str) -> Callable[..., Value]:
+def _unsorted_lowering(kind: str) -> Callable[..., Value]:
     def function(b: Builder, data: Value, segment_ids: Value, num_segments: Value) -> Value:
         return unsorted_segment(b, kind, data, segment_ids, num_segments)
 
@@ -164,8 +163,7 @@ def unsorted_segment(b: Builder, kind: str, data: Value, segment_ids: Value, num
     count, ids = as_int32(b, num_segments), as_int32(b, segment_ids)
     dtype = data.type.dtype
     if dtype in _KERNEL_SEGMENTS:
-        made: Value = b.apply(f"unsorted_segment_{kind}", data, ids, count)
-        return made
+        return b.apply(f"unsorted_segment_{kind}", data, ids, count)
     if dtype in (DType.FLOAT16, DType.BFLOAT16):
         made = b.apply(f"unsorted_segment_{kind}", cast(b, data, DType.FLOAT32), ids, count)
         limit = b.constant(np.array(_extreme(kind, dtype), np.float32))
@@ -185,11 +183,12 @@ def _scattered_segments(b: Builder, kind: str, data: Value, ids: Value, count: V
     combine = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}[kind]
     made = scatter.scatter_nd(b, neutral, expand_dims(b, spare, ids.rank), data, combine)
     sizes = b.sub(b.shape(made, out_type=DType.INT32), np.eye(1, made.rank, dtype=np.int32)[0])
-    cut: Value = b.slice(made, np.zeros(made.rank, np.int32), sizes)
-    return cut
+    return b.slice(made, np.zeros(made.rank, np.int32), sizes)
 
 
-UNSORTED = tuple(lowers(f"UnsortedSegment{kind.title()}")(_unsorted(kind)) for kind in ("sum", "prod", "max", "min"))
+UNSORTED = tuple(
+    lowers(f"UnsortedSegment{kind.title()}")(_unsorted_lowering(kind)) for kind in ("sum", "prod", "max", "min")
+)
 
 
 def _last_segment(b: Builder, segment_ids: Value) -> Value:
@@ -205,18 +204,17 @@ def _segment(kind: str) -> Callable[..., Value]:
         """Over sorted numbers. A segment without elements holds 1 (prod) or 0."""
         number = _last_segment(b, segment_ids)
         made = unsorted_segment(b, kind, data, segment_ids, number)
-        return made if kind in _NEUTRAL else _where_counted(b, made, segment_ids, number)
+        return made if kind in _NEUTRAL else _zero_empty_segments(b, made, segment_ids, number)
 
     return function
 
 
 def _counts(b: Builder, segment_ids: Value, num_segments: Value, dtype: DType) -> Value:
     ones = full(b, segment_ids.dims, 1, dtype, segment_ids)
-    made: Value = b.unsorted_segment_sum(ones, as_int32(b, segment_ids), as_int32(b, num_segments))
-    return made
+    return b.unsorted_segment_sum(ones, as_int32(b, segment_ids), as_int32(b, num_segments))
 
 
-def _where_counted(b: Builder, made: Value, segment_ids: Value, num_segments: Value) -> Value:
+def _zero_empty_segments(b: Builder, made: Value, segment_ids: Value, num_segments: Value) -> Value:
     """The result, but 0 in segments without elements."""
     counts = _counts(b, segment_ids, num_segments, DType.INT32)
     filled = b.greater(counts, b.constant(np.array(0, np.int32)))
@@ -326,7 +324,7 @@ def unique_v2(b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32
 
 def _require_vector(x: Value, axis: Value | None) -> None:
     if x.rank != 1 or (axis is not None and axis.dims[0] not in (0, 1)):
-        raise UnsupportedError(f"distinct rows of {x.type}", "give it a vector")
+        raise UnsupportedError(f"unique rows of {x.type}", "give it a vector")
 
 
 @lowers("UniqueWithCounts", outputs=("y", "idx", "count"))
@@ -374,8 +372,7 @@ def in_top_k_v2(b: Builder, predictions: Value, targets: Value, k: Value) -> Val
 
 @lowers("InTopK")
 def in_top_k(b: Builder, predictions: Value, targets: Value, *, k: int) -> Value:
-    result: Value = in_top_k_v2(b, predictions, targets, b.constant(np.array(k, np.int32)))
-    return result
+    return in_top_k_v2(b, predictions, targets, b.constant(np.array(k, np.int32)))
 
 
 # -- counting and bins ------------------------------------------------------------------------------------------------
@@ -430,7 +427,7 @@ def bucketize(b: Builder, input: Value, *, boundaries: list[float]) -> Value:
     return b.bucketize(input, boundaries=tuple(boundaries))
 
 
-def _searchsorted(upper: bool) -> Callable[..., Value]:
+def _search_lowering(upper: bool) -> Callable[..., Value]:
     def function(b: Builder, sorted_inputs: Value, values: Value, *, out_type: DType = DType.INT32) -> Value:
         """How many of the row's sorted numbers lie below (upper: at or below) each value."""
         compare = b.less_equal if upper else b.less
@@ -440,7 +437,7 @@ def _searchsorted(upper: bool) -> Callable[..., Value]:
     return function
 
 
-SEARCHES = (lowers("LowerBound")(_searchsorted(False)), lowers("UpperBound")(_searchsorted(True)))
+SEARCHES = (lowers("LowerBound")(_search_lowering(False)), lowers("UpperBound")(_search_lowering(True)))
 
 
 @lowers("HistogramFixedWidth")
@@ -469,8 +466,8 @@ def _bin_starts(low: float, high: float, count: int) -> list[float]:
     require_room(8 * count, "the boundaries of the bins")
     step = (high - low) / count
     numbers = np.arange(1, count)
-    below = np.full(count - 1, _place(np.float32(low)), np.int64)
-    start = np.full(count - 1, _place(np.float32(high)) + 2, np.int64)
+    below = np.full(count - 1, _place_among_floats(np.float32(low)), np.int64)
+    start = np.full(count - 1, _place_among_floats(np.float32(high)) + 2, np.int64)
     while np.any(start - below > 1):
         middle = (below + start) // 2
         inside = ((_at_place(middle).astype(np.float64) - low) / step).astype(np.int64) >= numbers
@@ -478,7 +475,7 @@ def _bin_starts(low: float, high: float, count: int) -> list[float]:
     return [float(x) for x in _at_place(start)]
 
 
-def _place(x: np.float32) -> int:
+def _place_among_floats(x: np.float32) -> int:
     """The place of a number among all float32 numbers in order; 0 is at 0."""
     bits = int(x.view(np.int32))
     return bits if bits >= 0 else -(bits & 0x7FFFFFFF)

@@ -97,7 +97,7 @@ def matrix_triangular_solve(
 # -- special functions ------------------------------------------------------------------------------------------------
 
 
-def _summed(name: str, function: Callable[..., Value]) -> Lowering[..., Results]:
+def _sum_lowering(name: str, function: Callable[..., Value]) -> Lowering[..., Results]:
     def lowering(b: Builder, operands: list[Value]) -> Value:
         dims = _joint(*(v.dims for v in operands))
         return function(b, *(broadcast_to(b, v, dims, *operands) for v in operands))
@@ -106,9 +106,9 @@ def _summed(name: str, function: Callable[..., Value]) -> Lowering[..., Results]
 
 
 SUMMED = (
-    _summed("Igamma", series.igamma),
-    _summed("Igammac", series.igammac),
-    _summed("Betainc", series.betainc),
-    _summed("Zeta", series.zeta),
-    _summed("Polygamma", series.polygamma),
+    _sum_lowering("Igamma", series.igamma),
+    _sum_lowering("Igammac", series.igammac),
+    _sum_lowering("Betainc", series.betainc),
+    _sum_lowering("Zeta", series.zeta),
+    _sum_lowering("Polygamma", series.polygamma),
 )

@@ -25,7 +25,7 @@ _GIVE_SHAPE = "give the TensorArray an element_shape"
 
 def list_at(handle: Item) -> TensorList:
     if not isinstance(handle, TensorList):
-        raise UnsupportedError("the operand is no list", "keep lists apart from tensors")
+        raise UnsupportedError("the operand is not a list", "keep lists apart from tensors")
     return handle
 
 

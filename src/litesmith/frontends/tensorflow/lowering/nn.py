@@ -272,7 +272,7 @@ def max_pool_with_argmax(
     """The largest element of each window and its flat place in the image; the first of equal ones."""
     window, steps = spatial(ksize, "NHWC"), spatial(strides, "NHWC")
     if include_batch_in_index and isinstance(input.dims[0], Sym):
-        raise UnsupportedError("places counted over an unknown number of images", "give the batch a fixed size")
+        raise UnsupportedError("indices that count over a batch of unknown size", "give the batch a fixed size")
     parts = _taps(b, input, window, steps, (1, 1), padding, -np.inf)
     places = flat_places(input, window, steps, padding)
     best, where = parts[0][1], b.constant(places[0])

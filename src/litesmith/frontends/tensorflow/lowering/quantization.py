@@ -103,7 +103,7 @@ def quantize_and_dequantize(
 ) -> Value:
     """round(clamped * scale) / scale, 0 staying 0; a range for each index of ``axis`` where it is not -1."""
     if not range_given:
-        raise UnsupportedError("the range of a quantization is that of each input", "give it: range_given=True")
+        raise UnsupportedError("the quantization range is computed from each input", "give it: range_given=True")
     low, high = _range(input_min, input_max)
     low, high, scale, inverse = _symmetric_grid(low.astype(F), high.astype(F), signed_input, num_bits, narrow_range)
     rounding = UP if round_mode == "HALF_UP" else TO_EVEN

@@ -42,7 +42,7 @@ def _seed_words(b: Builder, seed: Value) -> list[Value]:
     return [word for row in rows for word in b.unpack(row, num=2, axis=0)]
 
 
-def _mixed(b: Builder, seed: Value) -> tuple[RandomWords, RandomWords]:
+def _key_and_counter(b: Builder, seed: Value) -> tuple[RandomWords, RandomWords]:
     """Key and counter of a seed."""
     words = philox(b, [int32(b, k) for k in _MIX], _seed_words(b, seed))
     zero = int32(b, 0)
@@ -51,12 +51,12 @@ def _mixed(b: Builder, seed: Value) -> tuple[RandomWords, RandomWords]:
 
 @lowers("StatelessRandomGetKeyCounter", outputs=("key", "counter"))
 def key_counter(b: Builder, seed: Value) -> tuple[RandomWords, RandomWords]:
-    return _mixed(b, seed)
+    return _key_and_counter(b, seed)
 
 
 @lowers("StatelessRandomGetKeyCounterAlg", outputs=("key", "counter", "alg"))
 def key_counter_algorithm(b: Builder, seed: Value) -> tuple[RandomWords, RandomWords, Value]:
-    return *_mixed(b, seed), int32(b, PHILOX)
+    return *_key_and_counter(b, seed), int32(b, PHILOX)
 
 
 @lowers("StatelessRandomGetAlg")
@@ -80,7 +80,7 @@ def _words(b: Builder, item: Item, count: int) -> Sequence[Value]:
 
 def _require(dtype: DType, wanted: DType, alg: Value | None) -> None:
     if dtype is not wanted:
-        raise UnsupportedError(f"stateless random numbers of type {dtype} are not made", f"draw {wanted} and cast")
+        raise UnsupportedError(f"stateless random numbers of type {dtype} are not supported", f"draw {wanted} and cast")
     if alg is not None and not (alg.is_const and int(alg.numpy()) in (PHILOX, _AUTO)):
         raise UnsupportedError("the random algorithm is not Philox", 'use alg="philox" or "auto_select"')
 
@@ -153,7 +153,7 @@ def uniform_v2(
 @lowers("StatelessRandomUniform")
 def uniform(b: Builder, shape: Value, seed: Value, *, dtype: DType = DType.FLOAT32) -> Value:
     _require(dtype, DType.FLOAT32, None)
-    key, counter = _mixed(b, seed)
+    key, counter = _key_and_counter(b, seed)
     return _uniform(b, shape, key.words, counter.words)
 
 
@@ -166,7 +166,7 @@ def normal_v2(b: Builder, shape: Value, key: Item, counter: Item, alg: Value, *,
 @lowers("StatelessRandomNormal")
 def normal(b: Builder, shape: Value, seed: Value, *, dtype: DType = DType.FLOAT32) -> Value:
     _require(dtype, DType.FLOAT32, None)
-    key, counter = _mixed(b, seed)
+    key, counter = _key_and_counter(b, seed)
     return _gaussian(b, shape, key.words, counter.words)
 
 
@@ -181,7 +181,7 @@ def integers_v2(
 @lowers("StatelessRandomUniformInt")
 def integers(b: Builder, shape: Value, seed: Value, minval: Value, maxval: Value, *, dtype: DType) -> Value:
     _require(dtype, DType.INT32, None)
-    key, counter = _mixed(b, seed)
+    key, counter = _key_and_counter(b, seed)
     return _integers(b, shape, key.words, counter.words, minval, maxval)
 
 
@@ -196,5 +196,5 @@ def full_integers_v2(
 @lowers("StatelessRandomUniformFullInt")
 def full_integers(b: Builder, shape: Value, seed: Value, *, dtype: DType = DType.UINT64) -> Value:
     _require(dtype, DType.INT32, None)
-    key, counter = _mixed(b, seed)
+    key, counter = _key_and_counter(b, seed)
     return _numbers(b, shape, key.words, counter.words, lambda words: words)

@@ -41,7 +41,7 @@ _DIRECT = {(DType.STRING, DType.INT64), (DType.INT64, DType.STRING)}
 
 def _table(resource: Item) -> Table:
     if not isinstance(resource, Table):
-        raise UnsupportedError("the resource is no lookup table of the model", _LOST)
+        raise UnsupportedError("the resource is not a lookup table of the model", _LOST)
     return resource
 
 
@@ -93,7 +93,7 @@ def _fill(context: Context, resource: Item, keys: Value, values: Value) -> None:
         raise UnsupportedError("the content of a lookup table is computed", "fill it with constants")
     content = keys.numpy().ravel(), values.numpy()
     if table.is_static and table.keys is not None and not _is_same(content, (table.keys, table.values)):
-        raise UnsupportedError(f"the lookup table {table.name!r} is filled twice, not alike", "use two tables")
+        raise UnsupportedError(f"the lookup table {table.name!r} is filled twice with different content", "use two tables")
     table.keys, table.values = content
 
 
@@ -215,11 +215,11 @@ def _row_number(context: Context, keys: Value, known: Array) -> Value:
     low, high = int(known.min()), int(known.max())
     limits = np.iinfo(keys.type.dtype.numpy)
     if high - low <= max(_SPARSE * count, _SMALL) and low > limits.min and high < limits.max:
-        return _counted(b, keys, known, low, high)
+        return _look_up_dense(b, keys, known, low, high)
     return _looked_up(context, cast(b, keys, DType.INT64), known)
 
 
-def _counted(b: Builder, keys: Value, known: Array, low: int, high: int) -> Value:
+def _look_up_dense(b: Builder, keys: Value, known: Array, low: int, high: int) -> Value:
     """Keys close to each other: their distance from the least, through a table of rows with a border on both sides."""
     dtype = keys.type.dtype
     clipped = b.minimum(b.maximum(keys, b.constant(low - 1, dtype)), b.constant(high + 1, dtype))
