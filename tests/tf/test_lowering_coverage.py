@@ -6,6 +6,7 @@ SLOW=1 pytest tests/tf/test_lowering_coverage.py
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
@@ -49,7 +50,7 @@ def all_cases() -> Iterator[Case]:
         if path.name == Path(__file__).name:
             continue
         for value in vars(importlib.import_module(f"tests.tf.{path.stem}")).values():
-            marks = getattr(value, "pytestmark", ()) if callable(value) else ()
+            marks = getattr(value, "pytestmark", ()) if inspect.isfunction(value) else ()
             for mark in (m for m in marks if m.name == "parametrize"):
                 rows = (row.values[0] for row in mark.args[1] if isinstance(row, ParameterSet))
                 yield from (row for row in rows if isinstance(row, Case) and not row.raises)
