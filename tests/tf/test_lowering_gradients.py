@@ -141,6 +141,7 @@ CASES = [
     *(Case(f"{name} half", gradient(FUNCTIONS[name]), [np.float16(X)]) for name in ("relu", "elu", "sigmoid", "sqrt")),
     Case("relu edges", gradient(tf.nn.relu), [np.float32([0.0, -0.0, np.inf, -np.inf])]),
     Case("relu double is refused", gradient(tf.nn.relu), [np.float64(X)], raises="LS012", says="float64"),
+    Case("softplus alone", lambda x: raw.SoftplusGrad(gradients=x, features=x * 2.0), [X]),
     Case("bias", through_bias, [X], **OPEN),
     Case("raw inverse", lambda x: raw.InvGrad(y=x, dy=x * 2.0), [X]),
     Case("bias channels first", lambda x: raw.BiasAddGrad(out_backprop=x, data_format="NCHW"), [f32(2, 3, 4, 5)]),

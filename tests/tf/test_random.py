@@ -111,13 +111,15 @@ SEEDED: dict[str, Callable[[Any], Any]] = {
     "old integers": lambda s: tf.raw_ops.StatelessRandomUniformInt(shape=[5], seed=s, minval=-3, maxval=9),
     "old, all integers": lambda s: tf.raw_ops.StatelessRandomUniformFullInt(shape=[5], seed=s, dtype=tf.int32),
     "in a function": lambda s: tf.function(lambda t: tf.random.stateless_uniform([4], t))(s),
-    "with the algorithm": lambda s: _with_algorithm(s),
+    "with the algorithm": lambda s: _with_algorithm(*tf.raw_ops.StatelessRandomGetKeyCounterAlg(seed=s)),
+    "with the algorithm apart": lambda s: _with_algorithm(
+        *tf.raw_ops.StatelessRandomGetKeyCounter(seed=s), tf.raw_ops.StatelessRandomGetAlg()
+    ),
 }
 SEEDS = ([1, 2], [-5, 123456789], [2**31 - 1, 0])
 
 
-def _with_algorithm(seed: Any) -> Any:
-    key, counter, alg = tf.raw_ops.StatelessRandomGetKeyCounterAlg(seed=seed)
+def _with_algorithm(key: Any, counter: Any, alg: Any) -> Any:
     return tf.raw_ops.StatelessRandomUniformV2(shape=[9], key=key, counter=counter, alg=alg)
 
 

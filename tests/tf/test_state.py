@@ -129,6 +129,19 @@ def added_rows(v, x, rows):
     return v.read_value()
 
 
+def extreme_elements(v, x):
+    for scatter in (tf.raw_ops.ResourceScatterNdMax, tf.raw_ops.ResourceScatterNdMin):
+        scatter(ref=v.handle, indices=[[1, 2], [3, 0]], updates=x)
+        x = x - 1.0
+    return v.read_value()
+
+
+def shape_of_a_variable(v, x):
+    tf.raw_ops.DisableCopyOnRead(resource=v.handle)
+    v.assign_add(x)
+    return tf.raw_ops.VariableShape(input=v.handle), v.read_value()
+
+
 def extreme_rows(v, x, rows):
     v.scatter_max(tf.IndexedSlices(x, rows))
     v.scatter_min(tf.IndexedSlices(x * 0.5, rows))
@@ -183,6 +196,8 @@ test_variables = parity_test(
         Case("updated rows", State(updated_rows), [PART, ROWS], also=[[PART + 1, ROWS + 1]]),
         Case("added rows", State(added_rows, X), [PART, ROWS]),
         Case("extremes of rows", State(extreme_rows, X), [PART, ROWS]),
+        Case("extremes of elements", State(extreme_elements, X), [f32(2)]),
+        Case("shape of a variable", State(shape_of_a_variable), [X]),
         Case("updated elements", State(updated_elements, X), [f32(2)]),
         Case("one number for all rows", State(one_number_for_all_rows, X), [f32()]),
         Case("gathered", State(gathered, X), [ROWS]),

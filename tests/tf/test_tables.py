@@ -118,6 +118,14 @@ def filled_in_the_graph(x, words=("red", "blue"), anonymous=False, kind="HashTab
         return tf.raw_ops.LookupTableFindV2(table_handle=held, keys=x, default_value=tf.constant(-1, tf.int64))
 
 
+def exported(x):
+    held = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name="inside")
+    filling = tf.raw_ops.LookupTableImportV2(table_handle=held, keys=tf.constant(["red"]), values=tf.constant([7], tf.int64))
+    with tf.control_dependencies([filling]):
+        content = tf.raw_ops.LookupTableExportV2(table_handle=held, Tkeys=tf.string, Tvalues=tf.int64)
+        return content.values + tf.size(x, tf.int64)
+
+
 FAR = [10, 20, 2**40]
 LIMITS = [np.iinfo(np.int64).min, np.iinfo(np.int64).max, 20]
 
@@ -144,6 +152,7 @@ test_tables = parity_test(
         Case("beside a variable", WithState(), [WORDS]),
         Case("several, in a loop", Twice(), [WORDS]),
         Case("that change", Changing(), [WORDS], raises="LS001", says="changed while the model runs"),
+        Case("exported", exported, [WORDS]),
         Case("filled in the graph", filled_in_the_graph, [WORDS]),
         Case("without a name", partial(filled_in_the_graph, anonymous=True), [WORDS]),
         Case(

@@ -38,8 +38,8 @@ class Model:
     ops: int | None = None
 
 
-def _save(model: Model, path: Path) -> list[list[np.ndarray]]:
-    """Saves the model; the outputs of a session for each call."""
+def built(model: Model) -> tuple[Any, list[Any], list[Any]]:
+    """The graph of a model, its inputs and its outputs."""
     graph = tf.Graph()
     with graph.as_default():
         v1.disable_control_flow_v2()
@@ -48,19 +48,25 @@ def _save(model: Model, path: Path) -> list[list[np.ndarray]]:
             dtypes = [*model.dtypes, *[tf.float32] * len(model.shapes)]
             inputs = [v1.placeholder(d, s, f"x{i}") for i, (s, d) in enumerate(zip(model.shapes, dtypes, strict=False))]
             outputs = [tf.identity(o) for o in tf.nest.flatten(model.build(*inputs))]
-            ops = {o.type for o in graph.get_operations()}
-            assert not ops & {"If", "While", "StatelessIf", "StatelessWhile"}, "the graph has no v1 control flow"
         finally:
             v1.enable_control_flow_v2()
-        with v1.Session() as session:
-            session.run([v1.global_variables_initializer(), v1.tables_initializer()])
-            v1.saved_model.simple_save(
-                session,
-                str(path),
-                {f"x{i}": x for i, x in enumerate(inputs)},
-                {f"y{i}": y for i, y in enumerate(outputs)},
-            )
-            return [session.run(outputs, dict(zip(inputs, arrays, strict=True))) for arrays in model.calls]
+    return graph, inputs, outputs
+
+
+def _save(model: Model, path: Path) -> list[list[np.ndarray]]:
+    """Saves the model; the outputs of a session for each call."""
+    graph, inputs, outputs = built(model)
+    ops = {o.type for o in graph.get_operations()}
+    assert not ops & {"If", "While", "StatelessIf", "StatelessWhile"}, "the graph has no v1 control flow"
+    with graph.as_default(), v1.Session() as session:
+        session.run([v1.global_variables_initializer(), v1.tables_initializer()])
+        v1.saved_model.simple_save(
+            session,
+            str(path),
+            {f"x{i}": x for i, x in enumerate(inputs)},
+            {f"y{i}": y for i, y in enumerate(outputs)},
+        )
+        return [session.run(outputs, dict(zip(inputs, arrays, strict=True))) for arrays in model.calls]
 
 
 def _check(model: Model, path: Path) -> dict[str, int]:
@@ -170,7 +176,11 @@ def arrays(x, n):
         return i + 1, out.write(i, source.read(i) * tf.cast(n, tf.float32))
 
     _, out = v1.while_loop(lambda i, _: i < 4, body, (0, target))
-    return out.stack(), out.size(), out.gather([2, 1]), out.concat()
+    halves = tf.TensorArray(tf.float32, 2).split(x, [2, 2])
+    size = tf.raw_ops.TensorArraySizeV3(handle=halves.handle, flow_in=halves.flow)
+    second = halves.read(1)
+    with tf.control_dependencies([second]), tf.control_dependencies([halves.close()]):
+        return out.stack(), out.size(), out.gather([2, 1]), out.concat(), second * 1.0, tf.identity(size)
 
 
 def mapped(x):
