@@ -43,7 +43,7 @@ def start(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ()) -> list[
         return _constants(_place(b, None, dying) or b, shapes, given)
     behind = _sized_before(b, dying) is not None
     places = [b if isinstance(layer.batch, Sym) else _place(b, v, dying) or b for v in given]
-    return [_written(at, *rest, layer.x, behind) for at, *rest in zip(places, shapes, given, strict=True)]
+    return [_written(at, s, v, layer.x, behind) for at, s, v in zip(places, shapes, given, strict=True)]
 
 
 def start_pair(b: Builder, forward: RecurrentLayer, backward: RecurrentLayer) -> list[Value]:

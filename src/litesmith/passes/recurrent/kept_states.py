@@ -20,6 +20,7 @@ that no delegate changes their order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -209,7 +210,7 @@ def _depends(value: Value, on: Op) -> bool:
 def _keep(graph: Graph, states: Sequence[Stored]) -> None:
     """One variable tensor for all of them: a column, with a one at its end as soon as it holds what was assigned."""
     reads, assignments = [s.read for s in states], [s.assignment for s in states]
-    sizes = [int(s.read.result.type.count or 0) for s in states]
+    sizes = [math.prod(s.read.result.type.static_shape) for s in states]
     flagged = not all(s.is_zero for s in states)
     lengths = [*sizes, 1] if flagged else sizes
     variable = Value.variable(TensorType(DType.FLOAT32, (sum(lengths), 1)), "state")
@@ -239,4 +240,4 @@ def _taken_apart(b: Builder, variable: Value, lengths: Sequence[int]) -> list[Va
 
 def _column(b: Builder, value: Value | None) -> Value:
     assert value is not None
-    return reshape(b, value, [int(value.type.count or 0), 1])
+    return reshape(b, value, [math.prod(value.type.static_shape), 1])

@@ -72,8 +72,8 @@ def read_scan(op: Op) -> Scan:
     body: Graph = op.attrs["body_subgraph"]
     counters = {i for i in range(len(op.results)) if _counts(op, i)}
     scan = Scan(op, _length(op, counters), counters)
-    if scan.length != 1 and any(_is_one(body.outputs[i]) for i in counters):
-        raise UnclearError("the loop does not end")
+    if scan.length != 1 and (flags := {i for i in counters if _is_one(body.outputs[i])}):
+        scan = Scan(op, _length(op, counters - flags), counters - flags)
     if any(has_effects(inner) or inner.subgraphs for inner in body.ops):
         raise UnclearError("a step does more than compute")
     places = _Places(scan)
