@@ -115,7 +115,7 @@ def test_what_is_not_done_is_refused(kind: str, attribute: Attribute) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         setattr(made, attribute.name, _asking(attribute))
-    with pytest.raises(ConverterError, match=r"asks for .*, which this version does not do") as raised:
+    with pytest.raises(ConverterError, match=r"asks for .*, which this version does not support") as raised:
         made.convert()
     name = "optimizations" if attribute.name == "post_training_quantize" else attribute.name
     assert name in str(raised.value)

@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from litesmith.formats.metadata import SCHEMA, json_schema  # noqa: E402
 from litesmith.frontends.jax import lowering as jax_lowering  # noqa: E402
-from litesmith.frontends.registry import Lowering  # noqa: E402
+from litesmith.frontends.registry import AnyLowering, Lowering  # noqa: E402
 from litesmith.frontends.tensorflow import lowering as tf_lowering  # noqa: E402
 from litesmith.frontends.tensorflow.refused import REFUSED as TF_REFUSED  # noqa: E402
 from litesmith.ir.opdef import OpDef, Operand, Trait  # noqa: E402
@@ -112,12 +112,12 @@ def _type_order(name: str) -> tuple[str, int]:
 # -- lowerings --------------------------------------------------------------------------------------------------------
 
 
-def _families(modules: Iterable[ModuleType], known: Mapping[str, Lowering]) -> Iterator[tuple[str, list[Lowering]]]:
+def _families(modules: Iterable[ModuleType], known: Mapping[str, AnyLowering]) -> Iterator[tuple[str, list[AnyLowering]]]:
     """Family titles with the lowerings found there, each listed once."""
-    listed: set[Lowering] = set()
+    listed: set[AnyLowering] = set()
     used = set(known.values())
     for module in modules:
-        found: dict[Lowering, None] = {}
+        found: dict[AnyLowering, None] = {}
         for value in vars(module).values():
             for item in value if isinstance(value, tuple) else (value,):
                 if isinstance(item, Lowering) and item in used and item not in listed:
@@ -127,7 +127,7 @@ def _families(modules: Iterable[ModuleType], known: Mapping[str, Lowering]) -> I
             yield title_of(module), list(found)
 
 
-def _lowering_row(lowering: Lowering) -> tuple[str, ...]:
+def _lowering_row(lowering: AnyLowering) -> tuple[str, ...]:
     facts = facts_of(lowering)
     helpers = [name for name in sorted(facts.decompositions) if not name.startswith(PLUMBING)]
     notes = [sentence(lowering.function.__doc__)] if lowering.function.__doc__ else []
@@ -146,7 +146,7 @@ LEGEND = (
 
 
 def _lowerings_page(
-    title: str, intro: str, column: str, families: Iterable[tuple[str, list[Lowering]]], refused: Mapping[str, Any]
+    title: str, intro: str, column: str, families: Iterable[tuple[str, list[AnyLowering]]], refused: Mapping[str, Any]
 ) -> str:
     parts = [f"{HEADER}# {title}\n\n{intro} {LEGEND}"]
     decompositions: dict[str, Any] = {}
@@ -207,16 +207,19 @@ def _primitives() -> set[str]:
 def passes_page() -> str:
     """The passes in the order they run, with the rewrites their files describe."""
     parts = [
-        f"{HEADER}# Passes\n\nThe rewrites, in the order they run; all of them again until nothing changes. "
-        "`litesmith convert --dump-ir DIR` writes the program after each pass that changed something.\n"
+        f"{HEADER}# Passes\n\nThe rewrites by stages, in the order they run; all of them again until nothing changes. "
+        "Where passes undo each other, there is a warning after 16 rounds, and the program stays as it is then. "
+        "`litesmith convert --dump-ir DIR` writes the program after each pass that changed something.\n\n"
+        "In rules `%a` is any value, `$c` a constant; `MAXIMUM~` takes its operands in either order.\n"
     ]
-    finishing = [m for m in vars(pipeline).values() if isinstance(m, ModuleType) and _is_finishing(m)]
-    for module in (*pipeline.MODULES, *finishing):
-        names = ", ".join(_pass_name(p) for p in module.PASSES)
-        text = inspect.cleandoc(module.__doc__ or "").replace("``", "`")
-        once = "\n\nRuns once, at the end." if module in finishing else ""
-        rules = _rules(module.PASSES)
-        parts.append(f"## {module.__name__.rpartition('.')[2].replace('_', ' ')}\n\n{names}\n\n{text}{rules}{once}\n")
+    for stage, passes in pipeline.PIPELINE.items():
+        once = "\nThese run once, at the end.\n" if passes is pipeline.FINISHING else ""
+        parts.append(f"## {stage.capitalize()}\n{once}")
+        for module in _modules_of(passes):
+            names = ", ".join(_pass_name(p) for p in module.PASSES)
+            text = inspect.cleandoc(module.__doc__ or "").replace("``", "`")
+            title = module.__name__.rpartition(".")[2].replace("_", " ")
+            parts.append(f"### {title}\n\n{names}\n\n{text}{_rules(module.PASSES)}\n")
     return "\n".join(parts)
 
 
@@ -228,14 +231,17 @@ def _rules(passes: Iterable[AnyPass]) -> str:
     return "\n\nRules:\n\n" + "\n".join(lines) if rules else ""
 
 
-def _is_finishing(module: ModuleType) -> bool:
-    return bool(set(getattr(module, "PASSES", ())) & set(pipeline.FINISHING))
+def _modules_of(passes: Iterable[AnyPass]) -> list[ModuleType]:
+    """The files that hold these passes, in their order."""
+    homes = {p.name: m for m in vars(pipeline).values() if isinstance(m, ModuleType) for p in getattr(m, "PASSES", ())}
+    return list(dict.fromkeys(homes[p.name] for p in passes))
 
 
 def _pass_name(found: AnyPass) -> str:
     roots = ""
     if isinstance(found, Pass):
-        roots = f" ({', '.join(r if isinstance(r, str) else str(r.name).lower() for r in found.roots)})"
+        kinds = (str(r.name).lower().replace("_", " ") if isinstance(r, Trait) else str(r) for r in found.roots)
+        roots = f" ({', '.join(kinds)})"
     return f"`{found.name}`{roots}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from litesmith.analyze.registration import micro_methods
 from litesmith.frontends.jax import lowering as jax_lowering
-from litesmith.frontends.registry import Lowering
+from litesmith.frontends.registry import AnyLowering
 from litesmith.frontends.tensorflow import lowering as tf_lowering
 from litesmith.frontends.tensorflow.composites import BUILT_IN as TF_COMPOSITES
 from litesmith.frontends.tensorflow.refused import REFUSED as TF_REFUSED
@@ -83,7 +83,7 @@ def _select_only() -> list[str]:
     return sorted(select_allow_list() - set(tf_lowering.LOWERINGS) - set(TF_REFUSED))
 
 
-def _becomes(lowering: Lowering) -> str:
+def _becomes(lowering: AnyLowering) -> str:
     facts = facts_of(lowering)
     builtins = set(facts.builtins)
     for function in facts.decompositions.values():
@@ -91,7 +91,7 @@ def _becomes(lowering: Lowering) -> str:
     return _code(sorted(builtins))
 
 
-def _notes(lowering: Lowering) -> str:
+def _notes(lowering: AnyLowering) -> str:
     text = inspect.cleandoc(lowering.function.__doc__ or "").split("\n\n")[0]
     refusals = [r for r in facts_of(lowering).refusals if r.strip("… ")]
     parts = [re.sub(r"\s+", " ", text).replace("``", "`")] if text else []

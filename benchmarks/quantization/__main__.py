@@ -22,7 +22,7 @@ from benchmarks.quantization import table
 from benchmarks.quantization.data import PHOTOGRAPHS
 
 CACHE = PHOTOGRAPHS.parent
-SOURCE = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+SOURCE = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": ""}  # the others are installed: compiled once
 NAMES = (
     "digits_cnn", "digits_mlp", "digits_transformer", "digits_lstm", "digits_gru", "tiny_resnet8", "tiny_vww", "tiny_kws",
     "tiny_ad", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "resnet50_v2", "unet", "transformer",

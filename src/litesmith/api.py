@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from litesmith._util.damage import told_as_damage
 from litesmith._util.naming import Shapes, shapes_by_name
@@ -26,6 +26,7 @@ from litesmith.describe import (
     summarize,
 )
 from litesmith.errors import ConverterError, LitesmithError, Problem, UsageError
+from litesmith.frontends.frame import Composite
 from litesmith.ir.budget import own_limits
 from litesmith.ir.graph import Graph, Program
 from litesmith.keywords import CompositeLowering, Dump, Keywords, check_keywords
@@ -34,9 +35,13 @@ from litesmith.sources import import_source
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from litesmith.formats.metadata.requests import Requested
     from litesmith.formats.metadata.schema import ModelMetadata
     from litesmith.frontends.tensorflow.select_ops import SelectOps
+    from litesmith.ir.constant import Array
+    from litesmith.quantize.debugger import DebugReport
     from litesmith.quantize.recipe import Recipe
+    from litesmith.runtime import Runner, VerificationReport
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Options:
     select_tf_ops: whether TensorFlow operators without a built-in form become Select TF operators, for a runtime with the
     Flex delegate: True for those that TensorFlow's own delegate has; names of operators for those besides.
     external_weights: whether the weights lie behind the FlatBuffer, as they do in files too large for one.
+    without_passes: names of rewrites (docs/passes.md) that are left out.
     rnn: the form of recurrent layers: ``fused`` operators, a ``loop``, ``unrolled``, or the fastest (``auto``; see
     docs/recurrent.md).
     quantize: how to quantize: the name of a mode (``dynamic``, ``float16``, ``int8``, ``int16x8``, ``int8-best``, …), a
@@ -103,6 +109,7 @@ class Options:
     select_tf_ops: bool | Sequence[str] = ()
     keep_composites: Sequence[str] = ()
     external_weights: bool = False
+    without_passes: Sequence[str] = ()
     rnn: str = "auto"
     quantize: Any = None
     calibrate: Any = None
@@ -139,14 +146,14 @@ class Options:
         return SelectOps(lambda op: None, frozenset(named))
 
     @property
-    def composite(self) -> Callable[[Any, str, Sequence[Any], Mapping[str, Any]], list[Any] | None] | None:
+    def composite(self) -> Composite | None:
         """What an import asks at each call of a function; None where every function is inlined."""
         from litesmith.frontends.plugins import hook
 
         return hook(self.composites)
 
     @property
-    def tensorflow_composite(self) -> Callable[[Any, str, Sequence[Any], Mapping[str, Any]], list[Any] | None] | None:
+    def tensorflow_composite(self) -> Composite | None:
         """The same of an import from TensorFlow, where the composites that may be kept are known by name."""
         if not self.keep_composites:
             return self.composite
@@ -154,6 +161,16 @@ class Options:
         from litesmith.frontends.tensorflow.unpooling import kept_lowerings
 
         return hook({**kept_lowerings(self.keep_composites), **self.composites})
+
+
+class ModelState(TypedDict):
+    """What is kept of a `Model` that is pickled."""
+
+    content: bytes
+    report: VerificationReport | None
+    notes: Sequence[str]
+    verify: bool
+    external_weights: bool
 
 
 class Model:
@@ -167,11 +184,11 @@ class Model:
         self.program = program
         self.name = name
         self.options = options or Options()
-        self.report: Any = None
+        self.report: VerificationReport | None = None
         self.of_file = False
         self.quantized: Any = None
         self._content: bytes | None = None
-        self._runner: Any = None
+        self._runner: Runner | None = None
 
     @property
     def content(self) -> bytes:
@@ -204,7 +221,7 @@ class Model:
             raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
         return target
 
-    def verify(self, reference: Any = None, **options: Any) -> Any:
+    def verify(self, reference: Any = None, **options: Any) -> VerificationReport:
         """Runs the model, three times in a row, and compares it with the reference if one is given.
 
         reference: a `runtime.Reference`, the path of one, or None. Returns a `runtime.VerificationReport`.
@@ -213,7 +230,7 @@ class Model:
 
         return verify(self.content, reference, **options)
 
-    def debug(self, data: Any = None, alone: bool = True) -> Any:
+    def debug(self, data: object = None, alone: bool = True) -> DebugReport:
         """The errors of a quantized model's layers, the worst first: a `litesmith.quantize.debugger.DebugReport`.
 
         data: samples, as for ``calibrate``; None: those it was calibrated with. alone: whether it is measured what each
@@ -239,13 +256,12 @@ class Model:
         self.report.raise_if_failed()
         _LOG.info("verified: %s", self.report.skipped or f"{self.report.invocations} invocations in a row")
 
-    def __call__(self, *inputs: Any, signature: str | None = None, **named: Any) -> dict[str, Any]:
+    def __call__(self, *inputs: Any, signature: str | None = None, **named: Any) -> dict[str, Array]:
         """Runs a signature on arrays in order or by name; returns its outputs by name.
 
         What the model keeps (its variables) it keeps from one call to the next; `reset` brings back the first values.
         """
-        outputs: dict[str, Any] = self._loaded().run(named or inputs, signature)
-        return outputs
+        return self._loaded().run(named or inputs, signature)
 
     def reset(self) -> None:
         """Forgets what earlier calls have left in the model's variables."""
@@ -281,19 +297,26 @@ class Model:
     def _repr_html_(self) -> str:
         return html_of(self.summary())
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> ModelState:
         """The file stands for the program; options that are functions or models stay behind."""
-        kept = {"verify": self.options.verify, "external_weights": self.options.external_weights}
-        return {"content": self.content, "report": self.report, "notes": self.notes, "options": kept}
+        verify, external = self.options.verify, self.options.external_weights
+        return {
+            "content": self.content,
+            "report": self.report,
+            "notes": self.notes,
+            "verify": verify,
+            "external_weights": external,
+        }
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: ModelState) -> None:
         from litesmith.formats.tflite import read_model
 
-        self.__init__(read_model(state["content"]), Options(**state["options"]))  # type: ignore[misc]
+        options = Options(verify=state["verify"], external_weights=state["external_weights"])
+        self.__init__(read_model(state["content"]), options)  # type: ignore[misc]
         self._content, self.report = state["content"], state["report"]
         self.program.notes[:] = state["notes"]
 
-    def _loaded(self) -> Any:
+    def _loaded(self) -> Runner:
         from litesmith.runtime import Runner
 
         if self._runner is None:
@@ -333,7 +356,7 @@ class Model:
         return self.program.histogram()
 
 
-def convert(source: Any, *args: Any, **options: Unpack[Keywords]) -> Model:
+def convert(source: object, *args: object, **options: Unpack[Keywords]) -> Model:
     """Converts a model to LiteRT.
 
     source: the directory of a SavedModel; a Keras model or its file (`.keras`, `.h5`); TensorFlow concrete functions
@@ -368,7 +391,7 @@ def options_of(options: Mapping[str, Any]) -> Options:
     return Options(**options)
 
 
-def optimized(source: Any, args: Sequence[Any], options: Options) -> Program:
+def optimized(source: object, args: Sequence[object], options: Options) -> Program:
     """The optimized program. What the kernels do not take is imported again as Select TF operators, where allowed."""
     while True:
         tell("reading")
@@ -385,7 +408,7 @@ def optimized(source: Any, args: Sequence[Any], options: Options) -> Program:
         return program
 
 
-def finished(program: Program, options: Options, metadata: Any = None, name: str = "") -> Model:
+def finished(program: Program, options: Options, metadata: Requested | None = None, name: str = "") -> Model:
     """The model of an optimized program, quantized where that is asked for.
 
     metadata: what `read_metadata` gives; name: what the source is called.
@@ -409,7 +432,7 @@ def _log_size(when: str, program: Program) -> None:
         _LOG.info("%s: %d operators in %d graphs", when, sum(program.histogram().values()), len(program.all_graphs()))
 
 
-def read_metadata(options: Options) -> Any:
+def read_metadata(options: Options) -> Requested | None:
     """The metadata that were asked for, read: mistakes in them are told before a long conversion, not after."""
     if options.metadata is None:
         return None
@@ -418,7 +441,7 @@ def read_metadata(options: Options) -> Any:
     return read_request(options.metadata)
 
 
-def _name_of(source: Any) -> str:
+def _name_of(source: object) -> str:
     """What a source is called: a file or directory, a Keras model, a function."""
     if isinstance(source, (str, os.PathLike)):
         return Path(os.path.abspath(source)).stem
@@ -426,7 +449,7 @@ def _name_of(source: Any) -> str:
     return name if isinstance(name, str) and name.isidentifier() else ""
 
 
-def export(source: Any, path: str | os.PathLike[str], *args: Any, **options: Unpack[Keywords]) -> Path:
+def export(source: object, path: str | os.PathLike[str], *args: object, **options: Unpack[Keywords]) -> Path:
     """Converts a model and writes it to a `.tflite` file; returns its path. Arguments and errors: see `convert`.
 
     It is the line for Keras models on the JAX backend, whose own ``model.export(path, format="litert")`` needs
@@ -453,7 +476,7 @@ def optimize(program: Program, options: Options) -> Program:
     is_compact = recipe is not None and (recipe.integer_only or not recipe.is_static)
     rnn = COMPACT if options.rnn == AUTO and is_compact else options.rnn
     resources = recipe is not None and (recipe.integer_only or recipe.variables)
-    results = pipeline.run(program, options.dump, rnn=rnn, resources=resources)
+    results = pipeline.run(program, options.dump, rnn=rnn, resources=resources, without=options.without_passes)
     if options.explain is not None:
         options.explain(pipeline.explain(results))
     for graph, wanted in zip(program.graphs, names, strict=True):

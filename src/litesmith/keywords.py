@@ -35,6 +35,7 @@ class Keywords(TypedDict, total=False):
     select_tf_ops: bool | Sequence[str]
     keep_composites: Sequence[str]
     external_weights: bool
+    without_passes: Sequence[str]
     rnn: str
     quantize: Any
     calibrate: Any
@@ -49,7 +50,7 @@ def check_keywords(options: Iterable[str], known: Sequence[str]) -> None:
     for name in options:
         if name in _ATTRIBUTES:
             fix = f"\n      Fix: converter = litesmith.TFLiteConverter.from_…(…); converter.{name} = …"
-            raise UsageError(f"{name!r} is no option of convert but an attribute of TFLiteConverter{fix}")
+            raise UsageError(f"{name!r} is not an option of convert but an attribute of TFLiteConverter{fix}")
         if name not in known:
             near = suggestion(name, [*known, *_ATTRIBUTES])
             raise UsageError(f"convert() has no option {name!r}{near}; the options are {', '.join(known)}")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from litesmith._util.files import file_kind, require_file
 from litesmith.errors import FormatError, UsageError
@@ -14,10 +14,15 @@ from litesmith.ir.graph import Program
 
 if TYPE_CHECKING:
     from litesmith.api import Options
+    from litesmith.formats.saved_model import SavedModel
+    from litesmith.frontends.jax.convert import Functions
+    from litesmith.frontends.keras.live import Layer
+    from litesmith.frontends.stablehlo.live import Exported
+    from litesmith.frontends.tensorflow.importer import Unknown
     from litesmith.frontends.tensorflow.select_ops import SelectOps
 
 
-def import_source(source: Any, args: Sequence[Any], options: Options) -> Program:
+def import_source(source: object, args: Sequence[object], options: Options) -> Program:
     """The program of any source `convert` takes, before any pass."""
     if isinstance(source, (str, os.PathLike)):
         source = Path(source)
@@ -35,10 +40,10 @@ class Kind:
     """A kind of source. name: what messages call it; takes: the `_CHOICES` that say something about it."""
 
     name: str
-    load: Callable[[Any, Sequence[Any], Options], Program]
+    load: Callable[..., Program]
     takes: frozenset[str]
 
-    def check(self, args: Sequence[Any], options: Options) -> None:
+    def check(self, args: Sequence[object], options: Options) -> None:
         """Raises UsageError for choices that would be left unheard."""
         named = any(isinstance(size, str) for shape in options.shapes.values() for size in shape)
         given = [name for name in _CHOICES if getattr(options, name) or getattr(options, name) == 0]
@@ -91,7 +96,7 @@ def _kind_of_bytes(start: bytes) -> Kind | None:
     return next((kind for offset, magic, kind in _MAGIC if start[offset : offset + len(magic)] == magic), None)
 
 
-def _kind_of_object(source: Any) -> Kind:
+def _kind_of_object(source: object) -> Kind:
     for is_this, kind in _OBJECTS:
         if is_this(source):
             return kind
@@ -104,7 +109,7 @@ def _kind_of_object(source: Any) -> Kind:
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-def saved_model_hook(model: Any, allow_custom_ops: bool, checksums: bool, select: SelectOps | None) -> Any:
+def saved_model_hook(model: SavedModel, allow_custom_ops: bool, checksums: bool, select: SelectOps | None) -> Unknown | None:
     """What becomes of a SavedModel's operators without a lowering; also whether its checksums are compared."""
     from litesmith.frontends.tensorflow.custom_ops import custom_ops
 
@@ -114,14 +119,14 @@ def saved_model_hook(model: Any, allow_custom_ops: bool, checksums: bool, select
     return custom_ops(model.op_defs.get) if allow_custom_ops else None
 
 
-def frozen_graph_hook(allow_custom_ops: bool) -> Any:
+def frozen_graph_hook(allow_custom_ops: bool) -> Unknown | None:
     """What becomes of a frozen graph's operators without a lowering."""
     from litesmith.frontends.tensorflow.custom_ops import custom_ops
 
     return custom_ops(lambda op: None) if allow_custom_ops else None
 
 
-def _import_saved_model(path: Path, args: Sequence[Any], options: Options) -> Program:
+def _import_saved_model(path: Path, args: Sequence[object], options: Options) -> Program:
     from litesmith.formats.saved_model import SavedModel
     from litesmith.frontends.tensorflow.saved_model import import_saved_model
 
@@ -131,7 +136,7 @@ def _import_saved_model(path: Path, args: Sequence[Any], options: Options) -> Pr
     return import_saved_model(model, options.signature_keys, shapes, hook, composite, options.select)
 
 
-def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> Program:
+def _import_frozen_graph(path: Path, args: Sequence[object], options: Options) -> Program:
     from litesmith.formats.saved_model import read_graph_def
     from litesmith.frontends.tensorflow.graph_def import frozen_entry, import_entries
 
@@ -142,19 +147,19 @@ def _import_frozen_graph(path: Path, args: Sequence[Any], options: Options) -> P
     return import_entries([entry], shapes, select=options.select, composite=composite, on_unknown=hook)
 
 
-def _import_keras_file(path: Path, args: Sequence[Any], options: Options) -> Program:
+def _import_keras_file(path: Path, args: Sequence[object], options: Options) -> Program:
     from litesmith.frontends.keras import load_model
 
     return _import_keras(load_model(path, safe_mode=options.safe_mode, custom_objects=options.custom_objects), args, options)
 
 
-def _import_stablehlo_file(path: Path, args: Sequence[Any], options: Options) -> Program:
+def _import_stablehlo_file(path: Path, args: Sequence[object], options: Options) -> Program:
     from litesmith.frontends.stablehlo import import_path
 
     return import_path(path, options.shapes)
 
 
-def _import_tflite(source: Path | bytes, args: Sequence[Any], options: Options) -> Program:
+def _import_tflite(source: Path | bytes, args: Sequence[object], options: Options) -> Program:
     from litesmith.formats.tflite import read_model
 
     return read_model(source)
@@ -163,81 +168,79 @@ def _import_tflite(source: Path | bytes, args: Sequence[Any], options: Options) 
 # -- objects of other frameworks, told by where their classes come from, so that none of them is imported here ---------
 
 
-def _is_instance(source: Any, module: str, name: str) -> bool:
+def _is_instance(source: object, module: str, name: str) -> bool:
     return any(c.__module__.split(".")[0] in module.split() and c.__name__ == name for c in type(source).__mro__)
 
 
-def _is_keras(source: Any) -> bool:
+def _is_keras(source: object) -> bool:
     return _is_instance(source, "keras tf_keras", "Layer")
 
 
-def _is_concrete(source: Any) -> bool:
+def _is_concrete(source: object) -> bool:
     """Whether these are ConcreteFunctions, or functions of ``tf.function`` that can be made one."""
-    many = isinstance(source, (list, tuple)) and bool(source)
+    functions = source if isinstance(source, (list, tuple)) and source else [source]
     names = ("ConcreteFunction", "Function")
-    return all(any(_is_instance(f, "tensorflow", n) for n in names) for f in (source if many else [source]))
+    return all(any(_is_instance(f, "tensorflow", n) for n in names) for f in functions)
 
 
-def _is_exported(source: Any) -> bool:
+def _is_exported(source: object) -> bool:
     return _is_instance(source, "jax", "Exported")
 
 
-def _is_function(source: Any) -> bool:
+def _is_function(source: object) -> bool:
     """Whether these are functions of one's own: one, a list, or a dict by the keys of their signatures."""
     functions = list(source.values()) if isinstance(source, Mapping) else source
     many = isinstance(functions, (list, tuple)) and bool(functions) and all(callable(f) for f in functions)
     return many or callable(source)
 
 
-def _is_bytes(source: Any) -> bool:
+def _is_bytes(source: object) -> TypeGuard[bytes | bytearray | memoryview]:
     return isinstance(source, (bytes, bytearray, memoryview))
 
 
-def _is_tflite(source: Any) -> bool:
+def _is_tflite(source: object) -> bool:
     return _is_bytes(source) and _kind_of_bytes(bytes(source[:8])) is _TFLITE
 
 
-def _import_keras(source: Any, args: Sequence[Any], options: Options) -> Program:
+def _import_keras(source: Layer, args: Sequence[object], options: Options) -> Program:
     from litesmith.frontends.keras import import_keras
 
     return import_keras(source, args, options.shapes, options.allow_custom_ops, options.select)
 
 
-def _import_concrete(source: Any, args: Sequence[Any], options: Options) -> Program:
+def _import_concrete(source: object, args: Sequence[object], options: Options) -> Program:
     from litesmith.frontends.tensorflow.concrete import as_concrete, import_concrete_functions
 
-    many = isinstance(source, (list, tuple))
-    functions = [as_concrete(f) for f in source] if many else [as_concrete(source, args)]
+    calls = [(f, ()) for f in source] if isinstance(source, (list, tuple)) else [(source, args)]
+    functions = [as_concrete(function, given) for function, given in calls]
     keys, shapes = options.signature_keys, options.shapes
     custom, composite = options.allow_custom_ops, options.tensorflow_composite
     return import_concrete_functions(functions, keys, shapes, custom, composite, options.select)
 
 
-def _import_exported(source: Any, args: Sequence[Any], options: Options) -> Program:
+def _import_exported(source: Exported, args: Sequence[object], options: Options) -> Program:
     from litesmith.frontends.stablehlo import import_exported
 
     return import_exported(source, options.shapes)
 
 
-def _import_bytes(source: Any, args: Sequence[Any], options: Options) -> Program:
+def _import_bytes(source: bytes | bytearray | memoryview, args: Sequence[object], options: Options) -> Program:
     from litesmith.frontends.stablehlo import import_bytes
 
     return import_bytes(bytes(source), options.shapes)
 
 
-def _import_function(source: Any, args: Sequence[Any], options: Options) -> Program:
+def _import_function(source: Functions, args: Sequence[object], options: Options) -> Program:
     from litesmith.frontends.jax import import_jax
 
-    if not callable(source):
-        if len(args) != 1:
-            raise UsageError(
-                "several functions take one more argument: a list of the arguments of each, or a dict of them by key\n"
-                "      Fix: convert([f, g], [(x,), (y, z)]), or convert({'f': f, 'g': g}, {'f': (x,), 'g': (y, z)})"
-            )
-        args = args[0]
+    if not callable(source) and len(args) != 1:
+        raise UsageError(
+            "several functions take one more argument: a list of the arguments of each, or a dict of them by key\n"
+            "      Fix: convert([f, g], [(x,), (y, z)]), or convert({'f': f, 'g': g}, {'f': (x,), 'g': (y, z)})"
+        )
     return import_jax(
         source,
-        args,
+        args if callable(source) else args[0],
         options.signature_keys,
         options.kwargs,
         input_names=options.input_names,

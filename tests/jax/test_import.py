@@ -1,4 +1,4 @@
-"""What `import_jax` makes of functions: names, signatures, element types at the border, refusals, origins."""
+"""What `import_jax` makes of functions: names, signatures, element types at the boundary, refusals, origins."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_symbolic_sizes(text: str) -> None:
     ("dtype", "stored"),
     [("float16", DType.FLOAT16), ("bfloat16", DType.BFLOAT16), ("uint32", DType.UINT32), ("int8", DType.INT8)],
 )
-def test_element_types_at_the_border(dtype: str, stored: DType) -> None:
+def test_element_types_at_the_boundary(dtype: str, stored: DType) -> None:
     program = import_jax(lambda x: x + x, (jnp.zeros((2, 3), dtype),))
     assert program.main.inputs[0].type.dtype is stored
     assert program.main.outputs[0].type.dtype is stored

@@ -166,5 +166,5 @@ def test_unknown_sizes_may_be_named() -> None:
 
 def test_names_of_sizes_are_names() -> None:
     model = keras.Sequential([keras.Input((4,), name="x"), L.Dense(3)])
-    with pytest.raises(UsageError, match="no name of a size"):
+    with pytest.raises(UsageError, match="not a valid name of a size"):
         litesmith.convert(model, input_shapes={"x": ["?", 4]})

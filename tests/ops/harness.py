@@ -12,8 +12,9 @@ import numpy as np
 from litesmith.errors import LitesmithError
 from litesmith.formats.tflite import write_model
 from litesmith.ir import DType, Graph, Op, Program, Quantization, Signature, Sym, TensorType, Value
-from litesmith.ir.builder import fold, infer_types
+from litesmith.ir.builder import infer_types
 from litesmith.ir.dims import substitute, symbol_names
+from litesmith.ir.folding import fold
 from litesmith.ir.verify import compatible, kernel_problems, verify
 from litesmith.ops import OPS
 from litesmith.runtime.runner import Runner

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from litesmith.ir import Builder, Graph
-from litesmith.ir import builder as builder_module
+from litesmith.ir.folding import ROUNDED_ONCE
 from litesmith.ops import OPS
 
 ROWS = 6
@@ -27,11 +29,9 @@ def _rng(*shape: int) -> np.ndarray:
     ],
     ids=str,
 )
-def test_large_arithmetic_is_rounded_once(shapes: tuple[tuple[int, ...], ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builder_module, "SLAB_BYTES", 50_000)
+def test_large_arithmetic_is_rounded_once(shapes: tuple[tuple[int, ...], ...]) -> None:
     x, y = (_rng(*shape) for shape in shapes)
-    b = Builder(Graph(), OPS)
-    b.wide = True
+    b = Builder(Graph(), OPS, folding=replace(ROUNDED_ONCE, slab_bytes=50_000))
     made = b.add(b.mul(b.constant(x), b.constant(y)), np.float32(0.1))
     expected = (x.astype(np.float64) * y.astype(np.float64) + np.float64(np.float32(0.1))).astype(np.float32)
     assert made.is_const

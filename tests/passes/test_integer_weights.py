@@ -10,6 +10,7 @@ import pytest
 
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Builder, DType, Graph, Program, Signature, TensorType, Value
+from litesmith.ir.folding import ROUNDED_ONCE, STEPWISE
 from litesmith.ir.printer import print_program
 from litesmith.ir.verify import verify
 from litesmith.ops import OPS
@@ -213,8 +214,7 @@ def product(b: Builder, x: Value, weights: Value) -> Value:
 def program(make: Make, wide: bool = False, products: int = 1, q: np.ndarray = SIGNED, use: Use = product) -> Program:
     """A product with the weights; of its operand another with the same weights where there are two."""
     graph = Graph("main")
-    b = Builder(graph, OPS)
-    b.wide = wide
+    b = Builder(graph, OPS, folding=ROUNDED_ONCE if wide else STEPWISE)
     weights = make(b, b.constant(q, name="kernel"))
     x = graph.add_input(TensorType(DType.FLOAT32, (2, IN)), "x")
     made = [use(b, x, weights) for _ in range(products)]

@@ -115,4 +115,8 @@ test_no_l2_normalization = unchanged(
             f"MUL(%x, %3) : {FULL}",
         ),
     ),
+    Unchanged(
+        "length_over_vector",
+        graph(X, *squares(), f"MAXIMUM(%1, float32[](1e-12)) : {ONE}", f"SQRT(%2) : {ONE}", f"DIV(%3, %x) : {FULL}"),
+    ),
 )

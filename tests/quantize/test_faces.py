@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,9 @@ ASKED: dict[str, tuple[dict[str, Any], str, str, str | None]] = {
         dict(optimizations=DEFAULT, representative_dataset=samples, supported_ops=[WIDE, OPS.TFLITE_BUILTINS]),
         "float32", "float32", "int8",
     ),
+    "integers only, without optimizations": (
+        dict(representative_dataset=samples, supported_ops=[OPS.TFLITE_BUILTINS_INT8]), "float32", "float32", "int8",
+    ),
     "int16 only": (
         dict(optimizations=DEFAULT, representative_dataset=samples, supported_ops=[WIDE], inference_input_type=np.int16,
              inference_output_type=np.int16),
@@ -99,7 +103,11 @@ def test_attributes(name: str) -> None:
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "entries without data": (dict(optimizations=DEFAULT, inference_input_type=np.int8), "must be tf.float32"),
-    "entries of a float model": (dict(inference_output_type=np.uint8), "must be tf.float32"),
+    "entries of a float model": (dict(inference_output_type=np.uint8), r"must be tf.float32\.(\n|$)"),
+    "int8 entries of int16": (
+        dict(optimizations=DEFAULT, representative_dataset=samples, supported_ops=[WIDE], inference_input_type=np.int8),
+        r"^The inference_input_type and inference_output_type must be in \['tf.float32', 'tf.int16'\]\.(\n|$)",
+    ),
     "integers without data": (dict(optimizations=DEFAULT, supported_ops=[OPS.TFLITE_BUILTINS_INT8]), "must be specified"),
     "int16 without data": (dict(optimizations=DEFAULT, supported_ops=[WIDE]), "must be specified"),
     "int16 entries of int8": (
@@ -115,7 +123,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "unknown annotations": (dict(_experimental_qdq_conversion_mode="UNKNOWN"), "Unknown QDQ conversion mode"),
     "annotations of another kind": (dict(_experimental_qdq_conversion_mode="MIXED"), "NONE, STATIC or DYNAMIC"),
-    "narrower types": (dict(_experimental_reduce_type_precision=True), "dynamic-int4"),
+    "integers without data, by StableHLO": (dict(experimental_use_stablehlo_quantizer=True), "only supports static-range"),
+    "assertions of built-in operators": (dict(_experimental_preserve_assert_op=True), "SELECT_TF_OPS"),
     "TensorFlow's quantizer": (dict(_experimental_tf_quantization_mode="DEFAULT"), "convert the float model itself"),
     "TensorFlow's recipe": (dict(experimental_stablehlo_quantizer_config=object()), "representative_dataset"),
 }  # fmt: skip
@@ -126,6 +135,99 @@ def test_what_does_not_go_together_is_an_error(name: str) -> None:
     attributes, text = REFUSED[name]
     with pytest.raises((ValueError, ConverterError), match=text):
         converter(**attributes).convert()
+
+
+def _clipped_beside_a_floor() -> Program:
+    """An output of integers, and one of an operator without an integer kernel, as is one of the inputs."""
+    graph = Graph("main")
+    x, y = (graph.add_input(TensorType(DType.FLOAT32, (4,)), name) for name in ("x", "y"))
+    b = Builder(graph, ALL)
+    total = b.add(x, x)
+    graph.outputs = [total, b.floor(y)]
+    return Program([graph], [Signature("main", graph, {"x": 0, "y": 1}, {"total": 0, "low": 1})])
+
+
+FORMS = {  # attributes: types of the inputs and outputs
+    "as asked for": (dict(inference_input_type="int8", inference_output_type="int8"), ["int8"] * 4),
+    "of the first quantizer": (
+        dict(inference_input_type="int8", inference_output_type="int8", experimental_new_quantizer=False),
+        ["int8", "float32", "int8", "float32"],
+    ),
+    "float": ({}, ["float32"] * 4),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_entries(name: str) -> None:
+    attributes, expected = FORMS[name]
+    made = converter(optimizations=DEFAULT, **attributes)
+    rows = np.random.default_rng(3).uniform(-1, 1, (8, 4)).astype(np.float32)
+    made.representative_dataset = lambda: ({"x": row, "y": row} for row in rows)
+    made._source = replace(made._source, load=lambda how: _clipped_beside_a_floor())
+    content = made.convert()
+    for kernels in ("default", "builtin"):
+        runner = Runner(content, kernels=kernels)
+        graph = read_model(content).main
+        assert [v.type.dtype.text for v in (*graph.inputs, *graph.outputs)] == expected
+        for row in rows[:3]:
+            found = _real(graph, runner, {"x": row, "y": row})
+            assert np.abs(found["total"] - 2 * row).max() <= 4 / 255 * 1.5
+            assert np.abs(found["low"] - np.floor(row)).max() <= 1.01  # a step beside a whole number
+
+
+def test_entries_of_annotations_are_integers() -> None:
+    made = converter(_experimental_qdq_conversion_mode="STATIC")
+    made._source = replace(made._source, load=lambda how: read_model(_annotated(8)))
+    content = made.convert()
+    graph = read_model(content).main
+    assert [v.type.dtype.text for v in (*graph.inputs, *graph.outputs)] == ["int8", "float32"]
+    x = np.random.default_rng(2).uniform(-2, 2, (1, 8)).astype(np.float32)
+    exact = Runner(_annotated(8)).run({"x": x})["y"]
+    for kernels in ("default", "builtin"):
+        assert np.abs(_real(graph, Runner(content, kernels=kernels), {"x": x})["y"] - exact).max() <= 6 / 255 * 8
+
+
+def _real(graph: Graph, runner: Runner, given: dict[str, Any]) -> dict[str, Any]:
+    """Runs on real numbers whatever the inputs and outputs are."""
+    inputs = {}
+    for value, (name, array) in zip(graph.inputs, given.items(), strict=True):
+        quant = value.type.quant if value.type.dtype is not DType.FLOAT32 else None
+        stored = array if quant is None else np.clip(np.rint(array / quant.scale[0]) + quant.zero_point[0], -128, 127)
+        inputs[name] = stored.astype(value.type.dtype.numpy)
+    found = runner.run(inputs)
+    for value, name in zip(graph.outputs, list(found), strict=True):
+        if value.type.dtype is not DType.FLOAT32 and value.type.quant is not None:
+            found[name] = (found[name].astype(np.float32) - value.type.quant.zero_point[0]) * value.type.quant.scale[0]
+    return found
+
+
+def test_names_of_constants_are_those_of_the_nodes_that_read_them() -> None:
+    made = converter(optimizations=DEFAULT, representative_dataset=samples)
+    names = {value.name for value in read_model(made.convert()).main.constants()}
+    assert any(name.endswith("/convolution") for name in names)
+    assert any(name.endswith("BiasAdd/ReadVariableOp") for name in names)
+    first = next(read_model(made.convert()).main.ops)
+    assert (first.name, first.results[0].name) == ("QUANTIZE", "tfl.quantize")
+
+
+def test_what_float16_models_may_be_summed_up_in() -> None:
+    made = converter(optimizations=DEFAULT, supported_types=[np.float16])
+    for dtype, text in ((np.float16, b"fp16accfp16"), (np.float32, b"fp16accfp32")):
+        made.target_spec._experimental_supported_accumulation_type = dtype
+        assert made.to_model().program.metadata["reduced_precision_support"] == text
+
+
+def test_factors_of_inputs_stay_where_asked_for() -> None:
+    graph = Graph("main")
+    x = graph.add_input(TensorType(DType.FLOAT32, (1, 4)), "x")
+    b = Builder(graph, ALL)
+    factors, weights = np.array([1, 2, 3, 4], np.float32), np.ones((2, 4), np.float32)
+    graph.outputs = [b.fully_connected(b.mul(x, factors), weights, np.zeros(2, np.float32))]
+    content = write_model(Program([graph], [Signature("main", graph, {"x": 0}, {"y": 0})]))
+    for asked, expected in ((False, {"FULLY_CONNECTED": 1}), (True, {"MUL": 1, "FULLY_CONNECTED": 1})):
+        made = converter(_experimental_disable_fuse_mul_and_fc=asked)
+        made._source = replace(made._source, load=lambda how: read_model(content))
+        assert made.to_model().operators == expected
 
 
 def test_one_scale_for_all_channels() -> None:
@@ -167,6 +269,7 @@ ANNOTATED = {  # attributes, bits of the weights: types of the two layers' weigh
     "strict": (dict(_experimental_strict_qdq=True), 8, ["int8", "float32"]),
     "4 bits": (dict(optimizations=DEFAULT, _experimental_low_bit_qat=True), 4, ["int4", "float32"]),
     "4 bits of 8": (dict(optimizations=DEFAULT, _experimental_low_bit_qat=True), 8, ["int8", "float32"]),
+    "4 bits, narrower": (dict(optimizations=DEFAULT, _experimental_reduce_type_precision=True), 4, ["int4", "float32"]),
     "not asked for": ({}, 8, ["float32", "float32"]),
 }
 

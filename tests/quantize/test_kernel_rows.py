@@ -108,6 +108,13 @@ CASES: dict[str, tuple[tuple[tuple[int, ...], ...], Make, tuple[float, float]]] 
         (ROWS, (1, 4)), lambda b, v: b.dynamic_update_slice(v[0], v[1], np.array([1, 0], I32)), (-2, 2),
     ),
     "FILL": (((),), lambda b, v: b.fill(np.array([2, 3], I32), v[0]), (-2, 2)),
+    "MATRIX_DIAG": ((ROWS,), unary("matrix_diag"), (1, 2)),
+    "SCATTER_ND": (
+        ((2, 4),), lambda b, v: b.scatter_nd(np.array([[3], [1]], I32), v[0], np.array([5, 4], I32)), (1, 2),
+    ),
+    "ONE_HOT": (
+        ((), ()), lambda b, v: b.one_hot(np.array([2, 0, 1], I32), np.int32(3), v[0], v[1], axis=-1), (1, 2),
+    ),
     "MATRIX_SET_DIAG": (((3, 3), (3,)), binary("matrix_set_diag"), (-2, 2)),
     "CONV_2D": ((IMAGE,), lambda b, v: b.conv_2d(v[0], FILTER, BIAS, **STEP), (-2, 2)),
     "DEPTHWISE_CONV_2D": ((IMAGE,), lambda b, v: b.depthwise_conv_2d(v[0], DEPTH_FILTER, BIAS, **STEP), (-2, 2)),

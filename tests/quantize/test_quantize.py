@@ -26,6 +26,7 @@ from litesmith.quantize.exchange import RealRunner
 from litesmith.quantize.fidelity import compare
 from litesmith.quantize.histograms import Histogram, histograms, least_squares, percentile
 from litesmith.quantize.quantizer import quantize
+from litesmith.quantize.ranges import quantization, stored
 from litesmith.quantize.samples import calls_of
 from litesmith.runtime import Runner
 
@@ -166,7 +167,7 @@ BAD_DATA = {
     "wrong shape": (lambda x: x[:, :5], "shape"),
     "wrong count": (lambda x: [[x[:1], x[:1]]], r"provided \(2\)"),
     "nan": (lambda x: x[:2] * np.nan, "NaN"),
-    "text": (lambda x: [["a"]], "no array of numbers"),
+    "text": (lambda x: [["a"]], "not an array of numbers"),
     "unknown signature": (lambda x: [("train", {"image": x[:1]})], "train"),
     "a number": (lambda x: 3, "takes samples"),
     "missing file": (lambda x: "nowhere.npz", "cannot read"),
@@ -258,7 +259,7 @@ BAD_RECIPES = {
     "mode": ("int9", "did you mean 'int8'"),
     "option": ({"mode": "int8", "headrom": 1}, "did you mean 'headroom'"),
     "rule": ({"rules": [{"mach": "x"}]}, "did you mean 'match'"),
-    "expression": ({"rules": [{"match": "re:("}]}, "no regular expression"),
+    "expression": ({"rules": [{"match": "re:("}]}, "not a regular expression"),
     "ranges": ({"ranges": "maxmin"}, "minmax"),
     "type": ({"input_type": "int7"}, "int7"),
     "file": ("nowhere.yaml", "cannot read"),
@@ -310,10 +311,10 @@ def test_a_quantized_file_is_not_quantized_again_unless_asked(digits: Any) -> No
 
 
 def test_what_has_no_integer_kernel_is_named_all_at_once() -> None:
-    program = _program(lambda b, x: b.sin(b.cos(x)))
+    program = _program(lambda b, x: b.pow(b.cumsum(x, np.int32(1), exclusive=False, reverse=False), x))
     with pytest.raises(QuantizationError) as error:
         quantize(program, Recipe("int8", integer_only=True), _calls())
-    assert [p.op for p in error.value.problems] == ["COS", "SIN"]
+    assert [p.op for p in error.value.problems] == ["CUMSUM", "POW"]
 
 
 def test_a_model_that_lost_its_meaning_is_an_error() -> None:
@@ -439,6 +440,94 @@ def test_structures_of_integers_only(name: str, mode: str) -> None:
     ]
     assert floats == []
     assert compare(write_model(program), write_model(result.program), _calls()).worst >= 20
+
+
+def test_a_mask_that_is_an_output_stays_the_least() -> None:
+    keep = np.arange(8) < 5
+    program = _program(lambda b, x: b.select_v2(keep[None], x, np.float32(-1e9)))
+    result = quantize(program, Recipe("int8", integer_only=True), _calls())
+    exact, found = (Runner(write_model(p)).run(_calls()[0][1])["y"] for p in (program, result.program))
+    assert np.abs(exact - found)[:, keep].max() <= 0.1
+    assert found[:, ~keep].max() < found[:, keep].min() - 8
+
+
+FUNCTIONS: dict[str, tuple[Any, float]] = {  # of one tensor, and the dB they keep as a table of 256 numbers
+    "a wave": (lambda b, x: b.mul(b.sin(x), b.cos(b.mul(x, np.float32(2)))), 33),
+    "steps": (lambda b, x: b.mul(b.floor(b.mul(x, np.float32(0.5))), np.float32(3)), 15),
+    "softplus": (lambda b, x: b.log(b.add(b.exp(x), np.float32(1))), 33),
+    "a root of what may be 0": (lambda b, x: b.rsqrt(b.add(b.relu(x), np.float32(0.25))), 33),
+    "a quotient by negative numbers": (lambda b, x: b.div(x, b.sub(b.abs(x), np.float32(9))), 33),
+    "steps that others read": (
+        lambda b, x: b.concatenation(y := b.mul(b.relu(x), np.float32(2)), b.sin(y), axis=1), 33,
+    ),
+    "two ends": (lambda b, x: b.concatenation(b.sin(x), b.cos(b.sin(x)), axis=1), 33),
+    "beside what is none": (lambda b, x: b.add(b.fully_connected(b.sin(x), W, ZERO), b.softmax(b.cos(x), beta=1.0)), 30),
+}
+
+
+@pytest.mark.parametrize("mode", ["int8", "uint8"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_one_tensor_are_tables(name: str, mode: str) -> None:
+    make, least = FUNCTIONS[name]
+    program = _program(make)
+    result = quantize(program, replace(as_recipe(mode), integer_only=True), _calls())
+    forms = {plan.form for plan in result.plan.ops.values()}
+    if name != "softplus":
+        assert "table" in forms
+    assert all(not op.results[0].type.dtype.is_float or op.name == "DEQUANTIZE" for op in result.program.main.ops)
+    again = Plan.from_json(result.plan.to_json())
+    content = write_model(result.program)
+    same = quantize(program, result.recipe, plan=again, check=False).program
+    assert [op.name for op in same.main.ops] == [op.name for op in result.program.main.ops]
+    assert compare(write_model(program), content, _calls()).worst >= least
+    plain, fast = (Runner(content, kernels=kernels).run(_calls()[0][1])["y"] for kernels in ("builtin", "default"))
+    assert np.abs(plain - fast).max() <= 2 * np.abs(plain).max() / 127
+
+
+CUT_OFF: dict[str, Any] = {  # what is cut off needs no numbers of its own
+    "a clamp": (lambda b, x: b.relu6(b.mul(x, x))),
+    "the larger one": (lambda b, x: b.maximum(x, np.float32(0.5))),
+    "both ends": (lambda b, x: b.minimum(b.maximum(x, np.float32(-0.25)), np.float32(0.25))),
+}
+
+
+@pytest.mark.parametrize("name", CUT_OFF)
+def test_what_is_cut_off_is_not_stored(name: str) -> None:
+    program = _program(CUT_OFF[name])
+    result = quantize(program, Recipe("int8", integer_only=True), _calls())
+    first = next(iter(result.program.main.ops)) if name != "a clamp" else next(
+        op for op in result.program.main.ops if op.name == "MUL"
+    )
+    content = write_model(result.program)
+    quant = first.results[0].type.quant
+    exact = Runner(write_model(program)).run(_calls()[0][1])["y"]
+    assert quant.scale[0] * 255 <= (6.01 if name == "a clamp" else exact.max() - min(exact.min(), 0) + 2.5)
+    assert compare(write_model(program), content, _calls()).worst >= 35
+    for kernels in ("default", "builtin"):
+        assert np.abs(Runner(content, kernels=kernels).run(_calls()[0][1])["y"] - exact).max() <= 1.01 * quant.scale[0]
+
+
+SAID_OTHERWISE: dict[str, Any] = {  # operators without an integer kernel of each type
+    "sums of many": lambda b, x: b.add_n(x, b.mul(x, x), b.abs(x)),
+    "slopes": lambda b, x: b.prelu(x, np.linspace(0, 1, 8, dtype=np.float32)),
+    "clamps from -1": lambda b, x: b.relu_n1_to_1(x),
+    "clamps from 0": lambda b, x: b.relu_0_to_1(x),
+    "hard swish": lambda b, x: b.hard_swish(x),
+    "products with constants": lambda b, x: b.batch_matmul(b.reshape(x, np.array([1, 1, 8], np.int32)), W[None]),
+}
+
+
+@pytest.mark.parametrize(("mode", "least"), [("int8", 33), ("int16x8", 75)])
+@pytest.mark.parametrize("name", SAID_OTHERWISE)
+def test_what_is_said_by_operators_that_have_a_kernel(name: str, mode: str, least: float) -> None:
+    program = _program(SAID_OTHERWISE[name])
+    result = quantize(program, replace(as_recipe(mode), integer_only=True), _calls())
+    content = write_model(result.program)
+    assert compare(write_model(program), content, _calls()).worst >= least
+    exact, found = (Runner(m, kernels="builtin") for m in (write_model(program), content))
+    for _, inputs in _calls():
+        wanted, got = exact.run(inputs)["y"], found.run(inputs)["y"]
+        assert np.abs(wanted - got).max() <= 0.05 * np.abs(wanted).max()
 
 
 @pytest.mark.parametrize("mode", ["int8", "uint8", "int16x8"])
@@ -615,7 +704,7 @@ def test_blocks_of_four_bits(block: int) -> None:
             answers = [Runner(model, kernels=kernels).run(calls[0][1])["y"] for _ in range(2)]
             assert (answers[0] == answers[1]).all()
         found[size] = compare(write_model(program), model, calls).worst
-    assert found[block] > found[0] + (2 if block == 32 else 0.5)
+    assert found[block] > found[0] + (2 if block == 32 else 0.2)
 
 
 def test_block_sizes_the_kernel_does_not_take_are_refused() -> None:
@@ -665,6 +754,14 @@ def _depthwise(b: Builder, x: Any) -> Any:
     return b.average_pool_2d(y, padding="VALID", stride_w=8, stride_h=16, filter_width=8, filter_height=16)
 
 
+def _narrow_layers(b: Builder, x: Any) -> Any:
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        point = rng.normal(size=(8, 1, 1, 8)).astype(np.float32) / 3
+        x = b.conv_2d(x, point, ZERO, padding="SAME", stride_w=1, stride_h=1, fused_activation_function="RELU")
+    return x
+
+
 def _lonely(b: Builder, x: Any) -> Any:
     y = b.fully_connected(b.cos(x), W, ZERO)
     return b.fully_connected(b.cos(y), W, ZERO)
@@ -672,8 +769,16 @@ def _lonely(b: Builder, x: Any) -> Any:
 
 ISLANDS: dict[str, tuple[Any, tuple[int, ...], Recipe, dict[str, int], float]] = {
     # the model, its input, the recipe: operators of the result, dB
-    "a LayerNorm is one island": (_layer_norm, (1, 8), Recipe("int8"), {"QUANTIZE": 1, "DEQUANTIZE": 2}, 30),
-    "small depthwise": (_depthwise, (1, 16, 8, 32), Recipe("int8"), {"QUANTIZE": 2, "DEQUANTIZE": 3, "MEAN": 1}, 25),
+    "a LayerNorm is one island": (
+        _layer_norm, (1, 8), Recipe("int8", integer_layers=True), {"QUANTIZE": 1, "DEQUANTIZE": 2}, 30,
+    ),
+    "small depthwise": (
+        _depthwise, (1, 16, 8, 32), Recipe("int8", integer_layers=True), {"QUANTIZE": 2, "DEQUANTIZE": 3, "MEAN": 1}, 25,
+    ),
+    "few channels": (_narrow_layers, (1, 16, 8, 8), Recipe("int8"), {"QUANTIZE": 0, "DEQUANTIZE": 4}, 35),
+    "few channels, as integers": (
+        _narrow_layers, (1, 16, 8, 8), Recipe("int8", integer_layers=True), {"QUANTIZE": 1, "DEQUANTIZE": 1}, 25,
+    ),
     "small depthwise of integers": (
         _depthwise, (1, 16, 8, 32), Recipe("int8", integer_only=True), {"QUANTIZE": 1, "DEQUANTIZE": 1, "MEAN": 1}, 25,
     ),
@@ -694,6 +799,35 @@ def test_where_floats_are_better(name: str) -> None:
     assert compare(write_model(program), model, calls).worst >= least
     plain = Runner(model, kernels="builtin").run(calls[0][1])["y"]
     assert np.abs(plain - Runner(model).run(calls[0][1])["y"]).max() <= 0.05 * np.abs(plain).max()
+
+
+@pytest.mark.parametrize("mode", ["dynamic", "dynamic-int4", "weight-only"])
+@pytest.mark.parametrize("length", [64, 96])
+def test_rotated_inputs(mode: str, length: int) -> None:
+    rng = np.random.default_rng(length)
+    weights = rng.normal(size=(48, length)).astype(np.float32)
+    large = np.where(np.arange(length) % 31 == 0, 30, 1).astype(np.float32)
+    program = _program(lambda b, x: b.fully_connected(x, weights, np.zeros(48, np.float32)), (4, length))
+    calls = [("main", {"x": rng.normal(size=(4, length)).astype(np.float32) * large}) for _ in range(4)]
+    found = {}
+    for is_rotated in (False, True):
+        result = quantize(program, Recipe(mode, rotate=is_rotated, smallest_weights=1), calls)
+        assert ("CUSTOM" in result.program.histogram()) == is_rotated
+        runner = Runner(write_model(result.program))
+        answers = [runner.run(calls[0][1])["y"] for _ in range(3)]
+        assert (answers[0] == answers[1]).all() and (answers[0] == answers[2]).all()
+        found[is_rotated] = compare(write_model(program), write_model(result.program), calls).worst
+    assert found[True] > found[False] + (1.5 if mode == "dynamic" else -1.5)
+
+
+def test_weights_become_integers_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    array = np.random.default_rng(0).normal(size=(7, 3, 5)).astype(np.float32)
+    for scale, axis in ((0.01, 0), (np.linspace(0.01, 0.02, 7), 0), (np.linspace(0.01, 0.02, 5), 2)):
+        quant = quantization(scale, 3, axis)
+        whole = stored(array, quant, DType.INT8)
+        monkeypatch.setattr("litesmith.quantize.ranges.SLICE", 16)
+        assert (stored(array, quant, DType.INT8) == whole).all()
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize("mode", ["dynamic-int2", "weight-only-int2"])

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litesmith._util.files import require_file
 
 _opened: weakref.WeakValueDictionary[int, mmap.mmap] = weakref.WeakValueDictionary()
 
 
-def map_file(path: str | os.PathLike[str]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def map_file(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     """The bytes of a file as a read-only array, mapped.
 
     Raises FormatError for what is no file, OSError where it cannot be read.
@@ -33,7 +34,7 @@ def map_file(path: str | os.PathLike[str]) -> np.ndarray[Any, np.dtype[np.uint8]
     return np.frombuffer(mapped, np.uint8)
 
 
-def release_pages(array: np.ndarray[Any, Any] | None = None) -> None:
+def release_pages(array: NDArray[np.generic] | None = None) -> None:
     """Hands back the pages of the files mapped by `map_file`, and of the read-only mapping this array views, if any."""
     if not hasattr(mmap, "MADV_DONTNEED"):
         return
@@ -46,7 +47,7 @@ def release_pages(array: np.ndarray[Any, Any] | None = None) -> None:
             mapping.madvise(mmap.MADV_DONTNEED)
 
 
-def _mapping_of(array: np.ndarray[Any, Any]) -> mmap.mmap | None:
+def _mapping_of(array: NDArray[np.generic]) -> mmap.mmap | None:
     """The mapping under an array's base; None for none, and for one whose changes would be lost with its pages."""
     base: Any = array
     while base is not None and not isinstance(base, mmap.mmap):

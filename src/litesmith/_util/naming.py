@@ -43,7 +43,7 @@ def shapes_by_name(shapes: Any) -> Shapes:
         wrong, named = (None if _is_shape(shapes) else shapes), {THE_INPUT: shapes}
     if wrong is not None:
         raise UsageError(
-            f"{wrong!r} is no shape: give sizes and None for an unknown one, by the name of the input where the model "
+            f"{wrong!r} is not a shape: give sizes and None for an unknown one, by the name of the input where the model "
             "has several, as in input_shapes={'image': [1, 224, 224, 3]}"
         )
     return named

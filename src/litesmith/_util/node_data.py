@@ -10,7 +10,7 @@ _GRADIENT = [{"stop": 0, "bgColor": "#ffffff"}, {"stop": 1, "bgColor": "#d64545"
 _LEFT_COLOUR = "#f4b6b6"
 
 
-def node_data(values: Mapping[str, float | str], name: str) -> dict[str, Any]:
+def node_data(values: Mapping[str, float | str], name: str) -> dict[str, object]:
     """Node data of a subgraph: numbers along a gradient, texts in one colour. Numbers that are none are left out."""
     results: dict[str, Any] = {}
     for key, value in values.items():

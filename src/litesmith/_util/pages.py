@@ -11,11 +11,14 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 
 
 def render_page(package: str, template: str, **context: Any) -> str:
-    """The page of a template of ``package``. Every text is escaped, control characters are written out."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    """The page of a template of ``package``, which fills in the blocks of ``page.html``.
+
+    Every text is escaped, control characters are written out.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader(package),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("litesmith._util")]),
         autoescape=True,
         finalize=_as_text,
         undefined=StrictUndefined,

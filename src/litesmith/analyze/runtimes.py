@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from litesmith.analyze import memory
 from litesmith.analyze.report import GPU, MICRO, XNNPACK, GraphFacts, OpFacts, Reason, Runtime
+from litesmith.formats.tflite.requirements import release
 from litesmith.ir import Op, Program
 from litesmith.ops.gpu import gpu_reason
 from litesmith.ops.micro import micro_reason
@@ -59,11 +60,6 @@ def judge(program: Program, graphs: Sequence[GraphFacts]) -> tuple[Runtime, ...]
         _compiled_model(program, ops),
         _micro(program, ops),
     )
-
-
-def release(text: str) -> tuple[int, ...]:
-    """A release as numbers that compare."""
-    return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))
 
 
 def minimum(ops: Iterable[OpFacts]) -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from litesmith._util.text import human_bytes
 from litesmith.cli.output import click_echo, console, print_json
 from litesmith.cli.progress import is_quiet, progress, with_verbosity
 from litesmith.cli.tflite_convert import converter, flags_given, with_flags
+
+if TYPE_CHECKING:
+    from litesmith.api import Model
 
 
 def parse_shapes(text: str | None) -> dict[str, list[int | None]]:
@@ -69,7 +72,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
 )  # fmt: skip
 
 
-def _with_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_options(function: Callable[..., object]) -> Callable[..., object]:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
@@ -123,7 +126,7 @@ def command(source: str | None, output: str | None, **given: Any) -> None:
     _report(model, target, given["as_json"])
 
 
-def _write_graph(model: Any, target: Path | None) -> None:
+def _write_graph(model: Model, target: Path | None) -> None:
     from litesmith.lite.graphviz import as_dot
 
     if target is None:
@@ -132,7 +135,7 @@ def _write_graph(model: Any, target: Path | None) -> None:
         target.write_text(as_dot(model.program))
 
 
-def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Any:
+def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Model:
     from litesmith import api
 
     return api.convert(
@@ -157,12 +160,13 @@ def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None
     )
 
 
-def _convert_as_tflite_convert(given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Any:
+def _convert_as_tflite_convert(given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Model:
     made = converter(given, shapes)
     made.rnn = given["rnn"]
     made.ir_dump_dir = given["dump_ir"] or made.ir_dump_dir
     made.representative_dataset = given["calibrate"]
-    return made.to_model(verify=given["verify"], reference=given["reference"], metadata=given["metadata"])
+    model: Model = made.to_model(verify=given["verify"], reference=given["reference"], metadata=given["metadata"])
+    return model
 
 
 def _kind_of(path: str) -> str:
@@ -207,7 +211,7 @@ def _with_names(shapes: str | None, inputs: str | None) -> str | None:
     return ";".join(f"{n}={p}" for n, p in zip(names, parts, strict=True))
 
 
-def _report(model: Any, target: Path, as_json: bool) -> None:
+def _report(model: Model, target: Path, as_json: bool) -> None:
     size, operators = os.path.getsize(target), model.operators
     verified = model.report is not None and model.report.ok
     skipped = model.report.skipped if model.report is not None else ""
@@ -235,7 +239,7 @@ def _report(model: Any, target: Path, as_json: bool) -> None:
     _tell_notes(model, () if as_json else model.notes)
 
 
-def _tell_notes(model: Any, notes: Iterable[str]) -> None:
+def _tell_notes(model: Model, notes: Iterable[str]) -> None:
     """What the user should know of the result, on standard error."""
     if is_quiet():
         return

@@ -107,5 +107,5 @@ def _print(result: Result) -> None:
                         f"{result.validation.checked} thresholds hold")  # fmt: skip
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else ""

@@ -187,7 +187,7 @@ def wrap(file: str, language: str, directory: str, package: str | None) -> None:
     from litesmith.formats.metadata.wrappers.rendering import PACKAGE
 
     if package is not None and not all(part.isidentifier() for part in package.split(".")):
-        raise UsageError(f"{package!r} is no package; give one such as {PACKAGE}")
+        raise UsageError(f"{package!r} is not a package; give one such as {PACKAGE}")
     plan = plan_wrapper(read_described(file), Path(file).name)
     texts = render(plan, language, package or PACKAGE)
     _write_files(Path(directory), {name: text.encode() for name, text in texts.items()})

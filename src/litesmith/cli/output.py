@@ -33,12 +33,12 @@ def console(stderr: bool = False) -> Any:
     return Console(stderr=stderr, highlight=False, emoji=False, width=None if stream.isatty() else 160, soft_wrap=True)
 
 
-def print_json(data: Any) -> None:
+def print_json(data: object) -> None:
     """One JSON document on standard output."""
     click_echo(json.dumps(_finite(data), indent=2, sort_keys=True, default=str))
 
 
-def _finite(data: Any) -> Any:
+def _finite(data: object) -> object:
     """The same data with null for what JSON has no number for."""
     if isinstance(data, Mapping):
         return {key: _finite(value) for key, value in data.items()}
@@ -58,7 +58,7 @@ LONGEST = 60
 """Rows a table has at most unless all are asked for."""
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], all_rows: bool = True) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], all_rows: bool = True) -> None:
     """A table as wide as the terminal, 80 columns on a pipe; text that is wider goes on in the next line.
 
     Columns whose name starts with ``>`` are aligned to the right. all_rows: whether it may have more than `LONGEST`.

@@ -8,14 +8,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 _LEVELS = {0: logging.WARNING, 1: logging.INFO}
 
 
-def with_verbosity(function: Callable[..., Any]) -> Callable[..., Any]:
+def with_verbosity(function: Callable[..., object]) -> Callable[..., object]:
     """A command with -v and -q, which are told by `is_quiet` and `is_verbose`."""
     for option in (
         click.option("-v", "--verbose", count=True, help="Tell what is done; -vv tells every pass.",
@@ -90,7 +90,7 @@ def _bar(what: str, terminal: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _without_library_output() -> Iterator[Any]:
+def _without_library_output() -> Iterator[TextIO]:
     """Gives the true standard error, while what C libraries write there goes to a file, shown when the block fails."""
     try:
         number = sys.stderr.fileno()

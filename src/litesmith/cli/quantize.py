@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from litesmith.cli.output import click_echo, human_bytes, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from litesmith.api import Model
 
 
 @click.command("quantize")
@@ -90,7 +93,7 @@ def _data(given: dict[str, Any]) -> str:
     return str(data)
 
 
-def _write_side_files(model: Any, report: Any, given: dict[str, Any]) -> None:
+def _write_side_files(model: Model, report: Any, given: dict[str, Any]) -> None:
     from litesmith.errors import UsageError
 
     quantized = model.quantized
@@ -111,7 +114,7 @@ def _write_side_files(model: Any, report: Any, given: dict[str, Any]) -> None:
         raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
-def _tell(model: Any, target: Path, report: Any, as_json: bool) -> None:
+def _tell(model: Model, target: Path, report: Any, as_json: bool) -> None:
     quantized, size = model.quantized, target.stat().st_size
     fidelity = quantized.fidelity
     if as_json:

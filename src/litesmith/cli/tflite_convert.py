@@ -24,7 +24,7 @@ def main(args: list[str] | None = None) -> int:
     return litesmith(["convert", *(sys.argv[1:] if args is None else args)])
 
 
-def with_flags(function: Callable[..., Any]) -> Callable[..., Any]:
+def with_flags(function: Callable[..., object]) -> Callable[..., object]:
     """A command that takes every flag of ``tflite_convert``."""
     for flag in reversed(FLAGS):
         function = flag.option()(function)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from litesmith.cli.output import console, print_error, print_json, print_table
 from litesmith.cli.progress import is_quiet, progress, with_verbosity
 from litesmith.errors import VerificationError
+
+if TYPE_CHECKING:
+    from litesmith.runtime import VerificationReport
 
 
 @click.command("verify")
@@ -60,25 +64,32 @@ def command(
     with progress(f"Verifying {model}"):
         report = verify(Path(model), reference, invocations, tolerance, python=runtime, timeout=timeout)
         report = accept_computed_nan(report, lambda: read_model(model), Path(model))
+    if as_json:
+        print_json(_as_json(report))
+    else:
+        _tell(report, model, reference)
+    return 0 if report.ok else 1
+
+
+def _as_json(report: VerificationReport) -> dict[str, object]:
+    return {
+        "ok": report.ok,
+        "invocations": report.invocations,
+        "signatures": report.signatures,
+        "skipped": report.skipped,
+        "max_error": report.max_error,
+        "problems": [p.to_json() for p in report.problems],
+        "comparisons": [
+            {"output": c.name, "max_abs": c.max_abs, "relative": c.relative, "passed": c.passed, "reason": c.reason}
+            for c in report.comparisons
+        ],
+    }
+
+
+def _tell(report: VerificationReport, model: str, reference: str | None) -> None:
     rows = [
         (c.name, f"{c.max_abs:.3g}", f"{c.relative:.3g}", "ok" if c.passed else c.reason) for c in report.comparisons
     ]
-    if as_json:
-        print_json(
-            {
-                "ok": report.ok,
-                "invocations": report.invocations,
-                "signatures": report.signatures,
-                "skipped": report.skipped,
-                "max_error": report.max_error,
-                "problems": [p.to_json() for p in report.problems],
-                "comparisons": [
-                    {"output": c.name, "max_abs": c.max_abs, "relative": c.relative, "passed": c.passed, "reason": c.reason}
-                    for c in report.comparisons
-                ],
-            }
-        )
-        return 0 if report.ok else 1
     if rows and not is_quiet():
         print_table(f"{model} against {reference}", ("output", ">max error", ">of the range", "verdict"), rows)
     if report.problems:
@@ -90,4 +101,3 @@ def command(
     else:
         what = f"agrees with {len(rows)} outputs" if rows else "runs; no reference was given to compare with"
         console().print(f"[green]✓[/] {model} {what}, {report.invocations} invocations in a row")
-    return 0 if report.ok else 1

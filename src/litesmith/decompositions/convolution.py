@@ -175,7 +175,7 @@ def _convolve(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
     if x.rank == 3:
         return _one_dimensional(b, x, w, conv)
     if any(s > 1 for s in conv.spread):
-        return _transposed(b, x, w, conv)
+        return _transposed_convolution(b, x, w, conv)
     if x.rank == 5:
         return _in_groups(b, x, w, conv)
     return _plain_2d(b, x, w, conv)
@@ -208,7 +208,7 @@ def _plain_2d(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
 def _in_groups(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
     """CONV_3D, which takes no groups: one for each."""
     if conv.groups > 1:
-        parts = zip(_split(b, x, conv.groups), _split(b, w, conv.groups), strict=True)
+        parts = zip(_split_channels(b, x, conv.groups), _split_channels(b, w, conv.groups), strict=True)
         return b.concatenation(*(_in_groups(b, p, q, replace(conv, groups=1)) for p, q in parts), axis=4)
     x, mode = resolve_padding(b, x, _spans(w, conv.dilation), conv.strides, conv.pads)
     attrs: dict[str, Any] = {f"stride_{c}": s for c, s in zip("dhw", conv.strides, strict=True)}
@@ -222,7 +222,7 @@ def zero_bias(units: Dim) -> Value:
     return Value.constant(np.zeros(static_int(units, "a convolution's filter"), np.float32))
 
 
-def _split(b: Builder, x: Value, count: int) -> list[Value]:
+def _split_channels(b: Builder, x: Value, count: int) -> list[Value]:
     """``x`` in equal parts of its last dimension."""
     return list(b.split(np.array(x.rank - 1, np.int32), x, num_splits=count))
 
@@ -230,7 +230,7 @@ def _split(b: Builder, x: Value, count: int) -> list[Value]:
 # -- transposed -------------------------------------------------------------------------------------------------------
 
 
-def _transposed(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
+def _transposed_convolution(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
     """A convolution of an input spread apart: TRANSPOSE_CONV where it is one, else zeros put in and a plain one."""
     simple = all(s == 1 for s in (*conv.strides, *conv.dilation)) and conv.groups == 1
     window = _spans(w, conv.dilation)

@@ -37,15 +37,15 @@ def cumulative(b: Builder, x: Value, kind: str, axis: int = 0, exclusive: bool =
     if isinstance(size, Sym):
         return _in_a_loop(b, x, kind, axis, exclusive, reverse, neutral)
     if exclusive:
-        x = _shifted(b, x, axis, 1, reverse, neutral)
+        x = _shift(b, x, axis, 1, reverse, neutral)
     step = 1
     while step < size:
-        x = _JOIN[kind](b, x, _shifted(b, x, axis, step, reverse, neutral))
+        x = _JOIN[kind](b, x, _shift(b, x, axis, step, reverse, neutral))
         step *= 2
     return x
 
 
-def _shifted(b: Builder, x: Value, axis: int, step: int, reverse: bool, neutral: float) -> Value:
+def _shift(b: Builder, x: Value, axis: int, step: int, reverse: bool, neutral: float) -> Value:
     """``x`` moved ``step`` places along the axis, neutral elements moving in."""
     pads = [(0, 0)] * x.rank
     pads[axis] = (-step, step) if reverse else (step, -step)

@@ -12,7 +12,7 @@ import numpy as np
 from litesmith.decompositions.matmul import dot_general
 from litesmith.decompositions.shapes import reshape, shape_vector, transpose
 from litesmith.errors import UnsupportedError
-from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ir import Builder, Dim, Sym, Value
 from litesmith.ir.dims import broadcast
 
 
@@ -165,15 +165,6 @@ def _without_broadcast(b: Builder, term: _Term, other: _Term) -> _Term:
         return term
     dims = [d for i, d in enumerate(term.x.dims) if i not in gone]
     return _Term(reshape(b, term.x, dims), "".join(c for i, c in enumerate(term.labels) if i not in gone))
-
-
-def matmul(b: Builder, x: Value, y: Value) -> Value:
-    """NumPy's matmul: vectors, matrices and stacks of matrices, the stacks broadcast."""
-    if x.rank == 1 or y.rank == 1 or (y.rank == 2 and y.is_const):
-        return dot_general(b, x, y, ((x.rank - 1,), (max(y.rank - 2, 0),))) if y.rank <= 2 else _vector_matmul(b, x, y)
-    if x.type.dtype is DType.FLOAT32 and max(x.rank, y.rank) <= 5:
-        return b.batch_matmul(x, y)
-    return einsum(b, "...ij,...jk->...ik", [x, y])
 
 
 def _vector_matmul(b: Builder, x: Value, y: Value) -> Value:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from litesmith.decompositions.complex_parts import Complex
+from litesmith.decompositions.linalg import adjoint
 from litesmith.decompositions.padding import slice_static
-from litesmith.decompositions.shapes import move_axis, reshape, static_int, transpose
+from litesmith.decompositions.shapes import move_axis, reshape, static_int
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Value
 
@@ -90,18 +91,14 @@ def _transform(b: Builder, x: Complex, size: int, inverse: bool) -> Complex:
     rest = size // factor
     lead = list(x.real.dims[:-1])
     rank = len(lead)
-    columns = x.each(lambda v: _swapped(b, reshape(b, v, [*lead, factor, rest], v)))
+    columns = x.each(lambda v: adjoint(b, reshape(b, v, [*lead, factor, rest], v)))
     inner = _direct(b, columns, factor, inverse, factor)
     sign = 2j if inverse else -2j
     twist = np.exp(sign * np.pi * np.outer(np.arange(rest), np.arange(factor)) / size)
-    rows = _complex_mul(b, inner, twist).each(lambda v: _swapped(b, v))
+    rows = _complex_mul(b, inner, twist).each(lambda v: adjoint(b, v))
     outer = _transform(b, rows, rest, inverse)
     assert outer.real.rank == rank + 2
-    return outer.each(lambda v: reshape(b, _swapped(b, v), [*lead, size], v))
-
-
-def _swapped(b: Builder, x: Value) -> Value:
-    return transpose(b, x, [*range(x.rank - 2), x.rank - 1, x.rank - 2])
+    return outer.each(lambda v: reshape(b, adjoint(b, v), [*lead, size], v))
 
 
 def _direct(b: Builder, x: Complex, size: int, inverse: bool, count: int) -> Complex:

@@ -44,13 +44,13 @@ def gather_general(
 ) -> Value:
     """Windows of ``slice_sizes`` of ``x`` that begin at ``indices`` ([..., index vector], any integer type).
 
-    mode: what a window that reaches over the border becomes: ``clip`` moves it inside, ``fill`` makes all its elements
+    mode: what a window that leaves the bounds becomes: ``clip`` moves it inside, ``fill`` makes all its elements
     ``fill``, ``promise`` takes the caller's word that there is none.
     """
     starts = cast(b, indices, DType.INT32)
     starts, valid = bounded_starts(b, x, starts, dims.index_map, slice_sizes, mode)
     made = _gather(b, x, starts, dims, slice_sizes)
-    return made if valid is None else _filled(b, made, valid, dims, fill)
+    return made if valid is None else _fill_invalid(b, made, valid, dims, fill)
 
 
 # -- bounds -----------------------------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ def _rows(b: Builder, vectors: Value) -> Value:
     return reshape(b, vectors, [count, vectors.dims[-1]])
 
 
-def _filled(b: Builder, made: Value, valid: Value, dims: GatherDims, fill: float | int | bool) -> Value:
+def _fill_invalid(b: Builder, made: Value, valid: Value, dims: GatherDims, fill: float | int | bool) -> Value:
     batch = iter(valid.dims)
     shape = [1 if i in dims.offset else next(batch) for i in range(made.rank)]
     number = b.constant(np.array(fill, made.type.dtype.numpy))
@@ -122,7 +122,7 @@ def _gather(b: Builder, x: Value, starts: Value, dims: GatherDims, sizes: Sequen
         made, order = _along_axis(b, x, starts, dims)
     else:
         made, order = _by_vectors(b, x, starts, dims, windowed, sizes)
-    return _arranged(b, made, order, starts, dims, sizes)
+    return _arrange(b, made, order, starts, dims, sizes)
 
 
 def _one_window(b: Builder, x: Value, starts: Value, dims: GatherDims, sizes: Sequence[Dim]) -> Value:
@@ -200,7 +200,7 @@ def _number_line(b: Builder, shape: Sequence[Dim], axis: int, source: Value) -> 
     return iota(b, [d if i == axis else 1 for i, d in enumerate(shape)], axis, DType.INT32, source)
 
 
-def _arranged(
+def _arrange(
     b: Builder, made: Value, order: list[tuple[str, int]], starts: Value, dims: GatherDims, sizes: Sequence[Dim]
 ) -> Value:
     """The dimensions in the result's order, those of window size 1 that are kept put back in."""

@@ -40,8 +40,7 @@ def spell_out(program: Program) -> bool:
     found = False
     for graph in program.all_graphs():
         for op in [op for op in graph.ops if op.name == TRAINED_GRID.name]:
-            b = Builder(graph, OPS, before=op)
-            b.origins = op.origins
+            b = Builder(graph, OPS, op, op.origins)
             made = _in_arithmetic(b, op)
             made.name = op.results[0].name
             graph.replace_value(op.results[0], made)

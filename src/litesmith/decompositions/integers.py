@@ -13,7 +13,7 @@ import numpy as np
 
 from litesmith.decompositions import bits
 from litesmith.decompositions.gather import select
-from litesmith.decompositions.shapes import bitcast, cast
+from litesmith.decompositions.shapes import bitcast, cast, reshape
 from litesmith.ir import Builder, DType, Value
 
 _INT32 = np.iinfo(np.int32)
@@ -158,8 +158,6 @@ def _same_shape(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:
 
 
 def _with_rank(b: Builder, x: Value, rank: int) -> Value:
-    from litesmith.decompositions.shapes import reshape
-
     return reshape(b, x, [*[1] * (rank - x.rank), *x.dims])
 
 

@@ -104,7 +104,7 @@ def _entry(b: Builder, x: Value, k: Value) -> Value:
     return _at(b, _at(b, x, k, 1), k, 2)
 
 
-def _kept(b: Builder, where: Value, x: Value) -> Value:
+def _zero_unless(b: Builder, where: Value, x: Value) -> Value:
     """``x`` where the condition holds, 0 elsewhere."""
     return select(b, where, x, number(b, 0, x))
 
@@ -116,7 +116,7 @@ def _zeros(b: Builder, like: Value, rows: int, columns: int) -> Value:
 def _upper(b: Builder, x: Value) -> Value:
     """The upper triangle, zeros below it."""
     rows, columns = sizes_of(x)
-    return _kept(b, b.constant(~np.tri(rows, columns, -1, bool)), x)
+    return _zero_unless(b, b.constant(~np.tri(rows, columns, -1, bool)), x)
 
 
 # -- Cholesky ---------------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def cholesky(b: Builder, x: Value) -> Value:
         rest, made, failed = state
         pivot = _entry(b, rest, k)
         column = b.div(_at(b, rest, k, 2), b.sqrt(pivot))
-        column = _kept(b, b.greater_equal(rows, k), column)
+        column = _zero_unless(b, b.greater_equal(rows, k), column)
         made = select(b, b.equal(columns, k), column, made)
         rest = b.sub(rest, b.mul(column, reshape(b, column, [column.dims[0], 1, n])))
         return [rest, made, b.logical_or(failed, b.less_equal(pivot, number(b, 0, pivot)))]
@@ -159,7 +159,7 @@ def triangular_solve(b: Builder, a: Value, y: Value, lower: bool, unit_diagonal:
         if not unit_diagonal:
             row = b.div(row, _entry(b, matrix, k))
         beyond = b.greater(rows, k) if lower else b.less(rows, k)
-        factors = _kept(b, beyond, _at(b, matrix, k, 2))
+        factors = _zero_unless(b, beyond, _at(b, matrix, k, 2))
         return [matrix, b.sub(rest, b.mul(factors, row)), select(b, b.equal(rows, k), row, made)]
 
     state = [stack.value, right.value, _zeros(b, right.value, n, width)]
@@ -189,11 +189,11 @@ def lu(b: Builder, x: Value) -> tuple[Value, Value, Value]:
         sizes = select(b, b.greater_equal(rows, k), sizes, number(b, -1, sizes))
         best = b.arg_max(reshape(b, sizes, [sizes.dims[0], m]), np.array(1, np.int32), output_type=DType.INT32)
         best = reshape(b, best, [sizes.dims[0], 1])
-        swap = _exchanged(b, line, k, best)
+        swap = _exchange(b, line, k, best)
         matrix = b.gather(matrix, swap, axis=1, batch_dims=1)
         order = b.gather(order, swap, axis=1, batch_dims=1)
         taken = select(b, b.equal(b.constant(np.arange(count, dtype=np.int32)[None]), k), best, taken)
-        return [_eliminated(b, matrix, k, rows, columns), taken, order]
+        return [_eliminate(b, matrix, k, rows, columns), taken, order]
 
     batch = stack.value.dims[0]
     start = [full(b, [batch, count], 0, DType.INT32, stack.value), broadcast_to(b, line, [batch, m], stack.value)]
@@ -202,12 +202,12 @@ def lu(b: Builder, x: Value) -> tuple[Value, Value, Value]:
     return matrix, taken, order
 
 
-def _exchanged(b: Builder, line: Value, k: Value, other: Value) -> Value:
+def _exchange(b: Builder, line: Value, k: Value, other: Value) -> Value:
     """0, 1, … with k and the other index (one for each matrix) in each other's place."""
     return select(b, b.equal(line, k), other, select(b, b.equal(line, other), k, line))
 
 
-def _eliminated(b: Builder, matrix: Value, k: Value, rows: Value, columns: Value) -> Value:
+def _eliminate(b: Builder, matrix: Value, k: Value, rows: Value, columns: Value) -> Value:
     """A step of the elimination: multiples of row k taken from those below, the factors in their place."""
     pivot, column, row = _entry(b, matrix, k), _at(b, matrix, k, 2), _at(b, matrix, k, 1)
     factors = select(b, b.equal(pivot, number(b, 0, pivot)), column, b.div(column, pivot))
@@ -226,7 +226,7 @@ def permutation_of(b: Builder, taken: Value, size: int) -> Value:
 
     def step(b: Builder, k: Value, state: list[Value]) -> list[Value]:
         order, exchanges = state
-        swap = _exchanged(b, line, k, b.gather(exchanges, reshape(b, k, [1]), axis=1))
+        swap = _exchange(b, line, k, b.gather(exchanges, reshape(b, k, [1]), axis=1))
         return [b.gather(order, swap, axis=1, batch_dims=1), exchanges]
 
     flat = reshape(b, taken, [batch, count])
@@ -275,7 +275,7 @@ def _determinant_parts(b: Builder, x: Value) -> tuple[Value, Value]:
     n, _ = sizes_of(x)
     factors, taken, _ = lu(b, x)
     diagonal = b.sum(
-        _kept(b, b.constant(np.eye(n, dtype=bool)), factors), np.array([x.rank - 1], np.int32), keep_dims=False
+        _zero_unless(b, b.constant(np.eye(n, dtype=bool)), factors), np.array([x.rank - 1], np.int32), keep_dims=False
     )
     moved = cast(b, b.not_equal(taken, b.constant(np.arange(n, dtype=np.int32))), DType.INT32)
     odd = b.floor_mod(b.sum(moved, np.array([x.rank - 2], np.int32), keep_dims=False), _int(b, 2))
@@ -300,10 +300,10 @@ def householder(b: Builder, x: Value) -> tuple[Value, Value]:
     def step(b: Builder, k: Value, state: list[Value]) -> list[Value]:
         matrix, factors = state
         column, alpha = _at(b, matrix, k, 2), _entry(b, matrix, k)
-        below = _kept(b, b.greater(rows, k), column)
+        below = _zero_unless(b, b.greater(rows, k), column)
         beta, factor, scale = _reflection(b, alpha, below)
         vector = select(b, b.equal(rows, k), number(b, 1, below), b.mul(below, scale))
-        turned = _reflected(b, matrix, vector, factor)
+        turned = _reflect(b, matrix, vector, factor)
         replaced = select(b, b.equal(rows, k), beta, select(b, b.greater(rows, k), vector, matrix))
         matrix = select(b, b.greater(columns, k), turned, select(b, b.equal(columns, k), replaced, matrix))
         return [matrix, select(b, b.equal(_line(b, count, 2), k), factor, factors)]
@@ -327,7 +327,7 @@ def _reflection(b: Builder, alpha: Value, below: Value) -> tuple[Value, Value, V
     return select(b, is_done, alpha, beta), factor, scale
 
 
-def _reflected(b: Builder, matrix: Value, vector: Value, factor: Value) -> Value:
+def _reflect(b: Builder, matrix: Value, vector: Value, factor: Value) -> Value:
     """The matrix less factor times vector times (vectorᵀ matrix)."""
     products = b.sum(b.mul(vector, matrix), np.array([1], np.int32), keep_dims=True)
     return b.sub(matrix, b.mul(b.mul(vector, factor), products))
@@ -349,9 +349,9 @@ def householder_product(b: Builder, x: Value, factors: Value, columns: int | Non
     def step(b: Builder, index: Value, state: list[Value]) -> list[Value]:
         made, vectors, weights = state
         k = b.sub(_int(b, count - 1), index)
-        below = _kept(b, b.greater(rows, k), _at(b, vectors, k, 2))
+        below = _zero_unless(b, b.greater(rows, k), _at(b, vectors, k, 2))
         vector = select(b, b.equal(rows, k), number(b, 1, below), below)
-        return [_reflected(b, made, vector, _at(b, weights, k, 2)), vectors, weights]
+        return [_reflect(b, made, vector, _at(b, weights, k, 2)), vectors, weights]
 
     start = broadcast_to(b, identity, [stack.value.dims[0], m, width], stack.value)
     made, _, _ = steps(b, count, step, [start, stack.value, weights], "householder_product")

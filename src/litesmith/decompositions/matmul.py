@@ -252,10 +252,3 @@ def _multiply_and_sum(b: Builder, left: _Side, right: _Side) -> Value:
     if not left.inner:
         return products
     return b.sum(products, [3], keep_dims=False)
-
-
-def tensordot(b: Builder, x: Value, y: Value, axes: int | tuple[Axes, Axes]) -> Value:
-    """NumPy's tensordot: sums over the last ``axes`` dimensions of ``x`` and first of ``y``, or over named pairs."""
-    if isinstance(axes, int):
-        axes = (range(x.rank - axes, x.rank), range(axes))
-    return dot_general(b, x, y, (tuple(axes[0]), tuple(axes[1])))

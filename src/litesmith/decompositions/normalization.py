@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from litesmith.decompositions.shapes import reshape, static_int
 from litesmith.decompositions.special import number
 from litesmith.ir import Builder, Value
 
@@ -47,46 +46,3 @@ def layer_norm(
     """Zero mean and unit variance over ``axes``; ``scale`` and ``offset`` broadcast against ``x``."""
     mean, variance = moments(b, x, [a % x.rank for a in axes])
     return normalize(b, x, mean, variance, scale, offset, epsilon)
-
-
-def batch_norm(
-    b: Builder,
-    x: Value,
-    mean: Value,
-    variance: Value,
-    scale: Value | None = None,
-    offset: Value | None = None,
-    epsilon: float = 1e-3,
-    axis: int = -1,
-) -> Value:
-    """Inference form: per-channel statistics ([C] each) along ``axis``."""
-    shape = [d if a == axis % x.rank else 1 for a, d in enumerate(x.dims)]
-    last = axis % x.rank == x.rank - 1
-    parts = [v if v is None or last else reshape(b, v, shape) for v in (mean, variance, scale, offset)]
-    assert parts[0] is not None
-    assert parts[1] is not None
-    return normalize(b, x, parts[0], parts[1], parts[2], parts[3], epsilon)
-
-
-def group_norm(
-    b: Builder,
-    x: Value,
-    groups: int,
-    scale: Value | None = None,
-    offset: Value | None = None,
-    epsilon: float = 1e-5,
-) -> Value:
-    """[N, *spatial, C]: zero mean and unit variance of each group of channels; ``scale`` and ``offset``: [C]."""
-    n, *spatial, channels = x.dims
-    count = static_int(channels, "group normalization")
-    split = reshape(b, x, [n, *spatial, groups, count // groups])
-    axes = [*range(1, 1 + len(spatial)), split.rank - 1]
-    made = reshape(b, layer_norm(b, split, axes, None, None, epsilon), x.dims, x)
-    made = made if scale is None else b.mul(made, scale)
-    return made if offset is None else b.add(made, offset)
-
-
-def l2_normalize(b: Builder, x: Value, axes: Sequence[int], epsilon: float = 1e-12) -> Value:
-    """x / sqrt(max(sum(x²), epsilon)) over ``axes``."""
-    total = b.sum(b.mul(x, x), np.array([a % x.rank for a in axes], np.int32), keep_dims=True)
-    return b.mul(x, b.rsqrt(b.maximum(total, number(b, epsilon, x))))

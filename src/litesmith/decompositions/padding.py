@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from litesmith.decompositions.shapes import always, shape_vector, with_dims
+from litesmith.decompositions.shapes import always, reshape, shape_vector, with_dims
 from litesmith.errors import UnsupportedError
-from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ir import Builder, Dim, Sym, Value
 from litesmith.ir.dims import non_negative
-
-PADDED = frozenset({DType.FLOAT32, DType.INT32, DType.INT64, DType.INT8, DType.UINT8, DType.INT16, DType.BOOL})
 
 
 def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int | bool | Value = 0) -> Value:
@@ -19,7 +17,7 @@ def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int
 
     fill: a number, or a scalar value of the type of ``x``.
     """
-    x = crop(b, x, [(_cut(low), _cut(high)) for low, high in pads])
+    x = crop(b, x, [(_amount_to_cut(low), _amount_to_cut(high)) for low, high in pads])
     added = [(_grown(low), _grown(high)) for low, high in pads]
     if all(p == (0, 0) for p in added):
         return x
@@ -34,7 +32,7 @@ def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int
     return made
 
 
-def _cut(amount: Dim) -> Dim:
+def _amount_to_cut(amount: Dim) -> Dim:
     if isinstance(amount, Sym):
         if non_negative(amount) or always(lambda n: n >= 0, amount):
             return 0
@@ -46,14 +44,12 @@ def _cut(amount: Dim) -> Dim:
 
 def _grown(amount: Dim) -> Dim:
     if isinstance(amount, Sym):
-        return 0 if _cut(amount) != 0 else amount
+        return 0 if _amount_to_cut(amount) != 0 else amount
     return max(amount, 0)
 
 
 def _pad_wide(b: Builder, x: Value, pads: list[tuple[Dim, Dim]], fill: float | int | bool | Value) -> Value:
     """More dimensions than the kernel takes: neighbours that are not padded become one."""
-    from litesmith.decompositions.shapes import reshape
-
     groups: list[list[int]] = []
     for axis, amount in enumerate(pads):
         if groups and amount == (0, 0) and pads[groups[-1][0]] == (0, 0):
@@ -114,8 +110,6 @@ def _from_end(place: Dim, size: Dim) -> Dim:
 
 def _slice_wide(b: Builder, x: Value, begin: Sequence[Dim], end: Sequence[Dim], steps: list[int]) -> Value:
     """More dimensions than the kernel takes: neighbours taken whole become one."""
-    from litesmith.decompositions.shapes import reshape
-
     kept = [
         not isinstance(f, Sym) and f == 0 and e == d and s == 1
         for f, e, d, s in zip(begin, end, x.dims, steps, strict=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from litesmith.decompositions.indexing import dynamic_update_slice
+from litesmith.decompositions.matmul import dot_general
 from litesmith.decompositions.shapes import full, reshape, size_value
 from litesmith.ir import Builder, Dim, DType, Graph, Sym, TensorType, Value
 
@@ -118,8 +119,6 @@ def sigmoid(b: Builder, x: Value) -> Value:
 
 
 def _dense(b: Builder, x: Value, kernel: Value, bias: Value | None = None) -> Value:
-    from litesmith.decompositions.matmul import dot_general
-
     made = dot_general(b, x, kernel, ((x.rank - 1,), (0,)))
     return made if bias is None else b.add(made, bias)
 

@@ -10,7 +10,7 @@ import numpy as np
 from litesmith.decompositions.gather import GatherDims, bounded_starts, index_vectors, select
 from litesmith.decompositions.indexing import dynamic_update_slice
 from litesmith.decompositions.padding import slice_static
-from litesmith.decompositions.shapes import cast, merge, reshape, shape_vector, size_value, transpose
+from litesmith.decompositions.shapes import broadcast_to, cast, merge, reshape, shape_vector, size_value, transpose
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Graph, TensorType, Value
 
@@ -36,7 +36,7 @@ def scatter_general(
 
     ``dims`` as for a gather that would read what is written here: ``offset`` are the window dimensions of ``updates``,
     ``collapsed`` the inserted ones. combine: set, add, mul, min or max; of several windows set in one place the last
-    stays. mode: ``clip`` moves a window that reaches over the border inside, ``fill`` drops it, ``promise`` takes the
+    stays. mode: ``clip`` moves a window that leaves the bounds inside, ``fill`` drops it, ``promise`` takes the
     caller's word that there is none.
     """
     if not x.rank:
@@ -112,8 +112,6 @@ def _arranged_updates(
 
 def _spread_over(b: Builder, valid: Value, vectors: Value) -> Value:
     """One bool for each index vector of every window."""
-    from litesmith.decompositions.shapes import broadcast_to
-
     shape = vectors.dims[:-1]
     return broadcast_to(b, reshape(b, valid, [*valid.dims, *[1] * (len(shape) - valid.rank)]), shape, vectors)
 
@@ -137,7 +135,7 @@ def scatter_nd(
     if valid is not None:
         valid = reshape(b, valid, rows.dims[:1], indices)
     if combine == "add" and x.type.dtype in (DType.FLOAT32, DType.INT32, DType.INT64):
-        return _added(b, x, rows, values, valid)
+        return _add_rows(b, x, rows, values, valid)
     if valid is not None:
         outside = size_value(b, x.dims[0], x)
         rows = b.select_v2(reshape(b, valid, [rows.dims[0], 1]), rows, outside)
@@ -145,10 +143,10 @@ def scatter_nd(
         raise UnsupportedError(
             "a scatter to indices of unknown length", "give the last dimension of the indices a size"
         )
-    return _scattered(b, x, rows, values, depth, combine)
+    return _scatter_rows(b, x, rows, values, depth, combine)
 
 
-def _added(b: Builder, x: Value, rows: Value, values: Value, valid: Value | None) -> Value:
+def _add_rows(b: Builder, x: Value, rows: Value, values: Value, valid: Value | None) -> Value:
     if valid is not None:
         condition = reshape(b, valid, [rows.dims[0], *[1] * (values.rank - 1)])
         values = select(b, condition, values, b.constant(np.zeros((), x.type.dtype.numpy)))
@@ -156,7 +154,7 @@ def _added(b: Builder, x: Value, rows: Value, values: Value, valid: Value | None
     return b.add(x, total)
 
 
-def _scattered(b: Builder, x: Value, rows: Value, values: Value, depth: int, combine: str) -> Value:
+def _scatter_rows(b: Builder, x: Value, rows: Value, values: Value, depth: int, combine: str) -> Value:
     return b.stablehlo_scatter(
         x,
         rows,

@@ -13,12 +13,8 @@ import numpy as np
 
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Sym, Value
-from litesmith.ir.builder import GROWTH_BYTES
 from litesmith.ir.dims import Atom, substitute, symbol_names
 from litesmith.ops.shape import constant_target
-
-INT32_MAX = np.iinfo(np.int32).max
-
 
 # -- sizes as tensors -------------------------------------------------------------------------------------------------
 
@@ -32,7 +28,7 @@ def shape_vector(b: Builder, dims: Sequence[Dim], *sources: Value) -> Value:
         return b.constant(np.array(dims, np.int32))
     pieces = list(_pieces(b, tuple(dims), sources))
     vector: Value = pieces[0] if len(pieces) == 1 else b.concatenation(*pieces, axis=0)
-    return _known(vector, dims)
+    return _known_sizes(vector, dims)
 
 
 def size_value(b: Builder, dim: Dim, *sources: Value) -> Value:
@@ -40,7 +36,7 @@ def size_value(b: Builder, dim: Dim, *sources: Value) -> Value:
     if not isinstance(dim, Sym):
         return b.constant(np.array(dim, np.int32))
     found = _exact(b, dim, sources)
-    scalar = found if found is not None else _computed(b, dim, sources)
+    scalar = found if found is not None else _compute_dim(b, dim, sources)
     scalar.sym = np.array(dim, dtype=object)
     return scalar
 
@@ -55,7 +51,7 @@ def element_count(b: Builder, x: Value, dtype: DType = DType.INT32) -> Value:
     return cast(b, size_value(b, x.type.count, x), dtype)
 
 
-def _known(vector: Value, dims: Sequence[Dim]) -> Value:
+def _known_sizes(vector: Value, dims: Sequence[Dim]) -> Value:
     elements = np.empty(len(dims), dtype=object)
     elements[:] = list(dims)
     vector.sym = elements
@@ -129,7 +125,7 @@ def _exact(b: Builder, dim: Sym, sources: Sequence[Value], everywhere: bool = Fa
     return None
 
 
-def _computed(b: Builder, dim: Sym, sources: Sequence[Value]) -> Value:
+def _compute_dim(b: Builder, dim: Sym, sources: Sequence[Value]) -> Value:
     """The size as arithmetic on others: a sum of products of atoms."""
     if len(dim.terms) == 1 and next(iter(dim.terms.items())) == (((_only_atom(dim), 1),), 1):
         return _atom(b, _only_atom(dim), sources)
@@ -154,9 +150,9 @@ def _atom(b: Builder, atom: Atom | None, sources: Sequence[Value]) -> Value:
     symbol = Sym({((atom, 1),): 1})
     found = _exact(b, symbol, sources, everywhere=symbol.weight > _HEAVY)
     if found is None and not atom.args:
-        found = _solved(b, atom, sources)
+        found = _solve_for(b, atom, sources)
     if found is None and atom.args:
-        return _called(b, atom, sources)
+        return _apply_function(b, atom, sources)
     if found is None:
         found = _exact(b, symbol, sources, everywhere=True)
     if found is None:
@@ -167,7 +163,7 @@ def _atom(b: Builder, atom: Atom | None, sources: Sequence[Value]) -> Value:
     return found
 
 
-def _solved(b: Builder, atom: Atom, sources: Sequence[Value]) -> Value | None:
+def _solve_for(b: Builder, atom: Atom, sources: Sequence[Value]) -> Value | None:
     """A named size solved from a dimension ``c * name + k``."""
     for value in (*sources, *b.graph.inputs):
         for axis, dim in enumerate(value.type.shape or ()):
@@ -186,7 +182,7 @@ _HEAVY = 16
 _OPERATORS = {"floordiv": "floor_div", "mod": "floor_mod", "max": "maximum", "min": "minimum"}
 
 
-def _called(b: Builder, atom: Atom, sources: Sequence[Value]) -> Value:
+def _apply_function(b: Builder, atom: Atom, sources: Sequence[Value]) -> Value:
     def call(left: Value, right: Value) -> Value:
         if atom.name == "bcast":
             result: Value = b.select_v2(b.equal(left, 1), right, left)
@@ -376,7 +372,7 @@ def full(b: Builder, dims: Sequence[Dim], value: float | int | bool, dtype: DTyp
 def iota(b: Builder, dims: Sequence[Dim], axis: int, dtype: DType, *sources: Value) -> Value:
     """A tensor of this shape whose elements are their index along ``axis``."""
     size = dims[axis]
-    if isinstance(size, int) and size <= GROWTH_BYTES:
+    if isinstance(size, int) and size <= b.folding.growth_bytes:
         numbers = b.constant(np.arange(size).astype(dtype.numpy))
     else:
         stop = size_value(b, size, *sources)

@@ -68,13 +68,13 @@ def sort(b: Builder, operands: Sequence[Value], axis: int = -1, keys: int = 1, d
         if order is None:
             order = argsort_last(b, key, descending)
         else:
-            finer = argsort_last(b, _taken(b, key, order), descending)
-            order = _taken(b, order, finer)
+            finer = argsort_last(b, _take_in_order(b, key, order), descending)
+            order = _take_in_order(b, order, finer)
     assert order is not None
-    return [move_axis(b, _taken(b, x, order), last, axis) for x in moved]
+    return [move_axis(b, _take_in_order(b, x, order), last, axis) for x in moved]
 
 
-def _taken(b: Builder, x: Value, order: Value) -> Value:
+def _take_in_order(b: Builder, x: Value, order: Value) -> Value:
     return take_along_axis(b, x, order, x.rank - 1)
 
 
@@ -91,5 +91,5 @@ def topk(b: Builder, x: Value, k: int, axis: int = -1, largest: bool = True) -> 
     static_int(k, "top_k")
     _, order = b.topk_v2(_rows(b, key), np.array(k, np.int32))
     order = reshape(b, order, [*moved.dims[:-1], k], moved)
-    values = _taken(b, moved, order)
+    values = _take_in_order(b, moved, order)
     return move_axis(b, values, x.rank - 1, axis), move_axis(b, order, x.rank - 1, axis)

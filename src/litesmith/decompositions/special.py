@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from litesmith.decompositions.gather import select
-from litesmith.decompositions.shapes import bitcast, full, reshape
+from litesmith.decompositions.shapes import bitcast, full
 from litesmith.ir import Builder, DType, Value
 
 LN_2 = math.log(2.0)
@@ -153,13 +153,7 @@ def mish(b: Builder, x: Value) -> Value:
     """x tanh(log(1 + exp(x))) as x n / (n + 2) with n = exp(x) (exp(x) + 2): nothing cancels. From 20 on it is x."""
     power = b.exp(b.minimum(x, number(b, 20, x)))
     numerator = b.mul(power, b.add(power, number(b, 2, x)))
-    made: Value = b.mul(x, b.div(numerator, b.add(numerator, number(b, 2, x))))
-    return made
-
-
-def log_sigmoid(b: Builder, x: Value) -> Value:
-    """log(1 / (1 + exp(-x)))."""
-    return b.sub(b.minimum(x, number(b, 0, x)), log1p_exp(b, b.abs(x)))
+    return b.mul(x, b.div(numerator, b.add(numerator, number(b, 2, x))))
 
 
 def logaddexp(b: Builder, x: Value, y: Value) -> Value:
@@ -167,17 +161,6 @@ def logaddexp(b: Builder, x: Value, y: Value) -> Value:
     delta = b.sub(x, y)
     made = b.add(b.maximum(x, y), log1p_exp(b, b.abs(delta)))
     return select(b, is_nan(b, delta), b.add(x, y), made)
-
-
-def logsumexp(b: Builder, x: Value, axes: Sequence[int], keep_dims: bool = False) -> Value:
-    """log(sum(exp(x))) over some dimensions, without overflow."""
-    over = np.array(axes, np.int32)
-    top = b.reduce_max(x, over, keep_dims=True)
-    top = select(b, is_finite(b, top), top, number(b, 0, x))
-    total = b.log(b.sum(b.exp(b.sub(x, top)), over, keep_dims=keep_dims))
-    if not keep_dims:
-        top = reshape(b, top, total.dims, x)
-    return b.add(total, top)
 
 
 def cbrt(b: Builder, x: Value) -> Value:
@@ -344,7 +327,7 @@ def _lanczos(b: Builder, z: Value) -> tuple[Value, Value]:
     return total, slope
 
 
-def _reflected(b: Builder, x: Value) -> tuple[Value, Value]:
+def _reflect_half(b: Builder, x: Value) -> tuple[Value, Value]:
     """Whether x < 1/2, and the argument of the series: -x there, x - 1 elsewhere."""
     below = b.less(x, number(b, 0.5, x))
     return below, select(b, below, b.neg(x), b.sub(x, number(b, 1, x)))
@@ -352,7 +335,7 @@ def _reflected(b: Builder, x: Value) -> tuple[Value, Value]:
 
 def lgamma(b: Builder, x: Value) -> Value:
     """The logarithm of |gamma(x)|; within about 1e-6 of its value, and of 1 near its zeros."""
-    below, z = _reflected(b, x)
+    below, z = _reflect_half(b, x)
     series, _ = _lanczos(b, z)
     t = b.add(z, number(b, LANCZOS_G + 0.5, z))
     direct = b.add(b.sub(b.mul(b.add(z, number(b, 0.5, x)), b.log(t)), t), b.log(series))
@@ -368,7 +351,7 @@ def lgamma(b: Builder, x: Value) -> Value:
 
 def digamma(b: Builder, x: Value) -> Value:
     """The derivative of log(gamma(x)); NaN at 0 and the negative integers."""
-    below, z = _reflected(b, x)
+    below, z = _reflect_half(b, x)
     series, slope = _lanczos(b, z)
     t = b.add(z, number(b, LANCZOS_G + 0.5, z))
     direct = b.sub(b.add(b.log(t), b.div(slope, series)), b.div(number(b, LANCZOS_G, x), t))
@@ -414,19 +397,6 @@ def bessel_i1e(b: Builder, x: Value) -> Value:
     near, far = _scaled_bessel(b, size, I1_NEAR, I1_FAR)
     made = select(b, b.less(size, number(b, BESSEL_BORDER, x)), b.mul(near, size), far)
     return select(b, b.less(x, number(b, 0, x)), b.neg(made), made)
-
-
-# -- activations that are no built-in ---------------------------------------------------------------------------------
-
-
-def gelu(b: Builder, x: Value, approximate: bool = False) -> Value:
-    """x times the normal distribution function, exact or by tanh."""
-    return b.gelu(x, approximate=approximate)
-
-
-def silu(b: Builder, x: Value) -> Value:
-    """x * sigmoid(x)."""
-    return b.mul(x, b.logistic(x))
 
 
 # -- sign and parts ---------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from litesmith.decompositions import linalg, special
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.indexing import take_along_axis
 from litesmith.decompositions.linalg import adjoint, sizes_of, stacked
+from litesmith.decompositions.padding import slice_static
 from litesmith.decompositions.rnn import loop
 from litesmith.decompositions.shapes import broadcast_to, expand_dims, reshape
 from litesmith.decompositions.sort import argsort
@@ -60,7 +61,7 @@ def _rotation(b: Builder, own: Value, partners: Value, product: Value, partner: 
     return cosine, b.mul(tangent, cosine)
 
 
-def _turned(b: Builder, x: Value, rotation: Rotation, partner: Value, axis: int) -> Value:
+def _rotate(b: Builder, x: Value, rotation: Rotation, partner: Value, axis: int) -> Value:
     """The rows (axis 1) or columns (axis 2) of x [batch, …] turned in pairs."""
     cosine, sine = (expand_dims(b, v, 3 - axis) for v in rotation)
     return b.sub(b.mul(cosine, x), b.mul(sine, b.gather(x, partner, axis=axis)))
@@ -88,7 +89,7 @@ def _sweeps(
     return loop(b, condition, body, [*count, *state], "jacobi")[2:]
 
 
-def _scaled(b: Builder, x: Value) -> tuple[Value, Value]:
+def _scale_to_one(b: Builder, x: Value) -> tuple[Value, Value]:
     """x with a largest element of size 1, so that no square leaves the range, and what it was divided by [batch, 1]."""
     size = b.reduce_max(b.abs(x), np.array([1, 2], np.int32), keep_dims=False)
     usable = b.logical_and(b.greater(size, number(b, 0, size)), special.is_finite(b, size))
@@ -119,7 +120,7 @@ def eigh(b: Builder, x: Value, lower: bool = True) -> tuple[Value, Value]:
     stack = stacked(b, x)
     n, _ = sizes_of(x)
     kept = b.constant((np.tri(n, dtype=bool) if lower else np.tri(n, dtype=bool).T)[None])
-    matrix, scale = _scaled(b, select(b, kept, stack.value, adjoint(b, stack.value)))
+    matrix, scale = _scale_to_one(b, select(b, kept, stack.value, adjoint(b, stack.value)))
     start = broadcast_to(b, b.constant(np.eye(n, dtype=np.float32)[None]), matrix.dims, matrix)
 
     def turn(b: Builder, state: list[Value], partner: Value) -> tuple[list[Value], Value]:
@@ -129,8 +130,8 @@ def eigh(b: Builder, x: Value, lower: bool = True) -> tuple[Value, Value]:
         product = _where_partner(b, matrix, partner)
         product = b.mul(b.add(product, b.gather(product, partner, axis=1)), number(b, 0.5, product))  # symmetric again
         rotation = _rotation(b, own, others, product, partner)
-        matrix = _turned(b, _turned(b, matrix, rotation, partner, 1), rotation, partner, 2)
-        return [matrix, _turned(b, vectors, rotation, partner, 2)], _any_turned(b, rotation)
+        matrix = _rotate(b, _rotate(b, matrix, rotation, partner, 1), rotation, partner, 2)
+        return [matrix, _rotate(b, vectors, rotation, partner, 2)], _any_turned(b, rotation)
 
     matrix, vectors = _sweeps(b, n, [matrix, start], turn)
     values = b.mul(_diagonal(b, matrix), scale)
@@ -152,7 +153,7 @@ def svd(b: Builder, x: Value, full_matrices: bool = False) -> tuple[Value, Value
         left, values, right = svd(b, adjoint(b, x), full_matrices)
         return adjoint(b, right), values, adjoint(b, left)
     stack = stacked(b, x)
-    matrix, scale = _scaled(b, stack.value)
+    matrix, scale = _scale_to_one(b, stack.value)
     columns, vectors = _orthogonal_columns(b, matrix)
     order = argsort(b, b.neg(_squares(b, columns)), 1)
     columns, vectors = _columns(b, columns, order), _columns(b, vectors, order)
@@ -172,8 +173,6 @@ def svd(b: Builder, x: Value, full_matrices: bool = False) -> tuple[Value, Value
 
 
 def _top(b: Builder, x: Value, rows: int) -> Value:
-    from litesmith.decompositions.padding import slice_static
-
     return slice_static(b, x, [0, 0, 0], [x.dims[0], rows, x.dims[2]])
 
 
@@ -181,7 +180,7 @@ def singular_values(b: Builder, x: Value) -> Value:
     """The singular values in decreasing order, [..., min(m, n)]."""
     m, n = sizes_of(x)
     stack = stacked(b, adjoint(b, x) if m < n else x)
-    matrix, scale = _scaled(b, stack.value)
+    matrix, scale = _scale_to_one(b, stack.value)
     columns, _ = _orthogonal_columns(b, matrix)
     sizes = b.mul(b.sqrt(_squares(b, columns)), scale)
     order = argsort(b, b.neg(sizes), 1)
@@ -198,7 +197,7 @@ def _orthogonal_columns(b: Builder, x: Value) -> tuple[Value, Value]:
         own = _squares(b, columns)
         product = b.sum(b.mul(columns, b.gather(columns, partner, axis=2)), np.array([1], np.int32), keep_dims=False)
         rotation = _rotation(b, own, b.gather(own, partner, axis=1), product, partner)
-        turned = [_turned(b, v, rotation, partner, 2) for v in (columns, vectors)]
+        turned = [_rotate(b, v, rotation, partner, 2) for v in (columns, vectors)]
         return turned, _any_turned(b, rotation)
 
     columns, vectors = _sweeps(b, n, [x, start], turn)

@@ -11,9 +11,10 @@ import numpy as np
 from litesmith.decompositions.convolution import resolve_padding, same_pads
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.padding import pad, pad_interior, slice_static
-from litesmith.decompositions.shapes import cast, merge, reshape, single, transpose, with_dims
+from litesmith.decompositions.shapes import cast, full, merge, reshape, single, transpose, with_dims
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, DType, Value
+from litesmith.ir.dims import product
 
 REDUCERS = {
     "add": ("sum", "ADD"),
@@ -123,23 +124,16 @@ def _in_pool_layout(
         spare = active[0] - 1 if active[0] else None
         dims = list(x.dims)
         if spare is None:
-            moved = run(reshape(b, x, [1, dims[0], 1, _count(dims[1:])]), [windows[0], _IDLE])
+            moved = run(reshape(b, x, [1, dims[0], 1, product(dims[1:])]), [windows[0], _IDLE])
             return reshape(b, moved, [moved.dims[1], *dims[1:]], x)
         at = active[0]
-        flat = reshape(b, x, [_count(dims[:at]), dims[at], 1, _count(dims[at + 1 :])], x)
+        flat = reshape(b, x, [product(dims[:at]), dims[at], 1, product(dims[at + 1 :])], x)
         moved = run(flat, [windows[at], _IDLE])
         return reshape(b, moved, [*dims[:at], moved.dims[1], *dims[at + 1 :]], x)
     return _two_sliding(b, x, windows, active, run)
 
 
 _IDLE = _Window(1, 1, 1, (0, 0))
-
-
-def _count(dims: Sequence[Dim]) -> Dim:
-    total: Dim = 1
-    for dim in dims:
-        total = total * dim
-    return total
 
 
 def _two_sliding(
@@ -160,7 +154,7 @@ def _two_sliding(
     laid = transpose(b, x, order)
     dims = laid.dims
     split = len(before)
-    flat = reshape(b, laid, [_count(dims[:split]), *dims[split : split + 2], _count(dims[split + 2 :])], x)
+    flat = reshape(b, laid, [product(dims[:split]), *dims[split : split + 2], product(dims[split + 2 :])], x)
     made = run(flat, [windows[h], windows[w]])
     shape = [*dims[:split], made.dims[1], made.dims[2], *dims[split + 2 :]]
     assert len(channels) == len(dims) - split - 2
@@ -270,8 +264,6 @@ def _pool_2d(
 
 def _ones_like_plane(b: Builder, x: Value) -> Value:
     """[1, H, W, 1] ones."""
-    from litesmith.decompositions.shapes import full
-
     return full(b, [1, *x.dims[1:-1], 1], 1, x.type.dtype, x)
 
 

@@ -77,7 +77,8 @@ def _cosine(cells: Array) -> float:
     return float(cells[0] / norm) if norm else float("nan")
 
 
-def _mean(cells: Array) -> float:
+def quotient(cells: Array) -> float:
+    """The mean from a weighted sum and the weights."""
     return float(cells[0] / cells[1]) if cells[1] else float("nan")
 
 
@@ -88,9 +89,9 @@ def _share(*ways: int) -> Callable[[Array], float]:
 AGREEMENT: Mapping[str, tuple[Callable[..., Array], Callable[[Array], Any]]] = {
     "sqnr": (_noise, _sqnr),
     "output_cosine": (_products, _cosine),
-    "mean_output_error": (_errors, _mean),
+    "mean_output_error": (_errors, quotient),
     "max_output_error": (_largest_error, lambda cells: float(cells[0])),
-    "label_flip_rate": (_labels_differ, _mean),
+    "label_flip_rate": (_labels_differ, quotient),
     "symmetric_flip_rate": (_flips, _share(1, 2)),
     "neg_to_neg_flip_rate": (_flips, _share(0)),
     "neg_to_pos_flip_rate": (_flips, _share(1)),

@@ -60,13 +60,13 @@ def matrices_of_histogram(statistic: Histogram, cells: Array, thresholds: Sequen
     return Matrices(np.array(thresholds), tp, np.where(last, fp[0], tn), fp, np.where(last, tp[0], fn))
 
 
-def ratio(numerator: Any, denominator: Any) -> Any:
+def ratio(numerator: Array, denominator: Array) -> Array:
     """The quotient where the denominator is positive, NaN elsewhere."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.asarray(denominator) > 0, np.divide(numerator, denominator), np.nan)
 
 
-def _where(condition: Any, value: Any) -> Any:
+def _where(condition: Array, value: Array) -> Array:
     return np.where(condition, value, np.nan)
 
 
@@ -75,11 +75,11 @@ def _prevalence_threshold(tp: Array, tn: Array, fp: Array, fn: Array) -> Any:
     return (np.sqrt(tpr * (1 - tnr)) + tnr - 1) / (tpr + tnr - 1)
 
 
-def _matthews(tp: Array, tn: Array, fp: Array, fn: Array) -> Any:
+def _matthews(tp: Array, tn: Array, fp: Array, fn: Array) -> Array:
     return ratio(tp * tn - fp * fn, np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)))
 
 
-def _negative_likelihood(tp: Array, tn: Array, fp: Array, fn: Array) -> Any:
+def _negative_likelihood(tp: Array, tn: Array, fp: Array, fn: Array) -> Array:
     return _where(tn > 0, ratio(fn, fn + tp) / ratio(tn, tn + fp))
 
 
@@ -141,7 +141,7 @@ RATIOS: Mapping[str, tuple[tuple[str, ...], Ratio]] = {
 """Metric -> its class and its value from the four numbers, at each threshold."""
 
 
-def value_at_thresholds(matrices: Matrices, function: Ratio) -> Any:
+def value_at_thresholds(matrices: Matrices, function: Ratio) -> float | Array:
     """A ratio at the only threshold, or an array over the thresholds."""
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.asarray(function(matrices.tp, matrices.tn, matrices.fp, matrices.fn), np.float64)
@@ -178,8 +178,11 @@ def _interpolated_pr_area(m: Matrices) -> float:
 
 
 def best_under_constraint(
-    constrained: Array, dependent: Array, bound: Any, compare: Callable[..., Any] = np.greater_equal
-) -> Any:
+    constrained: Array,
+    dependent: Array,
+    bound: float | Sequence[float] | Array,
+    compare: Callable[[Array, float], Array] = np.greater_equal,
+) -> float | Array:
     """The largest dependent value where the constrained one meets the bound (or each of several); 0 where none does."""
     found = []
     for value in np.atleast_1d(bound):

@@ -12,7 +12,7 @@ import numpy as np
 from litesmith.data.columns import Array
 from litesmith.errors import UsageError
 from litesmith.evaluate import confusion, means
-from litesmith.evaluate.agreement import AGREEMENT, PairSums
+from litesmith.evaluate.agreement import AGREEMENT, PairSums, quotient
 from litesmith.evaluate.confusion import Matrices, ratio
 from litesmith.evaluate.keys import MetricKey, SubKey
 from litesmith.evaluate.statistics import ClassMatrix, Histogram, Statistic, Sums, ThresholdCounts
@@ -162,12 +162,7 @@ _CURVES = {
 }  # fmt: skip
 
 
-def _quotient(cells: Array) -> float:
-    """The mean from a weighted sum and the weights."""
-    return float(cells[0] / cells[1]) if cells[1] else float("nan")
-
-
-def _flat(name: str, function: Callable[..., Array], compute: Compute = _quotient, *options: str) -> MetricClass:
+def _flat(name: str, function: Callable[..., Array], compute: Compute = quotient, *options: str) -> MetricClass:
     def build(view: ViewSpec, **config: Any) -> Recipe:
         return Recipe((Sums(view, function, tuple(sorted(config.items())), flat_of),), compute)
 
@@ -175,7 +170,7 @@ def _flat(name: str, function: Callable[..., Array], compute: Compute = _quotien
 
 
 def _rows(
-    name: str, function: Callable[..., Array], *options: str, compute: Compute = _quotient, counts: bool = False
+    name: str, function: Callable[..., Array], *options: str, compute: Compute = quotient, counts: bool = False
 ) -> MetricClass:
     def build(view: ViewSpec, **config: Any) -> Recipe:
         return Recipe((Sums(view, function, tuple(sorted(config.items()))),), compute)
@@ -219,7 +214,7 @@ _SUMS = {
         "relative_coefficient_of_discrimination", means.discrimination_sums, _relative_discrimination
     ),
     "BinaryCrossEntropy": _flat(
-        "binary_crossentropy", means.exact_binary_crossentropy, _quotient, "from_logits", "label_smoothing"
+        "binary_crossentropy", means.exact_binary_crossentropy, quotient, "from_logits", "label_smoothing"
     ),
     "BinaryCrossentropy": _rows(
         "binary_crossentropy", means.binary_crossentropy, "from_logits", "label_smoothing"
@@ -236,7 +231,7 @@ _SUMS = {
     "TopKCategoricalAccuracy": _rows("top_k_categorical_accuracy", means.top_k_accuracy, "k"),
     "SparseTopKCategoricalAccuracy": _rows("sparse_top_k_categorical_accuracy", means.top_k_accuracy, "k"),
     "RootMeanSquaredError": _rows(
-        "root_mean_squared_error", means.mean_row_squared_error, compute=lambda c: float(np.sqrt(_quotient(c)))
+        "root_mean_squared_error", means.mean_row_squared_error, compute=lambda c: float(np.sqrt(quotient(c)))
     ),
     "CosineSimilarity": _rows("cosine_similarity", means.cosine_similarity),
     "KLDivergence": _rows("kl_divergence", means.kl_divergence),

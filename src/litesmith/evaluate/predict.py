@@ -140,7 +140,7 @@ def quantized(values: Array, tensor: TensorInfo, batch: Batch) -> Array:
         raise DataError(f"the feature for {tensor} is not numeric ({values.dtype})", path=batch.source)
     if dtype.kind not in "iu":
         return values.astype(dtype)
-    limits = np.iinfo(dtype)
+    limits = np.iinfo(dtype.name)
     if tensor.scale:
         with np.errstate(invalid="ignore"):
             steps: Array = np.rint(values.astype(np.float64) / tensor.scale) + tensor.zero_point

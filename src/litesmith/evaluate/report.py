@@ -79,7 +79,7 @@ def _model(result: Result, key: MetricKey) -> str:
     return key.model_name or (next(iter(result.model_locations), "") if len(result.model_locations) == 1 else "")
 
 
-def _cell(value: Any) -> tuple[str, float | None]:
+def _cell(value: object) -> tuple[str, float | None]:
     """How a number is shown, and what it is sorted by."""
     if not isinstance(value, float):
         return "", None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -64,8 +63,7 @@ def _slots(pairs: list[tuple[str, Array, list[SliceValue]]], count: int, slot_of
         combined = combined * len(values) + codes
     _, first, inverse = np.unique(combined, return_index=True, return_inverse=True)
     keys = [tuple((name, values[codes[row]]) for name, codes, values in pairs) for row in first]
-    slots: Array = np.array([slot_of(key) for key in keys])[inverse]
-    return slots
+    return np.array([slot_of(key) for key in keys])[inverse]
 
 
 def _codes(batch: Batch, name: str, rows: Array) -> tuple[Array, Array, list[SliceValue]]:
@@ -87,7 +85,7 @@ def _codes(batch: Batch, name: str, rows: Array) -> tuple[Array, Array, list[Sli
     return np.repeat(np.arange(len(rows)), counts), codes, [_value(v, name) for v in values.tolist()]
 
 
-def _value(value: Any, name: str) -> SliceValue:
+def _value(value: object, name: str) -> SliceValue:
     if isinstance(value, bytes):
         try:
             return value.decode()

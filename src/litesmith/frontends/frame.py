@@ -26,13 +26,18 @@ class Poison:
 POISON = Poison()
 
 
+def nameless(node: str) -> str:
+    """The layer path of a node where the source knows no layers."""
+    return ""
+
+
 @dataclass(kw_only=True)
 class Import:
     """State of one import that all graphs share. problems: everything that stands in the way."""
 
     opset: OpSet = field(default_factory=lambda: OPS)
     composite: Composite | None = None
-    layer_of: Callable[[str], str] = lambda node: ""
+    layer_of: Callable[[str], str] = nameless
     """The layer path of a node or name scope, where the source knows layers."""
     problems: dict[Problem, None] = field(default_factory=dict)
     graph_names: dict[str, int] = field(default_factory=dict)

@@ -24,12 +24,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any
+from typing import TypeVar
 
 from litesmith.errors import LitesmithError, UnsupportedError
+from litesmith.formats.tflite.flexbuffer import Plain
 from litesmith.frontends.plugin_registry import F, Function, PluginRegistry, place_of
 from litesmith.frontends.registry import Lowering
 from litesmith.ir import Builder, TensorType, Value
+
+T = TypeVar("T")
 
 OPERATORS = PluginRegistry("litesmith.operators", "operator", "function")
 CUSTOM_OPERATORS = PluginRegistry("litesmith.custom_operators", "operator", "function")
@@ -54,20 +57,20 @@ def custom_operator(name: str) -> Callable[[F], F]:
     return CUSTOM_OPERATORS.decorator(name)
 
 
-def lowering_of(name: str) -> Lowering | None:
+def lowering_of(name: str) -> Lowering[..., Sequence[Value]] | None:
     """The lowering of an operator that a plug-in lowers or declares; None where none does."""
     function = OPERATORS.find(name)
     if function is not None:
-        return Lowering((name,), _checked(function, name, "lowering"))
+        return Lowering((name,), _check_results(function, name, "lowering", Value))
     declaration = CUSTOM_OPERATORS.find(name)
     return None if declaration is None else Lowering((name,), _as_custom(declaration, name))
 
 
-def _checked(function: Function, name: str, what: str) -> Function:
+def _check_results(function: Function, name: str, what: str, kind: type[T]) -> Callable[..., list[T]]:
     """The function, whose failures are told as its own. Its signature stays that of the function."""
 
     @wraps(function)
-    def checked(*args: Any, **attrs: Any) -> Any:
+    def checked(*args: object, **attrs: object) -> list[T]:
         try:
             made = function(*args, **attrs)
         except LitesmithError:
@@ -77,8 +80,9 @@ def _checked(function: Function, name: str, what: str) -> Function:
                 f"the {what} of {name!r} that a plug-in brings fails: {type(error).__name__}: {error}",
                 f"repair {place_of(function)}",
             ) from error
-        results = list(made) if isinstance(made, (tuple, list)) else [made]
-        if wrong := [type(r).__name__ for r in results if not isinstance(r, (Value, TensorType))]:
+        given = made if isinstance(made, (tuple, list)) else [made]
+        results = [r for r in given if isinstance(r, kind)]
+        if wrong := [type(r).__name__ for r in given if not isinstance(r, kind)]:
             raise UnsupportedError(
                 f"the {what} of {name!r} that a plug-in brings gives a {wrong[0]}",
                 "return tensors of the builder" if what == "lowering" else "return a TensorType, or several",
@@ -88,18 +92,18 @@ def _checked(function: Function, name: str, what: str) -> Function:
     return checked
 
 
-def _as_custom(declaration: Function, name: str) -> Function:
+def _as_custom(declaration: Function, name: str) -> Callable[..., Sequence[Value]]:
     """A lowering that makes the custom operator a declaration speaks of."""
     from litesmith.formats.tflite.flexbuffer import write_map
 
-    types_of = _checked(declaration, name, "declaration")
+    types_of = _check_results(declaration, name, "declaration", TensorType)
     declared = Lowering((name,), _with_builder(declaration))
 
-    def lower(b: Builder, operands: list[Value], **attrs: Any) -> Sequence[Value]:
+    def lower(b: Builder, operands: list[Value], **attrs: object) -> Sequence[Value]:
         bound = declared.bind_attrs(attrs)
         types = types_of(*(v.type for v in operands), **bound)
         return b.custom(
-            *operands, custom_code=name, custom_options=write_map(_written(bound)), result_types=types
+            *operands, custom_code=name, custom_options=write_map(_plain_attributes(bound)), result_types=types
         )
 
     return lower
@@ -111,14 +115,14 @@ def _with_builder(declaration: Function) -> Function:
     builder = inspect.Parameter("b", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     positional = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_POSITIONAL]
 
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: object, **kwargs: object) -> object:
         return declaration(*args[1:], **kwargs)
 
     function.__signature__ = inspect.Signature([builder, *positional])  # type: ignore[attr-defined] # read by inspect
     return function
 
 
-def _written(attrs: Mapping[str, Any]) -> dict[str, Any]:
+def _plain_attributes(attrs: Mapping[str, object]) -> dict[str, Plain]:
     """Attributes as the options hold them."""
     from litesmith.frontends.tensorflow.custom_ops import plain_value
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from litesmith.errors import UnsupportedError, UsageError
 
-Function: TypeAlias = Callable[..., Any]
+Function: TypeAlias = Callable[..., object]
 F = TypeVar("F", bound=Function)
 
 

@@ -70,7 +70,7 @@ def lower(
     Raises UnsupportedError, with what the contract is, where the lowering fails or gives anything else.
     """
     try:
-        made = lowering(b, *tensors, **_accepted(lowering, attrs))
+        made = lowering(b, *tensors, **_accepted_attrs(lowering, attrs))
     except LitesmithError:
         raise
     except Exception as error:  # the user's code may raise anything
@@ -90,7 +90,7 @@ def lower(
     return results
 
 
-def _accepted(lowering: Lowering, attrs: Mapping[str, Any]) -> dict[str, Any]:
+def _accepted_attrs(lowering: Lowering, attrs: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes that a lowering has keyword parameters for: all, where it takes ``**attrs``."""
     parameters = signature(lowering).parameters.values()
     if any(p.kind is Parameter.VAR_KEYWORD for p in parameters):

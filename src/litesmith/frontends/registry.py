@@ -1,9 +1,9 @@
 """What the lowerings of all frontends have in common: how their parameters are read, bound and found.
 
 A lowering is a function from the operands and attributes of one source operation to values. Positional parameters are
-the operands in order; one annotated ``list[…]`` takes what the others leave. A parameter annotated with ``Any`` also
-takes what is no tensor. Keyword-only parameters are attributes; their defaults stand in for those the operation leaves
-out. A first parameter annotated `Context` gives access to the import itself, any other one is the builder.
+the operands in order; one annotated ``list[…]`` takes what the others leave. A parameter annotated with ``Item`` or
+``Tensor`` also takes what is no tensor. Keyword-only parameters are attributes; their defaults stand in for those the
+operation leaves out. A first parameter annotated `Context` gives access to the import itself, any other one is the builder.
 """
 
 from __future__ import annotations
@@ -13,11 +13,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Generic, ParamSpec, TypeAlias, TypeVar
 
 from litesmith.errors import UnsupportedError
 
+T = TypeVar("T")
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
 EXPORT_AGAIN = "export the model again with a supported version of the framework"
+
+
+_AS_IT_IS = ("Item", "Tensor")
+"""Annotations of parameters that take what flows in as it is."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Input:
 
     name: str
     is_list: bool
-    takes_any: bool
+    takes_item: bool
 
 
 @dataclass(frozen=True)
@@ -35,25 +43,25 @@ class Parameters:
 
     wants_context: bool
     inputs: tuple[Input, ...]
-    attrs: Mapping[str, Any]
+    attrs: Mapping[str, object]
     all_attrs: bool
 
 
 @dataclass(frozen=True, eq=False)
-class Lowering:
+class Lowering(Generic[P, R_co]):
     """A function and the source operations it lowers, by name."""
 
     names: tuple[str, ...]
-    function: Callable[..., Any]
+    function: Callable[P, R_co]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         return self.function(*args, **kwargs)
 
     @cached_property
     def parameters(self) -> Parameters:
         """What the function takes, read from its signature once."""
         inputs: list[Input] = []
-        attrs: dict[str, Any] = {}
+        attrs: dict[str, object] = {}
         context, all_attrs = False, False
         for index, parameter in enumerate(inspect.signature(self.function).parameters.values()):
             annotation = str(parameter.annotation)
@@ -64,22 +72,25 @@ class Lowering:
             elif parameter.kind is parameter.VAR_KEYWORD:
                 all_attrs = True
             else:
-                inputs.append(Input(parameter.name, annotation.startswith("list["), "Any" in annotation))
+                is_list = annotation.startswith("list[")
+                kind = annotation.removeprefix("list[").removesuffix("]")
+                inputs.append(Input(parameter.name, is_list, kind in _AS_IT_IS))
         return Parameters(context, tuple(inputs), attrs, all_attrs)
 
-    def bind_inputs(self, inputs: Sequence[Any]) -> list[Any]:
+    def bind_inputs(self, inputs: Sequence[T]) -> list[T | list[T]]:
         """The operands as positional arguments. Raises UnsupportedError when their number does not fit."""
         declared = self.parameters.inputs
         spare = len(inputs) - sum(not i.is_list for i in declared)
         if spare < 0 or (spare and not any(i.is_list for i in declared)):
             raise UnsupportedError(f"expected {len(declared)} operands, got {len(inputs)}", EXPORT_AGAIN)
-        bound, at = [], 0
+        bound: list[T | list[T]] = []
+        at = 0
         for parameter in declared:
             bound.append(list(inputs[at : at + spare]) if parameter.is_list else inputs[at])
             at += spare if parameter.is_list else 1
         return bound
 
-    def bind_attrs(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    def bind_attrs(self, attrs: Mapping[str, object]) -> dict[str, object]:
         """The attributes as keyword arguments. Raises UnsupportedError for one that is missing."""
         if self.parameters.all_attrs:
             return {**self.parameters.attrs, **attrs}
@@ -90,7 +101,8 @@ class Lowering:
         return bound
 
 
-L = TypeVar("L", bound=Lowering)
+AnyLowering: TypeAlias = "Lowering[..., object]"
+L = TypeVar("L", bound=AnyLowering)
 
 
 def declared_in(modules: Iterable[ModuleType], kind: type[L]) -> Iterator[L]:

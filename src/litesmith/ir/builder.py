@@ -18,12 +18,13 @@ from typing import Any, TypeAlias, Union
 import numpy as np
 
 from litesmith.errors import UnsupportedError
-from litesmith.ir.budget import MAX_BYTES, spend_emitted
+from litesmith.ir.budget import spend_emitted
 from litesmith.ir.constant import Array, Constant
 from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.dtypes import DType
+from litesmith.ir.folding import STEPWISE, Folding, fold
 from litesmith.ir.graph import SMALL, Graph, Op, Origin, Value
-from litesmith.ir.opdef import OpDef, OpSet, Trait
+from litesmith.ir.opdef import OpDef, OpSet
 from litesmith.ir.operator_methods import OperatorMethods
 from litesmith.ir.types import TensorType
 
@@ -33,53 +34,40 @@ Operand: TypeAlias = Union[Value, "np.ndarray[Any, Any]", "np.generic", Sequence
 OperandLike: TypeAlias = Operand | None
 """What becomes an operand, or none."""
 
-EAGER_BYTES = 1 << 16
-"""Folded results up to this size are computed at once; larger ones when they are written."""
-
-SLAB_BYTES = 1 << 22
-"""How much of a large result is computed at a time where float64 is on the way to float32."""
-
 KNOWN_ELEMENTS = 1 << 12
 """Integer tensors up to this size are known element by element; shapes and indices made of shapes are small."""
-
-SMALL_WEIGHTS = 1 << 10
-"""Constants of fewer elements are written as floats: a DEQUANTIZE costs more than it saves."""
-
-GROWTH_BYTES = 1 << 20
-"""A folded result larger than this and than twice its operands stays an operation (a FILL, a TILE …).
-
-Not where it has no more elements than an operand, though wider ones, nor where it is looked up: it may become weights
-made of bytes. A finishing pass (`passes.unfolding`) makes it an operation again where it does not.
-"""
 
 
 class Builder(OperatorMethods):
     """Appends operations to a graph, or inserts them before one.
 
     ``graph``: where to; ``before``: insertion point (None: the end); ``origins``: what new operations came from;
-    ``wide``: whether constant arithmetic is done in float64 and rounded once. A frontend leaves it off: the framework
-    rounds each step of its own constants, and a scale that is more exact than the framework's is a difference all over
-    a channel. A pass turns it on: the arithmetic is its own.
+    ``folding``: what is computed of operations on constants.
     """
 
-    def __init__(self, graph: Graph, opset: OpSet, before: Op | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        opset: OpSet,
+        before: Op | None = None,
+        origins: tuple[Origin, ...] = (),
+        folding: Folding = STEPWISE,
+    ) -> None:
         self.graph = graph
         self.opset = opset
         self.before = before
-        self.origins: tuple[Origin, ...] = ()
-        self.wide = False
-        self.folds = True
+        self.origins = origins
+        self.folding = folding
 
-    def apply(self, name: str, *operands: OperandLike, **attrs: Any) -> Value:
-        """The one result of the operator of this name, in lower or upper case, where code chooses among several."""
-        (result,) = self.emit(self.opset[name.upper()], operands, **attrs)
+    def apply(self, operator: str | OpDef, *operands: OperandLike, **attrs: Any) -> Value:
+        """The one result of an operator, or of that of this name in lower or upper case, where code chooses one."""
+        defn = self.opset[operator.upper()] if isinstance(operator, str) else operator
+        (result,) = self.emit(defn, operands, **attrs)
         return result
 
     def on(self, graph: Graph) -> Builder:
-        """A builder with the same operators and origins that appends to another graph."""
-        other = Builder(graph, self.opset)
-        other.origins = self.origins
-        return other
+        """A builder with the same operators, origins and folding that appends to another graph."""
+        return Builder(graph, self.opset, origins=self.origins, folding=self.folding)
 
     @contextmanager
     def at(self, *origins: Origin) -> Iterator[None]:
@@ -123,9 +111,7 @@ class Builder(OperatorMethods):
         if simpler is not None:
             return (simpler,)
         types = list(result_types) if result_types is not None else infer_types(op)
-        if self.folds and _is_empty(op, types):
-            return tuple(Value.constant(np.zeros(t.static_shape, t.dtype.numpy)) for t in types)
-        folded = fold(op, types, self.wide) if self.folds else None
+        folded = fold(op, types, self.folding)
         if folded is not None:
             return _named(folded, op)
         known = known_elements(op, types)
@@ -160,12 +146,6 @@ class Builder(OperatorMethods):
             return self.constant(operand)
         like = _like(defn, index, operands) if isinstance(operand, (bool, int, float)) else None
         return self.constant(operand, _taken(like or _default_dtype(operand), defn, index))
-
-
-def _is_empty(op: Op, types: Sequence[TensorType]) -> bool:
-    """Whether no result has any elements: kernels need not be asked, some of which fail."""
-    pure = Trait.STATEFUL not in op.defn.traits and not op.subgraphs
-    return pure and bool(types) and all(t.is_static and 0 in t.static_shape and t.quant is None for t in types)
 
 
 def _like(defn: OpDef, index: int, operands: Sequence[OperandLike]) -> DType | None:
@@ -223,7 +203,7 @@ def _complete(defn: OpDef, attrs: dict[str, Any]) -> dict[str, Any]:
 def _named(results: tuple[Value, ...], op: Op) -> tuple[Value, ...]:
     """A constant made of one named constant keeps its name: a weight stays known when it is transposed or cast."""
     names = {v.name for v in op.inputs if v.name}
-    if len(results) == len(names) == 1 and not results[0].name:
+    if all(v.is_const for v in op.inputs) and len(results) == len(names) == 1 and not results[0].name:
         results[0].name = names.pop()
     return results
 
@@ -242,134 +222,6 @@ def _with_scale(op: Op, result: TensorType) -> TensorType:
     if result.quant is not None or quant is None or quant.per_channel or quant.details is not None:
         return result
     return replace(result, quant=quant)
-
-
-def fold(op: Op, types: Sequence[TensorType], wide: bool = False) -> tuple[Value, ...] | None:
-    """Constant results of a pure operation on constants, or None where it must stay an operation.
-
-    wide: whether arithmetic is done in float64 and rounded once (see `Builder.wide`).
-    """
-    folded = _fold(op, types, wide)
-    if folded is not None and _comes_of_integers(op, folded) and folded[0].const is not None:
-        folded[0].const.made_by = op
-    return folded
-
-
-def _comes_of_integers(op: Op, folded: Sequence[Value]) -> bool:
-    """Whether the one result is a large constant that may be better written as the narrow integers it is made of."""
-    if len(folded) != 1 or prod(folded[0].type.static_shape) < SMALL_WEIGHTS:
-        return False
-    constants = [v.const for v in op.inputs if v.const is not None]
-    integers = any(c.made_by is not None or (c.dtype.is_integer and c.size >= SMALL_WEIGHTS) for c in constants)
-    return integers or bool(op.defn.traits & Trait.REPEATS)
-
-
-def _fold(op: Op, types: Sequence[TensorType], wide: bool) -> tuple[Value, ...] | None:
-    if op.defn.evaluate is None or not op.defn.is_pure or op.subgraphs or not op.inputs:
-        return None
-    if not all(v.is_const for v in op.inputs) or not all(t.is_static and t.quant is None for t in types):
-        return None
-    if any(v.type.quant is not None for v in op.inputs):
-        return None
-    if op.defn.foldable is not None and not op.defn.foldable(op):
-        return None
-    operands = [v.const if v is not None else None for v in op.operands]
-    size_in = sum(c.nbytes for c in operands if c is not None)
-    size_out = max((int(t.count) * t.dtype.numpy.itemsize for t in types if not isinstance(t.count, Sym)), default=0)
-    if grows(size_out, size_in) and not _may_grow(op, types, operands):
-        return None
-    if wide and _folds_wide(op, types):
-        shape = types[0].static_shape
-        keep = size_in <= EAGER_BYTES
-        computed = Constant.computed(
-            DType.FLOAT32,
-            shape,
-            lambda: _evaluate_wide(op, operands),
-            keep,
-            lambda: _evaluate_rounded(op, operands, shape),
-        )
-        return (Value.constant(computed),)
-    if (size_in > EAGER_BYTES or size_out > GROWTH_BYTES) and len(types) == 1:
-        return (_fold_lazily(op, operands, types[0]),)
-    return _fold_now(op, operands, types)
-
-
-def grows(size_out: int, size_in: int) -> bool:
-    """Whether a constant of so many bytes is better computed, by the runtime, from one of so many."""
-    return size_out > max(GROWTH_BYTES, 2 * size_in)
-
-
-def _may_grow(op: Op, types: Sequence[TensorType], operands: Sequence[Constant | None]) -> bool:
-    """Whether the one result has no more elements than one of the operands, or is looked up in one."""
-    most = max((c.size for c in operands if c is not None), default=0)
-    count = prod(types[0].static_shape)
-    if count * types[0].dtype.numpy.itemsize > MAX_BYTES and count > most:
-        return False
-    return len(types) == 1 and (bool(op.defn.traits & Trait.REPEATS) or count <= most)
-
-
-def _evaluate(op: Op, operands: Sequence[Constant | None]) -> list[Array]:
-    assert op.defn.evaluate is not None
-    arrays = [c.array() if c is not None else None for c in operands]
-    with np.errstate(all="ignore"):
-        made = op.defn.evaluate(*arrays, **op.attrs)
-    return list(made) if isinstance(made, (list, tuple)) else [np.asarray(made)]
-
-
-def _folds_wide(op: Op, types: Sequence[TensorType]) -> bool:
-    """Whether a float32 result is better computed in float64: arithmetic, and moves of what was computed so."""
-    if len(types) != 1 or types[0].dtype is not DType.FLOAT32:
-        return False
-    if op.defn.traits & Trait.ARITHMETIC:
-        return True
-    return bool(op.defn.traits & Trait.MOVES_DATA) and any(v.const is not None and v.const.is_wide for v in op.inputs)
-
-
-def _evaluate_wide(op: Op, operands: Sequence[Constant | None]) -> Array:
-    arrays = [None if c is None else c.wide() for c in operands]
-    return _computed_wide(op, arrays)
-
-
-def _computed_wide(op: Op, arrays: Sequence[Array | None]) -> Array:
-    assert op.defn.evaluate is not None
-    floats = [a.astype(np.float64) if a is not None and a.dtype == np.float32 else a for a in arrays]
-    with np.errstate(all="ignore"):
-        return np.asarray(op.defn.evaluate(*floats, **op.attrs))
-
-
-def _evaluate_rounded(op: Op, operands: Sequence[Constant | None], shape: tuple[int, ...]) -> Array:
-    """What `_evaluate_wide` gives in float32, made some rows at a time: all of it in float64 takes twice the room."""
-    if not op.defn.traits & Trait.ELEMENTWISE or not shape or not all(shape):
-        return _evaluate_wide(op, operands).astype(np.float32)
-    arrays = [None if c is None else c.wide() for c in operands]
-    made = np.empty(shape, np.float32)
-    count = max(1, SLAB_BYTES * shape[0] // made.nbytes)
-    for start in range(0, shape[0], count):
-        rows = slice(start, start + count)
-        varies = [a is not None and a.ndim == len(shape) and a.shape[0] == shape[0] for a in arrays]
-        parts = [a[rows] if v and a is not None else a for a, v in zip(arrays, varies, strict=True)]
-        with np.errstate(over="ignore"):
-            made[rows] = _computed_wide(op, parts)
-    return made
-
-
-def _fold_now(op: Op, operands: Sequence[Constant | None], types: Sequence[TensorType]) -> tuple[Value, ...] | None:
-    results = _evaluate(op, operands)
-    return tuple(_as_value(array, t, op) for array, t in zip(results, types, strict=True))
-
-
-def _as_value(array: Array, expected: TensorType, op: Op) -> Value:
-    array = np.asarray(array, expected.dtype.numpy)
-    if array.shape != expected.static_shape:
-        raise AssertionError(f"{op.name} inferred {expected} but evaluated to {list(array.shape)}")
-    return Value.constant(Constant(expected.dtype, array.shape, array))
-
-
-def _fold_lazily(op: Op, operands: Sequence[Constant | None], expected: TensorType) -> Value:
-    def recipe() -> Array:
-        return np.asarray(_evaluate(op, operands)[0], expected.dtype.numpy)
-
-    return Value.constant(Constant.lazy(expected.dtype, expected.static_shape, recipe))
 
 
 def symbolically(op: Op) -> Array | None:

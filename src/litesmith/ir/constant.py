@@ -118,6 +118,10 @@ class Constant:
             )
         return made
 
+    def keep(self) -> None:
+        """Computes the elements now, once."""
+        self._array = self.array()
+
     def __repr__(self) -> str:
         return f"Constant({self.dtype}{list(self.shape)}{', lazy' if self.is_lazy else ''})"
 

@@ -101,21 +101,21 @@ class Sym:
     def __hash__(self) -> int:
         return self._hash
 
-    def __add__(self, other: Any) -> Dim:
+    def __add__(self, other: Dim) -> Dim:
         return _combine(self, other, 1)
 
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> Dim:
+    def __sub__(self, other: Dim) -> Dim:
         return _combine(self, other, -1)
 
-    def __rsub__(self, other: Any) -> Dim:
+    def __rsub__(self, other: Dim) -> Dim:
         return _combine(-self, other, 1)
 
     def __neg__(self) -> Dim:
         return self * -1
 
-    def __mul__(self, other: Any) -> Dim:
+    def __mul__(self, other: Dim) -> Dim:
         if not _is_dim(other):
             return NotImplemented
         product: dict[Monomial, int] = {}
@@ -127,16 +127,16 @@ class Sym:
 
     __rmul__ = __mul__
 
-    def __floordiv__(self, other: Any) -> Dim:
+    def __floordiv__(self, other: Dim) -> Dim:
         return floordiv(self, other) if _is_dim(other) else NotImplemented
 
-    def __rfloordiv__(self, other: Any) -> Dim:
+    def __rfloordiv__(self, other: Dim) -> Dim:
         return floordiv(other, self) if _is_dim(other) else NotImplemented
 
-    def __mod__(self, other: Any) -> Dim:
+    def __mod__(self, other: Dim) -> Dim:
         return modulo(self, other) if _is_dim(other) else NotImplemented
 
-    def __rmod__(self, other: Any) -> Dim:
+    def __rmod__(self, other: Dim) -> Dim:
         return modulo(other, self) if _is_dim(other) else NotImplemented
 
     def __str__(self) -> str:
@@ -182,7 +182,7 @@ def _monomial_product(left: Monomial, right: Monomial) -> Monomial:
     return tuple(sorted(powers.items(), key=lambda item: item[0].key))
 
 
-def _combine(left: Dim, right: Any, sign: int) -> Dim:
+def _combine(left: Dim, right: Dim, sign: int) -> Dim:
     if not _is_dim(right):
         return NotImplemented  # type: ignore[no-any-return] # for the operators that return what this returns
     total = dict(_terms(left))
@@ -331,7 +331,7 @@ def dim_weight(dim: Dim) -> int:
     return dim.weight if isinstance(dim, Sym) else 0
 
 
-def _canonical(dim: Any) -> Dim:
+def _canonical(dim: Dim) -> Dim:
     return dim if isinstance(dim, Sym) else int(dim)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from litesmith.ir.builder import Builder
     from litesmith.ir.constant import Array
     from litesmith.ir.graph import Op, Value
+    from litesmith.ir.intervals import Interval, Intervals
 
 DTypes: TypeAlias = frozenset[DType]
 
@@ -46,6 +47,16 @@ class Trait(Flag):
     REPEATS = auto()
     """Picks parts of its first operand, some several times. Folded however large the result is: it may be the scales of
     weights, one for each block, repeated for each element."""
+    KEEPS_ORDER = auto()
+    """Only changes the shape of its first operand: the elements stay in row-major order (RESHAPE, SQUEEZE …)."""
+    REDUCES = auto()
+    """Makes one element of all along the operand ``axes``, in any order; the attribute ``keep_dims`` leaves size 1."""
+    SELECTS = auto()
+    """Takes each element from ``x`` where the operand ``condition`` holds, else from ``y``."""
+    BY_ROW = auto()
+    """Each row along the last dimension depends on the same row of the operand only (SOFTMAX …)."""
+    ASKS_SHAPE = auto()
+    """Depends on the shape of its operand only, which may be of any type."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,9 @@ class QuantRule:
 
     weights: operand name -> per-channel axis (None: per-tensor only); bias: the bias operand, whose scale is that of the
     accumulator; same_scale: the results share the scale of the operands in ``ties`` (default: the first); fixed: scale and
-    zero point the result must have, by dtype; symmetric: operands whose zero point has to be 0 to be fast.
+    zero point the result must have, by dtype; symmetric: operands whose zero point has to be 0 to be fast; not_negative,
+    not_zero: the operand with which integer kernels fail as the model runs where it is negative, or 0; spreads: the results
+    spread so far that integers say little of them; float_time: of the float kernel, for each element, relative to an ADD.
     kernels: by element type of the activations; that of FLOAT32 takes integer weights beside float activations.
     """
 
@@ -123,7 +136,39 @@ class QuantRule:
     ties: tuple[str, ...] = ()
     fixed: Mapping[DType, tuple[float, int]] = field(default_factory=dict)
     symmetric: tuple[str, ...] = ()
+    not_negative: str | None = None
+    not_zero: str | None = None
+    spreads: bool = False
+    float_time: float = 1.0
     kernels: Mapping[DType, Kernel] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WeightsLayout:
+    """Of an operator that multiplies ``x`` by weights and adds a ``bias`` along the last dimension of the result.
+
+    operand: the name of the weights; outputs, inputs: their dimensions that count the channels of result and operand.
+    """
+
+    operand: str
+    outputs: int
+    inputs: int
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """Where an operation speaks of dimensions of its operands, so that it can be said in another order of them.
+
+    axis: attributes and constant operands that hold dimension numbers. rows: constant operands with a row for each
+    dimension. masks: attributes with a bit for each dimension. others: operands that have none of the dimensions.
+    applies: whether the operation keeps its dimensions and names each.
+    """
+
+    axis: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    masks: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    applies: Callable[[Op], bool] = lambda op: True
 
 
 Infer: TypeAlias = "Callable[[Op], Sequence[TensorType]]"
@@ -131,6 +176,7 @@ Evaluate: TypeAlias = "Callable[..., Array | Sequence[Array]]"
 Symbolic: TypeAlias = "Callable[[Op], Array | Sequence[Array | None] | None]"
 Check: TypeAlias = "Callable[[Op], str | None]"
 VersionRule: TypeAlias = "Callable[[Op], int]"
+IntervalRule: TypeAlias = "Callable[[Op, Intervals], Interval | None]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +198,11 @@ class OpDef:
     release that runs it. cost: multiply-adds where they are not one for each element that an element-wise operator
     makes. gpu, micro, xnnpack: the reason why the GPU delegate, TFLite Micro or XNNPACK does not take an operation
     (None where it does); None where it takes the operator under no condition.
+    weights: where the weights of a linear operation are. dimensions: how the operation is said in another order of
+    dimensions, where it can be and is not element-wise. interval: the numbers that result number ``interval_of`` can be,
+    given those of the operands; not asked where an activation is fused. source: the one operand whose elements the
+    results hold, where `Trait.MOVES_DATA` does not say that it is the first. joined_by: the operator that puts the
+    results together again. clamps: the bounds, where the result is the operand within two bounds.
     """
 
     name: str
@@ -179,6 +230,13 @@ class OpDef:
     gpu: Check | None = None
     micro: Check | None = None
     xnnpack: Check | None = None
+    weights: WeightsLayout | None = None
+    dimensions: Dimensions | None = None
+    interval: IntervalRule | None = None
+    interval_of: int = 0
+    source: str | None = None
+    joined_by: OpDef | None = None
+    clamps: tuple[float, float] | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -194,6 +252,13 @@ class OpDef:
     def operand_at(self, index: int) -> Operand:
         """Declaration of the operand in this slot; the variadic one for all slots from its own on."""
         return self.inputs[min(index, len(self.inputs) - 1)]
+
+    @cached_property
+    def source_index(self) -> int | None:
+        """Position of the operand whose elements the results hold and nothing else; None where there is none."""
+        if self.source is not None:
+            return self.operand_index(self.source)
+        return 0 if self.traits & Trait.MOVES_DATA else None
 
     @cached_property
     def is_variadic(self) -> bool:

@@ -11,8 +11,6 @@ their default value are left out.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from litesmith.ir.dtypes import DType
@@ -66,11 +64,11 @@ def _attrs(op: Op) -> str:
     return ", ".join(shown)
 
 
-def _differs(value: Any, default: Any) -> bool:
+def _differs(value: object, default: object) -> bool:
     return type(value) is not type(default) or bool(np.any(np.asarray(value != default)))
 
 
-def attr_text(value: Any) -> str:
+def attr_text(value: object) -> str:
     """An attribute value as printed: names bare, strings and bytes quoted, lists in brackets, graphs as @name."""
     if isinstance(value, Graph):
         return f"@{value.name}"
@@ -126,7 +124,7 @@ def constant_text(value: Value) -> str:
     return f"{_typed(value)}({elements})"
 
 
-def _element(element: Any) -> str:
+def _element(element: np.generic | float | complex | bytes | str) -> str:
     if isinstance(element, (bytes, str, bool, np.bool_)):
         return str(bool(element)) if isinstance(element, np.bool_) else repr(element)
     if isinstance(element, np.integer):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
 
 from litesmith.errors import UsageError
 
@@ -13,10 +13,10 @@ class Analyzer:
 
     @staticmethod
     def analyze(
-        model_path: Any = None,
+        model_path: str | os.PathLike[str] | None = None,
         model_content: bytes | None = None,
         gpu_compatibility: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Prints the model in a file, or in bytes.
 

@@ -24,14 +24,14 @@ class Attribute:
     """
 
     name: str
-    default: Any
+    default: object
     verdict: str
     why: str
     asks: str = ""
     is_asked: Callable[[Any], bool] | None = None
     fix: str = FLOAT_FIX
 
-    def refusal(self, value: Any) -> str | None:
+    def refusal(self, value: object) -> str | None:
         """What the value asks for when this version does not do it, else None."""
         if self.verdict != REFUSED:
             return None
@@ -39,8 +39,8 @@ class Attribute:
         return self.asks if asked else None
 
 
-def _refused(name: str, default: Any, asks: str, fix: str = FLOAT_FIX) -> Attribute:
-    return Attribute(name, default, REFUSED, f"asks for {asks}, which this version does not do", asks, fix=fix)
+def _refused(name: str, default: object, asks: str, fix: str = FLOAT_FIX) -> Attribute:
+    return Attribute(name, default, REFUSED, f"asks for {asks}, which this version does not support", asks, fix=fix)
 
 
 _ONE_CONVERTER = "there is one converter"
@@ -51,7 +51,6 @@ _RNN = (
 )
 _OWN_RECIPE = "set optimizations = [Optimize.DEFAULT] and a representative_dataset, or quantize by a Recipe"
 _FLOAT_SOURCE = "convert the float model itself, with optimizations = [Optimize.DEFAULT] and a representative_dataset"
-_NARROW = "quantize to 4 bits: litesmith.convert(model, quantize='dynamic-int4'), or 'int8-int4' with samples"
 _TEXT_IR = "the IR is litesmith's own and has its own dump (`ir_dump_dir`)"
 
 COMMON: tuple[Attribute, ...] = (
@@ -64,7 +63,10 @@ COMMON: tuple[Attribute, ...] = (
     Attribute("rnn", "auto", BETTER, _RNN),
     Attribute("exclude_conversion_metadata", False, SAME, "the metadata names litesmith and its version"),
     Attribute("experimental_new_converter", True, NO_EFFECT, _ONE_CONVERTER),
-    Attribute("experimental_new_quantizer", True, NO_EFFECT, _ONE_QUANTIZER),
+    Attribute(
+        "experimental_new_quantizer", True, SAME,
+        "False leaves inputs and outputs float that only operators without an integer kernel read or make",
+    ),
     Attribute("experimental_new_dynamic_range_quantizer", True, NO_EFFECT, _ONE_QUANTIZER),
     Attribute(
         "experimental_enable_resource_variables", True, SAME, "False refuses models whose result needs variables"
@@ -83,7 +85,7 @@ COMMON: tuple[Attribute, ...] = (
     Attribute("print_ir_after", None, NO_EFFECT, _TEXT_IR),
     Attribute("print_ir_module_scope", None, NO_EFFECT, _TEXT_IR),
     Attribute("elide_elementsattrs_if_larger", None, NO_EFFECT, "large constants are never printed"),
-    Attribute("experimental_use_stablehlo_quantizer", False, NO_EFFECT, _ONE_QUANTIZER),
+    Attribute("experimental_use_stablehlo_quantizer", False, SAME, "needs a representative_dataset; there is one quantizer"),
     _refused("experimental_stablehlo_quantizer_config", None, "a recipe in TensorFlow's own messages", _OWN_RECIPE),
     _refused("serialize_debug_metadata", False, "source locations in the file"),
     Attribute("_experimental_calibrate_only", False, SAME, "the float model with the ranges of its tensors"),
@@ -99,16 +101,17 @@ COMMON: tuple[Attribute, ...] = (
     Attribute("_experimental_quantization_options", None, NO_EFFECT, "as in the original, but for StableHLO files"),
     Attribute("_experimental_low_bit_qat", False, SAME, "weights trained on grids of 4 bits are stored in 4 bits"),
     Attribute("_experimental_variable_quantization", False, SAME, "variables as integers, with one scale each"),
-    _refused("_experimental_reduce_type_precision", False, "narrower integer types", _NARROW),
+    Attribute("_experimental_reduce_type_precision", False, SAME, "weights whose integers fit 4 bits are stored in 4 bits"),
     Attribute(
         "_experimental_qdq_conversion_mode", None, SAME,
         "STATIC: integers by the model's own fake quantization; DYNAMIC: its weights alone",
     ),
     Attribute("_experimental_strict_qdq", False, SAME, "integers only where the model has fake quantization on all sides"),
-    _refused("_experimental_preserve_assert_op", False, "assertions in the converted model"),
-    _refused(
-        "_experimental_disable_fuse_mul_and_fc", False, "multiplications left beside fully connected layers",
-        "leave it at its default: the product of weights and factors is exact to a rounding",
+    Attribute(
+        "_experimental_preserve_assert_op", False, SAME, "assertions become Select TF operators, where these are allowed"
+    ),
+    Attribute(
+        "_experimental_disable_fuse_mul_and_fc", False, SAME, "factors of the input of a layer stay a multiplication"
     ),
     Attribute("_experimental_use_buffer_offset", False, SAME, "weights behind the FlatBuffer, as in files over 2 GB"),
     Attribute("_experimental_lower_tensor_list_ops", True, NO_EFFECT, _LISTS),

@@ -18,7 +18,7 @@ class CompatibilityError(Exception):
 
 
 def compatible(
-    target: Callable[..., Any] | None = None,
+    target: Callable[..., object] | None = None,
     converter_target_spec: Any = None,
     converter_allow_custom_ops: bool | None = None,
     raise_exception: bool = False,
@@ -70,7 +70,7 @@ class Compatible:
         self._raise_exception = raise_exception
         self._log: list[str] | None = None
 
-    def __get__(self, instance: Any, owner: Any = None) -> Compatible:
+    def __get__(self, instance: object, owner: object = None) -> Compatible:
         """The method of an instance, with a check and a log of its own."""
         if instance is None:
             return self
@@ -80,13 +80,13 @@ class Compatible:
             self._bound[instance] = Compatible(function, *options)
         return self._bound[instance]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         """Calls the function; checks it the first time."""
         if self._log is None:
             self._check(self._function.get_concrete_function(*args, **kwargs))
         return self._function(*args, **kwargs)
 
-    def get_concrete_function(self, *args: Any, **kwargs: Any) -> Any:
+    def get_concrete_function(self, *args: object, **kwargs: object) -> Any:
         """The function's own ConcreteFunction, checked the first time."""
         concrete = self._function.get_concrete_function(*args, **kwargs)
         if self._log is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,7 +26,8 @@ from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
 from litesmith.lite.messages import explained
 from litesmith.lite.options import TargetSpec
-from litesmith.lite.quantization import calibrated_only, expected_recipe, optimization_modes, recipe_of
+from litesmith.lite.quantization import accumulation, calibrated_only, expected_recipe, optimization_modes, recipe_of
+from litesmith.lite.quantized_files import hand_out_integers, keep_float_entries, name_tensors
 from litesmith.lite.requests import (
     allows_select_ops,
     check_backends,
@@ -37,6 +38,10 @@ from litesmith.lite.requests import (
 )
 from litesmith.lite.sources import Loading, Shapes, Source
 from litesmith.ops.common import own_unknown_dims
+
+if TYPE_CHECKING:
+    from litesmith.frontends.keras.live import Model
+    from litesmith.quantize import Recipe
 
 
 class ConverterBase:
@@ -82,7 +87,7 @@ class ConverterBase:
 
     if not TYPE_CHECKING:  # where it is seen, type checkers take every name for an attribute
 
-        def __setattr__(self, name: str, value: Any) -> None:
+        def __setattr__(self, name: str, value: object) -> None:
             known = [a.name for a in self.attributes]
             if name not in _OWN and name not in known:
                 near = suggestion(name, known)
@@ -98,7 +103,11 @@ class ConverterBase:
         return self.to_model().content
 
     def to_model(
-        self, verify: bool = True, reference: Any = None, edit_recipe: Any = None, metadata: Any = None
+        self,
+        verify: bool = True,
+        reference: object = None,
+        edit_recipe: Callable[[Recipe], Recipe] | None = None,
+        metadata: object = None,
     ) -> api.Model:
         """What `convert` makes, as a `litesmith.Model`, whose weights are not in memory yet.
 
@@ -129,9 +138,21 @@ class ConverterBase:
             model = api.finished(program, replace(options, quantize=recipe, calibrate=data), requested)
             modes = optimization_modes(self, program, recipe, model.program)
             check_backends(self, model.program)
+            self._shape_file(model.program, recipe)
+            model.program.metadata.update(accumulation(self, recipe))
         if not self._get("exclude_conversion_metadata"):
             model.program.metadata[CONVERSION_METADATA] = self._metadata(program, modes)
         return model
+
+    def _shape_file(self, program: Program, recipe: Any) -> None:
+        """Boundaries and names of a quantized file as those of the original."""
+        if recipe is None or recipe.mode == "float32":
+            return
+        if self._get("experimental_new_quantizer") is False and recipe.is_static:
+            keep_float_entries(program)
+        if str(self._get("_experimental_qdq_conversion_mode")).upper() == "STATIC":
+            hand_out_integers(program)
+        name_tensors(program)
 
     def _program(self, options: api.Options, verify: bool) -> Program:
         """The optimized program; what the kernels do not take is loaded again as Select TF operators, where allowed."""
@@ -147,13 +168,14 @@ class ConverterBase:
     def _get(self, name: str) -> Any:
         return getattr(self, name)
 
-    def _options(self, verify: bool, reference: Any, metadata: Any) -> api.Options:
+    def _options(self, verify: bool, reference: object, metadata: object) -> api.Options:
         return api.Options(
             verify=verify,
             reference=reference,
             metadata=metadata,
             dump=self._dump(),
             external_weights=bool(self._get("_experimental_use_buffer_offset")),
+            without_passes=["input-scale-folding"] if self._get("_experimental_disable_fuse_mul_and_fc") else (),
             rnn=self._get("rnn"),
             quantize=expected_recipe(self),
         )
@@ -166,8 +188,8 @@ class ConverterBase:
 
         return IRDump(directory, self._get("ir_dump_pass_regex") or "", self._get("ir_dump_func_regex") or "")
 
-    def _dump_directory(self) -> Any:
-        return self._get("ir_dump_dir")
+    def _dump_directory(self) -> str | os.PathLike[str] | None:
+        return self.ir_dump_dir
 
     def _metadata(self, program: Program, modes: tuple[int, ...]) -> bytes:
         return write_conversion_metadata(
@@ -195,7 +217,7 @@ class TFLiteConverter(ConverterBase):
 
     attributes = V2
 
-    def __init__(self, funcs: Sequence[Any], trackable_obj: Any = None) -> None:
+    def __init__(self, funcs: Sequence[object], trackable_obj: object = None) -> None:
         self._set_up(sources.concrete_functions(funcs, trackable_obj))
 
     @classmethod
@@ -207,7 +229,7 @@ class TFLiteConverter(ConverterBase):
     @classmethod
     def from_saved_model(
         cls,
-        saved_model_dir: Any,
+        saved_model_dir: str | os.PathLike[str],
         signature_keys: Sequence[str] | None = None,
         tags: Iterable[str] | None = None,
         input_shapes: Shapes | None = None,
@@ -220,7 +242,7 @@ class TFLiteConverter(ConverterBase):
         return cls._of(sources.saved_model(saved_model_dir, list(signature_keys or ()) or None, tags, input_shapes))
 
     @classmethod
-    def from_keras_model(cls, model: Any, input_signature: Any = None) -> TFLiteConverter:
+    def from_keras_model(cls, model: Model, input_signature: object = None) -> TFLiteConverter:
         """A converter for a Keras model (Keras 3 on TensorFlow or JAX, or legacy Keras 2).
 
         input_signature (not in the original): for each argument of the model its inputs' shapes and types, as in
@@ -229,7 +251,9 @@ class TFLiteConverter(ConverterBase):
         return cls._of(sources.keras_model(model, input_signature=input_signature))
 
     @classmethod
-    def from_keras_file(cls, file: Any, input_shapes: Shapes | None = None, safe_mode: bool = True) -> TFLiteConverter:
+    def from_keras_file(
+        cls, file: str | os.PathLike[str], input_shapes: Shapes | None = None, safe_mode: bool = True
+    ) -> TFLiteConverter:
         """A converter for a Keras file (not in the original).
 
         input_shapes: input name -> shape, None for an unknown size. safe_mode: whether code in the file is refused.
@@ -237,7 +261,7 @@ class TFLiteConverter(ConverterBase):
         return cls._of(sources.keras_file(file, None, input_shapes, safe_mode))
 
     @classmethod
-    def from_concrete_functions(cls, funcs: Sequence[Any], trackable_obj: Any = None) -> TFLiteConverter:
+    def from_concrete_functions(cls, funcs: Sequence[object], trackable_obj: object = None) -> TFLiteConverter:
         """A converter for TensorFlow ConcreteFunctions, a signature each.
 
         trackable_obj: the object that owns the functions; with it, tensors are named and ordered as in a SavedModel.
@@ -246,7 +270,9 @@ class TFLiteConverter(ConverterBase):
         return cls(funcs, trackable_obj)
 
     @classmethod
-    def experimental_from_jax(cls, serving_funcs: Sequence[Any], inputs: Sequence[Any]) -> TFLiteConverter:
+    def experimental_from_jax(
+        cls, serving_funcs: Sequence[Callable[..., object]], inputs: Sequence[Sequence[tuple[str, object]]] | None
+    ) -> TFLiteConverter:
         """A converter for JAX functions with their weights applied, a signature each.
 
         inputs: for each function a list of (name, array) pairs, one for each of its arguments in order. Raises a

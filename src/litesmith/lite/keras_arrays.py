@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litesmith._util.naming import input_shapes, suggestion
 from litesmith.errors import UsageError
 from litesmith.formats.tflite.conversion_metadata import ModelType
 from litesmith.ir import Program
 from litesmith.lite.sources import Loading, Shapes, Source, given_shapes, opened_keras_file
+
+if TYPE_CHECKING:
+    from litesmith.frontends.keras.live import Model
 
 _OUTPUT = "Identity"
 """What TensorFlow calls the results of a function: ``Identity``, ``Identity_1`` …"""
@@ -23,8 +27,8 @@ def runs_eagerly() -> bool:
 
 
 def keras_file_arrays(
-    file: Any,
-    custom_objects: Mapping[str, Any] | None,
+    file: str | os.PathLike[str],
+    custom_objects: Mapping[str, object] | None,
     shapes: Shapes | None,
     arrays: tuple[Sequence[str], Sequence[str]],
     safe_mode: bool,
@@ -76,16 +80,17 @@ def _plain(name: str) -> str:
     return str(name).removesuffix(":0")
 
 
-def _between(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
+def _between(model: Model, inputs: Sequence[str], outputs: Sequence[str]) -> Model:
     """The part of a functional model between named tensors."""
     from litesmith.frontends.keras.importer import keras_of
 
     keras = keras_of(model)
     known = {_plain(t.name): t for t in _leaves(getattr(model, "inputs", None))}
     named_inputs = [_found(name, known) for name in inputs] or list(known.values())
-    layers = {layer.name: layer.output for layer in model.layers if getattr(layer, "output", None) is not None}
+    layers = {n.name: out for n in model.layers if (out := getattr(n, "output", None)) is not None}
     results = [_found(name.partition("/")[0], layers) for name in outputs] or list(model.outputs)
-    return keras.Model(named_inputs, results)
+    part: Model = keras.Model(named_inputs, results)
+    return part
 
 
 def _found(name: str, known: Mapping[str, Any]) -> Any:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from litesmith._util.replacing import check_target
 from litesmith.errors import UsageError
 from litesmith.frontends.keras.exporting import ExportFormat
 from litesmith.lite.converter import TFLiteConverter
+
+if TYPE_CHECKING:
+    from litesmith.frontends.keras.live import Model
 
 
 def enable_keras_export() -> ExportFormat:
@@ -27,7 +31,13 @@ def enable_keras_export() -> ExportFormat:
     return ExportFormat("litert", _export).enable()
 
 
-def _export(model: Any, filepath: Any, verbose: bool | None = None, input_signature: Any = None, **options: Any) -> None:
+def _export(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    verbose: bool | None = None,
+    input_signature: object = None,
+    **options: object,
+) -> None:
     """Writes a verified `.tflite` file. The errors are those of `api.convert`; wrong arguments are a ValueError."""
     path = Path(filepath)
     if path.suffix != ".tflite":
@@ -41,7 +51,7 @@ def _export(model: Any, filepath: Any, verbose: bool | None = None, input_signat
         print(f"Saved artifact at '{path}'.", file=sys.stdout)
 
 
-def _set(converter: TFLiteConverter, name: str, value: Any) -> None:
+def _set(converter: TFLiteConverter, name: str, value: object) -> None:
     """Sets an attribute of the converter; of ``target_spec``, those a dict names."""
     if not hasattr(converter, name):
         raise UsageError(f"Unknown converter attribute '{name}'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from litesmith.errors import UsageError
 
@@ -64,18 +64,19 @@ class TargetSpec:
         self.supported_types: Iterable[Any] = set(supported_types or ())
         self.experimental_select_user_tf_ops: Iterable[str] = set(experimental_select_user_tf_ops or ())
         self.experimental_supported_backends: Iterable[str] = set(experimental_supported_backends or ())
+        self._experimental_supported_accumulation_type: Any = None
 
 
 _E = TypeVar("_E", bound=Enum)
 
 
-def members(enum: type[_E], given: Any) -> set[_E]:
+def members(enum: type[_E], given: object) -> set[_E]:
     """The members meant by what the user gave: ours, TensorFlow's of the same name, or names, one or several.
 
     Raises UsageError for anything else.
     """
     alone = given is None or isinstance(given, (str, Enum))
-    items = [given] if alone and given is not None else list(given or ())
+    items = [given] if alone and given is not None else list(cast("Iterable[object]", given or ()))
     try:
         return {enum(getattr(item, "value", item)) for item in items}
     except ValueError as error:

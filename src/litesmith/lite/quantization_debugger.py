@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -175,7 +175,7 @@ class QuantizationDebugger:
                 found[name].append(float(metric(*outputs)))
         return {name: float(np.mean(values)) for name, values in found.items()}
 
-    def layer_statistics_dump(self, file: Any) -> None:
+    def layer_statistics_dump(self, file: TextIO) -> None:
         """Writes the statistics as CSV, a line a layer, to an open text file."""
         metrics = list(next(iter(self.layer_statistics.values()), {}))
         writer = csv.DictWriter(file, ["op_name", "tensor_idx", *metrics, "scale", "zero_point", "tensor_name"])
@@ -204,7 +204,7 @@ def _from_files(exact: bytes, narrow: bytes) -> Any:
     """Two files as a quantization whose layers are their tensors of one name."""
     from litesmith.formats.tflite import read_model
     from litesmith.quantize.plan import STATIC, Keys, OpPlan, Plan
-    from litesmith.quantize.quantizer import Quantized
+    from litesmith.quantize.quantized import Quantized
     from litesmith.quantize.recipe import Recipe
     from litesmith.quantize.samples import add_signature
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from litesmith._util.naming import input_shapes
 from litesmith.errors import MissingFileError, UsageError
@@ -15,6 +16,10 @@ from litesmith.lite.layout import name_as_exported, name_as_frozen, order_by_fin
 from litesmith.sources import frozen_graph_hook, saved_model_hook
 
 if TYPE_CHECKING:
+    from litesmith.formats.saved_model import SavedModel
+    from litesmith.formats.saved_model.protos import GraphDef
+    from litesmith.frontends.keras.live import Layer, Model
+    from litesmith.frontends.tensorflow.live import ConcreteFunction, TFSession, TFTensor
     from litesmith.frontends.tensorflow.select_ops import SelectOps
 
 Shapes = Mapping[str, Sequence[int | None]]
@@ -45,7 +50,7 @@ class Source:
 # -- SavedModels ------------------------------------------------------------------------------------------------------
 
 
-def open_saved_model(directory: Any, tags: Any) -> Any:
+def open_saved_model(directory: str | os.PathLike[str], tags: Iterable[str] | None) -> SavedModel:
     """The SavedModel. Raises MissingFileError where there is none, UsageError for a tag set it does not have."""
     from litesmith.formats.saved_model import SavedModel
 
@@ -55,7 +60,12 @@ def open_saved_model(directory: Any, tags: Any) -> Any:
     return SavedModel.open(path, tuple(tags) if tags else None)
 
 
-def saved_model(directory: Any, keys: Sequence[str] | None, tags: Any, shapes: Shapes | None = None) -> Source:
+def saved_model(
+    directory: str | os.PathLike[str],
+    keys: Sequence[str] | None,
+    tags: Iterable[str] | None,
+    shapes: Shapes | None = None,
+) -> Source:
     """Signatures of a SavedModel. Raises UsageError for a key it does not have."""
     model = open_saved_model(directory, tags)
     unknown = [k for k in keys or () if k not in model.signatures]
@@ -76,7 +86,7 @@ def saved_model(directory: Any, keys: Sequence[str] | None, tags: Any, shapes: S
     return Source(ModelType.TF_SAVED_MODEL, load)
 
 
-def _keys(model: Any) -> list[str] | None:
+def _keys(model: SavedModel) -> list[str] | None:
     """All signatures, but for the second name Keras gives to the one it exports."""
     from litesmith.frontends.tensorflow.saved_model import meaning_of
 
@@ -89,7 +99,12 @@ def _keys(model: Any) -> list[str] | None:
 
 
 def saved_model_arrays(
-    directory: Any, inputs: Any, shapes: Shapes | None, outputs: Any, tags: Any, key: str | None
+    directory: str | os.PathLike[str],
+    inputs: Iterable[str] | None,
+    shapes: Shapes | None,
+    outputs: Iterable[str] | None,
+    tags: Iterable[str] | None,
+    key: str | None,
 ) -> Source:
     """What lies between tensors of a SavedModel, by default those of a signature, named as in a frozen graph."""
     model = open_saved_model(directory, tags)
@@ -121,7 +136,7 @@ def given_shapes(shapes: Shapes | None) -> Shapes:
 
 
 def frozen_graph_file(
-    file: Any, inputs: Sequence[str] | None, outputs: Sequence[str] | None, shapes: Shapes | None
+    file: str | os.PathLike[str], inputs: Sequence[str] | None, outputs: Sequence[str] | None, shapes: Shapes | None
 ) -> Source:
     """A frozen graph in a file. Raises MissingFileError where there is none, FormatError for a damaged one."""
     from litesmith.formats.saved_model import read_graph_def
@@ -141,7 +156,7 @@ NO_ARRAYS = (
 )
 
 
-def given_graph(graph_def: Any, inputs: Sequence[str], outputs: Sequence[str], shapes: Shapes) -> Source:
+def given_graph(graph_def: GraphDef | None, inputs: Sequence[str], outputs: Sequence[str], shapes: Shapes) -> Source:
     """A GraphDef at hand. What is missing (the graph itself, names) is told when it is converted, as in the original."""
     if graph_def is not None and inputs and outputs:
         return frozen_graph(graph_def, inputs, outputs, shapes, ModelType.TF_GRAPH_DEF)
@@ -154,7 +169,7 @@ def given_graph(graph_def: Any, inputs: Sequence[str], outputs: Sequence[str], s
 
 
 def frozen_graph(
-    graph_def: Any,
+    graph_def: GraphDef,
     inputs: Sequence[str] | None,
     outputs: Sequence[str] | None,
     shapes: Shapes | None,
@@ -178,7 +193,7 @@ def frozen_graph(
     return Source(model_type, load, lambda: list(entry.signature.inputs))
 
 
-def session(sess: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> Source:
+def session(sess: TFSession, inputs: Sequence[TFTensor], outputs: Sequence[TFTensor]) -> Source:
     """A graph of TensorFlow 1 with the values its variables have in a session."""
     import sys
 
@@ -192,7 +207,7 @@ def session(sess: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> Source:
 # -- concrete functions -----------------------------------------------------------------------------------------------
 
 
-def concrete_functions(functions: Any, trackable: Any) -> Source:
+def concrete_functions(functions: object, trackable: object) -> Source:
     """TensorFlow functions; one without a ConcreteFunction needs an ``input_signature``.
 
     trackable: the object that owns them. With it, names and order are those of a SavedModel made of them.
@@ -224,7 +239,7 @@ def concrete_functions(functions: Any, trackable: Any) -> Source:
     return Source(ModelType.TF_CONCRETE_FUNCTIONS, load)
 
 
-def _calls(functions: Mapping[str, Any]) -> dict[str, str]:
+def _calls(functions: Mapping[str, ConcreteFunction]) -> dict[str, str]:
     """The nodes that call the functions of a SavedModel's signatures: numbered by kind, in the order of the keys."""
     counts: dict[str, int] = {}
     calls = {}
@@ -240,7 +255,7 @@ def _calls(functions: Mapping[str, Any]) -> dict[str, str]:
 
 
 def keras_model(
-    model: Any, shapes: Shapes | None = None, input_signature: Any = None, as_keras_2: bool = False
+    model: Model, shapes: Shapes | None = None, input_signature: object = None, as_keras_2: bool = False
 ) -> Source:
     """A Keras model, with the names and the order of the SavedModel the official converter makes of it.
 
@@ -268,7 +283,7 @@ def keras_model(
     return Source(ModelType.KERAS_MODEL, load)
 
 
-def _names_outputs(model: Any) -> bool:
+def _names_outputs(model: Layer) -> bool:
     """Whether the outputs have names of their own, or none that the original would not give them either."""
     if not _declared(model, "outputs"):
         return True
@@ -276,12 +291,12 @@ def _names_outputs(model: Any) -> bool:
     return isinstance(structure, dict)
 
 
-def _has_symbolic_inputs(model: Any) -> bool:
+def _has_symbolic_inputs(model: Layer) -> bool:
     """Whether inputs were declared, with names, and not only seen in a call."""
     return bool(_declared(model, "inputs"))
 
 
-def _declared(model: Any, name: str) -> Any:
+def _declared(model: Layer, name: str) -> object:
     try:
         return getattr(model, name, None)
     except (AttributeError, ValueError):  # what Keras raises for a model without symbolic tensors
@@ -289,7 +304,10 @@ def _declared(model: Any, name: str) -> Any:
 
 
 def keras_file(
-    file: Any, custom_objects: Mapping[str, Any] | None = None, shapes: Shapes | None = None, safe_mode: bool = True
+    file: str | os.PathLike[str],
+    custom_objects: Mapping[str, object] | None = None,
+    shapes: Shapes | None = None,
+    safe_mode: bool = True,
 ) -> Source:
     """A Keras file. Raises MissingFileError where there is none."""
     model = opened_keras_file(file, custom_objects, safe_mode)
@@ -298,7 +316,9 @@ def keras_file(
     return keras_model(model, shapes, as_keras_2=is_of_keras_2(Path(file)))
 
 
-def opened_keras_file(file: Any, custom_objects: Mapping[str, Any] | None, safe_mode: bool) -> Any:
+def opened_keras_file(
+    file: str | os.PathLike[str], custom_objects: Mapping[str, object] | None, safe_mode: bool
+) -> Model:
     """The model in a Keras file. Raises MissingFileError where there is none."""
     from litesmith.frontends.keras import load_model
 
@@ -310,7 +330,9 @@ def opened_keras_file(file: Any, custom_objects: Mapping[str, Any] | None, safe_
 # -- JAX --------------------------------------------------------------------------------------------------------------
 
 
-def jax_functions(functions: Any, inputs: Any) -> Source:
+def jax_functions(
+    functions: Sequence[Callable[..., object]], inputs: Sequence[Sequence[tuple[str, object]]] | None
+) -> Source:
     """JAX functions and, for each, its inputs as (name, array) pairs in the order of its arguments."""
     if not functions:
         raise UsageError("No serving func is specified.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from litesmith.errors import UsageError
 from litesmith.lite import sources
@@ -15,6 +16,12 @@ from litesmith.lite.graphviz import as_dot
 from litesmith.lite.keras_arrays import keras_file_arrays, runs_eagerly
 from litesmith.lite.options import Optimize, members
 from litesmith.lite.sources import Loading, Shapes, Source
+
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import GraphDef
+    from litesmith.frontends.tensorflow.live import TFSession, TFTensor
+
+P = ParamSpec("P")
 
 
 class TFLiteConverter(ConverterBase):
@@ -39,12 +46,12 @@ class TFLiteConverter(ConverterBase):
 
     def __init__(
         self,
-        graph_def: Any,
-        input_tensors: Sequence[Any] | None,
-        output_tensors: Sequence[Any] | None,
+        graph_def: GraphDef,
+        input_tensors: Sequence[TFTensor] | None,
+        output_tensors: Sequence[TFTensor] | None,
         input_arrays_with_shape: Sequence[tuple[str, Sequence[int]]] | None = None,
         output_arrays: Sequence[str] | None = None,
-        experimental_debug_info_func: Any = None,
+        experimental_debug_info_func: object = None,
     ) -> None:
         """A frozen GraphDef between tensors, or between arrays given by name and shape."""
         ignored = {
@@ -69,14 +76,16 @@ class TFLiteConverter(ConverterBase):
         return made
 
     @classmethod
-    def from_session(cls, sess: Any, input_tensors: Sequence[Any], output_tensors: Sequence[Any]) -> TFLiteConverter:
+    def from_session(
+        cls, sess: TFSession, input_tensors: Sequence[TFTensor], output_tensors: Sequence[TFTensor]
+    ) -> TFLiteConverter:
         """A converter for the graph of a session between tensors, with the values its variables have there."""
         return cls._of(sources.session(sess, input_tensors, output_tensors))
 
     @classmethod
     def from_frozen_graph(
         cls,
-        graph_def_file: Any,
+        graph_def_file: str | os.PathLike[str],
         input_arrays: Sequence[str],
         output_arrays: Sequence[str],
         input_shapes: Mapping[str, Sequence[int] | None] | None = None,
@@ -91,7 +100,7 @@ class TFLiteConverter(ConverterBase):
     @classmethod
     def from_saved_model(
         cls,
-        saved_model_dir: Any,
+        saved_model_dir: str | os.PathLike[str],
         input_arrays: Sequence[str] | None = None,
         input_shapes: Mapping[str, Sequence[int] | None] | None = None,
         output_arrays: Sequence[str] | None = None,
@@ -108,11 +117,11 @@ class TFLiteConverter(ConverterBase):
     @classmethod
     def from_keras_model_file(
         cls,
-        model_file: Any,
+        model_file: str | os.PathLike[str],
         input_arrays: Sequence[str] | None = None,
         input_shapes: Mapping[str, Sequence[int] | None] | None = None,
         output_arrays: Sequence[str] | None = None,
-        custom_objects: Mapping[str, Any] | None = None,
+        custom_objects: Mapping[str, object] | None = None,
         safe_mode: bool = True,
     ) -> TFLiteConverter:
         """A converter for a Keras file, whose own inputs and outputs are taken.
@@ -147,13 +156,13 @@ class TFLiteConverter(ConverterBase):
         self.optimizations = [Optimize.DEFAULT] if value else []
 
     @property
-    def target_ops(self) -> Any:
+    def target_ops(self) -> Iterable[object]:
         """Deprecated: `target_spec.supported_ops`."""
         _deprecated("target_ops", "target_spec.supported_ops")
         return self.target_spec.supported_ops
 
     @target_ops.setter
-    def target_ops(self, value: Any) -> None:
+    def target_ops(self, value: Iterable[object]) -> None:
         _deprecated("target_ops", "target_spec.supported_ops")
         self.target_spec.supported_ops = value
 
@@ -163,44 +172,34 @@ class TFLiteConverter(ConverterBase):
             return as_dot(self.to_model().program).encode()
         return super().convert()
 
-    def _dump_directory(self) -> Any:
+    def _dump_directory(self) -> str | os.PathLike[str] | None:
         named = ("ir_dump_dir", "dump_graphviz_dir", "conversion_summary_dir")
         return next(filter(None, map(self._get, named)), None)
+
+
+def _under_old_name(make: Callable[P, TFLiteConverter]) -> Callable[P, TFLiteConverter]:
+    @wraps(make)
+    def called(*args: P.args, **kwargs: P.kwargs) -> TFLiteConverter:
+        _deprecated("TocoConverter", "TFLiteConverter")
+        return make(*args, **kwargs)
+
+    return called
 
 
 class TocoConverter:
     """The deprecated name of `TFLiteConverter`."""
 
-    @classmethod
-    def from_session(cls, *args: Any, **kwargs: Any) -> TFLiteConverter:
-        """Deprecated: `TFLiteConverter.from_session`."""
-        _deprecated("TocoConverter", "TFLiteConverter")
-        return TFLiteConverter.from_session(*args, **kwargs)
-
-    @classmethod
-    def from_frozen_graph(cls, *args: Any, **kwargs: Any) -> TFLiteConverter:
-        """Deprecated: `TFLiteConverter.from_frozen_graph`."""
-        _deprecated("TocoConverter", "TFLiteConverter")
-        return TFLiteConverter.from_frozen_graph(*args, **kwargs)
-
-    @classmethod
-    def from_saved_model(cls, *args: Any, **kwargs: Any) -> TFLiteConverter:
-        """Deprecated: `TFLiteConverter.from_saved_model`."""
-        _deprecated("TocoConverter", "TFLiteConverter")
-        return TFLiteConverter.from_saved_model(*args, **kwargs)
-
-    @classmethod
-    def from_keras_model_file(cls, *args: Any, **kwargs: Any) -> TFLiteConverter:
-        """Deprecated: `TFLiteConverter.from_keras_model_file`."""
-        _deprecated("TocoConverter", "TFLiteConverter")
-        return TFLiteConverter.from_keras_model_file(*args, **kwargs)
+    from_session = staticmethod(_under_old_name(TFLiteConverter.from_session))
+    from_frozen_graph = staticmethod(_under_old_name(TFLiteConverter.from_frozen_graph))
+    from_saved_model = staticmethod(_under_old_name(TFLiteConverter.from_saved_model))
+    from_keras_model_file = staticmethod(_under_old_name(TFLiteConverter.from_keras_model_file))
 
 
-def _name(tensor: Any) -> str:
+def _name(tensor: TFTensor | str) -> str:
     return tensor if isinstance(tensor, str) else str(tensor.name)
 
 
-def _has_rank(tensor: Any) -> bool:
+def _has_rank(tensor: TFTensor | str) -> bool:
     return not isinstance(tensor, str) and tensor.shape.rank is not None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import erf, sqrt
+from math import erf, inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,7 @@ RELU = _activation(
     gpu=gpu.always,
     micro=micro.ACTIVATIONS,
     xnnpack=xnnpack.data,
+    clamps=(0.0, inf),
 )
 RELU6 = _activation(
     "RELU6",
@@ -97,9 +98,18 @@ RELU6 = _activation(
     gpu=gpu.always,
     micro=micro.ACTIVATIONS,
     xnnpack=xnnpack.data,
+    clamps=(0.0, 6.0),
 )
-RELU_N1_TO_1 = _activation("RELU_N1_TO_1", 20, _clamp(-1, 1), {1: "1.5.0"}, gpu=gpu.always, xnnpack=xnnpack.data)
-RELU_0_TO_1 = _activation("RELU_0_TO_1", 152, _clamp(0, 1), {1: "2.10.0"})
+RELU_N1_TO_1 = _activation(
+    "RELU_N1_TO_1",
+    20,
+    _clamp(-1, 1),
+    {1: "1.5.0"},
+    gpu=gpu.always,
+    xnnpack=xnnpack.data,
+    clamps=(-1.0, 1.0),
+)
+RELU_0_TO_1 = _activation("RELU_0_TO_1", 152, _clamp(0, 1), {1: "2.10.0"}, clamps=(0.0, 1.0))
 
 # -- smooth and leaky ones --------------------------------------------------------------------------------------------
 
@@ -228,7 +238,7 @@ SOFTMAX = _activation(
     taken=FLOAT | _EIGHT | INT16,
     attrs={"beta": real()},
     options=("SoftmaxOptions", 9),
-    traits=Trait.NONE,
+    traits=Trait.BY_ROW,
     check=_LAST_DIMENSION,
     version=by_dtype(int8=2, int16=3),
     quant=_UNIT_INTERVAL,
@@ -243,7 +253,7 @@ LOG_SOFTMAX = _activation(
     _log_softmax,
     {1: "1.14.0", 2: "1.14.0"},
     options=("LogSoftmaxOptions", 36),
-    traits=Trait.NONE,
+    traits=Trait.BY_ROW,
     check=_LAST_DIMENSION,
     version=by_dtype(int8=2),
     quant=_fixed(int8=(16 / 256, 127), uint8=(16 / 256, 255)),

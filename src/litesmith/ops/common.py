@@ -33,7 +33,6 @@ INT32 = dtypes("int32")
 INT64 = dtypes("int64")
 BOOL = dtypes("bool")
 STRING = dtypes("string")
-COMPLEX = dtypes("complex64")
 INDEX = INT32 | INT64
 QUANTIZED = INT8 | UINT8 | INT16
 RESOURCE = dtypes("resource")

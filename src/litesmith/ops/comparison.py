@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import OpDef, Trait, VersionRule
 from litesmith.ir.types import TensorType
-from litesmith.ops import costs, gpu, micro
+from litesmith.ops import costs, gpu, intervals, micro
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -100,6 +100,7 @@ def _comparison(
         runtimes=runtimes,
         gpu=gpu.two_operands,
         micro=micro.always,
+        interval=intervals.COMPARISONS[name],
     )
 
 
@@ -143,6 +144,22 @@ GREATER_EQUAL = _comparison(
     {**_SINCE_114, 3: "2.13.0"},
     INT16,
 )
+
+
+class Order(NamedTuple):
+    """Whether a comparison holds for a left operand below the right one, and whether not for equal ones."""
+
+    is_below: bool
+    is_strict: bool
+
+
+ORDERS: Mapping[OpDef, Order] = {
+    LESS: Order(True, True),
+    LESS_EQUAL: Order(True, False),
+    GREATER: Order(False, True),
+    GREATER_EQUAL: Order(False, False),
+}
+"""The comparisons that tell which operand is larger."""
 
 # -- choice -----------------------------------------------------------------------------------------------------------
 
@@ -199,7 +216,14 @@ def _select_version(op: Op) -> int:
 
 
 def _choice(
-    name: str, code: int, options: tuple[str, int], infer: Any, evaluate: Any, runtimes: dict[int, str], **rest: Any
+    name: str,
+    code: int,
+    options: tuple[str, int],
+    infer: Any,
+    evaluate: Any,
+    runtimes: dict[int, str],
+    traits: Trait = Trait.NONE,
+    **rest: Any,
 ) -> OpDef:
     taken = FLOAT | INDEX | QUANTIZED | BOOL | dtypes("uint32")
     return OpDef(
@@ -212,7 +236,9 @@ def _choice(
         symbolic=_symbolic_select,
         simplify=_simplify_select,
         runtimes=runtimes,
+        traits=Trait.SELECTS | traits,
         gpu=gpu.select,
+        interval=intervals.selection,
         **rest,
     )
 

@@ -13,7 +13,7 @@ from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, Sym, product
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import OpDef, QuantRule, Trait
+from litesmith.ir.opdef import OpDef, QuantRule, Trait, WeightsLayout
 from litesmith.ir.types import Shape, TensorType, shape_text
 from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
@@ -190,6 +190,7 @@ CONV_2D = OpDef(
     gpu=gpu.CONV,
     micro=micro.WEIGHTED,
     xnnpack=xnnpack.WEIGHTED,
+    weights=WeightsLayout("filter", outputs=0, inputs=3),
 )  # fmt: skip
 
 # -- DEPTHWISE_CONV_2D ------------------------------------------------------------------------------------------------
@@ -282,6 +283,7 @@ DEPTHWISE_CONV_2D = OpDef(
     gpu=gpu.DEPTHWISE_CONV,
     micro=micro.WEIGHTED,
     xnnpack=xnnpack.WEIGHTED,
+    weights=WeightsLayout("filter", outputs=3, inputs=3),
 )
 
 # -- TRANSPOSE_CONV ---------------------------------------------------------------------------------------------------
@@ -366,6 +368,7 @@ TRANSPOSE_CONV = OpDef(
     gpu=gpu.TRANSPOSE_CONV,
     micro=micro.TRANSPOSE_CONV,
     xnnpack=xnnpack.TRANSPOSE_CONV,
+    weights=WeightsLayout("filter", outputs=0, inputs=3),
 )
 
 # -- CONV_3D, CONV_3D_TRANSPOSE ---------------------------------------------------------------------------------------
@@ -415,6 +418,7 @@ CONV_3D = OpDef(
     foldable=has_no_nan,
     runtimes={1: "2.5.0"},
     cost=_conv_3d_cost,
+    weights=WeightsLayout("filter", outputs=4, inputs=3),
 )
 
 
@@ -443,6 +447,7 @@ CONV_3D_TRANSPOSE = OpDef(
     check=_transposed_sizes_agree,
     runtimes={1: "2.6.0"},
     cost=_transposed_cost,
+    weights=WeightsLayout("filter", outputs=3, inputs=4),
 )
 
 DEFINITIONS = (CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV, CONV_3D, CONV_3D_TRANSPOSE)

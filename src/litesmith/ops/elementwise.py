@@ -12,7 +12,7 @@ from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, Sym, floordiv, maximum, minimum, modulo, non_negative
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Check, OpDef, Trait
-from litesmith.ops import costs, gpu, micro, xnnpack
+from litesmith.ops import costs, gpu, intervals, micro, xnnpack
 from litesmith.ops.common import (
     ACTIVATION,
     FLOAT,
@@ -190,6 +190,7 @@ ADD = OpDef(
     gpu=gpu.ADD,
     micro=micro.ARITHMETIC,
     xnnpack=xnnpack.ARITHMETIC,
+    interval=intervals.arithmetic(np.add),
 )
 
 SUB = OpDef(
@@ -210,6 +211,7 @@ SUB = OpDef(
     gpu=gpu.DIV,
     micro=micro.ARITHMETIC,
     xnnpack=xnnpack.ARITHMETIC,
+    interval=intervals.arithmetic(np.subtract, crossed=True),
 )
 
 
@@ -244,6 +246,7 @@ MUL = OpDef(
     gpu=gpu.MUL,
     micro=micro.ARITHMETIC,
     xnnpack=xnnpack.ARITHMETIC,
+    interval=intervals.product,
 )
 
 
@@ -325,6 +328,7 @@ FLOOR_MOD = OpDef(
     runtimes={1: "1.13.0", 2: "2.13.0"},
     gpu=gpu.two_operands,
     micro=micro.FLOAT,
+    interval=intervals.remainder,
 )
 
 
@@ -377,6 +381,7 @@ def _extremum(
         gpu=gpu.two_operands,
         micro=micro.DATA,
         xnnpack=xnnpack.data,
+        interval=intervals.both(np.maximum if name == "MAXIMUM" else np.minimum),
     )
 
 

@@ -14,7 +14,7 @@ from litesmith.ir.dims import Dim, Sym, floordiv, maximum
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import OpDef
 from litesmith.ir.types import TensorType
-from litesmith.ops import costs, micro
+from litesmith.ops import costs, intervals, micro
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -69,6 +69,7 @@ FILL = OpDef(
     version=by_dtype(1, bool=2, string=2, int8=3, int16=3, float16=4),
     runtimes={1: "1.13.0", 2: "2.3.0", 3: "2.5.0", 4: "2.12.0", 5: "2.23.0"},
     micro=micro.always,
+    interval=intervals.either(1),
 )
 
 
@@ -118,6 +119,7 @@ RANGE = OpDef(
     version=by_dtype(int64=2),
     runtimes={1: "1.13.0", 2: "2.14.0"},
     cost=costs.elements_made,
+    interval=intervals.counting,
 )
 
 # -- diagonals --------------------------------------------------------------------------------------------------------
@@ -126,7 +128,7 @@ RANGE = OpDef(
 def _infer_matrix_diag(op: Op) -> list[TensorType]:
     x = op["diagonal"].type
     if x.rank < 1:
-        raise UnsupportedError("a scalar is no diagonal", "reshape it to [1]", op=op.name)
+        raise UnsupportedError("a scalar is not a diagonal", "reshape it to [1]", op=op.name)
     return [TensorType(x.dtype, (*x.dims, x.dims[-1]))]
 
 

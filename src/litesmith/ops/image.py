@@ -53,7 +53,7 @@ def _scale(size: int, new: int, align_corners: bool) -> np.float32:
     return np.float32(size) / np.float32(new)
 
 
-def _nearest(size: int, new: int, align_corners: bool, half_pixel_centers: bool) -> Array:
+def nearest_rows(size: int, new: int, align_corners: bool, half_pixel_centers: bool) -> Array:
     """Source index of each new position."""
     offset = np.float32(0.5 if half_pixel_centers else 0)
     at = (np.arange(new, dtype=np.float32) + offset) * _scale(size, new, align_corners)
@@ -63,7 +63,7 @@ def _nearest(size: int, new: int, align_corners: bool, half_pixel_centers: bool)
 
 def _resize_nearest(x: Array, size: Array, *, align_corners: bool, half_pixel_centers: bool) -> Array:
     rows, columns = (
-        _nearest(n, int(m), align_corners, half_pixel_centers) for n, m in zip(x.shape[1:3], size, strict=True)
+        nearest_rows(n, int(m), align_corners, half_pixel_centers) for n, m in zip(x.shape[1:3], size, strict=True)
     )
     return x[:, rows][:, :, columns]
 

@@ -10,9 +10,10 @@ from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
+from litesmith.ir.intervals import of_integers
 from litesmith.ir.opdef import Attr, OpDef, QuantRule, Trait
 from litesmith.ir.types import Shape, TensorType
-from litesmith.ops import costs, gpu, micro
+from litesmith.ops import costs, gpu, intervals, micro
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -126,6 +127,7 @@ GATHER = OpDef(
     runtimes={1: "1.6.0", 2: "1.14.0", 3: "1.15.0", 4: "2.4.0", 5: "2.5.0", 6: "2.13.0", 7: "2.15.0", 8: "2.23.0"},
     gpu=gpu.indices("indices"),
     micro=micro.of("float32 int8 int32"),
+    source="x",
 )
 
 # -- GATHER_ND and SCATTER_ND -----------------------------------------------------------------------------------------
@@ -167,6 +169,7 @@ GATHER_ND = OpDef(
     version=lambda op: max(by_dtype(string=2, int16=3, bool=5)(op), by_dtype(1, int16=4)(op)),
     runtimes={1: "1.14.0", 2: "2.3.0", 3: "2.5.0", 4: "2.13.0", 5: "2.16.0", 6: "2.23.0"},
     micro=micro.always,
+    source="x",
 )
 
 
@@ -360,6 +363,7 @@ BUCKETIZE = OpDef(
     evaluate=_bucketize,
     runtimes={1: "2.8.0"},
     cost=costs.elements_made,
+    interval=lambda op, known: of_integers(0, len(op.attrs["boundaries"])),
 )
 
 # -- searching --------------------------------------------------------------------------------------------------------
@@ -405,6 +409,8 @@ TOPK_V2 = OpDef(
     runtimes={1: "1.7.0", 2: "1.14.0", 3: "2.13.0"},
     gpu=gpu.TOPK,
     cost=costs.sorts,
+    interval=intervals.index_along_last,
+    interval_of=1,
 )
 
 

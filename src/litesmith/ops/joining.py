@@ -9,9 +9,9 @@ from litesmith.ir.builder import Builder, dims_of
 from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, Sym, floordiv
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ir.opdef import Dimensions, OpDef, Trait
 from litesmith.ir.types import TensorType, shape_text
-from litesmith.ops import gpu, micro, xnnpack
+from litesmith.ops import gpu, intervals, micro, xnnpack
 from litesmith.ops.common import (
     ACTIVATION,
     BOOL,
@@ -112,6 +112,8 @@ CONCATENATION = OpDef(
     gpu=gpu.always,
     micro=micro.DATA,
     xnnpack=xnnpack.joined,
+    interval=intervals.joined,
+    dimensions=Dimensions(axis=("axis",)),
 )
 
 
@@ -154,6 +156,7 @@ PACK = OpDef(
     runtimes={1: "1.11.0", 2: "1.14.0", 3: "2.3.0", 4: "2.13.0", 5: "2.23.0"},
     gpu=gpu.always,
     micro=micro.DATA,
+    interval=intervals.joined,
 )
 
 # -- UNPACK, SPLIT and SPLIT_V ----------------------------------------------------------------------------------------
@@ -203,6 +206,7 @@ UNPACK = OpDef(
     version=by_dtype(int8=2, uint8=2, bool=3, int16=4),
     runtimes={1: "1.11.0", 2: "1.14.0", 3: "2.2.0", 4: "2.3.0", 5: "2.22.0", 6: "2.23.0"},
     micro=micro.DATA,
+    joined_by=PACK,
 )
 
 
@@ -250,6 +254,9 @@ SPLIT = OpDef(
     gpu=gpu.always,
     micro=micro.DATA,
     xnnpack=xnnpack.split,
+    dimensions=Dimensions(axis=("axis",)),
+    source="x",
+    joined_by=CONCATENATION,
 )
 
 
@@ -305,6 +312,8 @@ SPLIT_V = OpDef(
     runtimes={1: "1.13.1", 2: "2.3.0", 3: "2.23.0"},
     gpu=gpu.always,
     micro=micro.always,
+    dimensions=Dimensions(axis=("axis",), others=("size_splits",)),
+    joined_by=CONCATENATION,
 )
 
 DEFINITIONS = (CONCATENATION, PACK, UNPACK, SPLIT, SPLIT_V)

@@ -1,9 +1,10 @@
 """Which operators the runtime computes on quantized tensors, how fast, and which operands share a scale.
 
 One row an operator, in text: the relative time of the kernel by element type of the activations (1 is the float32 kernel
-as applications run it), then what is special: ``same`` (results and the first operand share a scale), ``same=x y`` (these
-operands do), ``symmetric=y`` (zero point 0 keeps it fast). What is not here is refused by the kernel, or computed wrongly:
-it stays float. (NEG is not here: the least integer has no negative, and its kernel wraps.)
+as applications run it), then what is special: ``float=1.3`` (time of the float32 kernel for each element, an ADD's is 1),
+``not_negative=x`` and ``not_zero=x`` (with which integer kernels fail), ``spreads`` (so far that integers say little),
+``same`` (results and the first operand share a scale), ``same=x y`` (these operands do). What is not here is refused by the
+kernel, or computed wrongly: it stays float. (NEG is not here: the least integer has no negative, and its kernel wraps.)
 
 Source: measured on ai-edge-litert 2.3.0, x86-64, one operator a file, each against the float kernel on the dequantized
 operands, in the default, plain and reference interpreters. `tests/ops/test_quantized_kernels.py` runs the rows.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from litesmith.ir.dtypes import DType
 from litesmith.ir.opdef import Kernel, OpDef, QuantRule
@@ -22,10 +24,10 @@ ACTIVATIONS = """
 ADD                      int8 1.0   uint8 1.0  int16 17
 SUB                      int8 1.0   uint8 1.0  int16 37
 MUL                      int8 2.1   uint8 2.1  int16 35
-DIV                      int8 360   uint8 360  int16 370
+DIV                      int8 360   uint8 360  int16 370   not_zero=y spreads
 MAXIMUM                  int8 0.3   uint8 0.3  int16 0.5   same=x y
 MINIMUM                  int8 0.3   uint8 0.3  int16 0.5   same=x y
-SQUARED_DIFFERENCE       int8 80
+SQUARED_DIFFERENCE       int8 80                           spreads
 EQUAL                    int8 12    uint8 12   int16 1
 NOT_EQUAL                int8 12    uint8 12   int16 1
 GREATER                  int8 12    uint8 12   int16 1
@@ -34,30 +36,30 @@ LESS                     int8 12    uint8 12   int16 1
 LESS_EQUAL               int8 12    uint8 12   int16 1
 SELECT                   int8 0.4   uint8 0.4  int16 0.6   same=x y
 SELECT_V2                int8 0.4   uint8 0.4  int16 0.6   same=x y
-LOG                      int8 2.0              int16 8
-SQRT                     int8 30               int16 30
-RSQRT                    int8 9800             int16 25
+LOG                      int8 2.0              int16 8     not_negative=x spreads
+SQRT                     int8 30               int16 30    not_negative=x spreads
+RSQRT                    int8 9800             int16 25    not_negative=x not_zero=x spreads
 ABS                      int8 110              int16 110
-EXP                      int8 2.0              int16 8
+EXP                      int8 2.0              int16 8     float=1.3
 RELU                     int8 135   uint8 130  int16 140
 RELU6                    int8 135   uint8 130  int16 140
 RELU_N1_TO_1             int8 135   uint8 130
 RELU_0_TO_1              int8 135   uint8 130
 HARD_SWISH               int8 76    uint8 76
 ELU                      int8 0.4
-LOGISTIC                 int8 0.45  uint8 0.45 int16 16
-TANH                     int8 0.45  uint8 0.45 int16 15
+LOGISTIC                 int8 0.45  uint8 0.45 int16 16    float=1.2
+TANH                     int8 0.45  uint8 0.45 int16 15    float=1.3
 PRELU                    int8 83    uint8 80
 LEAKY_RELU               int8 1.0   uint8 1.0  int16 17
-GELU                     int8 1.6   uint8 1.6  int16 6
-SOFTMAX                  int8 8.0   uint8 4.7  int16 20
-LOG_SOFTMAX              int8 8.0   uint8 8.0
-L2_NORMALIZATION         int8 5.7   uint8 2.5
+GELU                     int8 1.6   uint8 1.6  int16 6     float=1.6
+SOFTMAX                  int8 8.0   uint8 4.7  int16 20    float=3.0
+LOG_SOFTMAX              int8 8.0   uint8 8.0              float=6.0
+L2_NORMALIZATION         int8 5.7   uint8 2.5              float=3.0
 MEAN                     int8 0.5   uint8 0.9  int16 110
 SUM                      int8 0.5   uint8 0.9  int16 10
 REDUCE_MAX               int8 0.75  uint8 0.75 int16 2     same
 REDUCE_MIN               int8 0.75  uint8 0.75 int16 2     same
-REDUCE_PROD              int8 20               int16 20
+REDUCE_PROD              int8 20               int16 20    spreads
 AVERAGE_POOL_2D          int8 17    uint8 9.5  int16 45    same
 MAX_POOL_2D              int8 0.33  uint8 0.33 int16 19    same
 CONCATENATION            int8 0.3   uint8 0.3  int16 0.6   same=xs
@@ -92,6 +94,9 @@ TOPK_V2                  int8 1     uint8 1    int16 1     same
 DYNAMIC_UPDATE_SLICE     int8 0.5   uint8 0.5  int16 0.7   same=x update
 FILL                     int8 0.5              int16 0.7   same=value
 MATRIX_SET_DIAG          int8 1     uint8 1    int16 1     same=x diagonal
+MATRIX_DIAG              int8 1                int16 1     same
+SCATTER_ND               int8 1                            same=updates
+ONE_HOT                  int8 1     uint8 1                same=on off
 """
 
 WEIGHTS = """
@@ -99,7 +104,7 @@ CONV_2D              int8 0.30 int8 int4     | int16 0.9 int8 int4 | uint8 1.0 u
 DEPTHWISE_CONV_2D    int8 1.10 int8 int4     | int16 57 int8       | uint8 1.3 uint8 | float32 6.9 int8
 TRANSPOSE_CONV       int8 0.23 int8          | int16 0.7 int8      | uint8 0.5 uint8 | float32 0.3 int8
 FULLY_CONNECTED      int8 0.27 int8 int4 int2 | int16 1.2 int8 int4 | uint8 0.9 uint8 | float32 0.3 int8 int4 int2
-BATCH_MATMUL         int8 1.20 int8          | int16 42 int8       |                 | float32 0.5 int8
+BATCH_MATMUL         int8 1.20 int8          | int16 42 int16      |                 | float32 0.5 int8
 EMBEDDING_LOOKUP     float32 1.0 int8 int4
 UNIDIRECTIONAL_SEQUENCE_LSTM int8 9 int8 | float32 0.84 int8
 BIDIRECTIONAL_SEQUENCE_LSTM  float32 0.84 int8
@@ -132,7 +137,8 @@ _PER_TENSOR_ONLY = {
 }  # fmt: skip
 """Computes zeros, or refuses, with a scale for each channel."""
 
-_SYMMETRIC = {"BATCH_MATMUL": ("y",)}
+_SYMMETRIC = {"BATCH_MATMUL": ("y",), "MATRIX_DIAG": ("diagonal",), "SCATTER_ND": ("updates",)}
+"""Operands whose zero point is 0: it is faster so, or the kernel fills the rest with the stored number 0."""
 
 
 def with_kernels(defn: OpDef) -> OpDef:
@@ -145,21 +151,26 @@ def _rule(defn: OpDef) -> QuantRule | None:
     row = _ROWS.get(defn.name)
     if row is None:
         return None
-    symmetric = _SYMMETRIC.get(defn.name, ())
     base = defn.quant or QuantRule()
-    return replace(base, same_scale=bool(row.ties), ties=row.ties, symmetric=symmetric, kernels=row.kernels)
+    symmetric = _SYMMETRIC.get(defn.name, ())
+    return replace(row, weights=base.weights, bias=base.bias, fixed=base.fixed, symmetric=symmetric)
 
 
 def _activation_rule(words: list[str]) -> QuantRule:
     kernels: dict[DType, Kernel] = {}
-    ties: list[str] = []
+    facts: dict[str, Any] = {}
     rest = iter(words)
     for word in rest:
-        if word.startswith("same"):
-            ties = [word.partition("=")[2] or "", *rest]
+        name, _, value = word.partition("=")
+        if name == "same":
+            facts.update(ties=(value, *rest), same_scale=True)
+        elif name == "float":
+            facts["float_time"] = float(value)
+        elif name in ("not_negative", "not_zero", "spreads"):
+            facts[name] = value or True
         else:
             kernels[DType.parse(word)] = Kernel(float(next(rest)))
-    return QuantRule(ties=tuple(ties), same_scale=bool(ties), kernels=kernels)
+    return QuantRule(kernels=kernels, **facts)
 
 
 def _weight_rule(name: str, text: str) -> QuantRule:

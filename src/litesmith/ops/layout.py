@@ -11,7 +11,7 @@ from litesmith.ir.builder import Builder, dims_of
 from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ir.opdef import Dimensions, OpDef, Trait
 from litesmith.ir.types import Shape, TensorType, shape_text
 from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
@@ -51,7 +51,7 @@ def _permutation(op: Op) -> tuple[int, ...] | None:
     rank = op["x"].rank
     axes = tuple(normalized_axis(p, rank, op) for p in perm)
     if sorted(axes) != list(range(rank)):
-        raise UnsupportedError(f"{list(perm)} is no permutation of rank {rank}", "give every axis once", op=op.name)
+        raise UnsupportedError(f"{list(perm)} is not a permutation of rank {rank}", "give every axis once", op=op.name)
     return axes
 
 
@@ -164,6 +164,8 @@ TILE = OpDef(
     version=by_dtype(string=2, int8=3, int16=3),
     runtimes={1: "1.10.1", 2: "2.2.0", 3: "2.8.0"},
     gpu=gpu.ONE,
+    dimensions=Dimensions(rows=("multiples",)),
+    source="x",
 )
 
 
@@ -203,6 +205,8 @@ BROADCAST_TO = OpDef(
     version=lambda op: max(2, by_dtype(int8=3, int16=3)(op)),
     runtimes={2: "2.5.0", 3: "2.5.0", 4: "2.23.0"},
     micro=micro.always,
+    dimensions=Dimensions(rows=("shape",)),
+    source="x",
 )
 
 # -- reversal ---------------------------------------------------------------------------------------------------------
@@ -265,6 +269,7 @@ REVERSE_V2 = OpDef(
     runtimes={1: "1.14.0", 2: "2.2.0", 3: "2.5.0", 4: "2.23.0"},
     micro=micro.DATA,
     gpu=gpu.AXES,
+    dimensions=Dimensions(axis=("axes",)),
 )
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.graph import Op, Value
+from litesmith.ir.intervals import FALSE, TRUE, Interval
 from litesmith.ir.opdef import OpDef, Trait
-from litesmith.ops import gpu, micro
+from litesmith.ops import gpu, intervals, micro
 from litesmith.ops.common import BOOL, broadcast_rank_at_most, broadcasting, dtypes, operands
 from litesmith.ops.elementwise import elide
 
@@ -57,7 +58,7 @@ def _without_repetition(simplify: Simplify) -> Simplify:
     return lambda b, op: op["x"] if op["x"] is op["y"] else simplify(b, op)
 
 
-def _logical(name: str, code: int, options: tuple[str, int], function: Any, neutral: bool) -> OpDef:
+def _logical(name: str, code: int, options: tuple[str, int], function: Any, neutral: Interval) -> OpDef:
     return OpDef(
         name,
         code,
@@ -66,15 +67,16 @@ def _logical(name: str, code: int, options: tuple[str, int], function: Any, neut
         traits=Trait.ELEMENTWISE | Trait.COMMUTATIVE,
         infer=broadcasting(),
         evaluate=function,
-        simplify=_without_repetition(elide(lambda a: a == neutral, either=True)),
+        simplify=_without_repetition(elide(lambda a: a == neutral.number, either=True)),
         check=broadcast_rank_at_most(4),
         runtimes={1: "1.11.0"},
         gpu=gpu.two_operands,
         micro=micro.LOGICAL,
+        interval=intervals.joined_truths(neutral, FALSE if neutral is TRUE else TRUE),
     )
 
 
-LOGICAL_AND = _logical("LOGICAL_AND", 86, ("LogicalAndOptions", 62), np.logical_and, neutral=True)
-LOGICAL_OR = _logical("LOGICAL_OR", 84, ("LogicalOrOptions", 60), np.logical_or, neutral=False)
+LOGICAL_AND = _logical("LOGICAL_AND", 86, ("LogicalAndOptions", 62), np.logical_and, neutral=TRUE)
+LOGICAL_OR = _logical("LOGICAL_OR", 84, ("LogicalOrOptions", 60), np.logical_or, neutral=FALSE)
 
 DEFINITIONS = (BITWISE_XOR, RIGHT_SHIFT, LOGICAL_AND, LOGICAL_OR)

@@ -11,7 +11,7 @@ from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, floordiv
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import Attr, OpDef, QuantRule, Trait
+from litesmith.ir.opdef import Attr, OpDef, QuantRule, Trait, WeightsLayout
 from litesmith.ir.types import Shape, TensorType
 from litesmith.ops import gpu, micro, xnnpack
 from litesmith.ops.common import (
@@ -151,6 +151,7 @@ FULLY_CONNECTED = OpDef(
         9: "2.3.0", 10: "2.11.0", 11: "2.15.0", 12: "2.17.0", 13: "2.18.0", 14: "2.21.0",
     },
     quant=QuantRule(weights={"weights": 0}, bias="bias"),
+    weights=WeightsLayout("weights", outputs=0, inputs=1),
     cost=_fully_connected_cost,
     gpu=gpu.dense,
     micro=micro.WEIGHTED,

@@ -12,9 +12,9 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, floordiv
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import OpDef
+from litesmith.ir.opdef import Dimensions, IntervalRule, OpDef
 from litesmith.ir.types import TensorType
-from litesmith.ops import gpu, micro, xnnpack
+from litesmith.ops import gpu, intervals, micro, xnnpack
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -71,7 +71,13 @@ def _pad_version(op: Op) -> int:
 
 
 def _padding(
-    name: str, code: int, options: tuple[str, int], names: str, evaluate: Any, runtimes: dict[int, str]
+    name: str,
+    code: int,
+    options: tuple[str, int],
+    names: str,
+    evaluate: Any,
+    runtimes: dict[int, str],
+    interval: IntervalRule,
 ) -> OpDef:
     numbers = FLOAT | INDEX | QUANTIZED | BOOL
     return OpDef(
@@ -88,6 +94,8 @@ def _padding(
         gpu=gpu.padding,
         micro=micro.PAD,
         xnnpack=xnnpack.pad if name == "PAD" else None,
+        dimensions=Dimensions(rows=("paddings",), others=("value",)),
+        interval=interval,
     )
 
 
@@ -98,6 +106,7 @@ PAD = _padding(
     "x paddings",
     lambda x, paddings: np.pad(x, _widths(paddings)),
     {1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.20.0", 6: "2.23.0"},
+    interval=intervals.padded,
 )
 PADV2 = _padding(
     "PADV2",
@@ -106,6 +115,7 @@ PADV2 = _padding(
     "x paddings value",
     lambda x, paddings, value: np.pad(x, _widths(paddings), constant_values=value.ravel()[0]),
     {1: "1.9.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.20.0", 6: "2.23.0"},
+    interval=intervals.either(0, 2),
 )
 
 
@@ -136,6 +146,8 @@ MIRROR_PAD = OpDef(
     runtimes={1: "1.13.1", 2: "2.3.0", 3: "2.12.0"},
     gpu=gpu.mirror,
     micro=micro.always,
+    interval=intervals.either(0),
+    dimensions=Dimensions(rows=("paddings",)),
 )
 
 # -- space and depth: [N, H, W, C] ------------------------------------------------------------------------------------
@@ -193,6 +205,7 @@ def _block_op(
         gpu=gpu.blocks,
         micro=micro.FLOAT_INT8,
         xnnpack=xnnpack.data,
+        source="x",
     )
 
 

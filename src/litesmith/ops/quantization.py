@@ -5,6 +5,8 @@ QUANTIZE's result type (element type, scale, zero point) is a matter of the resu
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from litesmith.errors import UnsupportedError
@@ -107,18 +109,20 @@ DEQUANTIZE = OpDef(
 )  # fmt: skip
 
 
-def _nudged(low: np.float32, high: np.float32, quant_min: int, quant_max: int) -> tuple[np.float32, np.float32]:
-    """Scale and least value of the grid nearest to [low, high] on which 0 lies."""
-    scale = (high - low) / np.float32(quant_max - quant_min)
-    zero = np.float32(quant_min) - low / scale
-    nudged = np.floor(np.clip(zero, quant_min, quant_max) + np.float32(0.5))
-    return scale, (np.float32(quant_min) - nudged) * scale
+def nudged(low: Any, high: Any, num_bits: int, narrow_range: bool) -> tuple[Any, Any, np.float32, np.float32]:
+    """The grid nearest to [low, high] on which 0 lies (of arrays, each element's): its scale, the step that is 0, and the
+    first and the last step. All in float32, as the kernel has it."""
+    first, last = np.float32(1 if narrow_range else 0), np.float32((1 << num_bits) - 1)
+    with np.errstate(all="ignore"):
+        scale = (high - low) / (last - first)
+        zero = np.floor(np.clip(first - low / scale, first, last) + np.float32(0.5))
+    return scale, zero, first, last
 
 
 def _fake_quant(x: Array, *, min: float, max: float, num_bits: int, narrow_range: bool) -> Array:
-    quant_min, quant_max = (1 if narrow_range else 0), (1 << num_bits) - 1
-    scale, low = _nudged(np.float32(min), np.float32(max), quant_min, quant_max)
-    high = low + scale * np.float32(quant_max - quant_min)
+    scale, zero, first, last = nudged(np.float32(min), np.float32(max), num_bits, narrow_range)
+    low = (first - zero) * scale
+    high = low + scale * (last - first)
     steps = np.floor((np.clip(x, low, high) - low) * (np.float32(1) / scale) + np.float32(0.5))
     return np.asarray(steps * scale + low, np.float32)
 

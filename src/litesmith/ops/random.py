@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from litesmith.ir.builder import dims_of
 from litesmith.ir.dims import Dim
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
+from litesmith.ir.intervals import Interval
 from litesmith.ir.opdef import Attr, OpDef, Trait
 from litesmith.ir.types import TensorType
 from litesmith.ops import costs
 from litesmith.ops.common import FLOAT, INT32, operands, unknown_dim, unknown_dims
+
+UNIFORM = Interval(np.asarray(0, np.float32), np.asarray(1 - 2**-23, np.float32))
+"""RANDOM_UNIFORM draws multiples of 2^-23 in [0, 1)."""
 
 SEEDS = {"seed": Attr("int64", 0), "seed2": Attr("int64", 0)}
 
@@ -33,8 +39,12 @@ RANDOM_UNIFORM, RANDOM_STANDARD_NORMAL = (
         infer=_infer_random,
         runtimes={1: "2.8.0"},
         cost=costs.elements_made,
+        interval=interval,
     )
-    for name, code in (("RANDOM_UNIFORM", 148), ("RANDOM_STANDARD_NORMAL", 146))
+    for name, code, interval in (
+        ("RANDOM_UNIFORM", 148, lambda op, known: UNIFORM),
+        ("RANDOM_STANDARD_NORMAL", 146, None),
+    )
 )
 
 

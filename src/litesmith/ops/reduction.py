@@ -12,9 +12,10 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import OpDef
+from litesmith.ir.intervals import FALSE, TRUE
+from litesmith.ir.opdef import Dimensions, OpDef, Trait
 from litesmith.ir.types import Shape, TensorType
-from litesmith.ops import costs, gpu, micro, xnnpack
+from litesmith.ops import costs, gpu, intervals, micro, xnnpack
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -128,6 +129,8 @@ def _reduction(
         evaluate=_over(function),
         simplify=_simplify_reduction,
         runtimes=runtimes,
+        traits=Trait.REDUCES,
+        dimensions=Dimensions(axis=("axes",), applies=lambda op: bool(op.attrs["keep_dims"])),
         **rest,
     )
 
@@ -177,6 +180,7 @@ def _extremum(name: str, code: int, function: Callable[..., Any]) -> OpDef:
         gpu=gpu.AXES,
         micro=micro.REDUCTION,
         xnnpack=xnnpack.REDUCTION,
+        interval=intervals.extreme,
     )
 
 
@@ -201,9 +205,26 @@ REDUCE_PROD = _reduction(
     cost=costs.elements_read,
     gpu=gpu.AXES,
 )
-REDUCE_ANY = _reduction("REDUCE_ANY", 91, np.any, {1: "1.11.0"}, BOOL, gpu=gpu.AXES, cost=costs.elements_read)
+REDUCE_ANY = _reduction(
+    "REDUCE_ANY",
+    91,
+    np.any,
+    {1: "1.11.0"},
+    BOOL,
+    gpu=gpu.AXES,
+    cost=costs.elements_read,
+    interval=intervals.reduced_truths(FALSE),
+)
 REDUCE_ALL = _reduction(
-    "REDUCE_ALL", 140, np.all, {1: "2.6.0"}, BOOL, gpu=gpu.AXES, micro=micro.always, cost=costs.elements_read
+    "REDUCE_ALL",
+    140,
+    np.all,
+    {1: "2.6.0"},
+    BOOL,
+    gpu=gpu.AXES,
+    micro=micro.always,
+    cost=costs.elements_read,
+    interval=intervals.reduced_truths(TRUE),
 )
 
 # -- positions of extrema ---------------------------------------------------------------------------------------------
@@ -238,6 +259,7 @@ def _argument(name: str, code: int, options: tuple[str, int], function: Callable
         runtimes={1: "1.9.0", 2: "1.14.0", 3: "2.9.0"},
         cost=costs.elements_read,
         micro=micro.FLOAT_INT8,
+        interval=intervals.index_along_axis,
     )
 
 
@@ -276,6 +298,7 @@ CUMSUM = OpDef(
     cost=costs.elements_read,
     gpu=gpu.CUMSUM,
     micro=micro.FLOAT_INT8,
+    dimensions=Dimensions(axis=("axis",)),
 )
 
 DEFINITIONS = (

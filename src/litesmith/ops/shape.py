@@ -12,6 +12,7 @@ from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, Sym, floordiv, maximum, product
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
+from litesmith.ir.intervals import of_integers
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import Shape, TensorType, shape_text
 from litesmith.ops import gpu, micro, xnnpack
@@ -97,7 +98,7 @@ RESHAPE = OpDef(
     operands("x shape", None, INDEX),
     attrs={"new_shape": ints()},
     options=("ReshapeOptions", 17),
-    traits=Trait.MOVES_DATA,
+    traits=Trait.MOVES_DATA | Trait.KEEPS_ORDER,
     infer=_infer_reshape,
     evaluate=_evaluate_reshape,
     symbolic=lambda op: None if op["x"].sym is None else _symbolic_reshape(op),
@@ -135,6 +136,8 @@ SHAPE = OpDef(
     symbolic=_symbolic_shape,
     runtimes={1: "1.10.0"},
     micro=micro.always,
+    interval=lambda op, known: of_integers(0, 2**31 - 1),
+    traits=Trait.ASKS_SHAPE,
 )
 
 
@@ -152,6 +155,7 @@ RANK = OpDef(
     evaluate=lambda x: np.array(x.ndim, np.int32),
     symbolic=_symbolic_rank,
     runtimes={1: "1.14.0"},
+    traits=Trait.ASKS_SHAPE,
 )
 
 # -- dimensions of size 1 ---------------------------------------------------------------------------------------------
@@ -188,7 +192,7 @@ EXPAND_DIMS = OpDef(
     70,
     operands("x axis", None, INDEX),
     options=("ExpandDimsOptions", 52),
-    traits=Trait.MOVES_DATA,
+    traits=Trait.MOVES_DATA | Trait.KEEPS_ORDER,
     infer=_infer_expand_dims,
     evaluate=lambda x, axis: np.expand_dims(x, int(axis.ravel()[0])),
     symbolic=_symbolic_same_elements,
@@ -235,7 +239,7 @@ SQUEEZE = OpDef(
     operands("x", None),
     attrs={"squeeze_dims": ints()},
     options=("SqueezeOptions", 30),
-    traits=Trait.MOVES_DATA,
+    traits=Trait.MOVES_DATA | Trait.KEEPS_ORDER,
     infer=_infer_squeeze,
     evaluate=_squeeze,
     symbolic=_symbolic_same_elements,

@@ -13,9 +13,9 @@ from litesmith.ir.builder import Builder, dims_of
 from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim, Sym, floordiv, maximum, minimum, non_negative
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ir.opdef import Dimensions, OpDef, Trait
 from litesmith.ir.types import Shape, TensorType
-from litesmith.ops import gpu, micro, xnnpack
+from litesmith.ops import gpu, intervals, micro, xnnpack
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -101,6 +101,7 @@ SLICE = OpDef(
     gpu=gpu.slice_,
     micro=micro.DATA,
     xnnpack=xnnpack.SLICE,
+    dimensions=Dimensions(rows=("begin", "size")),
 )
 
 # -- STRIDED_SLICE ----------------------------------------------------------------------------------------------------
@@ -333,6 +334,12 @@ def _result_rank(op: Op) -> str | None:
     return f"rank {rank} with the new dimensions is above 5, the highest the kernel takes" if rank > 5 else None
 
 
+def _is_plain(op: Op) -> bool:
+    """Whether the slice keeps every dimension and names each."""
+    masks = ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
+    return not any(op.attrs[m] for m in masks) and op["begin"].dims == (op["x"].rank,)
+
+
 STRIDED_SLICE = OpDef(
     "STRIDED_SLICE",
     45,
@@ -367,6 +374,7 @@ STRIDED_SLICE = OpDef(
     gpu=gpu.strided_slice,
     micro=micro.SLICES,
     xnnpack=xnnpack.strided_slice,
+    dimensions=Dimensions(rows=("begin", "end", "strides"), masks=("begin_mask", "end_mask"), applies=_is_plain),
 )
 
 # -- DYNAMIC_UPDATE_SLICE ---------------------------------------------------------------------------------------------
@@ -405,6 +413,7 @@ DYNAMIC_UPDATE_SLICE = OpDef(
     runtimes={1: "2.9.0", 2: "2.17.0", 3: "2.19.0", 4: "2.20.0", 5: "2.21.0", 6: "2.22.0"},
     micro=micro.always,
     gpu=gpu.update_slice,
+    interval=intervals.either(0, 1),
 )
 
 DEFINITIONS = (SLICE, STRIDED_SLICE, DYNAMIC_UPDATE_SLICE)

@@ -14,7 +14,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Attr, Check, OpDef, Trait
 from litesmith.ir.types import TensorType
-from litesmith.ops import gpu, micro, xnnpack
+from litesmith.ops import gpu, intervals, micro, xnnpack
 from litesmith.ops.common import (
     BOOL,
     FLOAT,
@@ -85,6 +85,7 @@ ABS = _function(
     gpu=gpu.one_operand,
     micro=micro.always,
     xnnpack=xnnpack.data,
+    interval=intervals.absolute,
 )
 NEG = _function(
     "NEG",
@@ -166,7 +167,9 @@ EXP = _exponential("EXP", 47, np.exp, {1: "1.7.0", 2: "2.12.0"}, ("ExpOptions", 
 LOG = _exponential("LOG", 73, np.log, {1: "1.14.0", 2: "2.15.0"}, None)
 SIN = _function("SIN", 66, np.sin, {1: "1.9.0", 2: "2.23.0"}, **EVERYWHERE)
 COS = _function("COS", 108, np.cos, {1: "1.14.0", 2: "2.23.0"}, options=("CosOptions", 84), **EVERYWHERE)
-FLOOR = _function("FLOOR", 8, np.floor, {1: "1.9.0"}, simplify=_done_already, **EVERYWHERE)
+FLOOR = _function(
+    "FLOOR", 8, np.floor, {1: "1.9.0"}, simplify=_done_already, interval=intervals.floor, **EVERYWHERE
+)
 CEIL = _function("CEIL", 104, np.ceil, {1: "1.14.0"}, simplify=_done_already, **EVERYWHERE)
 ROUND = _function("ROUND", 116, np.rint, {1: "1.14.0"}, simplify=_done_already, **EVERYWHERE)
 SIGN = _function(
@@ -199,6 +202,7 @@ LOGICAL_NOT = _function(
     simplify=_undone_by_itself,
     micro=micro.LOGICAL,
     gpu=gpu.one_operand,
+    interval=intervals.negated_truth,
 )
 
 # -- complex numbers --------------------------------------------------------------------------------------------------
@@ -305,6 +309,7 @@ CAST = OpDef(
     },
     gpu=gpu.cast,
     micro=micro.CAST,
+    interval=intervals.cast,
 )
 
 

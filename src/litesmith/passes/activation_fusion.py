@@ -16,6 +16,7 @@ from __future__ import annotations
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Trait
+from litesmith.ops.activation import RELU, RELU6, RELU_N1_TO_1
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import activation, before_moves, is_float, rebuilt
 
@@ -37,7 +38,7 @@ def fuse_activation(op: Op, b: Builder) -> Outcome:
 
 ACTIVATION_FUSION = Pass(
     "activation-fusion",
-    ("RELU", "RELU6", "RELU_N1_TO_1"),
+    (RELU, RELU6, RELU_N1_TO_1),
     fuse_activation,
     after=("bias-fusion",),
 )

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import OpDef
+from litesmith.ops.elementwise import ADD, SUB
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
     absorption_obstacle,
@@ -47,15 +49,15 @@ def fuse_bias(op: Op, b: Builder) -> Outcome:
     reason = absorption_obstacle(op, found, target)
     if reason is not None:
         return Declined(reason)
-    if op.name == "SUB" and not found.on_right:
+    if op.defn is SUB and not found.on_right:
         return Declined("the result is subtracted from the constant")
     delta = channel_vector(b, found.constant, found.variable.dims, target.channels)
-    made = target.rebuilt(b, bias=_sum(b, op.name, target.bias, delta), fused_activation_function=activation(op))
+    made = target.rebuilt(b, bias=_sum(b, op.defn, target.bias, delta), fused_activation_function=activation(op))
     return moved.replayed(b, made)
 
 
-def _sum(b: Builder, name: str, bias: Value | None, delta: Value) -> Value:
-    if name == "SUB":
+def _sum(b: Builder, defn: OpDef, bias: Value | None, delta: Value) -> Value:
+    if defn is SUB:
         total: Value = b.neg(delta) if bias is None else b.sub(bias, delta)
     else:
         total = delta if bias is None else b.add(bias, delta)
@@ -65,7 +67,7 @@ def _sum(b: Builder, name: str, bias: Value | None, delta: Value) -> Value:
 def fuse_distant_bias(op: Op, b: Builder) -> Outcome:
     """ADD of a per-channel constant after an ADD of what a linear operation makes."""
     found = constant_operand(op)
-    total = sole_producer(found.variable, "ADD") if found is not None else None
+    total = sole_producer(found.variable, ADD) if found is not None else None
     if found is None or total is None or activation(total) != "NONE":
         return None
     for value, other in (total.inputs, total.inputs[::-1]):
@@ -73,11 +75,11 @@ def fuse_distant_bias(op: Op, b: Builder) -> Outcome:
         if target is None or other.is_const or value.type != total.result.type:
             continue
         if absorption_obstacle(op, found, target) is None:
-            bias = _sum(b, "ADD", target.bias, channel_vector(b, found.constant, value.dims, target.channels))
+            bias = _sum(b, ADD, target.bias, channel_vector(b, found.constant, value.dims, target.channels))
             return rebuilt(b, op, [other, target.rebuilt(b, bias=bias)])
     return None
 
 
-DISTANT_BIAS = Pass("distant-bias", ("ADD",), fuse_distant_bias, after=("bias-fusion",))
-BIAS_FUSION = Pass("bias-fusion", ("ADD", "SUB"), fuse_bias)
+DISTANT_BIAS = Pass("distant-bias", (ADD,), fuse_distant_bias, after=("bias-fusion",))
+BIAS_FUSION = Pass("bias-fusion", (ADD, SUB), fuse_bias)
 PASSES = (BIAS_FUSION, DISTANT_BIAS)

@@ -17,14 +17,16 @@ from __future__ import annotations
 
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Graph, Op, Program, Value
-from litesmith.ops import OPS
+from litesmith.ops.control import IF, WHILE
+from litesmith.ops.layout import TILE
+from litesmith.ops.unary import CAST
 from litesmith.passes.driver import ProgramPass
 
 
 def copy_at_boundaries(program: Program) -> int:
     """Copies what branches and loop bodies return in a place that is not its own. Returns how many copies it made."""
-    bodies = [op.attrs["body_subgraph"] for g in program.all_graphs() for op in g.ops if op.name == "WHILE"]
-    branches = [branch for g in program.all_graphs() for op in g.ops if op.name == "IF" for branch in op.subgraphs]
+    bodies = [op.attrs["body_subgraph"] for g in program.all_graphs() for op in g.ops if op.defn is WHILE]
+    branches = [branch for g in program.all_graphs() for op in g.ops if op.defn is IF for branch in op.subgraphs]
     looping = {id(body) for body in bodies}
     graphs = {id(g): g for g in [*bodies, *branches]}
     return sum(_copy_outputs(g, is_body=id(g) in looping) for g in graphs.values())
@@ -53,10 +55,10 @@ def _copied(graph: Graph, value: Value) -> Value:
     """The value in a tensor of its own, by an operation no simplification sees as one."""
     if value.type.dtype is DType.STRING:
         ones = Value.constant([1] * value.rank, dtype=DType.INT32)
-        op = Op(OPS["TILE"], [value, ones], dict(OPS["TILE"].defaults))
+        op = Op(TILE, [value, ones], dict(TILE.defaults))
     else:
         types = {"in_data_type": value.type.dtype, "out_data_type": value.type.dtype}
-        op = Op(OPS["CAST"], [value], {**OPS["CAST"].defaults, **types})
+        op = Op(CAST, [value], {**CAST.defaults, **types})
     op.origins = value.op.origins if value.op is not None else ()
     copy = Value(value.type, f"{value.name}_copy" if value.name else "")
     copy.op = op

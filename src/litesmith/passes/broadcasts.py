@@ -14,14 +14,18 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.ir.types import Shape
+from litesmith.ops.activation import PRELU
 from litesmith.ops.elementwise import same_shapes
+from litesmith.ops.filling import FILL
+from litesmith.ops.layout import BROADCAST_TO, TILE
+from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import rebuilt
 
 
 def drop_broadcasts(op: Op, b: Builder) -> Outcome:
     """An element-wise operation with an operand that was broadcast."""
-    if len(op.inputs) < 2 or op.name == "PRELU" or len(op.results) != 1 or op.defn.check is same_shapes:
+    if len(op.inputs) < 2 or op.defn is PRELU or len(op.results) != 1 or op.defn.check is same_shapes:
         return None
     operands = [None if v is None else _narrow(v) for v in op.operands]
     if all(new is old for new, old in zip(operands, op.operands, strict=True)):
@@ -38,14 +42,14 @@ def drop_broadcasts(op: Op, b: Builder) -> Outcome:
 def _narrow(value: Value) -> Value:
     """What the value is a broadcast of; itself where it is none."""
     op = value.op
-    if op is None or op.name not in ("BROADCAST_TO", "TILE", "FILL", "RESHAPE"):
+    if op is None or op.defn not in (BROADCAST_TO, TILE, FILL, RESHAPE):
         return value
-    if op.name == "FILL":
+    if op.defn is FILL:
         return op["value"]
     source = op["x"]
     if source.type.shape is None or value.type.shape is None:
         return value
-    if op.name == "RESHAPE":
+    if op.defn is RESHAPE:
         return source if _is_led_by_ones(value.type.shape, source.type.shape) else value
     offset = value.rank - source.rank
     fits = all(s in (1, d) for s, d in zip(source.dims, value.dims[offset:], strict=True))

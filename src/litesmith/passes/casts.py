@@ -13,22 +13,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from litesmith.ir.builder import Builder
 from litesmith.ir.dtypes import DType
-from litesmith.ir.graph import Op
-from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import producer
+from litesmith.passes.rules import Match, Rule, rules_pass
 
 
-def join_casts(op: Op, b: Builder) -> Outcome:
-    """CAST of a CAST."""
-    first = producer(op["x"], "CAST")
-    if first is None:
-        return None
-    source, between = first["x"].type.dtype, op["x"].type.dtype
-    if not holds_all(source, between):
-        return Declined(f"{between} does not hold every {source}")
-    return b.cast(first["x"], in_data_type=source, out_data_type=op.result.type.dtype)
+def obstacle(match: Match) -> str | None:
+    """Why a cast of a cast stays."""
+    source, between = match["%x"].type.dtype, match.root["x"].type.dtype
+    return None if holds_all(source, between) else f"{between} does not hold every {source}"
 
 
 def holds_all(narrow: DType, wide: DType) -> bool:
@@ -40,5 +32,5 @@ def holds_all(narrow: DType, wide: DType) -> bool:
     return bool(np.can_cast(narrow.numpy, wide.numpy, "safe"))
 
 
-CASTS = Pass("casts", ("CAST",), join_casts)
+CASTS = rules_pass("casts", Rule("CAST(CAST(%x)) => CAST(%x) {out_data_type=CAST.out_data_type}", obstacle))
 PASSES = (CASTS,)

@@ -24,6 +24,10 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ops import OPS
+from litesmith.ops.comparison import ORDERS
+from litesmith.ops.elementwise import MAXIMUM, MINIMUM
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import constant_operand, is_float, keeps_shape, scalar
 
@@ -36,13 +40,8 @@ class Clamp(NamedTuple):
     high: float
 
 
-ACTIVATIONS: dict[tuple[float, float], str] = {
-    (0.0, inf): "RELU",
-    (0.0, 6.0): "RELU6",
-    (-1.0, 1.0): "RELU_N1_TO_1",
-    (0.0, 1.0): "RELU_0_TO_1",
-}
-_RANGES = {name: bounds for bounds, name in ACTIVATIONS.items()}
+ACTIVATIONS = {defn.clamps: defn for defn in OPS.values() if defn.clamps is not None}
+"""The activations that clamp, by their bounds."""
 
 
 def clamp_of(value: Value) -> Clamp | None:
@@ -50,16 +49,16 @@ def clamp_of(value: Value) -> Clamp | None:
     op = value.op
     if op is None or not is_float(value):
         return None
-    if op.name in _RANGES:
-        return Clamp(op["x"], *_RANGES[op.name])
-    if op.name not in ("MINIMUM", "MAXIMUM"):
+    if op.defn.clamps is not None:
+        return Clamp(op["x"], *op.defn.clamps)
+    if op.defn not in (MINIMUM, MAXIMUM):
         return None
     found = constant_operand(op)
     bound = None if found is None else scalar(found.constant)
     if found is None or bound is None or isnan(bound) or not keeps_shape(op, found.variable):
         return None
     limit = float(bound)
-    return Clamp(found.variable, -inf, limit) if op.name == "MINIMUM" else Clamp(found.variable, limit, inf)
+    return Clamp(found.variable, -inf, limit) if op.defn is MINIMUM else Clamp(found.variable, limit, inf)
 
 
 def name_clamp(op: Op, b: Builder) -> Outcome:
@@ -68,9 +67,9 @@ def name_clamp(op: Op, b: Builder) -> Outcome:
     if outer is None:
         return None
     for clamp in (_joined(outer), outer):
-        name = ACTIVATIONS.get((clamp.low, clamp.high))
-        if name is not None:
-            return None if name == op.name and clamp.x is op.operands[0] else _emitted(b, name, clamp.x)
+        named = ACTIVATIONS.get((clamp.low, clamp.high))
+        if named is not None:
+            return None if named is op.defn and clamp.x is op.operands[0] else b.apply(named, clamp.x)
     return Declined(f"no activation clamps to [{outer.low:g}, {outer.high:g}]")
 
 
@@ -79,27 +78,23 @@ def choose_clamp(op: Op, b: Builder) -> Outcome:
     found = _chosen(op)
     if found is None:
         return None
-    name, limit, value = found
-    return b.apply(name, value, b.constant(np.float32(limit)))
+    extremum, limit, value = found
+    return b.apply(extremum, value, b.constant(np.float32(limit)))
 
 
-def _chosen(op: Op) -> tuple[str, float, Value] | None:
+def _chosen(op: Op) -> tuple[OpDef, float, Value] | None:
     """Of ``x > c ? c : x``, or of that with x clamped around c, the operator, c and the value; else None."""
     condition, limit, value = op["condition"].op, scalar(op["x"]), op["y"]
-    compared = constant_operand(condition) if condition is not None and condition.name in _LIMITS else None
-    if condition is None or compared is None or limit is None or isnan(limit) or not is_float(op.result):
+    order = ORDERS.get(condition.defn) if condition is not None else None
+    compared = constant_operand(condition) if condition is not None and order is not None else None
+    if order is None or compared is None or limit is None or isnan(limit) or not is_float(op.result):
         return None
     if scalar(compared.constant) != limit or not keeps_shape(op, value) or not keeps_shape(op, compared.variable):
         return None
     inner = Clamp(value, -inf, inf) if compared.variable is value else clamp_of(value)
     if inner is None or inner.x is not compared.variable or not inner.low <= limit <= inner.high:
         return None
-    above = _LIMITS[condition.name] == compared.on_right
-    return "minimum" if above else "maximum", float(limit), value
-
-
-_LIMITS = {"GREATER": True, "GREATER_EQUAL": True, "LESS": False, "LESS_EQUAL": False}
-"""Comparisons, and whether what they hold for is above the right operand."""
+    return MAXIMUM if order.is_below == compared.on_right else MINIMUM, float(limit), value
 
 
 def _joined(outer: Clamp) -> Clamp:
@@ -109,10 +104,6 @@ def _joined(outer: Clamp) -> Clamp:
     return Clamp(inner.x, low, high)
 
 
-def _emitted(b: Builder, name: str, x: Value) -> Value:
-    return b.apply(name, x)
-
-
-CLAMPS = Pass("clamps", ("MINIMUM", "MAXIMUM", *_RANGES), name_clamp)
-CHOSEN_CLAMPS = Pass("chosen-clamps", ("SELECT", "SELECT_V2"), choose_clamp)
+CLAMPS = Pass("clamps", (MINIMUM, MAXIMUM, *ACTIVATIONS.values()), name_clamp)
+CHOSEN_CLAMPS = Pass("chosen-clamps", (Trait.SELECTS,), choose_clamp)
 PASSES = (CHOSEN_CLAMPS, CLAMPS)

@@ -25,6 +25,8 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import OpDef
+from litesmith.ops.elementwise import ADD, DIV, MUL, SUB
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
     activation,
@@ -49,13 +51,13 @@ class Link(NamedTuple):
 LARGE, CANCELLED = 2.0**16, 2.0**-10
 """A float term as large as this, of which the other leaves less than this part, is added and taken off to round."""
 
-FAMILIES = (("ADD", "SUB"), ("MUL", "DIV"))
+FAMILIES = ((ADD, SUB), (MUL, DIV))
 """An operation and its inverse."""
 
 
 def join_constants(op: Op, b: Builder) -> Outcome:
     """The second of two operations with constants."""
-    family = next(f for f in FAMILIES if op.name in f)
+    family = next(f for f in FAMILIES if op.defn in f)
     outer = _link(op)
     moved = before_moves(outer.x, keep_order=False) if outer is not None else None
     before = sole_producer(moved.value, *family) if moved is not None else None
@@ -64,10 +66,10 @@ def join_constants(op: Op, b: Builder) -> Outcome:
         return None
     if moved.moves and not (_is_number(inner.constant) and keeps_shape(before, inner.x)):
         return None
-    if "DIV" in (op.name, before.name) and not is_float(op.result):
+    if DIV in (op.defn, before.defn) and not is_float(op.result):
         return None
     constant = _joined_constant(b, inner, outer, family)
-    reason = _obstacle(constant, inner.constant, outer.constant, factors="MUL" in family)
+    reason = _obstacle(constant, inner.constant, outer.constant, factors=MUL in family)
     if reason is not None:
         return Declined(reason)
     same, inverse = family
@@ -75,20 +77,20 @@ def join_constants(op: Op, b: Builder) -> Outcome:
     both_inverse = inner.constant_sign < 0 and outer.constant_sign < 0
     x = moved.replayed(b, inner.x)
     operands = (constant, x) if inverted else (x, constant)
-    name = inverse if inverted or both_inverse else same
-    return b.apply(name, *operands, fused_activation_function=activation(op))
+    joined = inverse if inverted or both_inverse else same
+    return b.apply(joined, *operands, fused_activation_function=activation(op))
 
 
 def _link(op: Op) -> Link | None:
     found = constant_operand(op)
     if found is None or found.constant.type.quant is not None:
         return None
-    if op.name in ("ADD", "MUL"):
+    if op.defn in (ADD, MUL):
         return Link(found.variable, found.constant, 1, 1)
     return Link(found.variable, found.constant, *((1, -1) if found.on_right else (-1, 1)))
 
 
-def _joined_constant(b: Builder, inner: Link, outer: Link, family: tuple[str, str]) -> Value:
+def _joined_constant(b: Builder, inner: Link, outer: Link, family: tuple[OpDef, OpDef]) -> Value:
     """Both constants as one; the inverse of it where both are inverted (and then the operand is not)."""
     same, inverse = family
     inner_sign = inner.constant_sign * outer.x_sign
@@ -127,5 +129,5 @@ def _is_healthy(constants: Sequence[Value], factors: bool) -> bool:
     return all(bool(np.all(np.isfinite(a))) and not (factors and 0 in a) for a in arrays)
 
 
-CONSTANT_CHAINS = Pass("constant-chains", ("ADD", "SUB", "MUL", "DIV"), join_constants)
+CONSTANT_CHAINS = Pass("constant-chains", (ADD, SUB, MUL, DIV), join_constants)
 PASSES = (CONSTANT_CHAINS,)

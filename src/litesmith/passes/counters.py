@@ -9,6 +9,9 @@ import numpy as np
 
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
+from litesmith.ops.comparison import ORDERS
+from litesmith.ops.elementwise import ADD, SUB
+from litesmith.ops.logical import LOGICAL_AND
 from litesmith.passes.match import activation, producer, scalar
 
 Ends: TypeAlias = "tuple[int, int]"
@@ -46,13 +49,13 @@ def counter(op: Op, index: int, ends: Callable[[Value | None], Ends | None]) -> 
 
 def _step(before: Value, after: Value) -> int | None:
     """What the body adds to the variable, None where that is not a constant or not all it does."""
-    op = producer(after, "ADD", "SUB")
+    op = producer(after, ADD, SUB)
     if op is None or activation(op) != "NONE":
         return None
     x, y = op.operands
     if x is before and (number := scalar(y)) is not None:
-        return int(number) if op.name == "ADD" else -int(number)
-    number = scalar(x) if y is before and op.name == "ADD" else None
+        return int(number) if op.defn is ADD else -int(number)
+    number = scalar(x) if y is before and op.defn is ADD else None
     return None if number is None else int(number)
 
 
@@ -62,7 +65,7 @@ def _last(variable: Value, condition: Value, rises: bool, ends: Callable[[Value 
     conjuncts = [condition]
     while conjuncts:
         op = conjuncts.pop().op
-        if op is not None and op.name == "LOGICAL_AND":
+        if op is not None and op.defn is LOGICAL_AND:
             conjuncts += op.inputs
         elif op is not None and (last := _bound(variable, op, rises, ends)) is not None:
             found.append(last)
@@ -70,16 +73,11 @@ def _last(variable: Value, condition: Value, rises: bool, ends: Callable[[Value 
 
 
 def _bound(variable: Value, op: Op, rises: bool, ends: Callable[[Value | None], Ends | None]) -> int | None:
-    if op.name not in MIRRORED or (op.operands[0] is variable) == (op.operands[1] is variable):
+    order = ORDERS.get(op.defn)
+    if order is None or (op.operands[0] is variable) == (op.operands[1] is variable):
         return None
     on_left = op.operands[0] is variable
-    name = op.name if on_left else MIRRORED[op.name]
     limit = ends(op.operands[1] if on_left else op.operands[0])
-    if limit is None or rises != name.startswith("LESS"):
+    if limit is None or rises != (order.is_below == on_left):
         return None
-    strict = not name.endswith("EQUAL")
-    return limit[1] - strict if rises else limit[0] + strict
-
-
-MIRRORED = {"GREATER_EQUAL": "LESS_EQUAL", "GREATER": "LESS", "LESS": "GREATER", "LESS_EQUAL": "GREATER_EQUAL"}
-"""A comparison -> the same with its operands exchanged."""
+    return limit[1] - order.is_strict if rises else limit[0] + order.is_strict

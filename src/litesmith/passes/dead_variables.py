@@ -18,9 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from litesmith.ir.graph import Graph, Op, Program, Value
+from litesmith.ops.control import CALL_ONCE
+from litesmith.ops.variables import ASSIGN_VARIABLE, READ_VARIABLE, VAR_HANDLE
 from litesmith.passes.driver import ProgramPass, erase_dead, has_effects
 
-_ACCESSES = ("READ_VARIABLE", "ASSIGN_VARIABLE")
+_ACCESSES = (READ_VARIABLE, ASSIGN_VARIABLE)
 
 Name = tuple[str, str]
 
@@ -30,7 +32,7 @@ def remove_dead_variables(program: Program) -> int:
     accesses = _accesses(program)
     dead = set(accesses) - _live(program, accesses)
     gone = [op for name in dead for op in accesses[name]]
-    return sum(_erase(op) for op in gone if op.name == "ASSIGN_VARIABLE") + _forget_initializers(program)
+    return sum(_erase(op) for op in gone if op.defn is ASSIGN_VARIABLE) + _forget_initializers(program)
 
 
 def _accesses(program: Program) -> dict[Name, list[Op]]:
@@ -39,12 +41,12 @@ def _accesses(program: Program) -> dict[Name, list[Op]]:
     escaped: set[Name] = set()
     for graph in program.all_graphs():
         for op in graph.ops:
-            if op.name != "VAR_HANDLE":
+            if op.defn is not VAR_HANDLE:
                 continue
             name = (str(op.attrs["container"]), str(op.attrs["shared_name"]))
             users = list(op.results[0].users)
             found.setdefault(name, []).extend(users)
-            if not name[1] or op.results[0].output_uses or any(user.name not in _ACCESSES for user in users):
+            if not name[1] or op.results[0].output_uses or any(user.defn not in _ACCESSES for user in users):
                 escaped.add(name)
     return {name: ops for name, ops in found.items() if name not in escaped}
 
@@ -87,7 +89,7 @@ def _erase(op: Op) -> int:
 
 def _forget_initializers(program: Program) -> int:
     """Erases calls of initializers that have nothing left to do."""
-    idle = [(g, op) for g in program.all_graphs() for op in g.ops if op.name == "CALL_ONCE" and _is_idle(op)]
+    idle = [(g, op) for g in program.all_graphs() for op in g.ops if op.defn is CALL_ONCE and _is_idle(op)]
     for graph, op in idle:
         graph.erase(op)
     return len(idle)

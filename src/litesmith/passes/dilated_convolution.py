@@ -22,11 +22,12 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import Trait
+from litesmith.ops.convolution import CONV_2D, DEPTHWISE_CONV_2D
+from litesmith.ops.padding import BATCH_TO_SPACE_ND, SPACE_TO_BATCH_ND
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import producer, rebuilt, sole_producer, with_operands
 from litesmith.passes.pad_fusion import Window, same_padding, windows
-
-RESHAPES = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")
 
 
 class Dilation(NamedTuple):
@@ -55,12 +56,12 @@ def dilate(op: Op, b: Builder) -> Outcome:
 
 
 def _match(op: Op) -> Dilation | Declined | None:
-    after = sole_producer(op["x"], *RESHAPES)
-    convolution = sole_producer(after.inputs[0] if after is not None else op["x"], "CONV_2D", "DEPTHWISE_CONV_2D")
+    after = sole_producer(op["x"], Trait.KEEPS_ORDER)
+    convolution = sole_producer(after.inputs[0] if after is not None else op["x"], CONV_2D, DEPTHWISE_CONV_2D)
     if convolution is None:
         return None
-    before = producer(convolution["x"], *RESHAPES)
-    to_batch = producer(before.inputs[0] if before is not None else convolution["x"], "SPACE_TO_BATCH_ND")
+    before = producer(convolution["x"], Trait.KEEPS_ORDER)
+    to_batch = producer(before.inputs[0] if before is not None else convolution["x"], SPACE_TO_BATCH_ND)
     if to_batch is None:
         return None
     if not _same_block(op, to_batch):
@@ -136,5 +137,5 @@ def _dilated(b: Builder, convolution: Op, x: Value, block: list[int], spatial: l
     return rebuilt(b, convolution, with_operands(convolution, x=x), padding=padding, **factors)
 
 
-DILATED_CONVOLUTION = Pass("dilated-convolution", ("BATCH_TO_SPACE_ND",), dilate, after=("bias-fusion",))
+DILATED_CONVOLUTION = Pass("dilated-convolution", (BATCH_TO_SPACE_ND,), dilate, after=("bias-fusion",))
 PASSES = (DILATED_CONVOLUTION,)

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import Dim, Sym
+from litesmith.ir.folding import ROUNDED_ONCE
 from litesmith.ir.graph import Graph, Op, Origin, Program, Value
 from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ir.types import Shape, TensorType
@@ -49,14 +50,14 @@ EVERY = "*"
 class Pass:
     """A local rewrite.
 
-    name: kebab-case. roots: operator names and traits it starts from, or `EVERY`. rewrite: the replacement of a root's
-    results; it may insert operations with the builder and must not change existing ones. after: passes that have to
-    run before. rules: the texts of its rules, where it is made of them (`passes.rules`). quantized: whether it is legal
+    name: kebab-case. roots: operators (or their names) and traits it starts from, or `EVERY`. rewrite: the replacement of
+    a root's results; it may insert operations with the builder and must not change existing ones. after: passes that have
+    to run before. rules: the texts of its rules, where it is made of them (`passes.rules`). quantized: whether it is legal
     for roots with quantized results, too. notes: what a user should know of a run, in sentences.
     """
 
     name: str
-    roots: tuple[str | Trait, ...]
+    roots: tuple[OpDef | Trait | str, ...]
     rewrite: Callable[[Op, Builder], Outcome]
     after: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
@@ -119,7 +120,7 @@ class _GraphRun:
         self.pass_ = pass_
         self.graph = graph
         self.result = result
-        self.names = {r for r in pass_.roots if isinstance(r, str)}
+        self.names = {str(r) for r in pass_.roots if not isinstance(r, Trait)}
         self.traits = [r for r in pass_.roots if isinstance(r, Trait)]
         self.roots: dict[OpDef, bool] = {}
         self.queue: deque[Op] = deque()
@@ -163,11 +164,9 @@ class _GraphRun:
         if not self.pass_.quantized and any(v.type.quant is not None for v in op.results):
             return False
         previous = op.prev
-        b = Builder(self.graph, OPS, before=op)
-        b.wide = True
-        b.origins = op.origins
+        b = Builder(self.graph, OPS, op, op.origins, ROUNDED_ONCE)
         outcome = self.pass_.rewrite(op, b)
-        made = list(_between(self.graph, previous, op))
+        made = list(between(self.graph, previous, op))
         self.declined.pop(op, None)
         if isinstance(outcome, Declined):
             self.declined[op] = outcome.reason
@@ -207,7 +206,7 @@ def touches_variables(op: Op) -> bool:
     return any(v.is_variable for v in (*op.inputs, *op.results))
 
 
-def _between(graph: Graph, previous: Op | None, end: Op) -> Iterator[Op]:
+def between(graph: Graph, previous: Op | None, end: Op) -> Iterator[Op]:
     """The operations after ``previous`` (None: the first of the graph) and before ``end``."""
     op = next(graph.ops) if previous is None else previous.next
     while op is not None and op is not end:

@@ -19,6 +19,7 @@ from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Graph, Op, Program, Value
 from litesmith.ir.types import Shape, TensorType
 from litesmith.ops import OPS
+from litesmith.ops.control import WHILE
 from litesmith.passes.driver import ProgramPass
 from litesmith.passes.subgraph_variables import call_counts
 
@@ -28,7 +29,7 @@ _MOST_DIMENSIONS = 5  # of STRIDED_SLICE
 def pad_empty_variables(program: Program) -> int:
     """Lengthens every empty loop variable. Returns how many there were."""
     calls = call_counts(program)
-    loops = [op for g in program.all_graphs() for op in g.ops if op.name == "WHILE"]
+    loops = [op for g in program.all_graphs() for op in g.ops if op.defn is WHILE]
     own = [op for op in loops if all(calls[id(g)] == 1 for g in op.subgraphs)]
     return sum(_lengthen(op, index) for op in own for index in range(len(op.results)))
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from litesmith.ir.graph import Graph, Program, Value
 from litesmith.ir.types import TensorType
+from litesmith.ops.quantization import DEQUANTIZE
 from litesmith.passes.common_subexpressions import merge_equal
 from litesmith.passes.driver import ProgramPass
 
@@ -35,7 +36,7 @@ def _share(graph: Graph) -> int:
     kept: dict[TensorType, list[Value]] = {}
     changes = 0
     for op in list(graph.ops):
-        value = op.operands[0] if op.name == "DEQUANTIZE" else None
+        value = op.operands[0] if op.defn is DEQUANTIZE else None
         if value is None or value.const is None:
             continue
         alike = kept.setdefault(value.type, [])

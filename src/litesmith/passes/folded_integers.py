@@ -19,7 +19,10 @@ import numpy as np
 from litesmith.ir.constant import Array, Constant
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op
-from litesmith.ir.opdef import Trait
+from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ops.elementwise import ADD, DIV, MUL, SUB
+from litesmith.ops.layout import TRANSPOSE
+from litesmith.ops.unary import CAST
 from litesmith.passes.match import activation
 
 SAFE = 2.0**100
@@ -57,18 +60,18 @@ def affine(const: Constant) -> Affine | None:
     if op is None or activation(op) != "NONE":
         return None
     first, *others = (v.const for v in op.inputs if v.const is not None)
-    if op.name == "CAST":
+    if op.defn is CAST:
         return _cast(first, const)
     if op.defn.traits & Trait.MOVES_DATA:
         inner = affine(first)
         return None if inner is None else _moved(op, inner, others, const.shape)
-    if op.name not in ("MUL", "DIV", "ADD", "SUB"):
+    if op.defn not in (MUL, DIV, ADD, SUB):
         return None
     (second,) = others
     inner = affine(first)
     if inner is None and op.defn.traits & Trait.COMMUTATIVE:
         inner, second = affine(second), first
-    return None if inner is None or inner.integers.shape != const.shape else _combined(op.name, inner, second)
+    return None if inner is None or inner.integers.shape != const.shape else _combined(op.defn, inner, second)
 
 
 def _cast(source: Constant, const: Constant) -> Affine | None:
@@ -89,17 +92,17 @@ def _is_exact(found: Affine, dtype: DType) -> bool:
     return not found.scales and most <= EXACT[dtype]
 
 
-def _combined(name: str, inner: Affine, other: Constant) -> Affine | None:
+def _combined(defn: OpDef, inner: Affine, other: Constant) -> Affine | None:
     """Shifted or scaled integers, times or by or less another constant."""
     wide = other.wide()
     values = table(wide if wide.dtype == np.float64 else wide.astype(np.float32, copy=False), inner.integers.ndim)
-    if name in ("MUL", "DIV"):
+    if defn in (MUL, DIV):
         with np.errstate(divide="ignore"):
-            factor = values if name == "MUL" else 1 / values.astype(np.float64)
+            factor = values if defn is MUL else 1 / values.astype(np.float64)
         return inner._replace(scales=(*inner.scales, factor))
-    if name in ("SUB", "ADD") and not inner.scales and _is_zero_point(values):
+    if defn in (SUB, ADD) and not inner.scales and _is_zero_point(values):
         shift = np.rint(values).astype(np.int32)
-        return inner._replace(zeros=table(inner.zeros + (shift if name == "SUB" else -shift)))
+        return inner._replace(zeros=table(inner.zeros + (shift if defn is SUB else -shift)))
     return None
 
 
@@ -193,9 +196,9 @@ def _evaluated(op: Op, part: Array, others: Sequence[Constant]) -> Array:
 
 def _moved_table(op: Op, part: Array, old: tuple[int, ...], others: Sequence[Constant], new: tuple[int, ...]) -> Array:
     """What moving does to a table; the constant had shape ``old`` and has shape ``new`` now."""
-    if op.name == "TRANSPOSE":
+    if op.defn is TRANSPOSE:
         return _evaluated(op, part, others)
-    if prod(old) == prod(new) and op.name in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS"):
+    if prod(old) == prod(new) and bool(op.defn.traits & Trait.KEEPS_ORDER):
         return reshaped_table(part, old, new)
     return table(_evaluated(op, np.broadcast_to(part, old), others))
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from litesmith.ir.graph import Graph, Op, Program, Value
 from litesmith.ops.common import const_ints
+from litesmith.ops.slicing import STRIDED_SLICE
 from litesmith.passes.driver import ProgramPass
 
 _BOUNDS = ("begin", "end", "strides")
@@ -34,7 +35,7 @@ def _complete_graph(graph: Graph) -> int:
     constants: dict[tuple[int, ...], Value] = {}
     changes = 0
     for op in graph.ops:
-        if op.name == "STRIDED_SLICE" and op["x"].type.shape is not None:
+        if op.defn is STRIDED_SLICE and op["x"].type.shape is not None:
             changes += _complete(op, constants)
     return changes
 

@@ -32,8 +32,11 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op
+from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
+from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import is_float, linear, producer, rebuilt, reshaped, sole_producer, with_operands
+from litesmith.passes.rules import Match, Rule, rules_pass
 
 
 def use_fully_connected(op: Op, b: Builder) -> Outcome:
@@ -56,11 +59,11 @@ def use_fully_connected(op: Op, b: Builder) -> Outcome:
 
 def drop_reshapes(op: Op, b: Builder) -> Outcome:
     """A RESHAPE of the rows of a FULLY_CONNECTED back to what they were before another one."""
-    target = linear(sole_producer(op["x"], "FULLY_CONNECTED"))
+    target = linear(sole_producer(op["x"], FULLY_CONNECTED))
     if target is None:
         return None
     before = target.op["x"].op
-    x = before["x"] if before is not None and before.name == "RESHAPE" else target.op["x"]
+    x = before["x"] if before is not None and before.defn is RESHAPE else target.op["x"]
     if x.type.shape is None or x.rank < 2 or x.dims[-1] != target.weights.dims[1]:
         return None
     if op.result.dims != (*x.dims[:-1], target.channels):
@@ -68,25 +71,16 @@ def drop_reshapes(op: Op, b: Builder) -> Outcome:
     return rebuilt(b, target.op, with_operands(target.op, x=x), keep_num_dims=x.rank > 2)
 
 
-def stack_matrices(op: Op, b: Builder) -> Outcome:
-    """A RESHAPE of the rows of a product by one matrix back to what they were before another one."""
-    product = sole_producer(op["x"], "BATCH_MATMUL")
-    before = producer(product["x"], "RESHAPE") if product is not None else None
-    if product is None or before is None or product["y"].rank != 2 or product["y"].is_const or product.attrs["adj_x"]:
-        return None
-    x = before["x"]
-    if (
-        not is_float(x, product["y"])
-        or before.result.rank != 2
-        or x.type.shape is None
-        or not 2 < x.rank <= _STACK_RANK
-    ):
-        return None
-    if x.dims[-1] != before.result.dims[-1] or op.result.dims != (*x.dims[:-1], product.result.dims[-1]):
-        return Declined("the dimensions before the features change")
-    if x.dims[-2] == 1:
-        return Declined("matrices of one row each are multiplied faster together")
-    return rebuilt(b, product, with_operands(product, x=x))
+def stacking_obstacle(match: Match) -> str | None:
+    """Why the rows of several matrices are multiplied by one matrix as if they were one."""
+    x, y, rows, product = match["%x"], match["%y"], match.ops[2].result, match.ops[1]
+    if not is_float(x, y) or y.rank != 2 or y.is_const or product.attrs["adj_x"] or product.result.use_count != 1:
+        return ""
+    if rows.rank != 2 or x.type.shape is None or not 2 < x.rank <= _STACK_RANK:
+        return ""
+    if x.dims[-1] != rows.dims[-1] or match.root.result.dims != (*x.dims[:-1], product.result.dims[-1]):
+        return "the dimensions before the features change"
+    return "matrices of one row each are multiplied faster together" if x.dims[-2] == 1 else None
 
 
 _STACK_RANK = 5  # in which BATCH_MATMUL broadcasts
@@ -94,7 +88,7 @@ _STACK_RANK = 5  # in which BATCH_MATMUL broadcasts
 
 def drop_flattening(op: Op, b: Builder) -> Outcome:
     """A FULLY_CONNECTED whose operand is reshaped to its rows of features first."""
-    reshape = producer(op["x"], "RESHAPE")
+    reshape = producer(op["x"], RESHAPE)
     target = linear(op)
     if reshape is None or target is None or op.attrs["keep_num_dims"]:
         return None
@@ -107,13 +101,20 @@ def drop_flattening(op: Op, b: Builder) -> Outcome:
 
 
 BATCH_MATMUL_TO_FULLY_CONNECTED = Pass(
-    "batch-matmul-to-fully-connected", ("BATCH_MATMUL",), use_fully_connected, after=("matmul-transpose",)
+    "batch-matmul-to-fully-connected", (BATCH_MATMUL,), use_fully_connected, after=("matmul-transpose",)
 )
 FULLY_CONNECTED_RESHAPES = Pass(
-    "fully-connected-reshapes", ("RESHAPE",), drop_reshapes, after=("batch-matmul-to-fully-connected",)
+    "fully-connected-reshapes", (RESHAPE,), drop_reshapes, after=("batch-matmul-to-fully-connected",)
 )
 FLATTENED_OPERAND = Pass(
-    "flattened-operand", ("FULLY_CONNECTED",), drop_flattening, after=("fully-connected-reshapes", "flatten-transpose")
+    "flattened-operand", (FULLY_CONNECTED,), drop_flattening, after=("fully-connected-reshapes", "flatten-transpose")
 )
-STACKED_MATRICES = Pass("stacked-matrices", ("RESHAPE",), stack_matrices, after=("batch-matmul-to-fully-connected",))
+STACKED_MATRICES = rules_pass(
+    "stacked-matrices",
+    Rule(
+        "RESHAPE(BATCH_MATMUL(RESHAPE(%x, %rows), %y), %shape) => BATCH_MATMUL(%x, %y) {adj_y=BATCH_MATMUL.adj_y}",
+        stacking_obstacle,
+    ),
+    after=("batch-matmul-to-fully-connected",),
+)
 PASSES = (BATCH_MATMUL_TO_FULLY_CONNECTED, FULLY_CONNECTED_RESHAPES, STACKED_MATRICES, FLATTENED_OPERAND)

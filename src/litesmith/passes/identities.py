@@ -13,9 +13,7 @@ IDENTITIES = rules_pass(
     "identities",
     Rule("ADD(%x, 0) => %x", floats=True),
     Rule("SUB(%x, 0) => %x", floats=True),
-    Rule("MAXIMUM(%x, -inf) => %x", floats=True),
-    Rule("MAXIMUM(-inf, %x) => %x", floats=True),
-    Rule("MINIMUM(%x, inf) => %x", floats=True),
-    Rule("MINIMUM(inf, %x) => %x", floats=True),
+    Rule("MAXIMUM~(%x, -inf) => %x", floats=True),
+    Rule("MINIMUM~(%x, inf) => %x", floats=True),
 )
 PASSES = (IDENTITIES,)

@@ -19,20 +19,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from litesmith.ir.builder import SMALL_WEIGHTS, Builder
+from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Constant
 from litesmith.ir.dtypes import DType
+from litesmith.ir.folding import STEPWISE
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.types import Quantization
-from litesmith.ops.indexing import gathers_whole_bytes
+from litesmith.ops.comparison import SELECT_V2
+from litesmith.ops.indexing import GATHER, gathers_whole_bytes
+from litesmith.ops.unary import CAST
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import rebuilt, sole_producer, with_operands
 
 
 def narrow_table(op: Op, b: Builder) -> Outcome:
     """A CAST to float32 of what is looked up in a constant of bytes."""
-    choice = sole_producer(op["x"], "SELECT_V2")
-    lookup = sole_producer(op["x"] if choice is None else choice["x"], "GATHER")
+    choice = sole_producer(op["x"], SELECT_V2)
+    lookup = sole_producer(op["x"] if choice is None else choice["x"], GATHER)
     table = lookup["x"].const if lookup is not None else None
     if lookup is None or table is None or table.dtype is not DType.INT8 or op.result.type.dtype is not DType.FLOAT32:
         return None
@@ -52,7 +55,7 @@ def narrow_table(op: Op, b: Builder) -> Outcome:
 
 
 def _obstacle(lookup: Op, table: Constant) -> str | None:
-    if table.size < SMALL_WEIGHTS:
+    if table.size < STEPWISE.traced_elements:
         return "the table is small"
     if not gathers_whole_bytes(lookup):
         return "a row is an odd number of elements"
@@ -60,5 +63,5 @@ def _obstacle(lookup: Op, table: Constant) -> str | None:
     return "an element does not fit 4 bits" if elements.min() < -8 or elements.max() > 7 else None
 
 
-INTEGER_TABLES = Pass("integer-tables", ("CAST",), narrow_table)
+INTEGER_TABLES = Pass("integer-tables", (CAST,), narrow_table)
 PASSES = (INTEGER_TABLES,)

@@ -42,13 +42,17 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array, Constant
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import OpDef
 from litesmith.ir.types import Quantization
+from litesmith.ops.layout import TRANSPOSE
+from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
+from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass, PassResult
 from litesmith.passes.folded_integers import Affine, affine, product, range_obstacle, transposed, varying
 from litesmith.passes.integer_layouts import BITS, Channels, Layout, channels_of, layouts, size_of
 from litesmith.passes.match import LINEAR, rebuilt, reshaped, with_operands
 
-WEIGHTS = {"BATCH_MATMUL": ("x", "y"), **{name: (layout.operand,) for name, layout in LINEAR.items()}}
+WEIGHTS = {BATCH_MATMUL: ("x", "y"), **{defn: (defn.weights.operand,) for defn in LINEAR if defn.weights}}
 """The operands that may hold the weights."""
 
 LARGEST_SHARE = 0.5
@@ -77,11 +81,11 @@ def notes(result: PassResult) -> list[str]:
 
 def narrow_weights(op: Op, b: Builder) -> Outcome:
     """An operation whose constant weights are made of integers."""
-    name = next((name for name in WEIGHTS[op.name] if _is_folded(op[name])), None)
+    name = next((name for name in WEIGHTS[op.defn] if _is_folded(op[name])), None)
     weights = op[name] if name is not None else None
     if name is None or weights is None or weights.const is None:
         return None
-    if weights.output_uses or not all(_has_as_weights(user, op.name, weights) for user in weights.users):
+    if weights.output_uses or not all(_has_as_weights(user, op.defn, weights) for user in weights.users):
         return Declined("the weights have another use")
     found = affine(weights.const)
     if found is None:
@@ -97,10 +101,10 @@ def _is_folded(value: Value) -> bool:
     return value.const is not None and value.const.made_by is not None and value.type.dtype is DType.FLOAT32
 
 
-def _has_as_weights(op: Op, name: str, value: Value) -> bool:
-    """Whether an operation of this name has the value as its weights, and nowhere else."""
+def _has_as_weights(op: Op, defn: OpDef, value: Value) -> bool:
+    """Whether an operation of this kind has the value as its weights, and nowhere else."""
     used = sum(operand is value for operand in op.operands)
-    return op.name == name and used == 1 and any(op[weights] is value for weights in WEIGHTS[name])
+    return op.defn is defn and used == 1 and any(op[weights] is value for weights in WEIGHTS[defn])
 
 
 def _narrowed(op: Op, b: Builder, name: str, found: Affine) -> Outcome:
@@ -172,7 +176,7 @@ def _operand(b: Builder, x: Value, layout: Layout) -> Value:
 
 def _layouts(op: Op, found: Affine) -> Iterator[tuple[Affine, Layout]]:
     """The ways to store the weights, or what is left of them where the operand is multiplied, the simplest first."""
-    may_move = op.name == "FULLY_CONNECTED" and _takes_features(op)
+    may_move = op.defn is FULLY_CONNECTED and _takes_features(op)
     yield from ((found, layout) for layout in layouts(found, may_move))
     factor, rest = _by_features(found)
     if factor is not None and may_move and np.abs(factor).min() >= 1 / MODERATE and np.abs(factor).max() <= MODERATE:
@@ -230,8 +234,8 @@ def _moved_later(op: Op, b: Builder, name: str) -> Value | None:
 def _before_moves(const: Constant) -> tuple[Constant, list[Move]]:
     """What a constant was before RESHAPE and TRANSPOSE operations, and these."""
     moves: list[Move] = []
-    while (op := const.made_by) is not None and op.name in ("RESHAPE", "TRANSPOSE"):
-        order = tuple(op["perm"].numpy().tolist()) if op.name == "TRANSPOSE" else None
+    while (op := const.made_by) is not None and op.defn in (RESHAPE, TRANSPOSE):
+        order = tuple(op["perm"].numpy().tolist()) if op.defn is TRANSPOSE else None
         moves.insert(0, Move(const.shape, order))
         before = op.inputs[0].const
         assert before is not None

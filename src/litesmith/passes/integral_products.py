@@ -22,6 +22,9 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
+from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
+from litesmith.ops.shape import RESHAPE
+from litesmith.ops.unary import CAST
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.folded_integers import affine
 from litesmith.passes.match import activation, producer, rebuilt, sole_producer, with_operands
@@ -35,11 +38,11 @@ LARGEST = {DType.INT8: 128, DType.UINT8: 255}
 
 def stay_floats(op: Op, b: Builder) -> Outcome:
     """A CAST to float32 of the CAST to int32 of a product."""
-    reshape = sole_producer(op["x"], "RESHAPE")
-    narrowed = sole_producer(op["x"] if reshape is None else reshape["x"], "CAST")
+    reshape = sole_producer(op["x"], RESHAPE)
+    narrowed = sole_producer(op["x"] if reshape is None else reshape["x"], CAST)
     if narrowed is None or narrowed.result.type.dtype is not DType.INT32 or op.result.type.dtype is not DType.FLOAT32:
         return None
-    product = producer(narrowed["x"], "FULLY_CONNECTED", "BATCH_MATMUL")
+    product = producer(narrowed["x"], FULLY_CONNECTED, BATCH_MATMUL)
     if product is None or activation(product) != "NONE" or len(product.inputs) != 2:
         return None
     largest = _largest_sum(product)
@@ -53,7 +56,7 @@ def stay_floats(op: Op, b: Builder) -> Outcome:
 def _largest_sum(product: Op) -> int | None:
     """What no partial sum of a product exceeds; None where an operand may hold fractions."""
     x, y = product.inputs[:2]
-    if product.name == "FULLY_CONNECTED":
+    if product.defn is FULLY_CONNECTED:
         axes = (-1, -1)
     else:
         axes = (-2 if product.attrs["adj_x"] else -1, -1 if product.attrs["adj_y"] else -2)
@@ -68,7 +71,7 @@ def _largest_sum(product: Op) -> int | None:
 
 def _magnitudes(value: Value, axis: int) -> tuple[int, int | None] | None:
     """The largest magnitude of an element, and of the sums along a dimension where the elements are known."""
-    cast = producer(value, "CAST")
+    cast = producer(value, CAST)
     if cast is not None and cast["x"].type.dtype in LARGEST and cast["x"].type.quant is None:
         return LARGEST[cast["x"].type.dtype], None
     found = affine(value.const) if value.const is not None else None
@@ -78,5 +81,5 @@ def _magnitudes(value: Value, axis: int) -> tuple[int, int | None] | None:
     return int(sizes.max()), int(sizes.sum(axis=axis).max())
 
 
-INTEGRAL_PRODUCTS = Pass("integral-products", ("CAST",), stay_floats)
+INTEGRAL_PRODUCTS = Pass("integral-products", (CAST,), stay_floats)
 PASSES = (INTEGRAL_PRODUCTS,)

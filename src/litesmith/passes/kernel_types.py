@@ -25,12 +25,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from litesmith.decompositions.shapes import cast
 from litesmith.errors import UnsupportedError
 from litesmith.ir.builder import Builder, infer_types
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
 from litesmith.ops.common import dtypes, is_quantized
 from litesmith.passes.driver import EVERY, Declined, Outcome, Pass
+from litesmith.passes.rules import Match, Rule, rules_pass
 
 _SMALL = (DType.INT32, DType.INT64)
 
@@ -99,7 +101,7 @@ def widen(op: Op, b: Builder) -> Outcome:
 
 def _in_wider_type(op: Op, b: Builder, narrow: DType, wide: DType) -> Outcome:
     operands = [
-        _cast(b, v, wide) if v is not None and v.type.dtype is narrow and _may(op, i, wide) else v
+        cast(b, v, wide) if v is not None and v.type.dtype is narrow and _may(op, i, wide) else v
         for i, v in enumerate(op.operands)
     ]
     try:
@@ -108,25 +110,16 @@ def _in_wider_type(op: Op, b: Builder, narrow: DType, wide: DType) -> Outcome:
         return Declined(str(error))
     shaped = [t.with_shape(r.type.shape) for t, r in zip(types, op.results, strict=True)]
     made = b.emit(op.defn, operands, result_types=shaped, **op.attrs)
-    return [_cast(b, m, r.type.dtype) for m, r in zip(made, op.results, strict=True)]
+    return [cast(b, m, r.type.dtype) for m, r in zip(made, op.results, strict=True)]
 
 
-def _cast(b: Builder, x: Value, dtype: DType) -> Value:
-    if x.type.dtype is dtype:
-        return x
-    return b.cast(x, in_data_type=x.type.dtype, out_data_type=dtype)
-
-
-def keep_wide(op: Op, b: Builder) -> Outcome:
-    """A cast back to the wider type of what this pass narrowed."""
-    below = op["x"].op
-    if below is None or below.name != "CAST" or op["x"].type.dtype not in _HALF:
-        return None
-    by_pass = all(NAME in origin.passes for cast in (op, below) for origin in cast.origins)
-    same = below["x"].type.dtype is op.result.type.dtype
-    return below["x"] if by_pass and same else None
+def keep_wide(match: Match) -> str | None:
+    """Only of what this pass narrowed, and back to the type it had."""
+    by_pass = all(NAME in origin.passes for cast in match.ops for origin in cast.origins)
+    same = match["%x"].type.dtype is match.root.result.type.dtype
+    return None if by_pass and same and match.root["x"].type.dtype in _HALF else ""
 
 
 KERNEL_TYPES = Pass(NAME, (EVERY,), widen)
-KEEP_WIDE = Pass("keep-wide", ("CAST",), keep_wide, after=(NAME,))
+KEEP_WIDE = rules_pass("keep-wide", Rule("CAST(CAST(%x)) => %x", keep_wide), after=(NAME,))
 PASSES = (KERNEL_TYPES, KEEP_WIDE)

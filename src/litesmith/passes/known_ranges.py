@@ -27,7 +27,11 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import SMALL, Graph, Op, Program, Value
+from litesmith.ir.opdef import OpDef
 from litesmith.ops import OPS
+from litesmith.ops.comparison import SELECT, SELECT_V2
+from litesmith.ops.elementwise import FLOOR_MOD, MAXIMUM, MINIMUM
+from litesmith.ops.unary import ABS, FLOOR
 from litesmith.passes.driver import ProgramPass, erase_dead, merge_origins, replace_result
 from litesmith.passes.match import activation, keeps_shape, reshaped
 from litesmith.passes.ranges import Ranges
@@ -75,14 +79,14 @@ def _constant(op: Op, ranges: Ranges) -> Value | None:
 
 def _folds(op: Op) -> bool:
     """Of floats only FLOOR: what is made of random numbers and comes to just one is a whole number."""
-    return op.defn.is_pure and not op.subgraphs and (op.result.type.dtype is not DType.FLOAT32 or op.name == "FLOOR")
+    return op.defn.is_pure and not op.subgraphs and (op.result.type.dtype is not DType.FLOAT32 or op.defn is FLOOR)
 
 
 def _operand(op: Op, ranges: Ranges) -> Value | None:
     """The operand the result is equal to, whatever the numbers are."""
-    if op.name not in _CHOICES or activation(op) != "NONE":
+    if op.defn not in _CHOICES or activation(op) != "NONE":
         return None
-    chosen = _CHOICES[op.name](op, ranges)
+    chosen = _CHOICES[op.defn](op, ranges)
     return chosen if chosen is not None and (keeps_shape(op, chosen) or _same_count(op.result, chosen)) else None
 
 
@@ -123,13 +127,13 @@ def _magnitude(op: Op, ranges: Ranges) -> Value | None:
     return op.inputs[0] if x is not None and x.low.dtype == np.int64 and np.all(x.low >= 0) else None
 
 
-_CHOICES: dict[str, Callable[[Op, Ranges], Value | None]] = {
-    "SELECT": _chosen,
-    "SELECT_V2": _chosen,
-    "MAXIMUM": _larger,
-    "MINIMUM": _smaller,
-    "FLOOR_MOD": _remainder,
-    "ABS": _magnitude,
+_CHOICES: dict[OpDef, Callable[[Op, Ranges], Value | None]] = {
+    SELECT: _chosen,
+    SELECT_V2: _chosen,
+    MAXIMUM: _larger,
+    MINIMUM: _smaller,
+    FLOOR_MOD: _remainder,
+    ABS: _magnitude,
 }
 
 KNOWN_RANGES = ProgramPass("known-ranges", fold_certain)

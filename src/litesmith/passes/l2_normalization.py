@@ -14,65 +14,63 @@ the length or (as 1e-12) of its square, is legal: any other epsilon, an added on
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from litesmith.ir.builder import Builder
-from litesmith.ir.graph import Op, Value
 from litesmith.ops.normalization import EPSILON
-from litesmith.ops.reduction import reduced_axes
-from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, constant_operand, is_float, is_number, producer
+from litesmith.ops.reduction import SUM, reduced_axes
+from litesmith.passes.driver import Declined
+from litesmith.passes.match import is_number
+from litesmith.passes.rules import Match, Rule, rules_pass
 
 ROUNDING = 1e-6
 
+SUMS = ("SUM(SQUARE(%x), $axes)", "SUM(MUL(%x, %x), $axes)")
+"""The square of the length."""
 
-def normalize(op: Op, b: Builder) -> Outcome:
-    """MUL by the reciprocal length or DIV by the length."""
-    for x, other in (op.inputs, reversed(op.inputs)):
-        squares = _squares(other, op.name)
-        if squares is None or activation(op) != "NONE" or not is_float(x):
-            continue
-        total, bounded = squares
-        if not _sums_squares_of(total, x):
-            continue
-        if not bounded:
-            return Declined(f"the length is not bounded by {EPSILON:g} from below, as in the kernel")
-        return b.l2_normalization(x)
-    return None
+ROOTS = ("MUL(%x, RSQRT({}))", "DIV(%x, SQRT({}))")
+"""What is divided by the root of something."""
+
+UNBOUNDED = f"the length is not bounded by {EPSILON:g} from below, as in the kernel"
 
 
-def _squares(value: Value, name: str) -> tuple[Op, bool] | None:
-    """The sum of squares below a (reciprocal) length, and whether it is bounded as in the kernel."""
-    if name == "MUL":
-        root = producer(value, "RSQRT")
-        return _bounded_sum(root["x"], EPSILON**2) if root is not None else None
-    root = producer(value, "SQRT")
-    if root is not None:
-        return _bounded_sum(root["x"], EPSILON**2)
-    bound = producer(value, "MAXIMUM", "ADD")
-    found = constant_operand(bound) if bound is not None else None
-    root = producer(found.variable, "SQRT") if found is not None else None
-    total = producer(root["x"], "SUM") if root is not None else None
-    if bound is None or found is None or total is None:
-        return None
-    return total, bound.name == "MAXIMUM" and is_number(found.constant, EPSILON, ROUNDING)
+def bounded_square(match: Match) -> str | None:
+    """Whether the square of the length has the kernel's bound."""
+    return _obstacle(match, EPSILON**2)
 
 
-def _bounded_sum(value: Value, least: float) -> tuple[Op, bool] | None:
-    bound = producer(value, "MAXIMUM", "ADD")
-    found = constant_operand(bound) if bound is not None else None
-    total = producer(found.variable if found is not None else value, "SUM")
-    if total is None:
-        return None
-    exact = bound is not None and bound.name == "MAXIMUM" and found is not None
-    return total, exact and found is not None and is_number(found.constant, least, ROUNDING)
+def bounded_length(match: Match) -> str | None:
+    """Whether the length has the kernel's bound."""
+    return _obstacle(match, EPSILON)
 
 
-def _sums_squares_of(total: Op, x: Value) -> bool:
-    """Whether a SUM adds up the squares of ``x`` along the last dimension, which it keeps."""
-    square = producer(total["x"], "SQUARE", "MUL")
-    if square is None or activation(square) != "NONE" or any(v is not x for v in square.inputs):
-        return False
-    return bool(total.attrs["keep_dims"]) and reduced_axes(total) == (x.rank - 1,)
+def _obstacle(match: Match, least: float) -> str | None:
+    if not _is_of_last_dimension(match):
+        return ""
+    return None if is_number(match["$least"], least, ROUNDING) else UNBOUNDED
 
 
-L2_NORMALIZATION = Pass("l2-normalization", ("MUL", "DIV"), normalize, after=("kept-dimensions", "powers"))
+def _is_of_last_dimension(match: Match) -> bool:
+    total = match.op(SUM)
+    return bool(total.attrs["keep_dims"]) and reduced_axes(total) == (match["%x"].rank - 1,)
+
+
+def unbounded(match: Match, b: Builder) -> Declined | None:
+    """Left as it is, since the kernel bounds the length from below."""
+    return Declined(UNBOUNDED) if _is_of_last_dimension(match) else None
+
+
+def _rules(total: str) -> Iterator[Rule]:
+    """The rules for a sum of squares."""
+    for form in ROOTS:
+        yield Rule(f"{form.format(f'MAXIMUM~({total}, $least)')} => L2_NORMALIZATION(%x)", bounded_square, floats=True)
+    yield Rule(f"DIV(%x, MAXIMUM~(SQRT({total}), $least)) => L2_NORMALIZATION(%x)", bounded_length, floats=True)
+    others = [form.format(inner) for form in ROOTS for inner in (f"ADD({total}, $least)", total)]
+    for text in (*others, f"DIV(%x, ADD(SQRT({total}), $least))"):
+        yield Rule(text, floats=True, make=unbounded)
+
+
+L2_NORMALIZATION = rules_pass(
+    "l2-normalization", *(rule for total in SUMS for rule in _rules(total)), after=("kept-dimensions", "powers")
+)
 PASSES = (L2_NORMALIZATION,)

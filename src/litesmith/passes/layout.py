@@ -30,6 +30,7 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Graph, Op, Program, Value
 from litesmith.ops import OPS
+from litesmith.ops.layout import TRANSPOSE
 from litesmith.passes.driver import ProgramPass, erase_dead, merge_origins, replace_result
 from litesmith.passes.layout_rules import (
     Permutation,
@@ -41,7 +42,6 @@ from litesmith.passes.layout_rules import (
     permuted_op,
     permutes,
 )
-from litesmith.passes.match import LINEAR
 
 NAME = "layout"
 SWEEPS = 64
@@ -56,7 +56,7 @@ class Cost(NamedTuple):
 
     def plus(self, source: Value) -> Cost:
         """With one more transpose, of this value."""
-        blocks = source.op is not None and source.op.name in LINEAR
+        blocks = source.op is not None and source.op.defn.weights is not None
         return Cost(self.transposes + 1, self.blocking + blocks, self.elements + _elements(source))
 
 
@@ -76,7 +76,7 @@ def choose_layouts(program: Program) -> int:
 def _choose(graph: Graph) -> int:
     total = 0
     for _ in range(SWEEPS):
-        if not any(op.name == "TRANSPOSE" for op in graph.ops):
+        if not any(op.defn is TRANSPOSE for op in graph.ops):
             break
         known = set(graph.ops)
         moved = sum(_settle(graph, region, known) for region in regions(graph))
@@ -257,8 +257,7 @@ def _move(graph: Graph, region: Region, border: _Border, perm: Permutation) -> R
     moved: dict[Value, Value] = {}
     members, entering = set(region), set(border.entering)
     for op in region:
-        b = Builder(graph, OPS, before=op)
-        b.origins = tuple(o.through(NAME) for o in op.origins)
+        b = Builder(graph, OPS, op, tuple(o.through(NAME) for o in op.origins))
         for value in op.inputs:
             if value not in moved and value in entering:
                 moved[value] = transposed(b, value, perm)
@@ -278,8 +277,7 @@ def _move(graph: Graph, region: Region, border: _Border, perm: Permutation) -> R
 def _leave(graph: Graph, old: Value, new: Value, members: set[Op], perm: Permutation) -> None:
     """Gives the users outside what they had, and joins the transposes among them with the one that needs."""
     assert old.op is not None
-    b = Builder(graph, OPS, before=old.op)
-    b.origins = tuple(o.through(NAME) for o in old.op.origins)
+    b = Builder(graph, OPS, old.op, tuple(o.through(NAME) for o in old.op.origins))
     outside = [u for u in old.users if u not in members]
     for user in outside:
         asked = permutation_of(user)

@@ -6,7 +6,6 @@ A permutation is written as TRANSPOSE has it: dimension ``i`` of the new value i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeAlias
 
@@ -16,11 +15,11 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import Trait
-from litesmith.ops import OPS
-from litesmith.ops.layout import keeps_order
-from litesmith.ops.shape import constant_target
-from litesmith.passes.match import KEEP_ORDER, linear, reshaped
+from litesmith.ir.opdef import Dimensions, Trait
+from litesmith.ops.layout import TRANSPOSE, keeps_order
+from litesmith.ops.matmul import FULLY_CONNECTED
+from litesmith.ops.shape import RESHAPE, constant_target
+from litesmith.passes.match import linear, reshaped
 
 Permutation: TypeAlias = tuple[int, ...]
 
@@ -39,7 +38,7 @@ def composed(first: Sequence[int], second: Sequence[int]) -> Permutation:
 
 def permutation_of(op: Op | None) -> Permutation | None:
     """The permutation of a TRANSPOSE, None where it is not constant or the operation is another one."""
-    if op is None or op.name != "TRANSPOSE" or not op["perm"].is_const or op.result.type.quant is not None:
+    if op is None or op.defn is not TRANSPOSE or not op["perm"].is_const or op.result.type.quant is not None:
         return None
     rank = op["x"].rank
     return tuple(int(p) % rank for p in op["perm"].numpy())
@@ -58,7 +57,7 @@ def is_free(dims: Sequence[Dim], perm: Sequence[int]) -> bool:
 def is_change(op: Op) -> bool:
     """Whether an operation changes the shape and leaves the elements in order, a TRANSPOSE of such dimensions too."""
     perm = permutation_of(op)
-    return op.name in KEEP_ORDER if perm is None else keeps_order(op["x"].dims, perm)
+    return bool(op.defn.traits & Trait.KEEPS_ORDER) if perm is None else keeps_order(op["x"].dims, perm)
 
 
 def before_changes(value: Value) -> Value:
@@ -68,59 +67,9 @@ def before_changes(value: Value) -> Value:
     return value
 
 
-# -- rules ------------------------------------------------------------------------------------------------------------
+# -- operations -------------------------------------------------------------------------------------------------------
 
-
-@dataclass(frozen=True)
-class Rule:
-    """Where an operation speaks of dimensions.
-
-    axis: attributes and constant operands that hold dimension numbers. rows: constant operands with a row for each
-    dimension. masks: attributes with a bit for each dimension. applies: further condition.
-    """
-
-    axis: tuple[str, ...] = ()
-    rows: tuple[str, ...] = ()
-    masks: tuple[str, ...] = ()
-    applies: Callable[[Op], bool] = lambda op: True
-
-
-def _keeps_dims(op: Op) -> bool:
-    return bool(op.attrs["keep_dims"])
-
-
-def _is_plain(op: Op) -> bool:
-    """A STRIDED_SLICE that keeps every dimension and names each."""
-    masks = ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
-    return not any(op.attrs[m] for m in masks) and op["begin"].dims == (op["x"].rank,)
-
-
-_REDUCTION = Rule(axis=("axes",), applies=_keeps_dims)
-
-RULES: Mapping[str, Rule] = {
-    "CONCATENATION": Rule(axis=("axis",)),
-    "SPLIT": Rule(axis=("axis",)),
-    "SPLIT_V": Rule(axis=("axis",)),
-    "CUMSUM": Rule(axis=("axis",)),
-    "REVERSE_V2": Rule(axis=("axes",)),
-    "PAD": Rule(rows=("paddings",)),
-    "PADV2": Rule(rows=("paddings",)),
-    "MIRROR_PAD": Rule(rows=("paddings",)),
-    "TILE": Rule(rows=("multiples",)),
-    "BROADCAST_TO": Rule(rows=("shape",)),
-    "SLICE": Rule(rows=("begin", "size")),
-    "STRIDED_SLICE": Rule(rows=("begin", "end", "strides"), masks=("begin_mask", "end_mask"), applies=_is_plain),
-    "SUM": _REDUCTION,
-    "MEAN": _REDUCTION,
-    "REDUCE_MAX": _REDUCTION,
-    "REDUCE_MIN": _REDUCTION,
-    "REDUCE_PROD": _REDUCTION,
-    "REDUCE_ANY": _REDUCTION,
-    "REDUCE_ALL": _REDUCTION,
-}
-
-
-_TRANSPOSABLE = OPS["TRANSPOSE"].operand_at(0).dtypes or frozenset()
+_TRANSPOSABLE = TRANSPOSE.operand_at(0).dtypes or frozenset()
 """Element types a transpose can have: next to a cast from or to others, only the far side may be transposed."""
 
 
@@ -135,11 +84,10 @@ def permutes(op: Op) -> bool:
         return False
     if op.defn.traits & Trait.ELEMENTWISE:
         return all(v.rank == rank or v.rank == 0 or (v.is_const and v.rank < rank) for v in op.inputs)
-    rule = RULES.get(op.name)
-    return rule is not None and _fits(op, rule, rank)
+    return op.defn.dimensions is not None and _fits(op, op.defn.dimensions, rank)
 
 
-def _fits(op: Op, rule: Rule, rank: int) -> bool:
+def _fits(op: Op, rule: Dimensions, rank: int) -> bool:
     named = [n for n in (*rule.axis, *rule.rows) if n not in op.attrs]
     if not all(op[n].is_const for n in named) or not rule.applies(op):
         return False
@@ -148,20 +96,15 @@ def _fits(op: Op, rule: Rule, rank: int) -> bool:
     return all(v.rank == rank for v in _data(op, rule))
 
 
-def _data(op: Op, rule: Rule) -> list[Value]:
-    """The operands that are transposed: all but the named ones and scalars."""
-    named = {op.defn.operand_index(n) for n in (*rule.axis, *rule.rows) if n not in op.attrs}
-    scalars = {"value", "size_splits"}
-    return [
-        v
-        for i, v in enumerate(op.operands)
-        if v is not None and i not in named and op.defn.operand_at(i).name not in scalars
-    ]
+def _data(op: Op, rule: Dimensions) -> list[Value]:
+    """The operands that are transposed: all but those that name dimensions or have none."""
+    others = {*rule.axis, *rule.rows, *rule.others}
+    return [v for i, v in enumerate(op.operands) if v is not None and op.defn.operand_at(i).name not in others]
 
 
 def permuted_op(b: Builder, op: Op, perm: Permutation, moved: Mapping[Value, Value]) -> tuple[Value, ...]:
     """The operation on transposed operands. ``moved`` has the transposed form of each that is not constant."""
-    rule = RULES.get(op.name, Rule())
+    rule = op.defn.dimensions or Dimensions()
     rank = len(perm)
     data = set(_data(op, rule))
     operands = [_operand(b, v, rank, perm, moved) if v in data else v for v in op.operands]
@@ -190,7 +133,7 @@ def _operand(
     return reshaped(b, full, dims[extra:]) if all(d == 1 for d in dims[:extra]) else full
 
 
-def _changes(rule: Rule, perm: Permutation) -> list[tuple[str, Callable[[Any], Any]]]:
+def _changes(rule: Dimensions, perm: Permutation) -> list[tuple[str, Callable[[Any], Any]]]:
     renamed = np.array(inverse(perm))
     rank = len(perm)
 
@@ -216,7 +159,7 @@ def unordered_axes(op: Op, perm: Permutation) -> tuple[int, ...] | None:
 
     Only for reductions that drop the dimensions they reduce, and only when the ones left keep their order.
     """
-    if op.name not in RULES or RULES[op.name] is not _REDUCTION or _keeps_dims(op) or not op["axes"].is_const:
+    if not op.defn.traits & Trait.REDUCES or op.attrs["keep_dims"] or not op["axes"].is_const:
         return None
     reduced = {int(a) % len(perm) for a in op["axes"].numpy().ravel()}
     left = [p for i, p in enumerate(perm) if i not in reduced]
@@ -232,8 +175,8 @@ def absorbs(op: Op, value: Value, perm: Permutation) -> bool:
 
 def flattens_for_weights(op: Op, perm: Permutation) -> bool:
     """Whether an operation only flattens rows, which keep their order, for a FULLY_CONNECTED of constant weights."""
-    user = op.result.only_user if op.name == "RESHAPE" else None
-    target = linear(user) if user is not None and user.name == "FULLY_CONNECTED" else None
+    user = op.result.only_user if op.defn is RESHAPE else None
+    target = linear(user) if user is not None and user.defn is FULLY_CONNECTED else None
     if target is None or not target.weights.is_const or target.op["x"] is not op.result:
         return False
     x = op["x"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -12,20 +12,27 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.dims import Dim
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import Trait
+from litesmith.ir.opdef import OpDef, Trait, WeightsLayout
 from litesmith.ir.types import Shape
+from litesmith.ops import OPS
+
+Kind: TypeAlias = OpDef | Trait
+"""An operator, or all that have a trait."""
 
 
-def producer(value: Value | None, *names: str) -> Op | None:
-    """The operation this value is a result of, when it is one of these operators."""
-    if value is None or value.op is None or value.op.name not in names:
-        return None
-    return value.op
+def is_any(op: Op, *kinds: Kind) -> bool:
+    """Whether an operation is one of these operators, or has one of these traits."""
+    return any(op.defn is kind if isinstance(kind, OpDef) else bool(op.defn.traits & kind) for kind in kinds)
 
 
-def sole_producer(value: Value | None, *names: str) -> Op | None:
+def producer(value: Value | None, *kinds: Kind) -> Op | None:
+    """The operation this value is a result of, when it is one of these operators or has one of these traits."""
+    return value.op if value is not None and value.op is not None and is_any(value.op, *kinds) else None
+
+
+def sole_producer(value: Value | None, *kinds: Kind) -> Op | None:
     """Like `producer`, when this use of the value is the only one, so that rewriting leaves no second copy."""
-    op = producer(value, *names)
+    op = producer(value, *kinds)
     return op if op is not None and len(op.results) == 1 and op.result.use_count == 1 else None
 
 
@@ -154,22 +161,7 @@ def reshaped(b: Builder, value: Value, shape: Sequence[int]) -> Value:
 # -- operators with weights and a bias --------------------------------------------------------------------------------
 
 
-class WeightsLayout(NamedTuple):
-    """Name of the weights operand; its dimensions that count the result's and the operand's channels."""
-
-    operand: str
-    outputs: int
-    inputs: int
-
-
-LINEAR: dict[str, WeightsLayout] = {
-    "CONV_2D": WeightsLayout("filter", 0, 3),
-    "DEPTHWISE_CONV_2D": WeightsLayout("filter", 3, 3),
-    "TRANSPOSE_CONV": WeightsLayout("filter", 0, 3),
-    "CONV_3D": WeightsLayout("filter", 4, 3),
-    "CONV_3D_TRANSPOSE": WeightsLayout("filter", 3, 4),
-    "FULLY_CONNECTED": WeightsLayout("weights", 0, 1),
-}
+LINEAR = tuple(defn for defn in OPS.values() if defn.weights is not None)
 """The operators that multiply operand x by weights and add a bias along the last dimension of the result."""
 
 
@@ -198,9 +190,9 @@ class Linear(NamedTuple):
 
 def linear(op: Op | None) -> Linear | None:
     """The operation as a `Linear`, when it is one, all float32 and dense, with a known number of channels."""
-    if op is None or op.name not in LINEAR:
+    layout = op.defn.weights if op is not None else None
+    if op is None or layout is None:
         return None
-    layout = LINEAR[op.name]
     weights, bias = op[layout.operand], op.get("bias")
     channels = weights.dims[layout.outputs]
     if not is_float(op.result, weights, bias) or not isinstance(channels, int) or last_dim(op.result) != channels:
@@ -249,14 +241,10 @@ def before_moves(value: Value, keep_order: bool) -> Moved:
 
 
 def _is_move(op: Op, keep_order: bool) -> bool:
-    if not op.defn.traits & Trait.MOVES_DATA or len(op.results) != 1 or (keep_order and op.name not in KEEP_ORDER):
+    if len(op.results) != 1 or not is_any(op, Trait.KEEPS_ORDER if keep_order else Trait.MOVES_DATA):
         return False
     before, after = op.inputs[0].type, op.result.type
     return before.shape is not None and after.shape is not None and before.count == after.count
-
-
-KEEP_ORDER = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS"})
-"""Operators that change the shape and leave the elements in order."""
 
 
 def unit_places(before: Shape, after: Shape) -> list[int | None] | None:

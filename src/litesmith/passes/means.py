@@ -19,44 +19,39 @@ from __future__ import annotations
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import product
 from litesmith.ir.graph import Op
-from litesmith.ops.reduction import reduced_axes
-from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.ir.opdef import Trait
+from litesmith.ops.elementwise import DIV
+from litesmith.ops.reduction import SUM, reduced_axes
+from litesmith.ops.shape import EXPAND_DIMS, RESHAPE
+from litesmith.passes.driver import Outcome, Pass
 from litesmith.passes.match import (
-    activation,
-    constant_operand,
-    is_float,
     is_number,
-    keeps_shape,
     rebuilt,
     sole_producer,
 )
+from litesmith.passes.rules import Match, Rule, has_other_users, rules_pass
 
 ROUNDING = 1.2e-7
 """Relative distance of neighbouring float32 numbers."""
 
-REDUCTIONS = ("SUM", "MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "REDUCE_ANY", "REDUCE_ALL")
 
 
-def name_mean(op: Op, b: Builder) -> Outcome:
-    """MUL or DIV of a sum by a constant."""
-    found = constant_operand(op)
-    total = sole_producer(found.variable, "SUM") if found is not None else None
-    if found is None or total is None or not is_float(op.result) or activation(op) != "NONE":
-        return None
-    axes = reduced_axes(total)
-    count = None if axes is None else product([total["x"].dims[a] for a in axes])
+def obstacle(match: Match) -> str | None:
+    """Why a factor of a sum stays."""
+    if has_other_users(match):
+        return ""
+    axes = reduced_axes(match.op(SUM))
+    count = None if axes is None else product([match["%x"].dims[a] for a in axes])
     if not isinstance(count, int) or count == 0:
-        return Declined("the number of terms is unknown")
-    if (op.name == "DIV" and not found.on_right) or not keeps_shape(op, found.variable):
-        return None
-    if not is_number(found.constant, count if op.name == "DIV" else 1 / count, ROUNDING):
-        return Declined(f"the factor is not that of {count} terms")
-    return b.mean(total["x"], total["axes"], keep_dims=total.attrs["keep_dims"])
+        return "the number of terms is unknown"
+    if not is_number(match["$c"], count if match.root.defn is DIV else 1 / count, ROUNDING):
+        return f"the factor is not that of {count} terms"
+    return None
 
 
 def keep_dimensions(op: Op, b: Builder) -> Outcome:
     """A reshape that puts back the dimensions a reduction dropped, with size 1."""
-    reduction = sole_producer(op.inputs[0], *REDUCTIONS)
+    reduction = sole_producer(op.inputs[0], Trait.REDUCES)
     if reduction is None or reduction.attrs["keep_dims"] or op.result.type.quant is not None:
         return None
     axes = reduced_axes(reduction)
@@ -66,6 +61,10 @@ def keep_dimensions(op: Op, b: Builder) -> Outcome:
     return rebuilt(b, reduction, keep_dims=True)
 
 
-MEANS = Pass("means", ("MUL", "DIV"), name_mean)
-KEPT_DIMENSIONS = Pass("kept-dimensions", ("RESHAPE", "EXPAND_DIMS"), keep_dimensions)
+MEANS = rules_pass(
+    "means",
+    Rule("MUL(SUM(%x, $axes), $c) => MEAN(%x, $axes) {keep_dims=SUM.keep_dims}", obstacle, floats=True),
+    Rule("DIV(SUM(%x, $axes), $c) => MEAN(%x, $axes) {keep_dims=SUM.keep_dims}", obstacle, floats=True),
+)
+KEPT_DIMENSIONS = Pass("kept-dimensions", (RESHAPE, EXPAND_DIMS), keep_dimensions)
 PASSES = (KEPT_DIMENSIONS, MEANS)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
+from litesmith.ops.activation import LOGISTIC
+from litesmith.ops.reduction import MEAN, REDUCE_MAX, SUM
+from litesmith.ops.unary import ABS, EXP, SQUARE
 from litesmith.passes.driver import Outcome, Pass
 from litesmith.passes.match import is_float
 from litesmith.passes.rules import Rule, rules_pass
@@ -21,12 +24,12 @@ def drop_abs(op: Op, b: Builder) -> Outcome:
 
 def _has_no_sign(value: Value) -> bool:
     op = value.op
-    while op is not None and op.name in ("SUM", "MEAN", "REDUCE_MAX"):
+    while op is not None and op.defn in (SUM, MEAN, REDUCE_MAX):
         op = op["x"].op
-    return op is not None and op.name in ("EXP", "LOGISTIC", "SQUARE", "ABS") and is_float(value)
+    return op is not None and op.defn in (EXP, LOGISTIC, SQUARE, ABS) and is_float(value)
 
 
-ABSOLUTE_VALUES = Pass("absolute-values", ("ABS",), drop_abs)
+ABSOLUTE_VALUES = Pass("absolute-values", (ABS,), drop_abs)
 NEGATED_PARTS = rules_pass(
     "negated-parts",
     Rule("NEG(ADD(RELU(NEG(%a)), %b)) => SUB(MINIMUM(%a, 0), %b)", floats=True),

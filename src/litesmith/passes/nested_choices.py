@@ -23,9 +23,6 @@ from litesmith.passes.match import keeps_shape, rebuilt, scalar, with_operands
 DEPTH = 8
 """Operations between the two choices that are looked through."""
 
-CHOICES = ("SELECT", "SELECT_V2")
-
-
 def drop_inner(op: Op, b: Builder) -> Outcome:
     """The outer choice."""
     condition = op["condition"]
@@ -41,7 +38,7 @@ def _without_choice(b: Builder, outer: Op, name: str, value: Value, condition: V
     op = value.op
     if op is None or not depth or value.use_count != 1 or len(op.results) != 1 or not keeps_shape(outer, value):
         return None
-    if op.name in CHOICES and op["condition"] is condition and keeps_shape(outer, condition):
+    if op.defn.traits & Trait.SELECTS and op["condition"] is condition and keeps_shape(outer, condition):
         return op[name] if keeps_shape(op, op[name]) else None
     variable = _only_variable(op)
     if variable is None:
@@ -60,5 +57,5 @@ def _only_variable(op: Op) -> Value | None:
     return next(iter(variables))
 
 
-NESTED_CHOICES = Pass("nested-choices", CHOICES, drop_inner, after=("common-subexpressions",))
+NESTED_CHOICES = Pass("nested-choices", (Trait.SELECTS,), drop_inner, after=("common-subexpressions",))
 PASSES = (NESTED_CHOICES,)

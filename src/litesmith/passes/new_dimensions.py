@@ -20,6 +20,7 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.ops.common import const_ints
 from litesmith.ops.shape import constant_target
+from litesmith.ops.slicing import STRIDED_SLICE
 from litesmith.passes.driver import Declined, Outcome, Pass
 
 _BOUNDS = ("begin", "end", "strides")
@@ -73,5 +74,5 @@ def _new_axes(op: Op, count: int) -> list[int]:
     return axes
 
 
-NEW_DIMENSIONS = Pass("new-dimensions", ("STRIDED_SLICE",), part_new_dimensions)
+NEW_DIMENSIONS = Pass("new-dimensions", (STRIDED_SLICE,), part_new_dimensions)
 PASSES = (NEW_DIMENSIONS,)

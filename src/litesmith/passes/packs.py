@@ -16,11 +16,12 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.graph import Op, Value
-from litesmith.ops import OPS
+from litesmith.ir.opdef import Trait
+from litesmith.ops.joining import CONCATENATION, PACK
 from litesmith.passes.driver import Outcome, Pass
-from litesmith.passes.match import KEEP_ORDER, activation, producer
+from litesmith.passes.match import activation, producer
 
-_TYPES = OPS["PACK"].inputs[0].dtypes or frozenset()
+_TYPES = PACK.inputs[0].dtypes or frozenset()
 
 
 def pack(op: Op, b: Builder) -> Outcome:
@@ -41,7 +42,7 @@ def _without(op: Op, value: Value, axis: int) -> Value | Array | None:
         return None
     if value.is_small_const:
         return np.squeeze(value.numpy(), axis)
-    change = producer(value, *KEEP_ORDER)
+    change = producer(value, Trait.KEEPS_ORDER)
     if change is None or value.use_count != sum(v is value for v in op.operands):
         return None
     if change.inputs[0].type.shape != (*value.dims[:axis], *value.dims[axis + 1 :]):
@@ -49,5 +50,5 @@ def _without(op: Op, value: Value, axis: int) -> Value | Array | None:
     return change.inputs[0]
 
 
-PACKS = Pass("packs", ("CONCATENATION",), pack)
+PACKS = Pass("packs", (CONCATENATION,), pack)
 PASSES = (PACKS,)

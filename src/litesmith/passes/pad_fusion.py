@@ -32,6 +32,10 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Op
+from litesmith.ops.convolution import CONV_2D, CONV_3D, DEPTHWISE_CONV_2D
+from litesmith.ops.elementwise import MUL
+from litesmith.ops.padding import PAD, PADV2
+from litesmith.ops.pooling import AVERAGE_POOL_2D, MAX_POOL_2D
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
     Moved,
@@ -54,10 +58,10 @@ class Window(NamedTuple):
 
 def windows(op: Op) -> list[Window] | None:
     """The windows of the spatial dimensions in order, None where they are unknown."""
-    letters = "dhw" if op.name == "CONV_3D" else "hw"
+    letters = "dhw" if op.defn is CONV_3D else "hw"
     if "filter" in (o.name for o in op.defn.inputs):
         filter = op["filter"].dims
-        sizes: list[Dim] = list(filter[:3] if op.name == "CONV_3D" else filter[1:3])
+        sizes: list[Dim] = list(filter[:3] if op.defn is CONV_3D else filter[1:3])
     else:
         sizes = [op.attrs["filter_height"], op.attrs["filter_width"]]
     strides = [op.attrs[f"stride_{letter}"] for letter in letters]
@@ -93,7 +97,7 @@ def fuse_pad(op: Op, b: Builder) -> Outcome:
 
 
 def _padding_of(op: Op) -> Op | None:
-    pad = producer(op["x"], "PAD", "PADV2")
+    pad = producer(op["x"], PAD, PADV2)
     return pad if pad is not None and op.attrs["padding"] == "VALID" and pad["paddings"].is_const else None
 
 
@@ -110,10 +114,10 @@ def _pads_otherwise(pad: Op, op: Op) -> str | None:
 
 
 def _pads_with_neutral(pad: Op, op: Op) -> bool:
-    value = 0.0 if pad.name == "PAD" else scalar(pad["value"])
+    value = 0.0 if pad.defn is PAD else scalar(pad["value"])
     if value is None:
         return False
-    if op.name == "MAX_POOL_2D":
+    if op.defn is MAX_POOL_2D:
         dtype = op.result.type.dtype.numpy
         lowest = (-np.inf, np.finfo(np.float32).min) if dtype.kind == "f" else (np.iinfo(dtype).min,)
         return bool(value in lowest)
@@ -124,7 +128,7 @@ def fuse_average(op: Op, b: Builder) -> Outcome:
     """An average over padding times what leaves the padding out."""
     factor = constant_operand(op)
     moved = before_moves(factor.variable, keep_order=False) if factor is not None else None
-    pool = producer(moved.value, "AVERAGE_POOL_2D") if moved is not None else None
+    pool = producer(moved.value, AVERAGE_POOL_2D) if moved is not None else None
     pad = _padding_of(pool) if pool is not None else None
     if factor is None or moved is None or pool is None or pad is None or activation(pool) != "NONE":
         return None
@@ -170,6 +174,6 @@ def _without_padding(sizes: Sequence[int], found: Sequence[Window]) -> Array:
     return np.multiply.outer(shares[0], shares[1])[None, :, :, None]
 
 
-PAD_FUSION = Pass("pad-fusion", ("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_3D", "MAX_POOL_2D"), fuse_pad)
-AVERAGE_FUSION = Pass("average-fusion", ("MUL",), fuse_average)
+PAD_FUSION = Pass("pad-fusion", (CONV_2D, DEPTHWISE_CONV_2D, CONV_3D, MAX_POOL_2D), fuse_pad)
+AVERAGE_FUSION = Pass("average-fusion", (MUL,), fuse_average)
 PASSES = (PAD_FUSION, AVERAGE_FUSION)

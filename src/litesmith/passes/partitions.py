@@ -24,9 +24,12 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
+from litesmith.ops import OPS
 from litesmith.ops.common import const_ints
+from litesmith.ops.joining import CONCATENATION
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, producer, rebuilt, sole_producer, with_operands
+from litesmith.passes.match import activation, rebuilt, sole_producer
+from litesmith.passes.rules import Match, Rule, rules_pass
 
 # -- putting together -------------------------------------------------------------------------------------------------
 
@@ -35,7 +38,7 @@ def flatten(op: Op, b: Builder) -> Outcome:
     """CONCATENATION of concatenations along the same axis."""
     operands: list[Value] = []
     for value in op.inputs:
-        inner = sole_producer(value, "CONCATENATION")
+        inner = sole_producer(value, CONCATENATION)
         joins = inner is not None and activation(inner) == "NONE" and _axis(inner) == _axis(op)
         operands += inner.inputs if inner is not None and joins else [value]
     if len(operands) == len(op.inputs):
@@ -59,19 +62,23 @@ def _axis(op: Op) -> int:
     return int(op.attrs["axis"]) % op.result.rank
 
 
+PARTING = tuple(defn for defn in OPS.values() if defn.joined_by is CONCATENATION)
+JOINING = tuple(dict.fromkeys(defn.joined_by for defn in OPS.values() if defn.joined_by is not None))
+"""What puts together again what another operator took apart."""
+
+
 def rejoin(op: Op, b: Builder) -> Outcome:
     """All parts of a SPLIT put together again, or those of an UNPACK packed."""
-    parts = producer(op.inputs[0], *PARTS[op.name])
-    if parts is None or list(op.inputs) != list(parts.results) or activation(op) != "NONE":
+    parts = op.inputs[0].op
+    if parts is None or parts.defn.joined_by is not op.defn or list(op.inputs) != list(parts.results):
         return None
-    axis = const_ints(parts, "axis") if op.name == "CONCATENATION" else (int(parts.attrs["axis"]),)
+    if activation(op) != "NONE":
+        return None
+    axis = const_ints(parts, "axis") if op.defn is CONCATENATION else (int(parts.attrs["axis"]),)
     rank = parts["x"].rank
     if axis is None or axis[0] % rank != int(op.attrs["axis"]) % rank:
         return Declined("taken apart along another axis")
     return parts["x"]
-
-
-PARTS = {"CONCATENATION": ("SPLIT", "SPLIT_V"), "PACK": ("UNPACK",)}
 
 # -- taking apart -----------------------------------------------------------------------------------------------------
 
@@ -99,27 +106,19 @@ def _ranges(rank: int, axis: int, begin: int, size: int) -> tuple[np.ndarray, np
     return begins, sizes
 
 
-def join_slices(op: Op, b: Builder) -> Outcome:
-    """SLICE of a SLICE."""
-    inner = sole_producer(op["x"], "SLICE")
-    if inner is None:
+def join_slices(match: Match, b: Builder) -> Value | None:
+    """SLICE(%x)."""
+    first, kept, second, sizes = (match[name].numpy() for name in ("$begin", "$size", "$second", "$sizes"))
+    if match.root["x"].use_count != 1:
         return None
-    ranges = [const_ints(o, name) for o in (inner, op) for name in ("begin", "size")]
-    if any(r is None for r in ranges):
-        return Declined("the range is not constant")
-    first, kept, second, sizes = (r for r in ranges if r is not None)
-    begin = np.add(first, second).astype(np.int32)
-    return rebuilt(b, op, with_operands(op, x=inner["x"], begin=b.constant(begin), size=_sizes(b, kept, second, sizes)))
+    ends = np.where(sizes >= 0, sizes, np.where(kept >= 0, kept - second, -1))  # -1: what is left
+    return b.slice(match["%x"], np.add(first, second, dtype=np.int32), ends.astype(np.int32))
 
 
-def _sizes(b: Builder, kept: Sequence[int], second: Sequence[int], sizes: Sequence[int]) -> Value:
-    """The outer sizes; where one goes to the end of the inner slice, what is left of that."""
-    ends = [s if s >= 0 else k - o if k >= 0 else -1 for k, o, s in zip(kept, second, sizes, strict=True)]
-    return b.constant(np.array(ends, np.int32))
-
-
-NESTED_CONCATENATIONS = Pass("nested-concatenations", ("CONCATENATION",), flatten)
-REJOINED_PARTS = Pass("rejoined-parts", tuple(PARTS), rejoin)
-SINGLE_PARTS = Pass("single-parts", ("SPLIT", "SPLIT_V"), use_slice)
-NESTED_SLICES = Pass("nested-slices", ("SLICE",), join_slices)
+NESTED_CONCATENATIONS = Pass("nested-concatenations", (CONCATENATION,), flatten)
+REJOINED_PARTS = Pass("rejoined-parts", JOINING, rejoin)
+SINGLE_PARTS = Pass("single-parts", PARTING, use_slice)
+NESTED_SLICES = rules_pass(
+    "nested-slices", Rule("SLICE(SLICE(%x, $begin, $size), $second, $sizes)", make=join_slices)
+)
 PASSES = (REJOINED_PARTS, NESTED_CONCATENATIONS, SINGLE_PARTS, NESTED_SLICES)

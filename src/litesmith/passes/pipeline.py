@@ -1,10 +1,10 @@
-"""The pipeline: all passes in order, repeated until nothing changes."""
+"""The pipeline: its stages, repeated until nothing changes."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from litesmith.ir.graph import Program
@@ -61,63 +61,74 @@ from litesmith.passes import (
 from litesmith.passes.driver import AnyPass, PassResult, UnsettledWarning, run_pass
 from litesmith.passes.recurrent import forms
 
-MODULES = (
-    dead_code,
-    dead_variables,
-    variable_reads,
-    subgraph_variables,
-    empty_variables,
-    kernel_types,
-    shape_values,
-    simplify,
-    identities,
-    known_ranges,
-    casts,
-    partitions,
-    common_subexpressions,
-    nested_choices,
-    layout,
-    new_dimensions,
-    unit_dimensions,
-    transpose_absorption,
-    reshapes,
-    shrunk_slices,
-    packs,
-    unpacks,
-    means,
-    negations,
-    clamps,
-    leaky_relu,
-    unary_functions,
-    softmax,
-    powers,
-    l2_normalization,
-    squared_difference,
-    broadcast_rank,
-    broadcasts,
-    fully_connected,
-    bias_fusion,
-    dilated_convolution,
-    scale_folding,
-    constant_chains,
-    pad_fusion,
-    activation_fusion,
-)
-"""The files that hold passes, in the order they run."""
+PIPELINE: Mapping[str, tuple[AnyPass, ...]] = {
+    "dead code": (
+        *dead_code.PASSES,
+        *dead_variables.PASSES,
+        *variable_reads.PASSES,
+        *subgraph_variables.PASSES,
+        *empty_variables.PASSES,
+    ),
+    "what is known": (
+        *kernel_types.PASSES,
+        *shape_values.PASSES,
+        *simplify.PASSES,
+        *identities.PASSES,
+        *known_ranges.PASSES,
+        *casts.PASSES,
+        *partitions.PASSES,
+        *common_subexpressions.PASSES,
+        *nested_choices.PASSES,
+    ),
+    "layouts and shapes": (
+        *layout.PASSES,
+        *new_dimensions.PASSES,
+        *unit_dimensions.PASSES,
+        *transpose_absorption.PASSES,
+        *reshapes.PASSES,
+        *shrunk_slices.PASSES,
+        *packs.PASSES,
+        *unpacks.PASSES,
+    ),
+    "compound operations": (
+        *means.PASSES,
+        *negations.PASSES,
+        *clamps.PASSES,
+        *leaky_relu.PASSES,
+        *unary_functions.PASSES,
+        *softmax.PASSES,
+        *powers.PASSES,
+        *l2_normalization.PASSES,
+        *squared_difference.PASSES,
+        *broadcast_rank.PASSES,
+        *broadcasts.PASSES,
+    ),
+    "fusions": (
+        *fully_connected.PASSES,
+        *bias_fusion.PASSES,
+        *dilated_convolution.PASSES,
+        *scale_folding.PASSES,
+        *constant_chains.PASSES,
+        *pad_fusion.PASSES,
+        *activation_fusion.PASSES,
+    ),
+    "finishing": (
+        *integral_products.PASSES,
+        *integer_weights.PASSES,
+        *equal_weights.PASSES,
+        *integer_tables.PASSES,
+        *unfolding.PASSES,
+        *boundary_copies.PASSES,
+        *full_slices.PASSES,
+    ),
+}
+"""Stages of passes, in the order they run; recurrent loops take their form in between, when nothing changes any more."""
 
-PASSES: tuple[AnyPass, ...] = tuple(p for module in MODULES for p in module.PASSES)
-"""Every pass, in the order they run."""
+FINISHING = PIPELINE["finishing"]
+"""What runs once: no simplifications, which the others would undo."""
 
-FINISHING: tuple[AnyPass, ...] = (
-    *integral_products.PASSES,
-    *integer_weights.PASSES,
-    *equal_weights.PASSES,
-    *integer_tables.PASSES,
-    *unfolding.PASSES,
-    *boundary_copies.PASSES,
-    *full_slices.PASSES,
-)
-"""What runs once, when nothing changes any more: no simplifications, which the passes would undo."""
+PASSES = tuple(p for name, stage in PIPELINE.items() if name != "finishing" for p in stage)
+"""What is repeated."""
 
 ROUNDS = 16
 """More rounds than this mean that two passes undo each other."""
@@ -134,6 +145,7 @@ def run(
     passes: Sequence[AnyPass] = PASSES,
     rnn: str = "auto",
     resources: bool = False,
+    without: Collection[str] = (),
 ) -> list[PassResult]:
     """Runs the passes over the program, in place, until none changes anything. Running it again changes nothing.
 
@@ -141,17 +153,19 @@ def run(
     resources: whether the states layers keep stay in resource variables, which may be integers.
     dump: called with the pass's name and the program after each pass that changed something.
     check: verify the IR after each such pass (for tests and debugging; it costs more than most passes).
+    without: names of passes that are left out.
     Returns the result of every run, in order. Raises InvalidIRError when a pass breaks the IR; warns with
     UnsettledWarning, and leaves it at that, when passes undo each other for `ROUNDS` rounds.
     """
-    results = _settle(program, dump, check, passes)
+    kept = [p for p in passes if p.name not in without]
+    results = _settle(program, dump, check, kept)
     if passes is PASSES:
         formed = forms.run(program, rnn, resources)
         results += formed
         for result in (r for r in formed if r.modified):
             _after(result, program, dump, check)
         if any(r.modified for r in formed):
-            results += _settle(program, dump, check, passes)
+            results += _settle(program, dump, check, kept)
     return [*results, *_finish(program, dump, check)]
 
 
@@ -204,8 +218,3 @@ def explain(results: Sequence[PassResult]) -> list[str]:
     """What each pass declined in its last run, and why: one line each, in the order of the passes."""
     last = {result.name: result for result in results}
     return [line for result in last.values() for line in dict.fromkeys(result.explain().splitlines())]
-
-
-def named(name: str) -> AnyPass:
-    """The pass of this name. Raises KeyError where there is none."""
-    return {p.name: p for p in PASSES}[name]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from litesmith.ir.graph import Value
+from litesmith.ops.elementwise import ADD, MAXIMUM, MUL
 from litesmith.passes.match import constant_operand
 from litesmith.passes.rules import Match, Rule, has_other_users, rules_pass
 
@@ -37,7 +38,7 @@ def product_obstacle(match: Match) -> str | None:
 
 def _is_above_zero(x: Value) -> bool:
     """Whether the operand of a root shows that nobody means it to be 0: an epsilon was added, or is its least."""
-    added = constant_operand(x.op) if x.op is not None and x.op.name in ("ADD", "MAXIMUM") else None
+    added = constant_operand(x.op) if x.op is not None and x.op.defn in (ADD, MAXIMUM) else None
     if added is None or not added.constant.is_small_const:
         return False
     return bool(np.all(added.constant.numpy() >= LEAST))
@@ -45,7 +46,7 @@ def _is_above_zero(x: Value) -> bool:
 
 def _are_products(value: Value) -> bool:
     """Whether the only use is a product."""
-    return value.use_count == 1 and bool(value.users) and all(op.name == "MUL" for op in value.users)
+    return value.use_count == 1 and bool(value.users) and all(op.defn is MUL for op in value.users)
 
 
 POWERS = rules_pass(

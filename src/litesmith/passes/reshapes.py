@@ -21,16 +21,18 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
-from litesmith.ops.shape import constant_target
+from litesmith.ops.activation import PRELU
+from litesmith.ops.padding import PAD, PADV2
+from litesmith.ops.shape import RESHAPE, constant_target
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import KEEP_ORDER, is_single_number, rebuilt, sole_producer, unit_places
+from litesmith.passes.match import is_single_number, rebuilt, sole_producer, unit_places
 
 # -- element-wise operations ------------------------------------------------------------------------------------------
 
 
 def reshape_after(op: Op, b: Builder) -> Outcome:
     """An element-wise operation whose operands, but for single numbers, are all reshaped alike."""
-    if len(op.inputs) < 2 or len(op.results) != 1 or len(op.inputs) != len(op.operands) or op.name == "PRELU":
+    if len(op.inputs) < 2 or len(op.results) != 1 or len(op.inputs) != len(op.operands) or op.defn is PRELU:
         return None
     sources = [_source(v) for v in op.inputs]
     reshaped = [(s, v) for s, v in zip(sources, op.inputs, strict=True) if s is not v]
@@ -47,7 +49,7 @@ def reshape_after(op: Op, b: Builder) -> Outcome:
 
 
 def _source(value: Value) -> Value:
-    change = sole_producer(value, *KEEP_ORDER)
+    change = sole_producer(value, Trait.KEEPS_ORDER)
     return value if change is None else change.inputs[0]
 
 
@@ -61,9 +63,9 @@ def _are_alike(op: Op, reshaped: Sequence[tuple[Value, Value]]) -> bool:
 
 def pad_before(op: Op, b: Builder) -> Outcome:
     """PAD of what a RESHAPE made, which only another RESHAPE uses."""
-    change = sole_producer(op["x"], "RESHAPE")
+    change = sole_producer(op["x"], RESHAPE)
     user = op.result.only_user
-    if change is None or user is None or user.name != "RESHAPE" or op.result.output_uses or not op["paddings"].is_const:
+    if change is None or user is None or user.defn is not RESHAPE or op.result.output_uses or not op["paddings"].is_const:
         return None
     source = change["x"]
     if source.type.shape is None or op.result.type.shape is None:
@@ -85,5 +87,5 @@ _MOST_DIMENSIONS = 5  # of PAD
 
 
 SHARED_RESHAPES = Pass("shared-reshapes", (Trait.ELEMENTWISE,), reshape_after)
-RESHAPED_PADDINGS = Pass("reshaped-paddings", ("PAD", "PADV2"), pad_before, after=("shared-reshapes",))
+RESHAPED_PADDINGS = Pass("reshaped-paddings", (PAD, PADV2), pad_before, after=("shared-reshapes",))
 PASSES = (SHARED_RESHAPES, RESHAPED_PADDINGS)

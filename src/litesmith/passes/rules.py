@@ -4,8 +4,10 @@
 
 A pattern is an operation, its operands patterns: ``%a`` is any value, ``$c`` a constant, a number a small constant that
 is this number everywhere, ``A|B(…)`` one operator or the other. A name used twice means the same value; operands of a
-commutative operator are tried both ways. The replacement is an operation or a value; ``{alpha=$c}`` behind it sets an
-attribute, to a literal or to the one number that a constant is everywhere.
+commutative operator are tried both ways, and those of ``MAXIMUM~(…)``. The replacement is an operation or a value;
+``{alpha=$c}`` behind it sets an attribute, to a literal, to the one number that a constant is everywhere, or with
+``{keep_dims=SUM.keep_dims}`` to what the first SUM of the pattern has. What no text says is made by a function, and told
+in the first line of its documentation.
 
 What is the same for all rules is done here:
 
@@ -26,10 +28,10 @@ from typing import Any, TypeAlias
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import Trait
+from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ops import OPS
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, is_float, is_number, scalar
+from litesmith.passes.match import Kind, activation, is_any, is_float, is_number, scalar
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,21 @@ class Name:
 
 
 @dataclass(frozen=True)
-class Call:
-    """An operator, or one of several, on operands."""
+class Attribute:
+    """``SUM.keep_dims``: what an operation of the pattern has."""
 
-    operators: tuple[str, ...]
+    operator: OpDef
+    name: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operator, or one of several, on operands; ``any_order``: in either order."""
+
+    operators: tuple[OpDef, ...]
     operands: tuple[Term, ...]
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    any_order: bool = False
 
 
 Term: TypeAlias = Name | float | Call
@@ -66,6 +77,10 @@ class Match:
         """The operation whose result is replaced."""
         return self.ops[0]
 
+    def op(self, *kinds: Kind) -> Op:
+        """The first operation of the pattern, from the root on, that is one of these operators or has a trait."""
+        return next(op for op in self.ops if is_any(op, *kinds))
+
     def number(self, name: str) -> float | None:
         """The number that a constant is everywhere."""
         got = scalar(self.values[name])
@@ -75,21 +90,26 @@ class Match:
 Where: TypeAlias = Callable[[Match], "str | None"]
 """Why a pattern is not rewritten here, or None; an empty text where it is not even worth telling."""
 
+Make: TypeAlias = "Callable[[Match, Builder], Value | Declined | None]"
+"""What a pattern becomes, where the text of a rule has none."""
+
 
 @dataclass(frozen=True)
 class Rule:
-    """``pattern => replacement``; see the module. floats: of float32 values only."""
+    """``pattern => replacement``; see the module. floats: of float32 values only. make: in place of a replacement."""
 
     text: str
     where: Where = lambda match: None
     floats: bool = False
+    make: Make | None = None
     pattern: Call = field(init=False, repr=False)
-    replacement: Term = field(init=False, repr=False)
+    replacement: Term | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         before, arrow, after = self.text.partition("=>")
-        pattern, replacement = parse_term(before), parse_term(after)
-        if not arrow or not isinstance(pattern, Call) or _names(replacement) - _names(pattern):
+        pattern, replacement = parse_term(before), parse_term(after) if self.make is None else None
+        unknown = _names(replacement) - _names(pattern) if replacement is not None else set()
+        if bool(arrow) != (self.make is None) or not isinstance(pattern, Call) or unknown:
             raise ValueError(f"no rule: {self.text}")
         object.__setattr__(self, "pattern", pattern)
         object.__setattr__(self, "replacement", replacement)
@@ -97,14 +117,18 @@ class Rule:
     @property
     def keeps_operands(self) -> bool:
         """Whether all operands of the pattern are operands of the replacement, which then has the same shape."""
-        kept = {leaf for leaf in _leaves(self.replacement) if isinstance(leaf, Name)}
-        return set(_leaves(self.pattern)) <= kept
+        kept = set() if self.replacement is None else _leaves(self.replacement)
+        return set(_leaves(self.pattern)) <= {leaf for leaf in kept if isinstance(leaf, Name)}
+
+    def __str__(self) -> str:
+        made = "" if self.make is None else f" => {(self.make.__doc__ or '').partition(chr(10))[0].rstrip('.')}"
+        return f"{self.text}{made}"
 
     def rewrite(self, op: Op, b: Builder) -> Outcome:
         """What the first match that nothing speaks against becomes; else the last reason."""
         declined: Declined | None = None
         for match in matches(self.pattern, op):
-            if self.floats and not is_float(op.result, *match.values.values()):
+            if self.floats and not is_float(op.result, *(v for n, v in match.values.items() if n[0] == "%")):
                 continue
             reason = self.where(match)
             outcome = _replaced(self, match, b) if reason is None else Declined(reason)
@@ -119,7 +143,7 @@ def rules_pass(name: str, *rules: Rule, after: tuple[str, ...] = ()) -> Pass:
 
     def rewrite(op: Op, b: Builder) -> Outcome:
         declined: Outcome = None
-        for rule in by_root[op.name]:
+        for rule in by_root[op.defn]:
             outcome = rule.rewrite(op, b)
             if isinstance(outcome, Value):
                 return outcome
@@ -128,12 +152,12 @@ def rules_pass(name: str, *rules: Rule, after: tuple[str, ...] = ()) -> Pass:
 
     roots = tuple(dict.fromkeys(name for rule in rules for name in rule.pattern.operators))
     by_root = {root: [rule for rule in rules if root in rule.pattern.operators] for root in roots}
-    return Pass(name, roots, rewrite, after, rules=tuple(rule.text for rule in rules))
+    return Pass(name, roots, rewrite, after, rules=tuple(map(str, rules)))
 
 
 # -- text -------------------------------------------------------------------------------------------------------------
 
-_TOKEN = re.compile(r"\s*([%$]\w+|-?inf|-?[\d.]+(?:e-?\d+)?|[A-Z][A-Z0-9_|]*|[(),]|\{[^}]*\})")
+_TOKEN = re.compile(r"\s*([%$]\w+|-?inf|-?[\d.]+(?:e-?\d+)?|[A-Z][A-Z0-9_|]*~?|[(),]|\{[^}]*\})")
 
 
 def parse_term(text: str) -> Term:
@@ -156,9 +180,8 @@ def _term(tokens: Sequence[str]) -> tuple[Term, Sequence[str]]:
         return Name(first), rest
     if not first[0].isupper():
         return float(first), rest
-    operators = tuple(first.split("|"))
-    unknown = [name for name in operators if name not in OPS]
-    if unknown or rest[:1] != ["("]:
+    names = first.rstrip("~").split("|")
+    if rest[:1] != ["("] or not OPS.keys() >= set(names):
         raise ValueError(f"no operator: {first}")
     operands: list[Term] = []
     while rest[0] != ")":
@@ -168,7 +191,7 @@ def _term(tokens: Sequence[str]) -> tuple[Term, Sequence[str]]:
     attrs: Mapping[str, Any] = {}
     if rest and rest[0].startswith("{"):
         attrs, rest = _attributes(rest[0]), rest[1:]
-    return Call(operators, tuple(operands), attrs), rest
+    return Call(tuple(OPS[name] for name in names), tuple(operands), attrs, first.endswith("~")), rest
 
 
 def _attributes(text: str) -> dict[str, Any]:
@@ -177,7 +200,10 @@ def _attributes(text: str) -> dict[str, Any]:
 
 
 def _attribute(text: str) -> Any:
-    return Name(text) if text.startswith("$") else ast.literal_eval(text)
+    if text.startswith("$"):
+        return Name(text)
+    operator, dot, name = text.partition(".")
+    return Attribute(OPS[operator], name) if dot and operator in OPS else ast.literal_eval(text)
 
 
 def _leaves(term: Term) -> Iterator[Name | float]:
@@ -197,18 +223,39 @@ def _names(term: Term) -> set[str]:
 # -- matching ---------------------------------------------------------------------------------------------------------
 
 
+Through: TypeAlias = "Callable[[Value], Value]"
+"""What a value is, where a pattern looks through what leaves it as it is."""
+
+
 def matches(pattern: Call, op: Op) -> Iterator[Match]:
     """All ways in which the pattern is found at this operation."""
-    for values, ops in _match_op(pattern, op, {}):
+    for values, ops in _match_op(pattern, op, {}, _itself):
         yield Match(values, ops)
+
+
+def find(value: Value, patterns: Sequence[Call], through: Through | None = None, **known: Value) -> Iterator[Match]:
+    """All ways in which a value is one of these patterns. known: what a name stands for (``c=value`` for ``%c``)."""
+    for pattern in patterns:
+        for values, ops in _match(pattern, value, {f"%{n}": v for n, v in known.items()}, through or _itself):
+            yield Match(values, ops)
+
+
+def patterns(*texts: str) -> tuple[Call, ...]:
+    """Patterns without replacements, for `find`."""
+    return tuple(term for text in texts if isinstance(term := parse_term(text), Call))
 
 
 _Found: TypeAlias = "tuple[dict[str, Value], tuple[Op, ...]]"
 
 
-def _match(term: Term, value: Value | None, known: dict[str, Value]) -> Iterator[_Found]:
+def _itself(value: Value) -> Value:
+    return value
+
+
+def _match(term: Term, value: Value | None, known: dict[str, Value], through: Through) -> Iterator[_Found]:
     if value is None:
         return
+    value = through(value)
     if isinstance(term, float):
         if is_number(value, term) if abs(term) != float("inf") else scalar(value) == term:
             yield known, ()
@@ -217,28 +264,31 @@ def _match(term: Term, value: Value | None, known: dict[str, Value]) -> Iterator
         if fits:
             yield {**known, term.text: value}, ()
     elif value.op is not None and len(value.op.results) == 1 and activation(value.op) == "NONE":
-        yield from _match_op(term, value.op, known)
+        yield from _match_op(term, value.op, known, through)
 
 
-def _match_op(term: Call, op: Op, known: dict[str, Value]) -> Iterator[_Found]:
-    if op.name not in term.operators or any(op.attrs.get(n) != v for n, v in term.attrs.items()):
+def _match_op(term: Call, op: Op, known: dict[str, Value], through: Through) -> Iterator[_Found]:
+    if op.defn not in term.operators or any(op.attrs.get(n) != v for n, v in term.attrs.items()):
         return
     if len(op.operands) != len(term.operands):
         return
     orders = [op.operands]
-    if op.defn.traits & Trait.COMMUTATIVE and len(op.operands) == 2:
+    if (term.any_order or op.defn.traits & Trait.COMMUTATIVE) and len(op.operands) == 2:
         orders.append(op.operands[::-1])
     for operands in orders:
-        for values, ops in _match_all(term.operands, operands, known):
+        pairs = list(zip(term.operands, operands, strict=True))
+        for values, ops in _match_all(pairs, known, through):
             yield values, (op, *ops)
 
 
-def _match_all(terms: Sequence[Term], operands: Sequence[Value | None], known: dict[str, Value]) -> Iterator[_Found]:
-    if not terms:
+def _match_all(
+    pairs: Sequence[tuple[Term, Value | None]], known: dict[str, Value], through: Through
+) -> Iterator[_Found]:
+    if not pairs:
         yield known, ()
         return
-    for values, ops in _match(terms[0], operands[0], known):
-        for all_values, more in _match_all(terms[1:], operands[1:], values):
+    for values, ops in _match(*pairs[0], known, through):
+        for all_values, more in _match_all(pairs[1:], values, through):
             yield all_values, (*ops, *more)
 
 
@@ -248,9 +298,12 @@ def _match_all(terms: Sequence[Term], operands: Sequence[Value | None], known: d
 def _replaced(rule: Rule, match: Match, b: Builder) -> Value | Declined | None:
     root = match.root
     fused = activation(root)
-    takes = isinstance(rule.replacement, Call) and OPS[rule.replacement.operators[0]].traits & Trait.FUSES_ACTIVATION
+    takes = isinstance(rule.replacement, Call) and rule.replacement.operators[0].traits & Trait.FUSES_ACTIVATION
     if fused != "NONE" and not takes:
         return None
+    if rule.make is not None:
+        return rule.make(match, b)
+    assert rule.replacement is not None
     made: list[Op] = []
     count = len(b.graph)
     result = _build(rule.replacement, match, b, made, {"fused_activation_function": fused} if takes else {})
@@ -271,11 +324,18 @@ def _build(term: Term, match: Match, b: Builder, made: list[Op], attrs: Mapping[
     if isinstance(term, float):
         return b.constant(term, match.root.result.type.dtype)
     operands = [_build(operand, match, b, made, {}) for operand in term.operands]
-    given: dict[str, Any] = {n: match.number(v.text) if isinstance(v, Name) else v for n, v in term.attrs.items()}
-    (result,) = b.emit(OPS[term.operators[0]], operands, **attrs, **given)
+    given = {name: _given(value, match) for name, value in term.attrs.items()}
+    result = b.apply(term.operators[0], *operands, **attrs, **given)
     if result.op is not None:
         made.append(result.op)
     return result
+
+
+def _given(value: Any, match: Match) -> Any:
+    """An attribute of the replacement."""
+    if isinstance(value, Attribute):
+        return match.op(value.operator).attrs[value.name]
+    return match.number(value.text) if isinstance(value, Name) else value
 
 
 def has_other_users(match: Match) -> str | None:

@@ -32,6 +32,11 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ops.convolution import CONV_3D_TRANSPOSE, TRANSPOSE_CONV
+from litesmith.ops.elementwise import ADD, DIV, MUL, SUB
+from litesmith.ops.matmul import FULLY_CONNECTED
+from litesmith.ops.padding import PAD
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
     LINEAR,
@@ -67,19 +72,19 @@ def fold_scale(op: Op, b: Builder) -> Outcome:
         return Declined(reason)
     if not target.weights.is_const:
         return Declined("the weights are not constant")
-    if op.name == "DIV" and not found.on_right:
+    if op.defn is DIV and not found.on_right:
         return Declined("the constant is divided by the result")
     factor = channel_vector(b, found.constant, found.variable.dims, target.channels)
-    weights = _scaled(b, op.name, target.weights, factor, target.layout.outputs)
-    bias = None if target.bias is None else b.emit(op.defn, [target.bias, factor])[0]
+    weights = _scaled(b, op.defn, target.weights, factor, target.layout.outputs)
+    bias = None if target.bias is None else b.apply(op.defn, target.bias, factor)
     return moved.replayed(b, target.rebuilt(b, weights=weights, bias=bias, fused_activation_function=activation(op)))
 
 
-def _scaled(b: Builder, name: str, weights: Value, factor: Value, axis: int) -> Value:
+def _scaled(b: Builder, defn: OpDef, weights: Value, factor: Value, axis: int) -> Value:
     """Weights multiplied (or divided) along one dimension by a vector."""
     shape = [1] * weights.rank
     shape[axis] = int(factor.type.static_shape[0])
-    return b.apply(name, weights, reshaped(b, factor, shape))
+    return b.apply(defn, weights, reshaped(b, factor, shape))
 
 
 # -- before the operation ---------------------------------------------------------------------------------------------
@@ -106,16 +111,16 @@ def fold_input_scale(op: Op, b: Builder) -> Outcome:
     if source is None:
         return None
     found = constant_operand(source.op)
-    if found is None or (not found.on_right and source.op.name in ("DIV", "SUB")):
+    if found is None or (not found.on_right and source.op.defn in (DIV, SUB)):
         return None
     reason = _input_obstacle(target, source, found.variable, found.constant)
     if reason is not None:
         return Declined(reason)
     vector = channel_vector(b, found.constant, found.variable.dims, _channels(found.variable))
     data = source.replayed(b, found.variable)
-    if source.op.name in ("MUL", "DIV"):
-        return target.rebuilt(b, x=data, weights=_input_scaled(b, source.op.name, target, vector))
-    return target.rebuilt(b, x=data, bias=_shifted_bias(b, source.op.name, target, vector))
+    if source.op.defn in (MUL, DIV):
+        return target.rebuilt(b, x=data, weights=_input_scaled(b, source.op.defn, target, vector))
+    return target.rebuilt(b, x=data, bias=_shifted_bias(b, source.op.defn, target, vector))
 
 
 def _channels(value: Value) -> int:
@@ -126,12 +131,12 @@ def _channels(value: Value) -> int:
 def _source(target: Linear) -> _Source | None:
     between: list[Op] = []
     value = target.op["x"]
-    while (op := sole_producer(value, "PAD", "RESHAPE", "SQUEEZE", "EXPAND_DIMS")) is not None:
-        if target.op.name != "FULLY_CONNECTED" and last_dim(op.result) != last_dim(op.inputs[0]):
+    while (op := sole_producer(value, PAD, Trait.KEEPS_ORDER)) is not None:
+        if target.op.defn is not FULLY_CONNECTED and last_dim(op.result) != last_dim(op.inputs[0]):
             return None
         between.insert(0, op)
         value = op.inputs[0]
-    found = sole_producer(value, "MUL", "DIV", "ADD", "SUB")
+    found = sole_producer(value, MUL, DIV, ADD, SUB)
     return None if found is None else _Source(found, tuple(between))
 
 
@@ -145,17 +150,17 @@ def _input_obstacle(target: Linear, source: _Source, variable: Value, constant: 
         return "the constant is not one number for each channel"
     if _input_channels(target) % channels:
         return "the weights do not have the channels of the operand"
-    if any(op.name == "PAD" and not pads_space_only(op) for op in source.between):
+    if any(op.defn is PAD and not pads_space_only(op) for op in source.between):
         return "the channels are padded"
-    return _shift_obstacle(target, source) if source.op.name in ("ADD", "SUB") else None
+    return _shift_obstacle(target, source) if source.op.defn in (ADD, SUB) else None
 
 
 def _shift_obstacle(target: Linear, source: _Source) -> str | None:
-    if any(op.name == "PAD" for op in source.between):
+    if any(op.defn is PAD for op in source.between):
         return "the padding does not get the shift"
     if target.op.attrs.get("padding", "VALID") != "VALID" and not _is_pointwise(target):
         return "the operation pads its operand, and the padding does not get the shift"
-    if target.op.name in ("TRANSPOSE_CONV", "CONV_3D_TRANSPOSE"):
+    if target.op.defn in (TRANSPOSE_CONV, CONV_3D_TRANSPOSE):
         return "not every result element sees the whole kernel"
     if target.bias is not None and not target.bias.is_const:
         return "the bias is not constant"
@@ -191,24 +196,24 @@ def _along_inputs(b: Builder, target: Linear, vector: Value) -> Value:
     return reshaped(b, column, shape)
 
 
-def _input_scaled(b: Builder, name: str, target: Linear, vector: Value) -> Value:
-    return b.apply(name, target.weights, _along_inputs(b, target, vector))
+def _input_scaled(b: Builder, defn: OpDef, target: Linear, vector: Value) -> Value:
+    return b.apply(defn, target.weights, _along_inputs(b, target, vector))
 
 
-def _shifted_bias(b: Builder, name: str, target: Linear, vector: Value) -> Value:
+def _shifted_bias(b: Builder, defn: OpDef, target: Linear, vector: Value) -> Value:
     """The bias plus (SUB: minus) what a constant operand makes of the weights."""
     products = b.mul(target.weights, _along_inputs(b, target, vector))
     others = [i for i in range(target.weights.rank) if i != target.layout.outputs]
     delta = b.sum(products, np.array(others, np.int32), keep_dims=False)
     if target.bias is None:
-        made: Value = delta if name == "ADD" else b.neg(delta)
+        made: Value = delta if defn is ADD else b.neg(delta)
     else:
-        made = b.apply(name, target.bias, delta)
+        made = b.apply(defn, target.bias, delta)
     return made
 
 
-SCALE_FOLDING = Pass("scale-folding", ("MUL", "DIV"), fold_scale, after=("bias-fusion",))
+SCALE_FOLDING = Pass("scale-folding", (MUL, DIV), fold_scale, after=("bias-fusion",))
 INPUT_SCALE_FOLDING = Pass(
-    "input-scale-folding", tuple(LINEAR), fold_input_scale, after=("scale-folding",)
+    "input-scale-folding", LINEAR, fold_input_scale, after=("scale-folding",)
 )
 PASSES = (SCALE_FOLDING, INPUT_SCALE_FOLDING)

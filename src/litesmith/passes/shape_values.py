@@ -27,6 +27,7 @@ from litesmith.ir.builder import Builder, known_elements
 from litesmith.ir.dims import Dim, Sym
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Graph, Op, Program, Value
+from litesmith.ops.shape import SHAPE
 from litesmith.passes.driver import EVERY, Declined, Outcome, Pass, ProgramPass, erase_dead, has_effects, replace_result
 
 # -- what is known ----------------------------------------------------------------------------------------------------
@@ -103,7 +104,7 @@ class Piece(NamedTuple):
 
 def rematerialize(op: Op, b: Builder) -> Outcome:
     """An operation whose only result is a known vector or scalar."""
-    if len(op.results) != 1 or op.name == "SHAPE" or not _is_index(op.result) or op.result.sym is None:
+    if len(op.results) != 1 or op.defn is SHAPE or not _is_index(op.result) or op.result.sym is None:
         return None
     elements, value = op.result.sym, op.result
     if elements.ndim > 1 or not any(isinstance(e, Sym) for e in elements.flat):
@@ -143,7 +144,7 @@ def _shapes(op: Op, limit: int = 64) -> dict[Value, Op | None]:
         if at in seen:
             continue
         seen.add(at)
-        if at.name == "SHAPE":
+        if at.defn is SHAPE:
             fits = at.result.type.dtype is op.result.type.dtype
             found[at["x"]] = at if fits else found.get(at["x"])
         else:

@@ -21,7 +21,8 @@ import numpy as np
 from litesmith.ir.builder import Builder
 from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Op
-from litesmith.ops.shape import constant_target
+from litesmith.ops.shape import RESHAPE, SQUEEZE, constant_target
+from litesmith.ops.slicing import STRIDED_SLICE
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import rebuilt, sole_producer, unit_steps, with_operands
 from litesmith.passes.unpacks import axis_taken
@@ -31,7 +32,7 @@ _NO_MASKS = ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask", "offset")
 
 def shrink(op: Op, b: Builder) -> Outcome:
     """A change that only drops dimensions of size 1 of a slice."""
-    sliced = sole_producer(op.inputs[0], "STRIDED_SLICE")
+    sliced = sole_producer(op.inputs[0], STRIDED_SLICE)
     if sliced is None or any(sliced.attrs[name] for name in _NO_MASKS) or op.result.type.shape is None:
         return None
     if sliced["x"].type.shape is None or not all(sliced[n].is_const for n in ("begin", "end", "strides")):
@@ -73,6 +74,6 @@ def reshape_instead(op: Op, b: Builder) -> Outcome:
     return b.reshape(op["x"], np.array(target, np.int32))
 
 
-WHOLE_SLICES = Pass("whole-slices", ("STRIDED_SLICE",), reshape_instead)
-SHRUNK_SLICES = Pass("shrunk-slices", ("RESHAPE", "SQUEEZE"), shrink)
+WHOLE_SLICES = Pass("whole-slices", (STRIDED_SLICE,), reshape_instead)
+SHRUNK_SLICES = Pass("shrunk-slices", (RESHAPE, SQUEEZE), shrink)
 PASSES = (WHOLE_SLICES, SHRUNK_SLICES)

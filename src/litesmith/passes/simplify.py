@@ -15,12 +15,10 @@ to have no elements is a constant, whatever it is computed from.
 
 from __future__ import annotations
 
-import numpy as np
-
-from litesmith.ir.builder import Builder, fold
-from litesmith.ir.graph import Op, Value
+from litesmith.ir.builder import Builder
+from litesmith.ir.folding import fold
+from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Trait
-from litesmith.ir.types import TensorType
 from litesmith.passes.driver import EVERY, Outcome, Pass
 
 
@@ -34,8 +32,6 @@ def simplify(op: Op, b: Builder) -> Outcome:
         simpler = op.defn.simplify(b, op)
         if simpler is not None:
             return simpler
-    if op.results and all(map(_is_empty, op.results)):
-        return [_nothing(r.type) for r in op.results]
     return fold(op, [r.type for r in op.results])
 
 
@@ -48,14 +44,6 @@ def _with_less_movement(op: Op, b: Builder) -> Outcome:
         return None
     simpler = op.defn.simplify(b, op)
     return simpler if simpler is not None and simpler.type.quant == quant else None
-
-
-def _nothing(wanted: TensorType) -> Value:
-    return Value.constant(np.zeros(wanted.static_shape, wanted.dtype.numpy), dtype=wanted.dtype)
-
-
-def _is_empty(result: Value) -> bool:
-    return 0 in (result.type.shape or ()) and result.type.is_static and result.type.quant is None
 
 
 SIMPLIFY = Pass("simplify", (EVERY,), simplify, quantized=True)

@@ -16,16 +16,19 @@ alone: it overflows to NaN where the kernel does not.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from litesmith.ir.builder import Builder
-from litesmith.ir.graph import Op, Value
-from litesmith.ops.reduction import reduced_axes
-from litesmith.passes.driver import Declined, Outcome, Pass
+from litesmith.ir.graph import Value
+from litesmith.ops.elementwise import SUB
+from litesmith.ops.reduction import REDUCE_MAX, SUM, reduced_axes
+from litesmith.passes.driver import Declined
 from litesmith.passes.layout_rules import before_changes
-from litesmith.passes.match import activation, is_float, producer
+from litesmith.passes.match import activation, producer
+from litesmith.passes.rules import Match, Rule, rules_pass
 
 
 class Shifted(NamedTuple):
@@ -35,33 +38,26 @@ class Shifted(NamedTuple):
     axes: tuple[int, ...]
 
 
-def name_softmax(op: Op, b: Builder) -> Outcome:
-    """DIV of exponentials by their sum."""
-    exponential = producer(op["x"], "EXP")
-    axes = _summed_axes(op["y"], op["x"])
-    if exponential is None or axes is None or activation(op) != "NONE":
+def softmax(match: Match, b: Builder) -> Value | Declined | None:
+    """SOFTMAX(%x), where %d is x - max(x)."""
+    return _normalized(match, b, partial(b.softmax, beta=1.0))
+
+
+def log_softmax(match: Match, b: Builder) -> Value | Declined | None:
+    """LOG_SOFTMAX(%x), where %d is x - max(x)."""
+    return _normalized(match, b, b.log_softmax)
+
+
+def _normalized(match: Match, b: Builder, kernel: Callable[[Value], Value]) -> Value | Declined | None:
+    total, shifted = match.op(SUM), _shifted(match["%d"])
+    axes = reduced_axes(total) if total.attrs["keep_dims"] else None
+    if axes is None:
         return None
-    shifted = _shifted(exponential["x"])
     if shifted is None:
         return Declined("the greatest element is not subtracted first")
     if shifted.axes != axes or len(axes) != 1:
         return Declined("there are several axes")
-    return _along(b, shifted, lambda x: b.softmax(x, beta=1.0))
-
-
-def name_log_softmax(op: Op, b: Builder) -> Outcome:
-    """SUB of the logarithm of the sum of exponentials."""
-    logarithm = producer(op["y"], "LOG")
-    total = producer(logarithm["x"], "SUM") if logarithm is not None else None
-    exponential = producer(total["x"], "EXP") if total is not None else None
-    if logarithm is None or exponential is None or exponential["x"] is not op["x"] or activation(op) != "NONE":
-        return None
-    axes, shifted = _summed_axes(logarithm["x"], exponential.result), _shifted(op["x"])
-    if axes is None or shifted is None:
-        return Declined("the greatest element is not subtracted first")
-    if shifted.axes != axes or len(axes) != 1:
-        return Declined("there are several axes")
-    return _along(b, shifted, b.log_softmax)
+    return _along(b, shifted, kernel)
 
 
 def _along(b: Builder, shifted: Shifted, kernel: Callable[[Value], Value]) -> Value:
@@ -74,24 +70,11 @@ def _along(b: Builder, shifted: Shifted, kernel: Callable[[Value], Value]) -> Va
     return b.transpose(kernel(b.transpose(shifted.x, swap)), swap)
 
 
-def _kept_axes(reduction: Op) -> tuple[int, ...] | None:
-    """The constant axes of a reduction that keeps its dimensions."""
-    return reduced_axes(reduction) if reduction.attrs["keep_dims"] else None
-
-
-def _summed_axes(total: Value, terms: Value) -> tuple[int, ...] | None:
-    """The axes over which ``total`` is the sum of ``terms``."""
-    summed = producer(total, "SUM")
-    if summed is None or summed["x"] is not terms or not is_float(terms):
-        return None
-    return _kept_axes(summed)
-
-
 def _shifted(value: Value) -> Shifted | None:
-    difference = producer(value, "SUB")
+    difference = producer(value, SUB)
     if difference is None or activation(difference) != "NONE":
         return None
-    x, greatest = difference["x"], producer(before_changes(difference["y"]), "REDUCE_MAX")
+    x, greatest = difference["x"], producer(before_changes(difference["y"]), REDUCE_MAX)
     axes = reduced_axes(greatest) if greatest is not None else None
     if greatest is None or axes is None:
         return None
@@ -116,6 +99,14 @@ def _broadcasts_along(value: Value, x: Value, axis: int) -> bool:
     return [1] * (x.rank - value.rank) + list(value.dims) == expected
 
 
-SOFTMAX = Pass("softmax", ("DIV",), name_softmax, after=("kept-dimensions",))
-LOG_SOFTMAX = Pass("log-softmax", ("SUB",), name_log_softmax, after=("kept-dimensions",))
+SOFTMAX = rules_pass(
+    "softmax",
+    Rule("DIV(EXP(%d), SUM(EXP(%d), $axes))", floats=True, make=softmax),
+    after=("kept-dimensions",),
+)
+LOG_SOFTMAX = rules_pass(
+    "log-softmax",
+    Rule("SUB(%d, LOG(SUM(EXP(%d), $axes)))", floats=True, make=log_softmax),
+    after=("kept-dimensions",),
+)
 PASSES = (SOFTMAX, LOG_SOFTMAX)

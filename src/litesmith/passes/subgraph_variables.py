@@ -18,13 +18,16 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from litesmith.ir.graph import Graph, Op, Program, Value
+from litesmith.ir.opdef import OpDef
+from litesmith.ops.control import IF, WHILE
+from litesmith.ops.elementwise import ADD, SUB
 from litesmith.passes.driver import ProgramPass, has_effects, is_dead, replace_result, touches_variables
 
 
 def trim_subgraphs(program: Program) -> int:
     """Trims every WHILE and IF of the program. Returns how many variables, operands and results changed."""
     calls = call_counts(program)
-    return sum(_trim(op, calls) for graph in program.all_graphs() for op in graph.ops if op.name in TRIM)
+    return sum(_trim(op, calls) for graph in program.all_graphs() for op in graph.ops if op.defn in TRIM)
 
 
 def call_counts(program: Program) -> dict[int, int]:
@@ -40,7 +43,7 @@ def call_counts(program: Program) -> dict[int, int]:
 def _trim(op: Op, calls: dict[int, int]) -> int:
     if touches_variables(op):
         return 0
-    return TRIM[op.name](op) if all(calls[id(g)] == 1 for g in op.subgraphs) else 0
+    return TRIM[op.defn](op) if all(calls[id(g)] == 1 for g in op.subgraphs) else 0
 
 
 # -- loops ------------------------------------------------------------------------------------------------------------
@@ -114,7 +117,7 @@ def _equal(x: Value | None, y: Value | None) -> bool:
 def _step(after: Value, before: Value) -> Hashable:
     """How one variable becomes the next by a constant, None where it does not."""
     op = after.op
-    if op is None or op.name not in ("ADD", "SUB") or op.operands[0] is not before or not op.inputs[1].is_small_const:
+    if op is None or op.defn not in (ADD, SUB) or op.operands[0] is not before or not op.inputs[1].is_small_const:
         return None
     number = op.inputs[1].numpy()
     return op.name, str(op.attrs), number.shape, number.tobytes()
@@ -207,7 +210,7 @@ def _sweep(graph: Graph) -> None:
             graph.erase(op)
 
 
-TRIM: dict[str, Callable[[Op], int]] = {"WHILE": _trim_while, "IF": _trim_if}
+TRIM: dict[OpDef, Callable[[Op], int]] = {WHILE: _trim_while, IF: _trim_if}
 
 SUBGRAPH_VARIABLES = ProgramPass("subgraph-variables", trim_subgraphs, after=("dead-code",))
 PASSES = (SUBGRAPH_VARIABLES,)

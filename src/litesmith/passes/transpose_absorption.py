@@ -22,6 +22,10 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
+from litesmith.ir.opdef import Trait
+from litesmith.ops.layout import TRANSPOSE
+from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
+from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.layout_rules import Permutation, inverse, permutation_of, unordered_axes
 from litesmith.passes.match import is_float, linear, rebuilt, reshaped, sole_producer, with_operands
@@ -56,7 +60,7 @@ def absorb_into_matmul(op: Op, b: Builder) -> Outcome:
             changes[name] = _source(op[name])
             flags[flag] = not op.attrs[flag]
     if not changes and op.attrs["adj_x"]:
-        perm = permutation_of(sole_producer(op["x"], "TRANSPOSE"))
+        perm = permutation_of(sole_producer(op["x"], TRANSPOSE))
         if perm is not None:
             joined = (*perm[:-2], perm[-1], perm[-2])
             changes["x"] = b.transpose(_source(op["x"]), np.array(joined, np.int32))
@@ -66,7 +70,7 @@ def absorb_into_matmul(op: Op, b: Builder) -> Outcome:
 
 def transpose_product(op: Op, b: Builder) -> Outcome:
     """A TRANSPOSE that swaps rows and columns of a product."""
-    product = sole_producer(op["x"], "BATCH_MATMUL")
+    product = sole_producer(op["x"], BATCH_MATMUL)
     if product is None or not swaps_last_two(permutation_of(op)):
         return None
     if not is_float(product.result):
@@ -77,7 +81,7 @@ def transpose_product(op: Op, b: Builder) -> Outcome:
 
 def absorb_into_weights(op: Op, b: Builder) -> Outcome:
     """A FULLY_CONNECTED of a transposed and then flattened operand."""
-    reshape = sole_producer(op["x"], "RESHAPE")
+    reshape = sole_producer(op["x"], RESHAPE)
     shuffled = op["x"] if reshape is None else reshape["x"]
     perm = permutation_of(shuffled.op)
     target = linear(op)
@@ -102,13 +106,8 @@ def _reordered(b: Builder, weights: Value, features: list[int], perm: Permutatio
     return reshaped(b, b.transpose(cube, np.array(inverse(perm), np.int32)), (units, count))
 
 
-REDUCTION_TRANSPOSE = Pass(
-    "reduction-transpose",
-    ("SUM", "MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "REDUCE_ANY", "REDUCE_ALL"),
-    absorb_into_reduction,
-    after=("layout",),
-)
-MATMUL_TRANSPOSE = Pass("matmul-transpose", ("BATCH_MATMUL",), absorb_into_matmul, after=("layout",))
-PRODUCT_TRANSPOSE = Pass("product-transpose", ("TRANSPOSE",), transpose_product, after=("layout",))
-FLATTEN_TRANSPOSE = Pass("flatten-transpose", ("FULLY_CONNECTED",), absorb_into_weights, after=("layout",))
+REDUCTION_TRANSPOSE = Pass("reduction-transpose", (Trait.REDUCES,), absorb_into_reduction, after=("layout",))
+MATMUL_TRANSPOSE = Pass("matmul-transpose", (BATCH_MATMUL,), absorb_into_matmul, after=("layout",))
+PRODUCT_TRANSPOSE = Pass("product-transpose", (TRANSPOSE,), transpose_product, after=("layout",))
+FLATTEN_TRANSPOSE = Pass("flatten-transpose", (FULLY_CONNECTED,), absorb_into_weights, after=("layout",))
 PASSES = (REDUCTION_TRANSPOSE, PRODUCT_TRANSPOSE, MATMUL_TRANSPOSE, FLATTEN_TRANSPOSE)

@@ -34,8 +34,11 @@ from litesmith.decompositions import special
 from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Array
 from litesmith.ir.graph import Op, Value
-from litesmith.ir.opdef import Trait
-from litesmith.ops import OPS
+from litesmith.ir.opdef import OpDef, Trait
+from litesmith.ops.activation import ELU, GELU, HARD_SWISH
+from litesmith.ops.comparison import SELECT
+from litesmith.ops.elementwise import DIV, MUL
+from litesmith.ops.unary import NEG
 from litesmith.passes.driver import Outcome, Pass
 from litesmith.passes.match import activation, is_float, scalar
 
@@ -57,16 +60,16 @@ class Function:
     operations: int = 1
 
 
-def _operator(name: str, **attrs: Any) -> Function:
-    evaluate: Any = OPS[name].evaluate
-    return Function(partial(evaluate, **attrs), lambda b, x: b.apply(name.lower(), x, **attrs))
+def _operator(defn: OpDef, **attrs: Any) -> Function:
+    evaluate: Any = defn.evaluate
+    return Function(partial(evaluate, **attrs), lambda b, x: b.apply(defn, x, **attrs))
 
 
 FUNCTIONS = (
-    _operator("GELU", approximate=False),
-    _operator("GELU", approximate=True),
-    _operator("HARD_SWISH"),
-    _operator("ELU"),
+    _operator(GELU, approximate=False),
+    _operator(GELU, approximate=True),
+    _operator(HARD_SWISH),
+    _operator(ELU),
     Function(lambda x: x * np.tanh(np.logaddexp(np.float32(0), x)), special.mish, operations=7),
     Function(lambda x: np.logaddexp(np.float32(0), x), special.softplus, operations=13),
     Function(lambda x: np.logaddexp(np.float32(0), -x), lambda b, x: special.softplus(b, b.neg(x)), operations=14),
@@ -91,11 +94,11 @@ def recognise(op: Op, b: Builder) -> Outcome:
 
 def _variables(op: Op) -> Iterator[Value]:
     """What the formula may be a function of: a factor of a product, a branch of a choice."""
-    if op.name in ("SELECT", "SELECT_V2"):
+    if bool(op.defn.traits & Trait.SELECTS):
         for value in op.inputs[1:]:
             if not value.is_const:
                 yield value
-                if value.op is not None and value.op.name == "NEG":
+                if value.op is not None and value.op.defn is NEG:
                     yield value.op["x"]
     else:
         yield from _factors(op, 4)
@@ -104,11 +107,11 @@ def _variables(op: Op) -> Iterator[Value]:
 def _factors(op: Op, depth: int) -> Iterator[Value]:
     """Factors of a product that are not products by a number themselves, the nearest first."""
     deeper: list[Op] = []
-    for value in op.inputs[: 1 if op.name == "DIV" else 2]:
+    for value in op.inputs[: 1 if op.defn is DIV else 2]:
         if value.is_const:
             continue
         yield value
-        if depth and value.op is not None and value.op.name in ("MUL", "DIV"):
+        if depth and value.op is not None and value.op.defn in (MUL, DIV):
             deeper.append(value.op)
     for below in deeper:
         yield from _factors(below, depth - 1)
@@ -137,7 +140,7 @@ def closure(op: Op, x: Value) -> list[Op] | None:
 
 def _operands(op: Op, x: Value) -> list[Op] | None:
     """The operations an element-wise operation depends on above ``x``; None where it does not fit a formula."""
-    if not (op.defn.traits & Trait.ELEMENTWISE or op.name == "SELECT") or op.defn.evaluate is None:
+    if not (op.defn.traits & Trait.ELEMENTWISE or op.defn is SELECT) or op.defn.evaluate is None:
         return None
     if len(op.results) != 1 or op.result.type.shape != x.type.shape:
         return None
@@ -186,5 +189,5 @@ def _agree(got: Array, function: Function, points: Array) -> bool:
     return bool(np.all(close))
 
 
-UNARY_FUNCTIONS = Pass("unary-functions", ("MUL", "DIV", "SELECT", "SELECT_V2"), recognise)
+UNARY_FUNCTIONS = Pass("unary-functions", (MUL, DIV, Trait.SELECTS), recognise)
 PASSES = (UNARY_FUNCTIONS,)

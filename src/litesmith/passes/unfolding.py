@@ -6,17 +6,18 @@
     %2 = ADD(%x, %1)
 
 Folding widens integers and repeats scales, whatever the size, since weights made of them are written as integers
-(`integer-weights`). What is not, and is larger than `GROWTH_BYTES` and twice what it was made of, is made of the same
-operations again, from the constants that are small enough. Legal because those are the operations it was folded from.
+(`integer-weights`). What is not, and is larger than `Folding.growth_bytes` and twice what it was made of, is made of the
+same operations again, from the constants that are small enough. Legal because those are what it was folded from.
 
 This is no simplification (folding is), so it runs once, after all passes.
 """
 
 from __future__ import annotations
 
-from litesmith.ir.builder import GROWTH_BYTES, Builder, grows
+from litesmith.ir.builder import Builder
 from litesmith.ir.constant import Constant
-from litesmith.ir.graph import Graph, Op, Program, Value
+from litesmith.ir.folding import NO_FOLDING, STEPWISE
+from litesmith.ir.graph import Graph, Program, Value
 from litesmith.ops import OPS
 from litesmith.passes.driver import ProgramPass
 
@@ -34,24 +35,18 @@ def _unfold(graph: Graph) -> int:
     for op in list(graph.ops):
         for index, value in enumerate(op.operands):
             if value is not None and value.const is not None and _is_grown(value.const):
-                op.set_operand(index, _computed(_builder(graph, op), value, made))
+                b = Builder(graph, OPS, op, op.origins, NO_FOLDING)
+                op.set_operand(index, _computed(b, value, made))
                 changes += 1
     return changes
 
 
-def _builder(graph: Graph, op: Op) -> Builder:
-    b = Builder(graph, OPS, before=op)
-    b.folds = False
-    b.origins = op.origins
-    return b
-
-
 def _is_grown(const: Constant) -> bool:
-    if const.made_by is None or const.nbytes <= GROWTH_BYTES:
+    if const.made_by is None or const.nbytes <= STEPWISE.growth_bytes:
         return False
     sources: Sources = {}
     _collect(const, sources, set())
-    return grows(const.nbytes, sum(c.nbytes for c in sources.values()))
+    return STEPWISE.grows(const.nbytes, sum(c.nbytes for c in sources.values()))
 
 
 def _collect(const: Constant, sources: Sources, seen: set[int]) -> None:

@@ -19,11 +19,12 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.ir.types import Shape
-from litesmith.ops.shape import constant_target
+from litesmith.ops.layout import TRANSPOSE
+from litesmith.ops.shape import RESHAPE, constant_target
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.layout_rules import before_changes, is_change, permutation_of
 from litesmith.passes.match import (
-    KEEP_ORDER,
+    is_any,
     is_single_number,
     producer,
     rebuilt,
@@ -42,10 +43,10 @@ def merge_changes(op: Op, b: Builder) -> Outcome:
     alone = 1 + next((i for i, c in enumerate(chain[1:]) if c.result.use_count != 1), len(chain) - 1)
     for length in range(len(chain), 1, -1):
         source = chain[length - 1].inputs[0]
-        most = min(alone, length - (not any(c.name == "TRANSPOSE" for c in chain[:length])))
+        most = min(alone, length - (not any(c.defn is TRANSPOSE for c in chain[:length])))
         if (made := _changed(b, source, target, most)) is not None:
             return made
-    return rebuilt(b, op, [chain[1].inputs[0], *op.operands[1:]]) if op.name == "RESHAPE" else None
+    return rebuilt(b, op, [chain[1].inputs[0], *op.operands[1:]]) if op.defn is RESHAPE else None
 
 
 def _chain(op: Op) -> list[Op]:
@@ -79,9 +80,9 @@ def _changed(b: Builder, source: Value, target: Shape, most: int = 1) -> Value |
 
 def transpose_without(op: Op, b: Builder) -> Outcome:
     """A change that drops the dimensions of size 1 which were added before a TRANSPOSE, or a RESHAPE after it."""
-    transpose = sole_producer(op.inputs[0], "TRANSPOSE")
+    transpose = sole_producer(op.inputs[0], TRANSPOSE)
     perm = permutation_of(transpose)
-    added = producer(transpose["x"], *KEEP_ORDER) if transpose is not None else None
+    added = producer(transpose["x"], Trait.KEEPS_ORDER) if transpose is not None else None
     if perm is None or added is None or added.inputs[0].type.shape is None:
         return None
     source = added.inputs[0]
@@ -94,14 +95,14 @@ def transpose_without(op: Op, b: Builder) -> Outcome:
     made: Value = b.transpose(source, np.array(kept, np.int32))
     if made.dims == op.result.type.shape:
         return made
-    return rebuilt(b, op, [made, *op.operands[1:]]) if op.name == "RESHAPE" else None
+    return rebuilt(b, op, [made, *op.operands[1:]]) if op.defn is RESHAPE else None
 
 
 def transpose_with(op: Op, b: Builder) -> Outcome:
     """A change that puts the dimensions of size 1 back which were dropped before a TRANSPOSE."""
-    transpose = sole_producer(op.inputs[0], "TRANSPOSE")
+    transpose = sole_producer(op.inputs[0], TRANSPOSE)
     perm = permutation_of(transpose)
-    dropped = producer(transpose["x"], *KEEP_ORDER) if transpose is not None else None
+    dropped = producer(transpose["x"], Trait.KEEPS_ORDER) if transpose is not None else None
     if transpose is None or perm is None or dropped is None or dropped.inputs[0].type.shape is None:
         return None
     source = dropped.inputs[0]
@@ -130,7 +131,7 @@ def merge_around(op: Op, b: Builder) -> Outcome:
     source = before_changes(value)
     if not steps or source is value or source.type.shape is None or op.result.type.shape is None:
         return None
-    if any(s.name in ROWS for s in steps) and source.dims[-1:] != value.dims[-1:]:
+    if any(is_any(s, Trait.BY_ROW) for s in steps) and source.dims[-1:] != value.dims[-1:]:
         return Declined("the last dimension changes")
     for step in reversed(steps):
         trial = Op(step.defn, [source if i == _place(step) else v for i, v in enumerate(step.operands)], step.attrs)
@@ -138,11 +139,7 @@ def merge_around(op: Op, b: Builder) -> Outcome:
             return Declined("the kernel does not take the shape before")
         source = rebuilt(b, step, trial.operands)
     made = _changed(b, source, op.result.type.shape)
-    return rebuilt(b, op, [source, *op.operands[1:]]) if made is None and op.name == "RESHAPE" else made
-
-
-ROWS = ("SOFTMAX", "LOG_SOFTMAX")
-"""Operators that work on each row of the last dimension by itself."""
+    return rebuilt(b, op, [source, *op.operands[1:]]) if made is None and op.defn is RESHAPE else made
 
 
 def _place(op: Op) -> int:
@@ -152,7 +149,7 @@ def _place(op: Op) -> int:
 
 def _is_plain(op: Op) -> bool:
     """Whether an operation works on each element of one operand, or each row, with single numbers besides."""
-    if op.name in ROWS:
+    if op.defn.traits & Trait.BY_ROW:
         return op.inputs[0].rank > 0
     if not op.defn.traits & Trait.ELEMENTWISE or len(op.results) != 1 or len(op.inputs) != len(op.operands):
         return False
@@ -161,9 +158,9 @@ def _is_plain(op: Op) -> bool:
     return op.result.type.shape == op.inputs[place].type.shape and all(is_single_number(v) for v in others)
 
 
-ROOTS = (*sorted(KEEP_ORDER), "TRANSPOSE")
+ROOTS = (Trait.KEEPS_ORDER, TRANSPOSE)
 UNIT_DIMENSIONS = Pass("unit-dimensions", ROOTS, merge_changes)
-TRANSPOSED_UNITS = Pass("transposed-units", tuple(sorted(KEEP_ORDER)), transpose_without, after=("unit-dimensions",))
+TRANSPOSED_UNITS = Pass("transposed-units", (Trait.KEEPS_ORDER,), transpose_without, after=("unit-dimensions",))
 MERGED_CHANGES = Pass("merged-changes", ROOTS, merge_around, after=("unit-dimensions",))
-RESTORED_UNITS = Pass("restored-units", tuple(sorted(KEEP_ORDER)), transpose_with, after=("transposed-units",))
+RESTORED_UNITS = Pass("restored-units", (Trait.KEEPS_ORDER,), transpose_with, after=("transposed-units",))
 PASSES = (UNIT_DIMENSIONS, TRANSPOSED_UNITS, RESTORED_UNITS, MERGED_CHANGES)

@@ -13,9 +13,11 @@ from __future__ import annotations
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Graph, Op, Program
 from litesmith.ops import OPS
+from litesmith.ops.joining import UNPACK
+from litesmith.ops.slicing import STRIDED_SLICE
 from litesmith.passes.driver import ProgramPass, erase_dead, replace_result
 
-_TYPES = OPS["UNPACK"].inputs[0].dtypes or frozenset()
+_TYPES = UNPACK.inputs[0].dtypes or frozenset()
 
 
 def unpack(program: Program) -> int:
@@ -32,8 +34,7 @@ def _unpack(graph: Graph) -> int:
         parts, size = _parts(first, axis), first["x"].dims[axis]
         if not isinstance(size, int) or len(parts) != size or size == 1:
             continue
-        b = Builder(graph, OPS, before=first)
-        b.origins = tuple(dict.fromkeys(o for ops in parts.values() for op in ops for o in op.origins))
+        b = Builder(graph, OPS, first, tuple(dict.fromkeys(o for ops in parts.values() for op in ops for o in op.origins)))
         outputs = b.unpack(first["x"], num=size, axis=axis)
         for index, ops in parts.items():
             for op in ops:
@@ -47,19 +48,19 @@ def _parts(first: Op, axis: int) -> dict[int, list[Op]]:
     """The slices that take one index of the same dimension, by index."""
     found: dict[int, list[Op]] = {}
     for op in dict.fromkeys(first["x"].users):
-        if op.graph is first.graph and op.name == first.name and op["x"] is first["x"] and _axis_inside(op) == axis:
+        if op.graph is first.graph and op.defn is first.defn and op["x"] is first["x"] and _axis_inside(op) == axis:
             found.setdefault(_index(op, axis), []).append(op)
     return dict(sorted(found.items()))
 
 
 def _axis_inside(op: Op) -> int | None:
     """`axis_taken` of a slice that is no output of the graph, which keeps its name."""
-    return None if op.name != "STRIDED_SLICE" or op.result.output_uses else axis_taken(op)
+    return None if op.defn is not STRIDED_SLICE or op.result.output_uses else axis_taken(op)
 
 
 def axis_taken(op: Op) -> int | None:
     """The dimension of which a STRIDED_SLICE takes one index, and all of the others."""
-    if op.name != "STRIDED_SLICE" or op["x"].type.shape is None or op["x"].type.quant is not None:
+    if op.defn is not STRIDED_SLICE or op["x"].type.shape is None or op["x"].type.quant is not None:
         return None
     if op["x"].type.dtype not in _TYPES or not all(v.is_const for v in op.inputs[1:]):
         return None

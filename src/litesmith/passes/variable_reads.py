@@ -15,6 +15,7 @@ or assigned in the same graph, unless an operation in between may assign elsewhe
 from __future__ import annotations
 
 from litesmith.ir.graph import Graph, Op, Program, Value
+from litesmith.ops.variables import ASSIGN_VARIABLE, READ_VARIABLE, VAR_HANDLE
 from litesmith.passes.driver import ProgramPass, erase_dead, has_effects, replace_result
 
 Name = tuple[str, str]
@@ -33,7 +34,7 @@ def _reuse_in(graph: Graph) -> int:
         if name is None:
             if has_effects(op):
                 known.clear()
-        elif op.name == "ASSIGN_VARIABLE":
+        elif op.defn is ASSIGN_VARIABLE:
             known[name] = op.inputs[1]
         elif known.setdefault(name, op.result).type == op.result.type and known[name] is not op.result:
             replace_result(graph, op.result, known[name])
@@ -44,8 +45,8 @@ def _reuse_in(graph: Graph) -> int:
 
 def _variable_of(op: Op) -> Name | None:
     """The variable a read or an assignment is about, where its handle tells."""
-    handle = op.inputs[0].op if op.name in ("READ_VARIABLE", "ASSIGN_VARIABLE") else None
-    if handle is None or handle.name != "VAR_HANDLE" or not handle.attrs["shared_name"]:
+    handle = op.inputs[0].op if op.defn in (READ_VARIABLE, ASSIGN_VARIABLE) else None
+    if handle is None or handle.defn is not VAR_HANDLE or not handle.attrs["shared_name"]:
         return None
     return str(handle.attrs["container"]), str(handle.attrs["shared_name"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ from litesmith.ir import Program
 from litesmith.quantize.calibrate import Calibration
 from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.plan import Plan
-from litesmith.quantize.quantizer import Quantized, quantize
+from litesmith.quantize.quantized import Quantized
+from litesmith.quantize.quantizer import quantize
 from litesmith.quantize.recipe import as_recipe
 from litesmith.quantize.samples import add_signature, calls_of
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from litesmith.api import Options
 
 
-def quantize_as_asked(program: Program, options: Options, progress: Any = None) -> Quantized:
+def quantize_as_asked(program: Program, options: Options, progress: Callable[[int], object] | None = None) -> Quantized:
     """The quantized program. Raises UsageError for options that do not go together, QuantizationError where it fails."""
     recipe = as_recipe(options.quantize if options.quantize is not None else "int8")
     if isinstance(options.exclude, str):

@@ -10,7 +10,7 @@ from litesmith.formats.tflite import write_model
 from litesmith.quantize.debugger import costs_alone
 from litesmith.quantize.fidelity import compare
 from litesmith.quantize.plan import STATIC
-from litesmith.quantize.quantizer import Quantized
+from litesmith.quantize.quantized import Quantized
 from litesmith.quantize.samples import Call
 
 LOOKED_AT = 8

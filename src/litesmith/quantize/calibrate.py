@@ -8,7 +8,7 @@ and nothing large is copied out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from litesmith.formats.tflite.names import tensor_names
 from litesmith.ir import Builder, DType, Graph, Op, Program, Quantization, TensorType, Value
 from litesmith.ir.clone import Clone, clone
 from litesmith.ir.constant import Array
+from litesmith.ir.folding import NO_FOLDING
 from litesmith.ops import OPS
 from litesmith.quantize.ranges import Range
 from litesmith.quantize.trained import Trained
@@ -48,7 +49,7 @@ class Calibration:
             ranges[key] = ranges.get(key, Range()).union(seen)
         return Calibration(ranges, self.samples + other.samples, {**self.trained, **other.trained})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         ranges = {k: [r.low, r.high] for k, r in self.ranges.items() if not r.is_empty}
         return {"litesmith": "calibration", "samples": self.samples, "ranges": ranges}
@@ -60,7 +61,7 @@ class Calibration:
             ranges = {str(k): Range(float(low), float(high)) for k, (low, high) in data["ranges"].items()}
             return Calibration(ranges, int(data["samples"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"this is no saved calibration: {error}; make one with --calibration-out") from error
+            raise UsageError(f"this is not a saved calibration: {error}; make one with --calibration-out") from error
 
     def save(self, path: str | Path) -> None:
         """Writes it as a JSON file."""
@@ -121,8 +122,8 @@ class Observed:
                     keys += inner[2]
         own = [v for v in seen if id(v) in self._keys]
         if own:
-            lows.insert(0, _joined(b, [_extreme(b, v, "reduce_min") for v in own]))
-            highs.insert(0, _joined(b, [_extreme(b, v, "reduce_max") for v in own]))
+            lows.insert(0, _joined(b, _extremes(b, own, "reduce_min")))
+            highs.insert(0, _joined(b, _extremes(b, own, "reduce_max")))
         keys = [*(self._keys[id(v)] for v in own), *keys]
         if not lows:
             nothing = b.constant(np.zeros(1, np.float32))
@@ -141,8 +142,7 @@ class Observed:
     def _inside(self, graph: Graph) -> list[str]:
         """The keys of a called graph; its observers become its last two outputs, once."""
         if id(graph) not in self._seen:
-            b = Builder(graph, OPS)
-            b.folds = False
+            b = Builder(graph, OPS, folding=NO_FOLDING)
             lows, highs, keys = self._observers(b, graph)
             self._seen[id(graph)] = keys
             if keys or any(graph is g for g in self.copy.program.graphs):
@@ -154,8 +154,7 @@ class Observed:
         kind = TensorType(DType.FLOAT32, (count,))
         body, cond = op.attrs["body_subgraph"], op.attrs["cond_subgraph"]
         if len(body.inputs) == len(op.operands):
-            inner = Builder(body, OPS)
-            inner.folds = False
+            inner = Builder(body, OPS, folding=NO_FOLDING)
             *kept, lows, highs = body.outputs
             before = [body.add_input(kind), body.add_input(kind)]
             body.outputs = [*kept, inner.minimum(lows, before[0]), inner.maximum(highs, before[1])]
@@ -178,8 +177,7 @@ class Observed:
 
 
 def _pad_branch(graph: Graph, start: int, count: int, total: int) -> None:
-    b = Builder(graph, OPS)
-    b.folds = False
+    b = Builder(graph, OPS, folding=NO_FOLDING)
     kept, seen = (graph.outputs[:-2], graph.outputs[-2:]) if count else (list(graph.outputs), ())
     made = []
     for index, nothing in enumerate((np.inf, -np.inf)):
@@ -197,6 +195,25 @@ def _new_results(op: Op, *types: TensorType) -> tuple[Value, Value]:
         value.op, value.index = op, len(op.results)
         op.results.append(value)
     return made[0], made[1]
+
+
+ORDERS = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
+"""Operators whose results hold what their first operand holds, in another order or shape."""
+
+
+def _extremes(b: Builder, values: Sequence[Value], reduction: str) -> list[Value]:
+    """Of each tensor; one reduction serves all that hold the same elements."""
+    made: dict[int, Value] = {}
+    observed = {id(v) for v in values}
+    found = []
+    for value in values:
+        first = value
+        while first.op is not None and first.op.name in ORDERS and id(first.op.inputs[0]) in observed:
+            first = first.op.inputs[0]
+        if id(first) not in made:
+            made[id(first)] = _extreme(b, first, reduction)
+        found.append(made[id(first)])
+    return found
 
 
 def _extreme(b: Builder, value: Value, reduction: str) -> Value:
@@ -224,7 +241,7 @@ def calibrate(
     program: Program,
     calls: Iterable[tuple[str, Mapping[str, Array]]],
     threads: int = 1,
-    progress: Any = None,
+    progress: Callable[[int], object] | None = None,
     smoothing: float = 0.0,
 ) -> Calibration:
     """Runs the float program on calls of its signatures and gives what its tensors held.

@@ -20,7 +20,7 @@ from litesmith.ir.constant import Array
 from litesmith.quantize.exchange import with_outputs
 from litesmith.quantize.fidelity import FloatAnswers, compare, decibels
 from litesmith.quantize.plan import FLOAT, STATIC, OpPlan, Plan
-from litesmith.quantize.quantizer import Quantized
+from litesmith.quantize.quantized import Quantized
 from litesmith.quantize.ranges import LIMITS
 from litesmith.quantize.rewrite import Improvements, rewrite
 from litesmith.quantize.samples import Call
@@ -79,13 +79,13 @@ class DebugReport:
     samples: int
     graph: str = "main"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         rows = [{**asdict(layer), "advice": layer.advice} for layer in self.layers]
         rows = [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows]
         return {"layers": rows, "sqnr": dict(self.sqnr), "samples": self.samples}
 
-    def node_data(self) -> dict[str, Any]:
+    def node_data(self) -> dict[str, object]:
         """Node data for Model Explorer, which colours the layers by the noise they add to the output, each alone (else by
         their own): dB below the signal, the worst darkest."""
         found = {str(y.index): -(y.alone if np.isfinite(y.alone) else y.sqnr) for y in self.layers if y.index >= 0}

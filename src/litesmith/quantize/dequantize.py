@@ -6,6 +6,7 @@ from litesmith.errors import Problem, QuantizationError
 from litesmith.formats.metadata.programs import Interface, follow
 from litesmith.ir import Builder, Constant, DType, Graph, Op, Program, TensorType, Value
 from litesmith.ir.clone import clone
+from litesmith.ir.folding import NO_FOLDING
 from litesmith.ir.types import Blockwise
 from litesmith.ops import OPS
 from litesmith.quantize.ranges import real
@@ -101,8 +102,7 @@ def _drop(graph: Graph, op: Op) -> None:
     source, (result,) = op["x"], op.results
     entry = result.output_uses and (source in graph.inputs or source.is_const)
     if entry:  # an output that is an input is not copied by every runtime
-        b = Builder(graph, OPS, before=op)
-        b.folds, b.origins = False, op.origins
+        b = Builder(graph, OPS, op, op.origins, NO_FOLDING)
         made: Value = b.reshape(source, b.shape(source))
         made.name = result.name
         graph.replace_value(result, made)

@@ -17,11 +17,11 @@ import numpy as np
 
 from litesmith.ir import Constant, DType, Op, Program, TensorType, Value
 from litesmith.ir.constant import Array
+from litesmith.ops.activation import RELU
+from litesmith.ops.pooling import AVERAGE_POOL_2D, MAX_POOL_2D
+from litesmith.quantize.roles import LAYERS, weights_of
 
-LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-"""Layers whose weights have the channels of their input along the last axis."""
-
-BETWEEN = ("RELU", "MAX_POOL_2D", "AVERAGE_POOL_2D")
+BETWEEN = (RELU, MAX_POOL_2D, AVERAGE_POOL_2D)
 LET_THROUGH = ("NONE", "RELU")
 """Fused activations that commute with factors above 0."""
 
@@ -46,10 +46,10 @@ class _Pair:
 
 def _pair(op: Op) -> _Pair | None:
     """The layer and the one that alone takes its result, where factors pass from one to the other."""
-    if op.name not in LAYERS or not _is_own(op):
+    if op.defn not in LAYERS or not _is_own(op):
         return None
     for follower in _followers(op):
-        if follower.name in LAYERS:
+        if follower.defn in LAYERS:
             return _Pair(op, follower) if _is_own(follower) and _takes_channels(op, follower) else None
     return None
 
@@ -59,7 +59,7 @@ def _followers(op: Op) -> Iterator[Op]:
     while op.attrs.get("fused_activation_function", "NONE") in LET_THROUGH:
         (result,) = op.results
         users = list(result.users)
-        if len(users) != 1 or result.output_uses or users[0].name not in (*LAYERS, *BETWEEN):
+        if len(users) != 1 or result.output_uses or users[0].defn not in (*LAYERS, *BETWEEN):
             return
         (op,) = users
         if op["x"] is not result:
@@ -69,7 +69,7 @@ def _followers(op: Op) -> Iterator[Op]:
 
 def _is_own(op: Op) -> bool:
     """Whether weights and bias are constants in floats that no other operation shares."""
-    values = [op[_weights(op)[0]], op.get("bias")]
+    values = [op[weights_of(op)[0]], op.get("bias")]
     return all(
         v is None or (v.is_const and v.type.dtype is DType.FLOAT32 and len(list(v.users)) == 1 and not v.output_uses)
         for v in values
@@ -78,14 +78,14 @@ def _is_own(op: Op) -> bool:
 
 def _takes_channels(first: Op, second: Op) -> bool:
     """Whether each channel of one layer's result is one of the weights of the next: no groups, no flattened images."""
-    name, axis = _weights(first)
+    name, axis = weights_of(first)
     count, x = first[name].type.static_shape[axis], second["x"].type
-    return x.shape is not None and second[_weights(second)[0]].type.static_shape[-1] == count == x.shape[-1]
+    return x.shape is not None and second[weights_of(second)[0]].type.static_shape[-1] == count == x.shape[-1]
 
 
 def _balance(pair: _Pair) -> bool:
     """Whether some factor was other than 1."""
-    (first, axis), (second, _) = _weights(pair.first), _weights(pair.second)
+    (first, axis), (second, _) = weights_of(pair.first), weights_of(pair.second)
     a, b = _array(pair.first, first), _array(pair.second, second)
     out, taken = _largest(a, axis), _largest(b, b.ndim - 1)
     both = (out > 0) & (taken > 0)
@@ -99,14 +99,6 @@ def _balance(pair: _Pair) -> bool:
         _set(pair.first, "bias", bias / factors.reshape(bias.shape))
     _set(pair.second, second, b * factors)
     return True
-
-
-def _weights(op: Op) -> tuple[str, int]:
-    """The weights of a layer, and their axis of the channels of its result, as its declaration has them."""
-    assert op.defn.quant is not None
-    ((name, axis),) = op.defn.quant.weights.items()
-    assert axis is not None
-    return name, axis
 
 
 def _array(op: Op, name: str) -> Array:

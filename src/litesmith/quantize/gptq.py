@@ -21,8 +21,8 @@ PRUNED = 0.3
 def round_rows(rows: Array, products: Array, scales: Array, most: int) -> Array:
     """Rows of weights as whole numbers of steps.
 
-    rows: [units, length]; products: [length, length], sums of products of the inputs; scales: [units, 1]. Where weights were
-    pruned, their zeros stay zeros.
+    rows: [units, length]; products: [length, length], sums of products of the inputs; scales: [units, 1] or [units, length].
+    Where weights were pruned, their zeros stay zeros.
     """
     length = rows.shape[1]
     order = np.argsort(-np.diag(products), kind="stable")
@@ -36,16 +36,17 @@ def round_rows(rows: Array, products: Array, scales: Array, most: int) -> Array:
         return np.asarray(np.clip(np.rint(rows / scales), -most, most))
     left = rows[:, order].astype(np.float64)
     zeros = left == 0
+    sizes = np.broadcast_to(scales, rows.shape)[:, order]
     is_pruned = zeros.mean() >= PRUNED
     steps = np.zeros_like(left)
     for start in range(0, length, BLOCK):
         end = min(start + BLOCK, length)
         errors = np.zeros((len(rows), end - start))
         for i in range(start, end):
-            steps[:, i] = np.clip(np.rint(left[:, i] / scales[:, 0]), -most, most)
+            steps[:, i] = np.clip(np.rint(left[:, i] / sizes[:, i]), -most, most)
             if is_pruned:
                 steps[zeros[:, i], i] = 0
-            error = (left[:, i] - steps[:, i] * scales[:, 0]) / inverse[i, i]
+            error = (left[:, i] - steps[:, i] * sizes[:, i]) / inverse[i, i]
             left[:, i:end] -= np.outer(error, inverse[i, i:end])
             errors[:, i - start] = error
         left[:, end:] -= errors @ inverse[start:end, end:]

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from litesmith.ir import DType, Op, Program, Value
-from litesmith.quantize.plan import STATIC, Keys, Plan, TensorPlan
+from litesmith.ops import OPS
+from litesmith.ops.elementwise import MAXIMUM, MINIMUM
+from litesmith.quantize.plan import STATIC, TABLE, Keys, Plan, TensorPlan
 from litesmith.quantize.ranges import Range, parameters, representable
 from litesmith.quantize.recipe import Recipe, mode_named
 from litesmith.quantize.roles import MASK, clamp_of, float_operands, is_mask
+from litesmith.quantize.tables import Functions
 from litesmith.quantize.trained import Trained
 from litesmith.quantize.variables import ACCESSES, float_variables
 from litesmith.quantize.weights import Form, weight_scales
@@ -36,6 +39,9 @@ BELOW = 12.0
 
 CLIPPED_CONSTANT = 16.0
 """A constant tied to tensors it is so many times as large as is a bound that is never met; it is clipped."""
+
+CUTTING = (MAXIMUM, MINIMUM, *(defn for defn in OPS.values() if defn.clamps is not None))
+"""Operators that never let numbers through that their results do not hold."""
 
 Node = tuple[int, DType]
 
@@ -67,12 +73,15 @@ class Groups:
         self._values: dict[int, Value] = {}
         self._symmetric: set[Node] = set()
         self._fixed: dict[Node, tuple[float, int]] = {}
+        self._plan = Plan()
 
     def fill(self, plan: Plan) -> None:
         """Adds the parameters of every tensor that an integer operation takes or gives."""
+        self._plan = plan
         for key, op in self.keys.all:
             if plan.ops[key].form == STATIC and op.name not in ACCESSES:
                 self._tie(op, plan.ops[key].activations)
+        self._add_tables(plan)
         self._tie_variables(plan)
         if self.recipe.integer_only:
             self._tie_calls()
@@ -102,6 +111,14 @@ class Groups:
         for name in rule.symmetric:
             if op[name].type.dtype is DType.FLOAT32 and not op[name].is_const:
                 self._symmetric.add((id(op[name]), dtype))
+
+    def _add_tables(self, plan: Plan) -> None:
+        """What is read from tables, and what the tables are of: both have scales of their own."""
+        ops = [(op, plan.ops[key].activations) for key, op in self.keys.all if plan.ops[key].form == TABLE]
+        functions = Functions(self.keys.graphs if ops else ())
+        for op, dtype in ops:
+            self._find(op.results[0], dtype)
+            self._find(functions.root(op.results[0]), dtype)
 
     def _tie_calls(self) -> None:
         """Integers only: what loops carry and branches take and give is integers, too."""
@@ -168,17 +185,33 @@ class Groups:
             elif value.is_const:
                 group.constants = group.constants.union(self._without_mask(group, self.range_of(value)))
             else:
-                self._see(group, value)
+                self._see(group, value, node[1])
         return groups
 
-    def _see(self, group: _Group, value: Value) -> None:
-        seen = self.range_of(value)
+    def _see(self, group: _Group, value: Value, dtype: DType) -> None:
+        seen = self._range_that_matters(value, dtype)
         if seen.is_empty:
             return
         seen = self._without_mask(group, seen)
         bound = clamp_of(value.op) if value.op is not None else None
         group.bound = group.bound.union(bound if bound is not None else Range(-np.inf, np.inf))
         group.seen = group.seen.union(seen)
+
+    def _range_that_matters(self, value: Value, dtype: DType, depth: int = 8) -> Range:
+        """What a tensor holds, but for numbers that all who read it cut off: clipping them changes nothing."""
+        seen, users = self.range_of(value), list(value.users)
+        if seen.is_empty or value.output_uses or not depth or not all(self._cuts(user, dtype) for user in users):
+            return seen
+        found = Range()
+        for user in users:
+            kept = self._range_that_matters(user.results[0], dtype, depth - 1)
+            low, high = np.clip([seen.low, seen.high], kept.low, kept.high).tolist()
+            found = found.union(seen if kept.is_empty else Range(low, high))
+        return seen if found.is_empty else found
+
+    def _cuts(self, op: Op, dtype: DType) -> bool:
+        made = self._plan.ops[self.keys.op(op)] if op.defn in CUTTING else None
+        return made is not None and made.form == STATIC and made.activations is dtype
 
     def _respect_multipliers(self, plan: Plan, groups: dict[Node, _Group]) -> None:
         """Scales of results large enough for what XNNPACK multiplies sums by: beyond it refuses the whole file."""

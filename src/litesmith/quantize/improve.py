@@ -11,13 +11,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from litesmith.ir import Op, Program, Quantization
+from litesmith.ir import Op, Program, Quantization, Value
 from litesmith.ir.constant import Array
+from litesmith.ir.types import Blockwise
+from litesmith.ops.convolution import DEPTHWISE_CONV_2D
+from litesmith.ops.matmul import FULLY_CONNECTED
 from litesmith.quantize.gptq import round_rows
-from litesmith.quantize.plan import STATIC, Keys
-from litesmith.quantize.quantizer import Quantized, is_on_grid
+from litesmith.quantize.plan import FLOAT, Keys, OpPlan
+from litesmith.quantize.quantized import Quantized, is_on_grid
 from litesmith.quantize.ranges import LIMITS, real
 from litesmith.quantize.rewrite import Improvements
+from litesmith.quantize.roles import LAYERS, weights_of
 from litesmith.quantize.samples import Call
 from litesmith.quantize.weights import Form
 
@@ -26,9 +30,6 @@ LARGEST = 3072
 
 ROWS = 20_000
 """Positions of a layer's input whose products are summed, for each sample a share of them."""
-
-LAYERS = {"CONV_2D": "filter", "DEPTHWISE_CONV_2D": "filter", "FULLY_CONNECTED": "weights"}
-"""Layers that are looked at, and the name of their weights."""
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Layer:
     @property
     def exact(self) -> Array:
         """The float weights."""
-        const = self.op[LAYERS[self.op.name]].const
+        const = self.op[weights_of(self.op)[0]].const
         assert const is not None
         return const.array()
 
@@ -62,7 +63,7 @@ class Layer:
     @property
     def is_depthwise(self) -> bool:
         """Whether each channel has weights of its own."""
-        return self.op.name == "DEPTHWISE_CONV_2D"
+        return self.op.defn is DEPTHWISE_CONV_2D
 
 
 def improvements(quantized: Quantized, samples: Sequence[Call]) -> Improvements:
@@ -71,8 +72,18 @@ def improvements(quantized: Quantized, samples: Sequence[Call]) -> Improvements:
     if quantized.recipe.rounding == "gptq":
         layers = [layer for layer in _layers(quantized) if not is_clustered(layer.exact)]
         _look_at_inputs(quantized.program, layers, [y.narrow for y in layers], samples, gptq=True)
-        found.rounded = {y.key: _rounded(y) for y in layers if y.products is not None}
+        for same in _by_weights([y for y in layers if y.products is not None]):
+            same[0].products = np.asarray(sum(y.products for y in same if y.products is not None))
+            found.rounded |= dict.fromkeys([y.key for y in same], _rounded(same[0]))
     return found
+
+
+def _by_weights(layers: Sequence[Layer]) -> list[list[Layer]]:
+    """The layers that take the same integers as weights (steps of a loop that was unrolled, say) in one list each."""
+    groups: dict[int, list[Layer]] = {}
+    for layer in layers:
+        groups.setdefault(id(_stored_weights(layer)), []).append(layer)
+    return list(groups.values())
 
 
 def corrected(
@@ -126,20 +137,25 @@ def _shifts(
 
 
 def _layers(quantized: Quantized) -> Iterator[Layer]:
-    """The layers of the first graph whose inputs and weights are integers in the plan."""
+    """The layers of the first graph whose weights are integers in the plan."""
     by_key = {quantized.keys[id(op)]: op for op in quantized.program.main.ops if id(op) in quantized.keys}
     for key, op in Keys(quantized.float_program).all:
         plan = quantized.plan.ops.get(key)
-        if plan is None or plan.form != STATIC or op.name not in LAYERS or plan.weights is None or key not in by_key:
+        if plan is None or op.defn not in LAYERS or key not in by_key or not has_integer_weights(plan):
             continue
-        name, rule = LAYERS[op.name], op.defn.quant
-        assert rule is not None
+        name, axis = weights_of(op)
+        assert plan.weights is not None
         if op[name].const is not None:
-            yield Layer(key, op, by_key[key], Form(plan.weights, rule.weights[name] if plan.per_channel else None))
+            yield Layer(key, op, by_key[key], Form(plan.weights, axis if plan.per_channel else None))
+
+
+def has_integer_weights(plan: OpPlan) -> bool:
+    """Whether an operation's weights are stored as integers."""
+    return plan.form != FLOAT and plan.weights is not None and not plan.weights.is_float
 
 
 def _row_length(layer: Layer) -> int:
-    shape = layer.exact.shape
+    shape = layer.op[weights_of(layer.op)[0]].type.static_shape
     return int(shape[1] * shape[2]) if layer.is_depthwise else int(np.prod(shape[1:]))
 
 
@@ -166,7 +182,7 @@ def _look_at_inputs(
 
 def _add(layer: Layer, x: Array, share: int, gptq: bool) -> None:
     length = _row_length(layer)
-    rows = x.reshape(-1, length) if layer.op.name == "FULLY_CONNECTED" else x
+    rows = x.reshape(-1, length) if layer.op.defn is FULLY_CONNECTED else x
     mean = rows if len(rows) == 1 else rows.mean(axis=0, keepdims=True, dtype=np.float64)
     if layer.total is None:
         layer.total, layer.calls = mean.astype(np.float64), 1
@@ -178,7 +194,7 @@ def _add(layer: Layer, x: Array, share: int, gptq: bool) -> None:
 
 
 def _add_products(layer: Layer, rows: Array, share: int, length: int) -> None:
-    taps = rows[:, None, :] if layer.op.name == "FULLY_CONNECTED" else windows(layer.op, rows)
+    taps = rows[:, None, :] if layer.op.defn is FULLY_CONNECTED else windows(layer.op, rows)
     taps = taps[:: max(1, len(taps) // share)].astype(np.float64)
     if layer.is_depthwise:
         channels = layer.exact.shape[3]
@@ -214,10 +230,22 @@ def windows(op: Op, x: Array) -> Array:
 # -- weights and biases -----------------------------------------------------------------------------------------------
 
 
+def _stored_weights(layer: Layer) -> Value:
+    """The weights the quantized layer has, as integers; also where they are made floats again beside it."""
+    value = layer.narrow[weights_of(layer.op)[0]]
+    return value if value.op is None else value.op["x"]
+
+
 def _scales(layer: Layer) -> Quantization:
-    quant = layer.narrow[LAYERS[layer.op.name]].type.quant
+    quant = _stored_weights(layer).type.quant
     assert quant is not None
     return quant
+
+
+def _block_scales(layer: Layer) -> Array | None:
+    """[units, length] for weights with a scale for each block; None for others."""
+    details = _scales(layer).details
+    return np.repeat(details.scales.array(), details.block_size, axis=1) if isinstance(details, Blockwise) else None
 
 
 def _rounded(layer: Layer) -> Array:
@@ -230,21 +258,25 @@ def _rounded(layer: Layer) -> Array:
         steps = np.concatenate([round_rows(r, p, s, most) for r, p, s in zip(rows, layer.products, each, strict=True)])
         return steps.T.reshape(array.shape)
     rows = array.reshape(array.shape[0], -1)
-    of_rows = np.broadcast_to(scales, (len(rows),)).reshape(-1, 1)
+    blocks = _block_scales(layer)
+    of_rows = np.broadcast_to(scales, (len(rows),)).reshape(-1, 1) if blocks is None else blocks.astype(np.float64)
     return round_rows(rows, layer.products, of_rows, most).reshape(array.shape)
 
 
 def _narrow(layer: Layer) -> Array:
     """The weights the quantized layer has, as real numbers."""
-    const = layer.narrow[LAYERS[layer.op.name]].const
+    const = _stored_weights(layer).const
     assert const is not None
+    blocks = _block_scales(layer)
+    if blocks is not None:
+        return np.asarray(const.array() * blocks.astype(np.float32))
     return real(const.array().astype(np.float32), _scales(layer))
 
 
 def _result(layer: Layer, weights: Array, mean: Array) -> Array:
     """The mean of each output channel, before bias and activation, for inputs of this mean."""
     wide = weights.astype(np.float64)
-    if layer.op.name == "FULLY_CONNECTED":
+    if layer.op.defn is FULLY_CONNECTED:
         return np.asarray(wide @ mean[0])
     taps = windows(layer.op, mean).mean(axis=0)  # [taps, channels]
     if layer.is_depthwise:

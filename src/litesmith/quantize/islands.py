@@ -7,20 +7,15 @@ far slower than the float one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from litesmith.ir import DType, Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.quantize.costs import conversion_cost, elements, float_cost, integer_cost
-from litesmith.quantize.roles import ANY_TYPE
 
 ROUNDS = 12
 FAR_SLOWER = 4.0
 """A layer stays float whose integer kernel takes more than this times as long."""
-
-SENSITIVE = ("DIV", "RSQRT", "SQRT", "LOG", "REDUCE_PROD", "SQUARED_DIFFERENCE")
-"""Operators whose results spread so far that integers say little of them."""
 
 TOLERANCE = 1.02
 """Floats are preferred where they cost no more than this: they are exact."""
@@ -28,14 +23,18 @@ TOLERANCE = 1.02
 Sides = dict[Op, "DType | None"]
 
 
-def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op]) -> Sides:
-    """For each operation that could be integers, its type, or None where it stays float."""
+def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op], keeps_layers: bool = False) -> Sides:
+    """For each operation that could be integers, its type, or None where it stays float.
+
+    keeps_layers: whether layers are integers also where the whole model would be faster in floats.
+    """
     sides: Sides = dict(candidates)
     compounds = _compounds(candidates)
     for op, dtype in candidates.items():
-        if op in compounds or op.name in SENSITIVE or _is_far_slower(op, dtype):
+        if op in compounds or _spreads(op) or _is_far_slower(op, dtype):
             sides[op] = None
-    order = [op for op in graph_ops if op in candidates and not _has_weights(op) and sides[op] is not None]
+    ops = list(graph_ops)
+    order = [op for op in ops if op in candidates and not _has_weights(op) and sides[op] is not None]
     as_integers = _settled(sides, order, candidates)
     as_floats = _settled({**sides, **dict.fromkeys(order)}, order, candidates)
     for part in _connected(order):
@@ -43,17 +42,45 @@ def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op]) -> S
             as_integers.update({op: as_floats[op] for op in part})
     _free_lonely_layers(as_integers)
     _free_small_depthwise(as_integers)
-    return as_integers
+    return as_integers if keeps_layers else _no_slower(as_integers, candidates, ops, dict.fromkeys(order))
 
 
-def _settled(sides: Sides, order: list[Op], candidates: Mapping[Op, DType]) -> Sides:
+LEAST_COST = 15_000.0
+"""Cost of a float model (a microsecond or two) from which on it matters that integers are no slower."""
+
+
+NO_SLOWER = 1.05
+"""Integers may cost this much of what floats do."""
+
+
+def _no_slower(sides: Sides, candidates: Mapping[Op, DType], ops: list[Op], movable: Collection[Op]) -> Sides:
+    """Where integers would be slower than the float model (small images, few channels), the layers that lose most by them
+    are floats, with integer weights in the file: as many as it takes. movable: what may change sides with them."""
+    whole = _total(ops, candidates, {})
+    is_narrow = all(dtype is DType.INT8 for dtype in candidates.values())
+    if not is_narrow or whole < LEAST_COST or _total(ops, candidates, sides) <= whole * NO_SLOWER:
+        return sides
+    losses = {op: integer_cost(op, candidates[op]) - float_cost(op) for op in sides if sides[op] and _has_weights(op)}
+    slow = sorted((op for op in losses if losses[op] > 0), key=lambda op: -losses[op])
+    ways, count = [sides], 1
+    while count < 2 * len(slow):
+        ways.append(_settled({**sides, **dict.fromkeys(slow[:count])}, movable, candidates))
+        if _total(ops, candidates, ways[-1]) <= whole * NO_SLOWER:
+            return ways[-1]
+        count *= 2
+    every = [op for op in ops if op in movable or (op in candidates and _has_weights(op))]
+    ways.append(_settled({}, every, candidates))
+    return min(ways, key=lambda way: _total(ops, candidates, way))
+
+
+def _settled(sides: Sides, order: Collection[Op], candidates: Mapping[Op, DType]) -> Sides:
     """Sides that no operation wants to change alone."""
     sides = dict(sides)
     for _ in range(ROUNDS):
         changed = False
-        for op in (*order, *reversed(order)):
+        for op in (*order, *reversed([*order])):
             best = _best_side(op, candidates[op], sides)
-            changed |= best is not sides[op]
+            changed |= best is not sides.get(op)
             sides[op] = best
         if not changed:
             break
@@ -89,7 +116,7 @@ def _total(part: list[Op], candidates: Mapping[Op, DType], sides: Sides) -> floa
     total = 0.0
     values: dict[int, Value] = {}
     for op in part:
-        total += float_cost(op) if sides[op] is None else integer_cost(op, candidates[op])
+        total += float_cost(op) if sides.get(op) is None else integer_cost(op, candidates[op])
         values |= {id(v): v for v in (*op.inputs, *op.results)}
     return total + sum(_all_conversions(v, sides) for v in values.values())
 
@@ -145,6 +172,10 @@ def _compounds(candidates: Mapping[Op, DType]) -> set[Op]:
     return {op for group in parts.values() if len(group) >= PARTS for op in group}
 
 
+def _spreads(op: Op) -> bool:
+    return op.defn.quant is not None and op.defn.quant.spreads
+
+
 def _is_far_slower(op: Op, dtype: DType) -> bool:
     return _has_weights(op) and op.defn.quant is not None and op.defn.quant.kernels[dtype].time > FAR_SLOWER
 
@@ -173,14 +204,14 @@ def _all_conversions(value: Value, sides: Sides) -> float:
     return _conversions_by(value, sides.get)
 
 
-def _conversions_by(value: Value, side_of: Any) -> float:
+def _conversions_by(value: Value, side_of: Callable[[Op], DType | None]) -> float:
     if value.type.dtype is not DType.FLOAT32 or value.is_const:
         return 0.0
     return _conversions_of(value, side_of(value.op) if value.op is not None else None, side_of)
 
 
-def _conversions_of(value: Value, home: DType | None, side_of: Any) -> float:
-    wanted = {side_of(user) for user in value.users if user.name not in ANY_TYPE}
+def _conversions_of(value: Value, home: DType | None, side_of: Callable[[Op], DType | None]) -> float:
+    wanted = {side_of(user) for user in value.users if not user.defn.traits & Trait.ASKS_SHAPE}
     if value.output_uses:
         wanted.add(None)
     return sum(conversion_cost(value, to_integers=w is not None) for w in wanted if w is not home)

@@ -20,7 +20,7 @@ from litesmith.quantize.costs import conversion_cost, float_cost, integer_cost
 from litesmith.quantize.debugger import costs_alone
 from litesmith.quantize.fidelity import CAP, FloatAnswers
 from litesmith.quantize.plan import STATIC, Keys
-from litesmith.quantize.quantizer import Quantized
+from litesmith.quantize.quantized import Quantized
 from litesmith.quantize.recipe import Recipe, Rule
 from litesmith.quantize.roles import weight_operands
 from litesmith.quantize.samples import Call
@@ -63,8 +63,9 @@ def within_size_and_time(result: Quantized, samples: Sequence[Call], again: Agai
 
     again: quantizes by another recipe. Raises QuantizationError where no choice keeps them.
     """
-    recipe = result.recipe
+    plain, recipe = result, replace(result.recipe, integer_layers=True)  # the budgets say which are floats
     most, share = recipe.budget_size or float("inf"), recipe.budget_time or float("inf")
+    result = again(_bare(recipe))
     layers = _layers(result, samples, again)
     exact = FloatAnswers(write_model(result.float_program), samples)
     others = _other_costs(result, layers)
@@ -79,10 +80,19 @@ def within_size_and_time(result: Quantized, samples: Sequence[Call], again: Agai
             best = made
             break
         aim -= points[-1].size - most
-    if best is None or sum(y.now.cost for y in layers) > time_left:
+    if best is not None and sum(y.now.cost for y in layers) > time_left:
+        best = None
+    if (best is None or points[-1].sqnr < exact.compare(write_model(plain.program)).mean) and _keeps(plain, most, share):
+        best = plain
+    if best is None:
         raise _out_of_reach(recipe, points, sum(y.now.cost for y in layers) + others, _float_total(result))
     best.curve = tuple(points)
     return best
+
+
+def _keeps(result: Quantized, size: float, share: float) -> bool:
+    """Whether what the recipe alone gives keeps the budgets."""
+    return len(write_model(result.program)) <= size and _other_costs(result, ()) <= share * _float_total(result)
 
 
 def _layers(result: Quantized, samples: Sequence[Call], again: Again) -> list[Layer]:

@@ -7,15 +7,12 @@ goes into it tells of all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Op, Value
 from litesmith.quantize.fidelity import Comparison, compare
+from litesmith.quantize.quantized import Quantized
 from litesmith.quantize.samples import Call
-
-if TYPE_CHECKING:
-    from litesmith.quantize.quantizer import Quantized
 
 LAST = ("SOFTMAX", "LOGISTIC", "LOG_SOFTMAX")
 

@@ -18,10 +18,13 @@ STATIC, HYBRID, WIDENED, FLOAT = "integer", "hybrid", "widened", "float"
 """How an operation computes: on integers; on floats, with integer weights its kernel takes; on floats, with weights that are
 made floats again beside it; on floats."""
 
+TABLE, WITHIN = "table", "within"
+"""Its result is read from a table, as what it is a function of; it is a step of such a function."""
+
 
 @dataclass(frozen=True)
 class OpPlan:
-    """What becomes of an operation. form: one of the four above. activations, weights: element types; axis: of the weights'
+    """What becomes of an operation. form: one of those above. activations, weights: element types; axis: of the weights'
     channels, None for one scale for all; why: the reason, where it is not simply what was asked for."""
 
     operator: str
@@ -32,10 +35,10 @@ class OpPlan:
     per_channel: bool = True
     why: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         found: dict[str, Any] = {"operator": self.operator, "layer": self.layer, "form": self.form}
-        if self.form == STATIC:
+        if self.form in (STATIC, TABLE):
             found["activations"] = self.activations.text
         if self.weights is not None:
             found |= {"weights": self.weights.text, "per_channel": self.per_channel}
@@ -51,7 +54,7 @@ class TensorPlan:
     zero_point: int
     why: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         found = {"type": self.dtype.text, "scale": self.scale, "zero_point": self.zero_point}
         return found | ({"why": self.why} if self.why else {})
@@ -71,7 +74,7 @@ class Plan:
     fixed: dict[tuple[str, DType], TensorPlan] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON holds it."""
         return {
             "litesmith": "quantization plan",
@@ -90,7 +93,7 @@ class Plan:
                 {_tensor_key(key): _tensor_plan(t) for key, t in data.get("fixed", {}).items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"this is no quantization plan: {error!r}") from error
+            raise UsageError(f"this is not a quantization plan: {error!r}") from error
 
     def save(self, path: str | Path) -> None:
         """Writes it as a JSON file."""
@@ -131,7 +134,7 @@ def _line(op: OpPlan | None) -> str:
 
 
 def _op_plan(data: Mapping[str, Any]) -> OpPlan:
-    if data["form"] not in (STATIC, HYBRID, WIDENED, FLOAT):
+    if data["form"] not in (STATIC, HYBRID, WIDENED, FLOAT, TABLE, WITHIN):
         raise ValueError(f"form {data['form']!r}")
     return OpPlan(
         data["operator"],

@@ -9,29 +9,37 @@ import numpy as np
 
 from litesmith.errors import Problem, QuantizationError
 from litesmith.ir import DType, Op, Program, Value
-from litesmith.ir.opdef import Kernel
+from litesmith.ir.opdef import Kernel, Trait
 from litesmith.quantize import fused_lstm
 from litesmith.quantize.calibrate import Calibration
+from litesmith.quantize.costs import float_cost, integer_cost
 from litesmith.quantize.groups import Groups
 from litesmith.quantize.islands import choose_islands
-from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan
+from litesmith.quantize.plan import HYBRID, STATIC, TABLE, WIDENED, WITHIN, Keys, OpPlan, Plan
 from litesmith.quantize.ranges import LIMITS, Range, range_of
 from litesmith.quantize.recipe import Mode, Recipe
 from litesmith.quantize.roles import (
-    ANY_TYPE,
-    NOT_NEGATIVE,
-    NOT_ZERO,
     float_operands,
     is_mask,
     large_constants,
     weight_operands,
     weight_type,
 )
+from litesmith.quantize.tables import LONG, SLOW, TABLE_TYPES, Functions
 from litesmith.quantize.trained import grid_scales
 from litesmith.quantize.variables import integer_variables
 
 SLOW_HYBRID = 1.5
 """A kernel that takes integer weights beside floats and is slower than this is worse than floats made of the weights."""
+
+FEW_BITS = (DType.INT4, DType.INT2)
+SMALLEST_WIDENED = 0.25
+"""The share of the smallest weights that are worth integers from which on weights of 8 bits save more than they cost."""
+
+ALL_FLOATS = (
+    "no part of the model is faster on integers: activations stay floats, weights are integers "
+    "(integer_layers=True or integer_only=True in the recipe makes activations integers)"
+)
 
 INTEGER_WEIGHTS = (DType.INT8, DType.INT4, DType.INT2, DType.UINT8)
 
@@ -60,8 +68,11 @@ class _Planner:
         plan = Plan()
         for key, op in self.keys.all:
             plan.ops[key] = self._op_plan(op, self.recipe.mode_of(op), sides.get(op), op in static)
+        if static and not any(sides.values()):
+            plan.notes.append(ALL_FLOATS)
         self._plan_variables(plan)
         if self.recipe.integer_only:
+            self._plan_tables(plan)
             self._require_integers(plan)
         Groups(self.program, self.keys, self.recipe, self.range_of, self.seen.trained).fill(plan)
         return plan
@@ -77,7 +88,8 @@ class _Planner:
         is_trained = any(self.keys.tensors.get(id(r), "") in self.seen.trained for r in results)  # not an input's grid alone
         if self.recipe.integer_only or not self.recipe.islands or is_trained:
             return dict(static)  # trained ranges clamp, too: nothing that has one may stay a float
-        return choose_islands(static, (op for _, op in self.keys.all))
+        asked = {self.recipe.input_type, self.recipe.output_type} != {DType.FLOAT32} or self.recipe.integer_layers
+        return choose_islands(static, (op for _, op in self.keys.all), asked)
 
     # -- what may be integers -----------------------------------------------------------------------------------------
 
@@ -111,14 +123,15 @@ class _Planner:
 
     def _domain_obstacle(self, op: Op) -> str:
         """Why the integer kernel could fail as the model runs."""
-        name = NOT_NEGATIVE.get(op.name) or NOT_ZERO.get(op.name)
-        if name is None:
+        rule = op.defn.quant
+        name = None if rule is None else rule.not_negative or rule.not_zero
+        if rule is None or name is None:
             return ""
         value = op[name]
         seen = self.range_of(value)
         if seen.low < 0 and not (op.name == "DIV" and value.is_const):
             return f"{op.name} of negative numbers fails in integers"
-        if op.name in NOT_ZERO and value.const is not None:
+        if rule.not_zero is not None and value.const is not None:
             array = np.abs(value.const.array())
             if array.size and array.min() < array.max() / 64:
                 return "its divisor becomes 0 in integers"
@@ -159,33 +172,32 @@ class _Planner:
             return replace(made, form=WIDENED, weights=DType.FLOAT16)
         if mode.weights in (DType.FLOAT32, DType.FLOAT16) or not weights:
             return replace(made, why=why)
-        if not could and not self._is_worth_it(op):
-            return made  # what was to be integers has integer weights, whatever their size
+        if not could and not self._is_worth_it(op):  # what was to be integers has integer weights, whatever their size
+            return self._small_beside_floats(op, mode, made)
         return replace(self._beside_floats(op, mode, made), why=why)
 
     def _weight_type(self, op: Op, kernel: Kernel, mode: Mode) -> DType | None:
         """The element type of weights beside integers: 4 bits where they were trained on a grid of so many."""
         kind = weight_type(kernel, mode)
+        if op.name == "DEPTHWISE_CONV_2D" and kind is DType.INT4 and self.recipe.islands:
+            return DType.INT8  # few weights, and a kernel of 4 bits that takes ten times as long
         if not self.recipe.low_bit_weights or kind is not DType.INT8 or DType.INT4 not in kernel.weights:
             return kind
-        assert op.defn.quant is not None
-        for name in weight_operands(op):
-            axis = op.defn.quant.weights[name] if kernel.per_channel and self._by_channel(op) else None
-            const = op[name].const
-            if const is None or grid_scales(const.array(), axis, LIMITS[DType.INT4][1]) is None:
-                return kind
-        return DType.INT4
+        by_channel = kernel.per_channel and self._by_channel(op)
+        return DType.INT4 if _on_grids(op, by_channel, LIMITS[DType.INT4][1]) else kind
 
-    def _is_worth_it(self, op: Op) -> bool:
+    def _is_worth_it(self, op: Op, share: float = 1.0) -> bool:
         sizes = [const.size for name in weight_operands(op) if (const := op[name].const) is not None]
-        return sum(sizes) >= self.recipe.smallest_weights
+        if sum(sizes) >= self.recipe.smallest_weights * share:
+            return True
+        return self.recipe.low_bit_weights and _on_grids(op, self._by_channel(op), LIMITS[DType.INT8][1])
 
     def _beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
         """Integer weights beside float activations."""
         kernel = op.defn.quant.kernels.get(DType.FLOAT32) if op.defn.quant is not None else None
         kind = mode.weights if mode.weights in INTEGER_WEIGHTS[:3] else DType.INT8
         # no kernel beside floats rounds its input to 16 bits; and small ones lose more by rounding it than they gain
-        wide = mode.activations is DType.INT16 or (mode.is_static and _is_small_dense(op))
+        wide = mode.activations is DType.INT16 or (mode.is_static and _is_fast_in_floats(op))
         if kernel is not None and mode.compute and not wide and kernel.time <= SLOW_HYBRID:
             kind = kind if kind in kernel.weights else DType.INT8
             by_channel = self._by_channel(op) and _channels_of_hybrid(op)
@@ -197,8 +209,15 @@ class _Planner:
             kind = kind if kind in kernel.weights else DType.INT8
             by_channel = self._by_channel(op) and widens_itself
             return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)
-        kind = DType.INT8 if op.name == "DEPTHWISE_CONV_2D" and mode.compute else kind
+        if mode.is_static or (op.name == "DEPTHWISE_CONV_2D" and mode.compute):
+            kind = DType.INT8  # those of 4 bits are made floats anew in each run
         return replace(made, form=WIDENED, weights=kind, per_channel=self.recipe.per_channel)
+
+    def _small_beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
+        """Where weights are of 4 bits and fewer, small ones of 8 take no more room than their layer is worth in floats."""
+        if mode.weights not in FEW_BITS or op.name in ONLY_HYBRID or not self._is_worth_it(op, SMALLEST_WIDENED):
+            return made
+        return replace(made, form=WIDENED, weights=DType.INT8, per_channel=self.recipe.per_channel)
 
     def _by_channel(self, op: Op) -> bool:
         return self.recipe.per_channel and (self.recipe.per_channel_dense or op.name != "FULLY_CONNECTED")
@@ -215,13 +234,34 @@ class _Planner:
                 key = self.keys.op(op)
                 plan.ops[key] = replace(plan.ops[key], form=STATIC, activations=next(iter(types)), why="")
 
+    def _plan_tables(self, plan: Plan) -> None:
+        """Functions of one tensor that have no integer form, or a long one, as tables."""
+        chosen: list[tuple[Op, list[Op]]] = []
+        others: set[Op] = set()
+        for last, steps in Functions(self.keys.graphs).ends():
+            dtype = self.recipe.mode_of(last).activations
+            pays = len(steps) >= LONG or any(op in self.reasons or _takes_long(op, dtype) for op in steps)
+            fits = dtype in TABLE_TYPES and last.results[0].type.dtype is DType.FLOAT32
+            if fits and pays and not self._range_obstacle([last.results[0], *steps[0].inputs]):
+                chosen.append((last, steps))
+            else:
+                others.update(steps)
+        for last, steps in chosen:
+            for op in steps:
+                key = self.keys.op(op)
+                if op not in others and plan.ops[key].form != TABLE:
+                    plan.ops[key] = replace(plan.ops[key], form=WITHIN, weights=None, why="it is a step of a table")
+            key, dtype = self.keys.op(last), self.recipe.mode_of(last).activations
+            plan.ops[key] = replace(plan.ops[key], form=TABLE, activations=dtype, weights=None, why="as a table")
+
     # -- integers only ------------------------------------------------------------------------------------------------
 
     def _require_integers(self, plan: Plan) -> None:
         problems = []
         for key, op in self.keys.all:
             floats = [v for v in (*op.inputs, *op.results) if v.type.dtype is DType.FLOAT32]
-            if not floats or plan.ops[key].form == STATIC or op.name in PASSED_THROUGH:
+            is_done = plan.ops[key].form in (STATIC, TABLE, WITHIN)
+            if not floats or is_done or op.name in PASSED_THROUGH or op.defn.traits & Trait.ASKS_SHAPE:
                 continue
             reason = self.reasons.get(op) or "its recipe leaves it float"
             fix = "allow float operators beside the integer ones (leave out integer_only / add TFLITE_BUILTINS)"
@@ -231,21 +271,40 @@ class _Planner:
             raise QuantizationError(problems)
 
 
+def _takes_long(op: Op, dtype: DType) -> bool:
+    kernel = op.defn.quant.kernels.get(dtype) if op.defn.quant is not None else None
+    return kernel is not None and kernel.time >= SLOW
+
+
+def _on_grids(op: Op, by_channel: bool, steps: int) -> bool:
+    """Whether all weights of a layer lie on grids of so many steps on each side of 0."""
+    assert op.defn.quant is not None
+    for name in weight_operands(op):
+        axis = op.defn.quant.weights[name] if by_channel else None
+        const = op[name].const
+        if const is None or grid_scales(const.array(), axis, steps) is None:
+            return False
+    return True
+
+
 ONLY_HYBRID = (
     "EMBEDDING_LOOKUP", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "RNN",
     "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN", "SVDF",
 )  # fmt: skip
 """Operators whose integer weights are worth nothing as floats again: they are read once, or in many operands."""
 
-PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CALL_ONCE", *ANY_TYPE)
-"""Operators that only hand tensors on, or do not read their elements."""
+PASSED_THROUGH = ("WHILE", "IF", "QUANTIZE", "DEQUANTIZE", "CAST", "CALL_ONCE")
+"""Operators that only hand tensors on, or do not read their elements, or stand between floats and numbers of another
+type."""
 
 
 SMALL_DENSE = 16_384
 """Weights of a dense layer up to which its float kernel is no slower than the one that rounds its input."""
 
 
-def _is_small_dense(op: Op) -> bool:
+def _is_fast_in_floats(op: Op) -> bool:
+    if op.name == "CONV_2D":
+        return float_cost(op) < integer_cost(op, DType.INT8)
     const = op["weights"].const if op.name == "FULLY_CONNECTED" else None
     return const is not None and const.size <= SMALL_DENSE
 

@@ -7,12 +7,18 @@ import numpy as np
 from litesmith.decompositions.grids import spell_out
 from litesmith.errors import UsageError
 from litesmith.ir import Builder, DType, Op, Program, Sym, Value
+from litesmith.ops.activation import HARD_SWISH, PRELU, RELU_0_TO_1, RELU_N1_TO_1
+from litesmith.ops.elementwise import ADD_N, SQUARED_DIFFERENCE
+from litesmith.ops.indexing import GATHER
+from litesmith.ops.pooling import AVERAGE_POOL_2D
+from litesmith.ops.unary import NEG, SQUARE, ZEROS_LIKE
 from litesmith.passes.driver import Outcome, Pass, run_pass
 from litesmith.quantize.calibrate import Calibration, is_observed, tensor_keys
 from litesmith.quantize.dequantize import widen_weights
 from litesmith.quantize.equalize import equalize
 from litesmith.quantize.ranges import Range, representable
 from litesmith.quantize.recipe import Recipe, mode_named
+from litesmith.quantize.rotate import rotations
 from litesmith.quantize.trained import Trained, take_trained_ranges
 
 
@@ -38,11 +44,13 @@ NARROW = (DType.INT8, DType.INT4, DType.INT2)
 
 def _forms(recipe: Recipe) -> list[Pass]:
     modes = [mode_named(name) for name in (recipe.mode, *(r.mode for r in recipe.rules))]
-    pools = [POOLS] if all(m.activations is not DType.INT16 for m in modes) and recipe.is_static else []
+    is_wide = any(m.activations is DType.INT16 for m in modes)
+    pools = [POOLS] if not is_wide and recipe.is_static else []
     if recipe.integer_only:
-        return [*pools, PRODUCTS, SQUARES, NEGATIVES]
+        return [*pools, PRODUCTS, SQUARES, NEGATIVES, SUMS, ZEROS, *([WIDE] if is_wide else [])]
     narrow = any(not m.is_static and m.weights in NARROW for m in modes)
-    return [*pools, _tables(recipe)] if narrow else pools
+    rotated = [rotations(recipe)] if narrow and recipe.rotate else []
+    return [*pools, _tables(recipe), *rotated] if narrow else pools
 
 
 def _tables(recipe: Recipe) -> Pass:
@@ -68,7 +76,7 @@ def _tables(recipe: Recipe) -> Pass:
         shape = [-1 if isinstance(d, Sym) else d for d in (*ids.dims, table.dims[1])]
         return b.reshape(rows, np.array(shape, np.int32))
 
-    return Pass("lookup-tables", ("GATHER",), rewrite)
+    return Pass("lookup-tables", (GATHER,), rewrite)
 
 
 def _square_of_difference(op: Op, b: Builder) -> Outcome:
@@ -82,7 +90,37 @@ def _square(op: Op, b: Builder) -> Outcome:
     return b.mul(op["x"], op["x"])
 
 
-SQUARES = Pass("squares", ("SQUARE",), _square)
+def _sum(op: Op, b: Builder) -> Outcome:
+    """ADD_N has no integer kernel."""
+    total, *rest = op.inputs
+    for value in rest:
+        total = b.add(total, value)
+    return total
+
+
+def _zeros(op: Op, b: Builder) -> Outcome:
+    """ZEROS_LIKE has no integer kernel."""
+    return b.mul(op["x"], np.float32(0)) if op["x"].type.dtype is DType.FLOAT32 else None
+
+
+def _wide(op: Op, b: Builder) -> Outcome:
+    """What has no kernel of 16 bits that is right, said by what has."""
+    x, zero = op["x"], np.float32(0)
+    if x.type.dtype is not DType.FLOAT32:
+        return None
+    if op.defn is PRELU:
+        return b.add(b.relu(x), b.mul(b.minimum(x, zero), op["alpha"]))
+    if op.defn is HARD_SWISH:
+        return b.mul(b.mul(x, b.add(x, np.float32(3), fused_activation_function="RELU6")), np.float32(1 / 6))
+    return b.minimum(b.maximum(x, np.float32(-1) if op.defn is RELU_N1_TO_1 else zero), np.float32(1))
+
+
+SQUARES = Pass("squares", (SQUARE,), _square)
+SUMS = Pass("sums-of-many", (ADD_N,), _sum)
+WIDE = Pass("forms-of-16-bits", (PRELU, HARD_SWISH, RELU_N1_TO_1, RELU_0_TO_1), _wide)
+ZEROS = Pass("zeros", (ZEROS_LIKE,), _zeros)
+
+
 def _negative(op: Op, b: Builder) -> Outcome:
     """NEG has no integer kernel that is right for the least integer."""
     if op["x"].type.dtype is not DType.FLOAT32:
@@ -103,9 +141,9 @@ def _mean_of_all(op: Op, b: Builder) -> Outcome:
     return mean
 
 
-POOLS = Pass("pools-of-whole-images", ("AVERAGE_POOL_2D",), _mean_of_all)
-NEGATIVES = Pass("negatives", ("NEG",), _negative)
-PRODUCTS = Pass("squares-of-differences", ("SQUARED_DIFFERENCE",), _square_of_difference)
+POOLS = Pass("pools-of-whole-images", (AVERAGE_POOL_2D,), _mean_of_all)
+NEGATIVES = Pass("negatives", (NEG,), _negative)
+PRODUCTS = Pass("squares-of-differences", (SQUARED_DIFFERENCE,), _square_of_difference)
 
 
 def _settled_inputs(program: Program, recipe: Recipe) -> dict[int, Trained]:

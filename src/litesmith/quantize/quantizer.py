@@ -2,60 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
-from typing import Any
 
-from litesmith.errors import ConverterError, Problem, QuantizationError, UsageError
+from litesmith.errors import Problem, QuantizationError, UsageError
 from litesmith.formats.metadata.programs import Interface, follow
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Program
 from litesmith.ir.clone import clone
-from litesmith.ir.verify import kernel_problems
+from litesmith.quantize.budget import within_budget
 from litesmith.quantize.calibrate import Calibration, calibrate
+from litesmith.quantize.dequantize import dequantized, is_quantized
 from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.effort import representative
 from litesmith.quantize.fidelity import Fidelity, compare
 from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
-from litesmith.quantize.nearness import nearness
-from litesmith.quantize.plan import STATIC, Keys, Plan
-from litesmith.quantize.planner import make_plan
+from litesmith.quantize.improve import has_integer_weights
+from litesmith.quantize.mixed import within_size_and_time
+from litesmith.quantize.plan import Keys, Plan
+from litesmith.quantize.planned import planned
 from litesmith.quantize.prepare import prepare, with_default_range, with_trained_ranges
+from litesmith.quantize.quantized import Quantized
 from litesmith.quantize.recipe import Recipe
-from litesmith.quantize.rewrite import Improvements, rewrite
 from litesmith.quantize.samples import Call
 from litesmith.quantize.sparse import expand_sparse, store_sparsely
+from litesmith.quantize.ways import improved
 
 SMOOTHING = 0.95
 """Weight of what was seen before, in a moving average."""
 
-KEPT, KEPT_BYTES = 64, 1 << 26
+KEPT, KEPT_BYTES = 256, 1 << 26
 """Samples that are kept in memory after calibration, to compare the result with the float model: so many, so many bytes."""
 
-ATTEMPTS = 4
-"""Plans tried before kernels that refuse their operands are given up on."""
-
-
-@dataclass
-class Quantized:
-    """The result. program: the quantized one; float_program: what it was made of; plan, calibration: how; fidelity: how far
-    its outputs are from the float ones on calibration data, None without data. keys: the key in the plan of operations of
-    ``program``, by ``id``. curve: what a budget tried (`budget.Point`)."""
-
-    program: Program
-    float_program: Program
-    plan: Plan
-    calibration: Calibration | None
-    recipe: Recipe
-    fidelity: Fidelity | None = None
-    keys: dict[int, str] = field(default_factory=dict)
-    curve: tuple[Any, ...] = ()
-
-    @property
-    def has_integers(self) -> bool:
-        """Whether some operation has integer activations."""
-        return any(op.form == STATIC for op in self.plan.ops.values())
 
 
 def quantize(
@@ -66,7 +44,7 @@ def quantize(
     calibration: Calibration | None = None,
     plan: Plan | None = None,
     threads: int = 1,
-    progress: Any = None,
+    progress: Callable[[int], object] | None = None,
     check: bool = True,
     requantize: bool = False,
 ) -> Quantized:
@@ -83,6 +61,7 @@ def quantize(
     interface = Interface.of(original)
     sparse = expand_sparse(original) or recipe.sparse
     trained = prepare(original, recipe)
+    _keep_constants(original, 0 if calls is None else COMPUTED_ONCE)
     samples: list[Call] = []
     known = (calibration, calls, plan, recipe.default_range)
     if recipe.is_static and not trained and all(source is None for source in known):
@@ -96,7 +75,7 @@ def quantize(
         calibration = with_trained_ranges(original, calibration or Calibration(), trained)
     if recipe.default_range is not None:
         calibration = with_default_range(original, calibration or Calibration(), recipe.default_range)
-    result = _planned(original, recipe, calibration, plan)
+    result = planned(original, recipe, calibration, plan)
     samples = _some(result, samples)
     if samples and plan is None:
         result = _bettered(result, samples)
@@ -108,18 +87,30 @@ def quantize(
     return result
 
 
+COMPUTED_ONCE = 1 << 26
+"""Bytes of constants that are kept once they are computed: a program is written several times where there are samples."""
+
+
+def _keep_constants(program: Program, left: int) -> None:
+    for graph in program.all_graphs():
+        for value in (v for op in graph.ops for v in op.inputs if v.const is not None and v.const.is_lazy):
+            assert value.const is not None
+            left -= value.const.nbytes
+            if left < 0:
+                return
+            value.const.keep()
+
+
 def _some(result: Quantized, samples: list[Call]) -> list[Call]:
     """As many samples as the result can be judged with in time."""
-    if not result.recipe.is_static:
-        return samples
-    return representative(samples, Keys(result.float_program), result.plan)
+    return representative(samples, Keys(result.float_program), result.plan, result.recipe.rounding)
 
 
 def _bettered(result: Quantized, samples: list[Call]) -> Quantized:
     """As near to the float model as the recipe wants it."""
     recipe = result.recipe
-    if recipe.is_static:
-        result = _improved(result, samples)
+    if any(has_integer_weights(op) for op in result.plan.ops.values()):
+        result = improved(result, samples)
     if recipe.is_static and (recipe.budget_size is not None or recipe.budget_time is not None):
         return _within_size_and_time(result, samples)
     return result if recipe.budget_sqnr is None else _within_budget(result, samples, recipe.budget_sqnr)
@@ -135,7 +126,7 @@ def _calibrated(
     calls: Iterable[Call] | CalibrationData,
     samples: list[Call],
     threads: int,
-    progress: Any,
+    progress: Callable[[int], object] | None,
 ) -> Calibration:
     """The ranges as the recipe wants them estimated. samples: the first calls are put there."""
     is_moving = recipe.ranges == "moving-average"
@@ -152,84 +143,19 @@ def _calibrated(
     return found
 
 
-def _improved(result: Quantized, samples: list[Call]) -> Quantized:
-    """The same plan with better weights and biases, where they make the outputs better; and by the best headroom."""
-    from litesmith.quantize.improve import corrected, improvements
-
-    recipe = result.recipe
-    if recipe.search:
-        recipe = replace(recipe, search=False, headroom=_best_headroom(result, samples))
-        result = _planned(result.float_program, recipe, result.calibration, None)
-    if not recipe.bias_correction and recipe.rounding == "nearest":
-        return result
-    seen, apart = _split(samples) if result.recipe.search or recipe.rounding == "gptq" else (samples, samples)
-    plain = result
-
-    def again(better: Improvements) -> Quantized:
-        return _rewritten(plain.float_program, recipe, plain.calibration, plain.plan, better)
-
-    ways = [plain]
-    for rounding in dict.fromkeys((recipe.rounding, "nearest")):
-        rounded = improvements(replace(plain, recipe=replace(recipe, rounding=rounding)), seen)
-        ways += [again(rounded)] if rounded.rounded else []
-        ways += [again(corrected(plain, seen, again, rounded))] if recipe.bias_correction else []
-    return max(ways, key=lambda one: nearness(one, apart))
-
-
-def _split(samples: list[Call]) -> tuple[list[Call], list[Call]]:
-    """Samples to find something with, and others to see whether it holds; all for both where there are few."""
-    if len(samples) < FEW:
-        return samples, samples
-    return [call for i, call in enumerate(samples) if i % 4], samples[::4]
-
-
 def _within_size_and_time(result: Quantized, samples: list[Call]) -> Quantized:
-    from litesmith.quantize.mixed import within_size_and_time
-
     def again(recipe: Recipe) -> Quantized:
-        return _improved(_planned(result.float_program, recipe, result.calibration, None), samples)
+        return improved(planned(result.float_program, recipe, result.calibration, None), samples)
 
     return within_size_and_time(result, samples, again)
 
 
 def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quantized:
-    from litesmith.quantize.budget import within_budget
-
     def again(floats: Collection[str]) -> Quantized:
-        plain = _planned(result.float_program, result.recipe, result.calibration, None, floats)
-        return _improved(plain, samples)
+        plain = planned(result.float_program, result.recipe, result.calibration, None, floats)
+        return improved(plain, samples)
 
     return within_budget(result, samples, least, again)
-
-
-FEW, MANY = 8, 100
-"""Samples too few to keep some apart; and so many that their ranges are those of the data: a part of them would show smaller
-ones, and widening would look better than it is."""
-
-NOISE = 1.0
-"""dB by which a headroom has to be better than none."""
-
-HEADROOMS = (1.0, 1.05, 1.1, 1.2)
-"""How far ranges are widened, as far as a search tries."""
-
-
-def _best_headroom(result: Quantized, samples: list[Call]) -> float:
-    """The one that keeps most on samples whose ranges were not looked at."""
-    seen, apart = _split(samples)
-    if seen is samples or result.calibration is None or result.calibration.samples >= MANY:
-        return result.recipe.headroom
-    part = replace_ranges(result.calibration, calibrate(result.float_program, seen))
-    found = {}
-    for headroom in HEADROOMS:
-        recipe = replace(result.recipe, headroom=headroom, search=False)
-        found[headroom] = nearness(_planned(result.float_program, recipe, part, None), apart)
-    return max(found, key=lambda h: found[h] - (NOISE if h != HEADROOMS[0] else 0.0))
-
-
-def replace_ranges(whole: Calibration, part: Calibration) -> Calibration:
-    """The ranges of a part of the samples; those it did not touch are the whole's."""
-    touched = {k: r for k, r in part.ranges.items() if not r.is_empty}
-    return Calibration({**whole.ranges, **touched}, part.samples, whole.trained)
 
 
 def _fidelity(result: Quantized, samples: list[Call]) -> Fidelity:
@@ -247,8 +173,6 @@ def _keeping(calls: Iterable[Call], kept: list[Call]) -> Iterator[Call]:
 
 
 def _require_floats(program: Program) -> None:
-    from litesmith.quantize.dequantize import is_quantized
-
     if is_quantized(program):
         reason = "the model is quantized already; quantizing it again adds the errors of both"
         fix = "quantize the float model it was made of, or allow it with requantize=True (--requantize)"
@@ -256,8 +180,6 @@ def _require_floats(program: Program) -> None:
 
 
 def _as_floats(program: Program) -> Program:
-    from litesmith.quantize.dequantize import dequantized, is_quantized
-
     return dequantized(program) if is_quantized(program) else program
 
 
@@ -265,47 +187,6 @@ def _needs_data(recipe: Recipe) -> QuantizationError:
     reason = f"mode {recipe.mode!r} makes activations integers, whose ranges have to be seen on samples"
     fix = "give calibrate=samples (--calibrate samples.npz; representative_dataset), or quantize weights only: 'dynamic'"
     return QuantizationError([Problem("LS040", reason, fix)])
-
-
-def _planned(
-    original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan | None, floats: Collection[str] = ()
-) -> Quantized:
-    avoid: set[str] = set(floats)
-    for _ in range(ATTEMPTS):
-        chosen = plan or make_plan(original, recipe, calibration, avoid)
-        made = _rewritten(original, recipe, calibration, chosen, None)
-        problems = kernel_problems(made.program)
-        if not problems:
-            return made
-        refused = _refusing(made, chosen)
-        if plan is not None or recipe.integer_only or not refused - avoid:
-            raise ConverterError(problems)
-        avoid |= refused
-    raise ConverterError(problems)
-
-
-def _refusing(made: Quantized, plan: Plan) -> set[str]:
-    """The keys of operations whose kernels refuse what they got."""
-    from litesmith.ir.verify import problems_of
-
-    ops = [op for graph in made.program.all_graphs() for op in graph.ops if any(True for _ in problems_of(op))]
-    keys = {made.keys[id(op)] for op in ops if id(op) in made.keys}
-    return {key for key in keys if plan.ops[key].form == STATIC}
-
-
-def is_on_grid(recipe: Recipe, calibration: Calibration | None) -> bool:
-    """Whether weights may lie on grids that training settled."""
-    return recipe.on_grid or (calibration is not None and bool(calibration.trained))
-
-
-def _rewritten(
-    original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan, improved: Improvements | None
-) -> Quantized:
-    copy = clone(original).program
-    improved = improved or Improvements(on_grid=is_on_grid(recipe, calibration))
-    keys = rewrite(copy, plan, recipe, improved)
-    copy.notes += plan.notes
-    return Quantized(copy, original, plan, calibration, recipe, keys=keys)
 
 
 def _checked(result: Quantized, samples: list[Call]) -> Fidelity:

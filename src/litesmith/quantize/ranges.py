@@ -95,14 +95,27 @@ def representable(scale: float, zero_point: int, dtype: DType) -> Range:
     return Range((least - zero_point) * scale, (most - zero_point) * scale)
 
 
+SLICE = 1 << 20
+"""Elements that are divided and rounded at once: in float64 they take eight times the room of the integers."""
+
+
 def stored(array: Array, quant: Quantization, dtype: DType) -> Array:
     """Real numbers as stored ones: divided, rounded to the nearest (ties to even), shifted, clipped."""
-    least, most = LIMITS[dtype]
     shape = _along_axis(quant, array.ndim)
     scale, zero = quant.scale.astype(np.float64).reshape(shape), quant.zero_point.reshape(shape)
+    found = np.empty(array.shape, dtype.numpy)
+    rows = max(1, SLICE * max(len(array), 1) // max(array.size, 1)) if array.ndim else 1
+    for start in range(0, len(array) if array.ndim else 1, rows):
+        part = slice(start, start + rows) if array.ndim else ...
+        by_row = part if shape and shape[0] == -1 else ...
+        found[part] = _steps(array[part], scale[by_row], zero[by_row], LIMITS[dtype])
+    return found
+
+
+def _steps(array: Array, scale: Array, zero: Array, limits: tuple[int, int]) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         steps: Array = np.rint(array.astype(np.float64) / scale) + zero
-    return np.clip(steps, least, most).astype(dtype.numpy)
+    return np.clip(steps, *limits)
 
 
 def real(array: Array, quant: Quantization) -> Array:

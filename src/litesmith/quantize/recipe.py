@@ -117,6 +117,8 @@ class Recipe:
     ranges: how the range of activations is estimated from what was seen. headroom: how far ranges are widened.
     bias_correction: whether biases make up for what rounding the weights adds to a channel's mean.
     equalize: whether channels of layers are brought to one size first; it pays where one scale serves all of them.
+    rotate: whether inputs and weights of dense layers beside floats are rotated (a custom operator the runtime has), so that
+    no channel that is larger than the others sets their scales.
     rounding: ``nearest``, or ``gptq`` (weights are rounded one after another, each making up for the ones before).
     bias_type: int32 or int64, forced for 16-bit activations; None: int32 wherever the sums provably fit.
     block_size: of blockwise 4-bit weights of dense layers, 0 for a scale for each channel.
@@ -127,6 +129,7 @@ class Recipe:
     on a grid of 4 bits are stored so where the kernel takes them beside integers.
     sparse: whether pruned weights are stored sparsely where that makes the file smaller and the runtime takes it.
     islands: whether operators that are slow as integers stay floats between integer ones.
+    integer_layers: whether layers are integers also where the whole model is faster in floats (small images, few channels).
     search: whether the headroom is chosen by what keeps most on samples held back.
     budget_sqnr: dB the outputs are to be from the float ones on the samples: the layers that cost them most stay float
     until they are.
@@ -149,6 +152,7 @@ class Recipe:
     headroom: float = 1.0
     bias_correction: bool = True
     equalize: bool = False
+    rotate: bool = False
     rounding: str = "nearest"
     bias_type: DType | None = None
     block_size: int = 0
@@ -158,6 +162,7 @@ class Recipe:
     low_bit_weights: bool = False
     sparse: bool = False
     islands: bool = True
+    integer_layers: bool = False
     search: bool = False
     least_sqnr: float = 3.0
     budget_sqnr: float | None = None
@@ -193,7 +198,7 @@ class Recipe:
         """The same with the layers of these patterns left in float32."""
         return replace(self, rules=(*self.rules, *(Rule(pattern) for pattern in patterns)))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As JSON or YAML holds it: what differs from the defaults."""
         found: dict[str, Any] = {"mode": self.mode}
         for one in fields(self):
@@ -240,8 +245,8 @@ def as_recipe(given: Any) -> Recipe:
         return Recipe.from_json(_read(Path(text)))
     if text.lower() == "int8-best":
         return Recipe("int8", rounding="gptq", search=True)
-    mode_named(text)
-    return Recipe(text)
+    few = mode_named(text).weights in (DType.INT4, DType.INT2)  # where the rounding is what counts
+    return Recipe(text, rounding="gptq" if few else "nearest")
 
 
 def _read(path: Path) -> Any:
@@ -272,7 +277,7 @@ def element_type(given: Any) -> DType:
         return given
     name = given if isinstance(given, str) else getattr(given, "name", None) or getattr(given, "__name__", str(given))
     if str(name).lower() not in _TYPES:
-        raise UsageError(f"{given!r} is no type of inputs and outputs; they are float32, int8, uint8 or int16")
+        raise UsageError(f"{given!r} is not a type of inputs and outputs; they are float32, int8, uint8 or int16")
     return _TYPES[str(name).lower()]
 
 
@@ -295,4 +300,4 @@ def _compiled(pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise UsageError(f"{pattern!r} is no regular expression: {error}") from error
+        raise UsageError(f"{pattern!r} is not a regular expression: {error}") from error

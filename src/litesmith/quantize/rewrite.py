@@ -9,14 +9,17 @@ import numpy as np
 
 from litesmith.ir import Builder, DType, Graph, Op, Program, Quantization, TensorType, Value
 from litesmith.ir.constant import Array, Constant
+from litesmith.ir.folding import NO_FOLDING
+from litesmith.ir.opdef import Trait
 from litesmith.ops import OPS
 from litesmith.quantize import biases, fused_lstm
-from litesmith.quantize.costs import CLAMPS
+from litesmith.quantize.costs import is_clamp_of_bytes
 from litesmith.quantize.groups import call_ties
-from litesmith.quantize.plan import HYBRID, STATIC, WIDENED, Keys, OpPlan, Plan, TensorPlan
+from litesmith.quantize.plan import HYBRID, STATIC, TABLE, WIDENED, WITHIN, Keys, OpPlan, Plan, TensorPlan
 from litesmith.quantize.ranges import LIMITS, parameters, quantization, range_of, stored
 from litesmith.quantize.recipe import Recipe
-from litesmith.quantize.roles import ANY_TYPE, NOT_ZERO, float_operands, large_constants, weight_operands
+from litesmith.quantize.roles import float_operands, large_constants, weight_operands
+from litesmith.quantize.tables import Functions, look_up
 from litesmith.quantize.trained import grid_scales
 from litesmith.quantize.variables import ACCESSES, float_variables
 from litesmith.quantize.weights import Form, blockwise, halved, quantized, weight_quantization
@@ -30,7 +33,7 @@ class Improvements:
     on_grid: whether weights may lie on grids that training settled.
     """
 
-    rounded: Mapping[str, Array] = field(default_factory=dict)
+    rounded: dict[str, Array] = field(default_factory=dict)
     shifts: Mapping[str, Array] = field(default_factory=dict)
     on_grid: bool = False
 
@@ -49,12 +52,15 @@ class _Rewriter:
         self.keys = Keys(program)
         self.variables = float_variables(op for _, op in self.keys.all)
         self.activations = {id(op): {id(v) for v in float_operands(op)} for _, op in self.keys.all}
+        has_tables = any(op.form == TABLE for op in plan.ops.values())
+        self.functions = Functions(self.keys.graphs if has_tables else ())
         self.home: dict[int, DType] = {}
+        self.replaced: dict[int, Value] = {}
         self.converted: dict[tuple[int, DType, int], Value] = {}
         self.constants: dict[tuple[int, DType, bytes, int], Value] = {}
 
     def run(self) -> dict[int, str]:
-        known = {id(op): key for key, op in self.keys.all}
+        known = self.known = {id(op): key for key, op in self.keys.all}
         self._set_boundaries()
         for graph in self.keys.graphs:
             for op in list(graph.ops):
@@ -109,20 +115,26 @@ class _Rewriter:
                 if made is not value and value not in graph.inputs and not value.is_const and value.name:
                     made.name, value.name = value.name, f"{value.name}/{value.type.dtype}"
         graph.outputs = outputs
+        for op in graph.reversed_ops:
+            plan = self.plan.ops.get(self.known.get(id(op), ""))
+            if plan is not None and plan.form == WITHIN and not any(r.users or r.output_uses for r in op.results):
+                graph.erase(op)
 
     # -- operations ---------------------------------------------------------------------------------------------------
 
     def _rewrite(self, graph: Graph, op: Op, key: str) -> None:
         plan = self.plan.ops.get(key)
-        b = Builder(graph, OPS, before=op)
-        b.origins, b.folds = op.origins, False
+        b = Builder(graph, OPS, op, op.origins, NO_FOLDING)
         if plan is not None and plan.form == STATIC:
             if op.name in ACCESSES:
                 self._access(b, op, plan.activations)
             else:
                 self._integers(b, op, key, plan)
             return
-        if op.name in ANY_TYPE:
+        if plan is not None and plan.form == TABLE:
+            self._tabulate(b, op, plan.activations)
+            return
+        if op.defn.traits & Trait.ASKS_SHAPE or (plan is not None and plan.form == WITHIN):
             return
         calls = self._call_rows(op) if self.recipe.integer_only else {}
         for index, value in enumerate(op.operands):
@@ -171,14 +183,15 @@ class _Rewriter:
                     op.set_operand(index, self._as(b, value, dtype, tied))
                 else:
                     op.set_operand(index, self._as(b, value, DType.FLOAT32))
-        if op.name in NOT_ZERO and not op[NOT_ZERO[op.name]].is_const:
-            self._keep_above_zero(b, op, NOT_ZERO[op.name])
+        divisor = op.defn.quant.not_zero if op.defn.quant is not None else None
+        if divisor is not None and not op[divisor].is_const:
+            self._keep_above_zero(b, op, divisor)
         for result in op.results:
             self._give_result(result, dtype)
         self._set_layer(op, weights, key, plan)
         if "pot_scale_int16" in op.attrs:
             op.attrs["pot_scale_int16"] = False
-        if op.name in CLAMPS and dtype in (DType.INT8, DType.UINT8):
+        if is_clamp_of_bytes(op, dtype):
             self._clamp_by_range(b, op)
 
     def _set_layer(self, op: Op, weights: list[str], key: str, plan: OpPlan) -> None:
@@ -211,10 +224,29 @@ class _Rewriter:
         self.home[id(result)] = dtype
 
     def _clamp_by_range(self, b: Builder, op: Op) -> None:
-        """A clamp is a QUANTIZE into the range of its result."""
+        """A clamp is a QUANTIZE into the range of its result; nothing at all where its operand has that range."""
+        (result,), x = op.results, op["x"]
+        if x.op is not None and x.type.dtype is result.type.dtype and _has(x, self._planned(result, result.type.dtype)):
+            self._replace(op, x)
+            return
+        (made,) = b.emit(OPS["QUANTIZE"], [x], result_types=[result.type])
+        self._replace(op, made)
+
+    def _tabulate(self, b: Builder, op: Op, dtype: DType) -> None:
+        """A function of one tensor, read from a table."""
         (result,) = op.results
-        (made,) = b.emit(OPS["QUANTIZE"], [op["x"]], result_types=[result.type])
-        made.name = result.name
+        root = self.functions.root(result)
+        x = self._as(b, self.replaced.get(id(root), root), dtype)
+        planned = self.plan.fixed.get((self.keys.tensors[id(result)], dtype)) or self._planned(result, dtype)
+        made = look_up(b, self.functions, op, x, _typed(result.type, planned))
+        self.home[id(result)] = dtype
+        self._replace(op, made)
+
+    def _replace(self, op: Op, made: Value) -> None:
+        """The operation's result by another tensor of its parameters."""
+        (result,) = op.results
+        self.replaced[id(result)] = made
+        made.name = result.name if result.output_uses or not made.name else made.name
         assert op.graph is not None
         self.home[id(made)] = self.home[id(result)]
         self.keys.tensors[id(made)] = self.keys.tensors[id(result)]
@@ -251,9 +283,8 @@ class _Rewriter:
         return self.converted[key]
 
     def _conversion(self, b: Builder, value: Value, wanted: TensorPlan | None) -> Value:
-        at = Builder(b.graph, OPS, before=_after(b.graph, value) or b.before)
-        at.folds = False
-        at.origins = value.op.origins if value.op is not None else b.origins
+        origins = value.op.origins if value.op is not None else b.origins
+        at = Builder(b.graph, OPS, _after(b.graph, value) or b.before, origins, NO_FOLDING)
         if wanted is None:
             made: Value = at.dequantize(value)
         else:
@@ -283,8 +314,9 @@ class _Rewriter:
         assert value.const is not None
         quant = self._weight_scales(op, value, form)
         rounded = self.improved.rounded.get(key)
-        cached = (id(value), form.dtype, quant.scale.tobytes(), form.axis if form.axis is not None else -1)
-        if rounded is not None or cached not in self.constants:
+        which = id(rounded) if rounded is not None else id(value)
+        cached = (which, form.dtype, quant.scale.tobytes(), form.axis if form.axis is not None else -1)
+        if cached not in self.constants:
             self.constants[cached] = quantized(value, form, quant, rounded)
         op.set_operand(op.defn.operand_index(name), self.constants[cached])
         return quant
@@ -293,7 +325,8 @@ class _Rewriter:
         assert value.const is not None
         array = value.const.array()
         trained = self.improved.on_grid and form.dtype in (DType.INT8, DType.INT4)
-        grid = grid_scales(array, form.axis, LIMITS[form.dtype][1]) if trained else None
+        coarsest = self.recipe.low_bit_weights
+        grid = grid_scales(array, form.axis, LIMITS[form.dtype][1], coarsest) if trained else None
         quant = weight_quantization(array, form) if grid is None else quantization(grid, 0, form.axis or 0)
         least = biases.least_weight_scales(op, len(quant.scale))
         return quant if least is None else replace(quant, scale=np.maximum(quant.scale, least))
@@ -320,7 +353,7 @@ class _Rewriter:
         assert rule is not None
         for name in weight_operands(op):
             if self._takes_blocks(op, plan):
-                op.set_operand(op.defn.operand_index(name), blockwise(op[name], plan.weights, self.recipe.block_size))
+                op.set_operand(op.defn.operand_index(name), self._blocks(op[name], plan.weights, key))
                 continue
             axis = rule.weights[name]
             axis = _output_axis(op, name) if axis is None and op.name == "BATCH_MATMUL" else axis
@@ -329,8 +362,21 @@ class _Rewriter:
             if plan.form == WIDENED:
                 narrow = self._widened(b, narrow)
             op.set_operand(op.defn.operand_index(name), narrow)
+        self._shift_float_bias(op, key)
         if plan.form == HYBRID and "asymmetric_quantize_inputs" in op.attrs and op.name != "UNIDIRECTIONAL_SEQUENCE_LSTM":
             op.attrs["asymmetric_quantize_inputs"] = True
+
+    def _blocks(self, value: Value, dtype: DType, key: str) -> Value:
+        return blockwise(value, dtype, self.recipe.block_size, self.improved.rounded.get(key))
+
+    def _shift_float_bias(self, op: Op, key: str) -> None:
+        shift = self.improved.shifts.get(key)
+        name = op.defn.quant.bias if op.defn.quant is not None else None
+        old = op.get(name) if name is not None else None
+        if shift is None or name is None or old is None or old.const is None:
+            return
+        shifted = (old.const.array().astype(np.float64) + shift.reshape(old.const.shape)).astype(np.float32)
+        op.set_operand(op.defn.operand_index(name), Value(old.type, old.name, Constant.of(shifted)))
 
     def _takes_blocks(self, op: Op, plan: OpPlan) -> bool:
         """Whether the weights have a scale for each block: of 4 bits, in dense layers whose rows are whole blocks."""
@@ -348,8 +394,7 @@ class _Rewriter:
         key = (id(narrow), DType.FLOAT32, id(b.graph))
         if key not in self.converted:
             first = next(iter(b.graph.ops), None)
-            at = Builder(b.graph, OPS, before=first)
-            at.folds, at.origins = False, b.origins
+            at = Builder(b.graph, OPS, first, b.origins, NO_FOLDING)
             self.converted[key] = at.dequantize(narrow)
         return self.converted[key]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from litesmith.ir import DType, Op, Value
 from litesmith.ir.opdef import Kernel
+from litesmith.ops import OPS
+from litesmith.ops.convolution import CONV_2D, DEPTHWISE_CONV_2D
+from litesmith.ops.matmul import FULLY_CONNECTED
 from litesmith.quantize import fused_lstm
-from litesmith.quantize.costs import CLAMPS
 from litesmith.quantize.ranges import Range
 from litesmith.quantize.recipe import Mode
 
@@ -20,8 +20,16 @@ def is_mask(seen: Range) -> bool:
     return seen.low < -max(MASK, 100 * seen.high)
 
 
-ANY_TYPE = ("SHAPE", "RANK")
-"""Operators that ask for a shape: they take a tensor as it is stored."""
+LAYERS = (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED)
+"""Layers whose weights are scaled and rounded with a view to others."""
+
+
+def weights_of(op: Op) -> tuple[str, int]:
+    """The weights of such a layer, and their axis of the channels of its result, as its declaration has them."""
+    assert op.defn.quant is not None
+    ((name, axis),) = op.defn.quant.weights.items()
+    assert axis is not None
+    return name, axis
 
 
 def weight_operands(op: Op) -> list[str]:
@@ -32,12 +40,6 @@ def weight_operands(op: Op) -> list[str]:
     found = [n for n in rule.weights if (v := op.get(n)) is not None and v.const is not None]
     return [n for n in found if op[n].type.dtype is DType.FLOAT32 and op[n].type.quant is None]
 
-
-NOT_NEGATIVE = {"SQRT": "x", "LOG": "x", "RSQRT": "x"}
-"""Operators whose integer kernels fail, as the model runs, where this operand is negative."""
-
-NOT_ZERO = {"RSQRT": "x", "DIV": "y"}
-"""Those that fail where it is 0, which small numbers become: it is kept a step above."""
 
 LARGE = 1024
 """Elements from which on a constant that is no weight of a layer is worth storing in float16."""
@@ -64,7 +66,7 @@ def float_operands(op: Op) -> list[Value]:
 
 def weight_type(kernel: Kernel, mode: Mode) -> DType | None:
     """The element type of weights a kernel takes that is nearest to what is asked for."""
-    for dtype in (mode.weights, DType.INT8, DType.UINT8):
+    for dtype in (mode.weights, DType.INT8, DType.UINT8, DType.INT16):
         if dtype in kernel.weights:
             return dtype
     return None
@@ -72,9 +74,6 @@ def weight_type(kernel: Kernel, mode: Mode) -> DType | None:
 
 def clamp_of(op: Op) -> Range | None:
     """The numbers an operation's result can hold at all, by its clamp."""
-    if op.name in CLAMPS:
-        low, high = CLAMPS[op.name]
-        return Range(low, np.inf if high is None else high)
-    fused = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
-    found = fused.get(op.attrs.get("fused_activation_function", "NONE"))
-    return Range(*found) if found is not None else None
+    fused = OPS.get(op.attrs.get("fused_activation_function", "NONE"))
+    bounds = op.defn.clamps or (fused.clamps if fused is not None else None)
+    return Range(*bounds) if bounds is not None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -228,14 +227,14 @@ def _fitting(array: Array, kind: TensorType, where: str) -> Array:
     if wanted is DType.STRING:
         return array
     if array.dtype == object or array.dtype.kind in "SU":
-        raise UsageError(f"{where} is no array of numbers; the model takes {kind}")
+        raise UsageError(f"{where} is not an array of numbers; the model takes {kind}")
     if array.dtype.kind in "fc" and not (wanted.is_float or wanted.is_complex):
         raise UsageError(f"{where} is {array.dtype}; the model takes {kind}")
     if array.dtype.kind == "f" and np.isnan(array).any():
         raise UsageError(f"{where} holds NaN")
     made = array.astype(wanted.numpy, copy=False)
-    if kind.shape is not None and made.ndim == len(kind.shape) - 1 and made.ndim and not _fits(made.shape, kind):
-        made = made[np.newaxis]
+    if kind.shape is not None and not _fits(made.shape, kind):
+        made = _with_unit_dims(made, kind)
     if kind.shape is not None and not _fits(made.shape, kind):
         raise UsageError(f"{where} has shape {list(array.shape)}; the model takes {shape_text(kind.shape)}")
     return made
@@ -246,6 +245,10 @@ def _fits(shape: tuple[int, ...], kind: TensorType) -> bool:
     return len(shape) == len(dims) and all(not isinstance(d, int) or d == n for d, n in zip(dims, shape, strict=True))
 
 
-def first(calls: Iterable[Call], count: int) -> Iterator[Call]:
-    """The first calls, no more than this many."""
-    return itertools.islice(calls, count)
+def _with_unit_dims(array: Array, kind: TensorType) -> Array:
+    """The array with dimensions of size 1 added in front, or taken from there, until its rank is the model's."""
+    while array.ndim < len(kind.dims):
+        array = array[np.newaxis]
+    while array.ndim > len(kind.dims) and array.shape[0] == 1:
+        array = array[0]
+    return array

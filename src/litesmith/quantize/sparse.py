@@ -12,7 +12,8 @@ What the runtime does with such weights, measured with and without XNNPACK (Lite
   floats with one scale for all (it reads the first one only). For one row of input it is faster than the dense one beside
   floats, and beside integers where few blocks are left; for more rows up to nine times slower.
 
-Weights are stored so where this makes the file smaller and no kernel slower; else they stay dense.
+Weights are stored so where this makes the file smaller and no kernel slower; else they stay dense. Of weights of less
+than a kilobyte neither counts.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ import numpy as np
 from litesmith.formats.tflite.sparsity import Dimension, Sparsity
 from litesmith.ir import Builder, Constant, DType, Graph, Op, Program, Value
 from litesmith.ir.constant import Array
+from litesmith.ir.folding import NO_FOLDING
 from litesmith.ops import OPS
+from litesmith.ops.convolution import CONV_2D
+from litesmith.ops.matmul import FULLY_CONNECTED
 
-LAYERS = {"FULLY_CONNECTED": "weights", "CONV_2D": "filter"}
+LAYERS = (FULLY_CONNECTED, CONV_2D)
 BLOCKS = (1, 4, 16)
 KERNEL_BLOCK = 16
 """What the sparse kernel of FULLY_CONNECTED takes of int8 weights."""
@@ -37,6 +41,12 @@ WORTH = 0.9
 
 OVERHEAD = 256
 """Bytes of a sparse tensor's tables."""
+
+TINY = 1024
+"""Bytes of weights whose size and speed do not matter: they are stored as asked for."""
+
+SLACK = 16
+"""Larger blocks are taken for so many bytes more: they have fewer places to read."""
 
 DENSEST = {DType.FLOAT32: 0.5, DType.INT8: 0.12}
 """The share of blocks, by type of the input, up to which the sparse kernel is no slower than the dense one."""
@@ -109,7 +119,7 @@ def _layers(value: Value) -> list[Op]:
         if through.output_uses:
             return []
         for op in takers:
-            if op.name not in LAYERS or op[LAYERS[op.name]] is not through:
+            if op.defn not in LAYERS or op.defn.weights is None or op[op.defn.weights.operand] is not through:
                 return []
             found.append(op)
     return [] if value.output_uses else found
@@ -151,8 +161,7 @@ def _sparsity(place: _Place, direct: bool) -> Sparsity | None:
 
 
 def _densified(graph: Graph, stored: Value, user: Op) -> Value:
-    b = Builder(graph, OPS, before=next(iter(graph.ops)))
-    b.folds, b.origins = False, user.origins
+    b = Builder(graph, OPS, next(iter(graph.ops)), user.origins, NO_FOLDING)
     (made,) = b.emit(OPS["DENSIFY"], [stored], result_types=[stored.type])
     made.name = f"{stored.name}/dense" if stored.name else ""
     return made
@@ -162,6 +171,7 @@ def _kernel_takes(place: _Place, array: Array) -> bool:
     """Whether the sparse kernel of FULLY_CONNECTED is right for all layers that share the weights, and no slower."""
     if array.shape[1] % KERNEL_BLOCK:
         return False
+    is_tiny = array.nbytes < TINY
     share = float((array.reshape(len(array), -1, KERNEL_BLOCK) != 0).any(axis=2).mean())
     quant = place.value.type.quant
     for op in place.layers:
@@ -169,10 +179,11 @@ def _kernel_takes(place: _Place, array: Array) -> bool:
         limit = DENSEST.get(x.dtype)
         if x.dtype is DType.FLOAT32 and quant is not None and quant.per_channel:
             return False
-        if op.name != "FULLY_CONNECTED" or limit is None or share > limit or x.shape is None:
+        if op.name != "FULLY_CONNECTED" or limit is None or x.shape is None:
             return False
-        if any(not isinstance(d, int) for d in x.shape) or int(np.prod(x.static_shape)) != array.shape[1]:
-            return False  # more than one row
+        one_row = x.is_static and int(np.prod(x.static_shape)) == array.shape[1]
+        if not is_tiny and (share > limit or not one_row):
+            return False
     return True
 
 
@@ -183,10 +194,12 @@ def smallest(array: Array, blocks: tuple[int, ...] = BLOCKS) -> Sparsity | None:
     """How an array takes the fewest bytes, in blocks along its last axis; None where that is not worth it."""
     fitting = [block for block in blocks if array.shape[-1] % block == 0]
     found = [compressed_rows(array, block) for block in fitting]
-    best = min(found, key=_bytes, default=None)
-    if best is None or _bytes(best) + OVERHEAD > WORTH * array.nbytes:
+    if not found:
         return None
-    return best
+    least = min(map(_bytes, found))
+    if array.nbytes >= TINY and least + OVERHEAD > WORTH * array.nbytes:
+        return None
+    return next(s for s in reversed(found) if _bytes(s) <= least + SLACK)
 
 
 def _bytes(sparsity: Sparsity) -> int:

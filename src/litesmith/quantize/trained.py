@@ -8,6 +8,7 @@ import numpy as np
 
 from litesmith.ir import DType, Program, Value
 from litesmith.ir.constant import Array
+from litesmith.ops.quantization import nudged
 from litesmith.quantize.ranges import LIMITS, Range
 
 
@@ -58,13 +59,8 @@ def _rename(x: Value, result: Value) -> None:
 
 
 def _trained(attrs: dict[str, float]) -> Trained:
-    """The grid as the kernel of FAKE_QUANT nudges it, in float32."""
-    bits = int(attrs["num_bits"])
-    count = (1 << bits) - 1
-    low, high = np.float32(attrs["min"]), np.float32(attrs["max"])
-    scale = np.float32((high - low) / np.float32(count))
-    zero = np.floor(np.clip(np.float32(0) - low / scale, 0, count) + np.float32(0.5))
-    return Trained(float(scale), int(zero), count)
+    scale, zero, _, last = nudged(np.float32(attrs["min"]), np.float32(attrs["max"]), int(attrs["num_bits"]), False)
+    return Trained(float(scale), int(zero), int(last))
 
 
 def _of_grid(attrs: dict[str, float]) -> Trained:
@@ -81,16 +77,17 @@ OFF_GRID = 2e-3
 """How far from a whole number of steps weights may be that lie on a grid."""
 
 
-def grid_scales(array: Array, axis: int | None, levels: int = LEVELS) -> Array | None:
+def grid_scales(array: Array, axis: int | None, levels: int = LEVELS, coarsest: bool = False) -> Array | None:
     """The steps of the symmetric grids of up to so many steps that the weights of each channel lie on, float32.
 
+    coarsest: whether of several grids the one of the fewest steps is meant, not the one of the most.
     None where they lie on none: they were not trained for quantization.
     """
     rows = array.reshape(1, -1) if axis is None else np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
     most = np.abs(rows).max(axis=1, initial=0).astype(np.float64)
     scales = np.zeros(len(rows))
     open_rows = most > 0
-    for steps in range(levels, 0, -1):
+    for steps in range(1, levels + 1) if coarsest else range(levels, 0, -1):
         if not open_rows.any():
             break
         step = np.where(open_rows, most / steps, 1)[:, None]

@@ -39,20 +39,31 @@ def weight_scales(array: Array, form: Form) -> Array:
     live = most[most > SMALLEST_WEIGHT_SCALE]
     usual = float(np.median(live)) if live.size else 1.0
     scales = np.where(most > SMALLEST_WEIGHT_SCALE, most, usual) / largest_stored(form.dtype)
-    if form.dtype is DType.INT2:
-        scales = scales * _least_noise(array, scales, form.axis)
+    if form.dtype in FACTORS and array.ndim > 1:
+        scales = scales * _least_noise(array, scales, form)
     return np.maximum(scales, SMALLEST_SCALE).astype(np.float32)
 
 
-FACTORS = np.linspace(0.2, 1.0, 17)
+FACTORS = {DType.INT2: np.linspace(0.2, 1.0, 17), DType.INT4: np.linspace(0.7, 1.0, 7)}
+"""Of scales that are tried: with few levels, clipping a few large weights costs less than coarse steps for all others."""
+
+LOOKED_AT = 1 << 18
+"""Weights whose noise is looked at at once."""
 
 
-def _least_noise(array: Array, scales: Array, axis: int | None) -> Array:
-    """Factors of the scales of three levels that leave the least squared error: most weights are far from the largest."""
+def _least_noise(array: Array, scales: Array, form: Form) -> Array:
+    """The factors of the scales that leave the least squared error."""
+    axis, most, factors = form.axis, largest_stored(form.dtype), FACTORS[form.dtype]
     rows = array.reshape(1, -1) if axis is None else np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
-    steps = scales.reshape(-1, 1)
-    errors = [np.square(np.clip(np.rint(rows / (steps * f)), -1, 1) * (steps * f) - rows).sum(axis=1) for f in FACTORS]
-    return np.asarray(FACTORS[np.argmin(errors, axis=0)])
+    errors = np.zeros((len(factors), len(rows)))
+    count = max(1, LOOKED_AT // max(rows.shape[1], 1))
+    for start in range(0, len(rows), count):
+        part = rows[start : start + count]
+        for index, factor in enumerate(factors):
+            steps = scales.reshape(-1, 1)[start : start + count] * factor
+            noise = np.clip(np.rint(part / steps), -most, most) * steps - part
+            errors[index, start : start + count] = np.square(noise).sum(axis=1)
+    return np.asarray(factors[np.argmin(errors, axis=0)])
 
 
 def _largest(array: Array, axis: int | None) -> Array:
@@ -91,8 +102,11 @@ SMALLEST_BLOCK_SCALE = 6.2e-5
 """The least normal number of float16: XNNPACK refuses whole files for smaller scales of blocks."""
 
 
-def blockwise(value: Value, dtype: DType, block: int) -> Value:
-    """The weights [units, length] as integers with a scale for each block along a row, made when they are written."""
+def blockwise(value: Value, dtype: DType, block: int, rounded: Array | None = None) -> Value:
+    """The weights [units, length] as integers with a scale for each block along a row, made when they are written.
+
+    rounded: the integers, where they were found in a better way than by rounding each weight.
+    """
     const = value.const
     assert const is not None
     units, length = const.shape
@@ -101,9 +115,12 @@ def blockwise(value: Value, dtype: DType, block: int) -> Value:
     def blocks() -> Array:
         return const.array().reshape(units, length // block, block)
 
-    scales = np.maximum(np.abs(blocks()).max(axis=2) / most, SMALLEST_BLOCK_SCALE).astype(np.float16)
+    wide = weight_scales(const.array().reshape(-1, block), Form(dtype, 0)).reshape(units, length // block)
+    scales = np.maximum(wide, SMALLEST_BLOCK_SCALE).astype(np.float16)
 
     def integers() -> Array:
+        if rounded is not None:
+            return rounded.astype(dtype.numpy)
         steps: Array = np.rint(blocks() / scales[..., None].astype(np.float32))
         return np.clip(steps, -most, most).reshape(units, length).astype(dtype.numpy)
 

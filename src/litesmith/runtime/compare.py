@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -168,11 +167,11 @@ def _range(expected: Array) -> tuple[float, float]:
     return float(values.max() - values.min()) or largest, largest
 
 
-def _is_integer(dtype: np.dtype[Any]) -> bool:
+def _is_integer(dtype: np.dtype[np.generic]) -> bool:
     return dtype.kind in "iu" or dtype.name.startswith(("int", "uint"))
 
 
-def _eps(dtype: np.dtype[Any]) -> float:
+def _eps(dtype: np.dtype[np.generic]) -> float:
     from ml_dtypes import finfo  # knows NumPy's types too
 
     return float(finfo(dtype).eps)  # type: ignore[no-untyped-call]

@@ -48,7 +48,7 @@ def _expected(signature: SignatureInfo) -> str:
     return f"Signature {signature.key!r} takes {listed}"
 
 
-def _array(tensor: TensorInfo, value: Any) -> Array:
+def _array(tensor: TensorInfo, value: object) -> Array:
     """The value as an array of the tensor's dtype and a shape it takes. Raises TypeError or ValueError."""
     array = _strings(value) if tensor.type == "string" else _typed(value, tensor.dtype)
     if not fits(array.shape, tensor.shape):
@@ -56,7 +56,7 @@ def _array(tensor: TensorInfo, value: Any) -> Array:
     return np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray makes a vector of a scalar
 
 
-def _typed(value: Any, dtype: np.dtype[Any]) -> Array:
+def _typed(value: object, dtype: np.dtype[np.generic]) -> Array:
     if not hasattr(value, "dtype"):
         return _converted(np.asarray(value), dtype)
     array = np.asarray(value)
@@ -65,10 +65,10 @@ def _typed(value: Any, dtype: np.dtype[Any]) -> Array:
     return array
 
 
-def _converted(array: Array, dtype: np.dtype[Any]) -> Array:
+def _converted(array: Array, dtype: np.dtype[np.generic]) -> Array:
     """Python numbers (as NumPy reads them) in the dtype asked for, provided it holds them."""
     if array.size and array.dtype.kind in "iu" and dtype.kind in "iu":
-        limits = np.iinfo(dtype)
+        limits = np.iinfo(dtype.name)
         if array.min() < limits.min or array.max() > limits.max:
             raise TypeError(f"values from {array.min()} to {array.max()} where {dtype} is expected")
     elif array.size and not np.can_cast(array.dtype, dtype, "same_kind"):
@@ -76,7 +76,7 @@ def _converted(array: Array, dtype: np.dtype[Any]) -> Array:
     return array.astype(dtype)
 
 
-def _strings(value: Any) -> Array:
+def _strings(value: object) -> Array:
     """Strings as the runtime takes them: an object array of bytes (UTF-8), except for rank 0."""
     # Not as an S array, which cuts zero bytes off.
     array = value if isinstance(value, np.ndarray) else np.asarray(value, object)

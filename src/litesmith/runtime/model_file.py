@@ -56,7 +56,7 @@ class TensorInfo:
     zero_point: int = 0
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[np.generic]:
         """The NumPy dtype of arrays exchanged with the runtime (object for strings). TypeError when there is
         none."""
         if self.type in NOT_EXCHANGED or self.type not in TENSOR_TYPES:

@@ -61,22 +61,18 @@ def verify(
         reference = Reference.load(reference)
     source = source_of(model)
     calls = None if reference is None else tuple(map(_plain, reference))
-    order = Order(
-        str(source.absolute()) if isinstance(source, Path) else source,
-        calls,
-        invocations,
-        tol,
-        steps,
-        stateful,
-        threads,
-        None if python is None else os.fspath(python),
-    )
-    if isolated and python is None:  # another Python is a process of its own already
-        try:
-            return check_in_process(order, Bounds.of(order, timeout))
-        except NoProcessError:
-            pass  # the check itself is worth more than what a process of its own adds
-    return check(order)
+    path = str(source.absolute()) if isinstance(source, Path) else source
+    other = None if python is None else os.fspath(python)
+    order = Order(path, calls, invocations, tol, steps, stateful, threads, other)
+    return _check(order, timeout) if isolated and python is None else check(order)  # another Python is isolated
+
+
+def _check(order: Order, timeout: float | None) -> VerificationReport:
+    """The check in a process of its own, or here where none can be started."""
+    try:
+        return check_in_process(order, Bounds.of(order, timeout))
+    except NoProcessError:
+        return check(order)  # worth more than what a process of its own adds
 
 
 def _plain(record: Record) -> Record:

@@ -83,7 +83,7 @@ class LitesmithRewriter(BaseRewriter):
         """The name that the user gave to this rewriter."""
         return self._name
 
-    def _pre_rewrite_validate(self, original_model: Any) -> None:
+    def _pre_rewrite_validate(self, original_model: ModelDescription) -> None:
         if original_model.model_type != ModelType.SAVED_MODEL:
             raise ValueError(f"only SavedModels are converted, not {original_model.model_type}")
         path = os.fsdecode(original_model.path)
@@ -91,7 +91,7 @@ class LitesmithRewriter(BaseRewriter):
         if not any(fileio.exists(file) for file in files):
             raise ValueError(f"{path} holds no saved_model.pb")
 
-    def _rewrite(self, original_model: Any, rewritten_model: Any) -> None:
+    def _rewrite(self, original_model: ModelDescription, rewritten_model: ModelDescription) -> None:
         if rewritten_model.model_type not in (ModelType.TFLITE_MODEL, ModelType.ANY_MODEL):
             raise ValueError(f"SavedModels are converted to TFLITE_MODEL, not {rewritten_model.model_type}")
         source, target = os.fsdecode(original_model.path), os.fsdecode(rewritten_model.path)
@@ -106,7 +106,7 @@ class LitesmithRewriter(BaseRewriter):
                 if fileio.isdir(os.path.join(source, directory)):
                     copy_tree(os.path.join(source, directory), os.path.join(target, directory))
 
-    def _post_rewrite_validate(self, rewritten_model: Any) -> None:
+    def _post_rewrite_validate(self, rewritten_model: ModelDescription) -> None:
         path = os.path.join(os.fsdecode(rewritten_model.path), self._filename)
         with _value_errors():
             from litesmith.runtime import Runner

@@ -10,7 +10,7 @@ import pytest
 
 from litesmith.errors import FormatError
 from litesmith.formats.saved_model import protos, to_array
-from litesmith.formats.saved_model.dtypes import _TABLE, dtype_of, numpy_dtype
+from litesmith.formats.saved_model.dtypes import _TABLE, dtype_of
 from litesmith.formats.saved_model.tensor_proto import tensor_shape
 
 
@@ -156,4 +156,4 @@ def test_shapes_of_values_that_are_not_there():
 
 def test_reference_types_are_their_base():
     assert dtype_of(101) == dtype_of(1)
-    assert numpy_dtype(119) == np.float16
+    assert dtype_of(119).numpy == np.float16

@@ -135,9 +135,9 @@ def test_tf2_captures(tf2):
 def test_tf2_agrees_with_the_restore_graph(tf2):
     """Object graph and restore function are two ways to say where a variable lies."""
     model = SavedModel.open(tf2[1])
-    assert model._restored
+    assert model._restored_variables
     for variable in model.variables:
-        assert {model._restored[node].key for node in variable.graph_nodes} == {variable.key}
+        assert {model._restored_variables[node].key for node in variable.graph_nodes} == {variable.key}
 
 
 def test_tf2_op_defs_and_summary(tf2):

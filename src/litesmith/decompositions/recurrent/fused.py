@@ -76,10 +76,10 @@ def make_a_pair(first: RecurrentLayer, second: RecurrentLayer) -> bool:
     """Whether two layers are the directions of one bidirectional operator."""
     if any(layer.layer_norm or any(not is_zero(v) for v in layer.initial) for layer in (first, second)):
         return False
-    return first.x is second.x and first.reverse != second.reverse and _shared(first) == _shared(second)
+    return first.x is second.x and first.reverse != second.reverse and _shared_options(first) == _shared_options(second)
 
 
-def _shared(layer: RecurrentLayer) -> tuple[object, ...]:
+def _shared_options(layer: RecurrentLayer) -> tuple[object, ...]:
     """What the one operator of two directions has once, and what its kernel takes for the same in both."""
     clips = (layer.cell_clip, layer.projection_clip)
     parts = (layer.units, layer.outputs, frozenset(layer.peepholes), layer.projection is None)

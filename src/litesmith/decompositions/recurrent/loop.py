@@ -51,15 +51,14 @@ class _Weights:
         self.layer = layer
         self.gates = [g for g in GATES if g in layer.weights]
         zeros = b.constant(np.zeros(layer.units, np.float32))
-        self.input = self._joined(b, [layer.weights[g] for g in self.gates])
-        self.recurrent = self._joined(b, [layer.recurrent[g] for g in self.gates])
+        self.input = self._concatenate_parts(b, [layer.weights[g] for g in self.gates])
+        self.recurrent = self._concatenate_parts(b, [layer.recurrent[g] for g in self.gates])
         early = layer.bias and not layer.layer_norm
-        self.bias = self._joined(b, [layer.bias.get(g, zeros) for g in self.gates]) if early else None
+        self.bias = self._concatenate_parts(b, [layer.bias.get(g, zeros) for g in self.gates]) if early else None
 
     @staticmethod
-    def _joined(b: Builder, parts: list[Value]) -> Value:
-        made: Value = parts[0] if len(parts) == 1 else b.concatenation(*parts, axis=0)
-        return made
+    def _concatenate_parts(b: Builder, parts: list[Value]) -> Value:
+        return parts[0] if len(parts) == 1 else b.concatenation(*parts, axis=0)
 
     def sums(self, b: Builder, x: Value, h: Value) -> dict[str, Value]:
         """W x + U h + b, by gate."""
@@ -76,21 +75,20 @@ def _lstm(b: Builder, weights: _Weights, x: Value, h: Value, c: Value) -> list[V
     def gate(name: str, seen: Value) -> Value:
         peephole = layer.peepholes.get(name)
         total = sums[name] if peephole is None else b.add(sums[name], b.mul(seen, peephole))
-        made: Value = b.logistic(_normalized(b, layer, name, total))
-        return made
+        return b.logistic(_normalize_gate(b, layer, name, total))
 
     forget = gate("forget", c)
     one = b.constant(np.array(1, np.float32))
     update = b.sub(one, forget) if layer.is_coupled else gate("input", c)
-    new_c = b.add(b.mul(forget, c), b.mul(update, _activated(b, layer, _normalized(b, layer, "cell", sums["cell"]))))
-    new_c = _clipped(b, new_c, layer.cell_clip)
-    new_h = b.mul(gate("output", new_c), _activated(b, layer, new_c))
+    new_c = b.add(b.mul(forget, c), b.mul(update, _activate(b, layer, _normalize_gate(b, layer, "cell", sums["cell"]))))
+    new_c = _clip(b, new_c, layer.cell_clip)
+    new_h = b.mul(gate("output", new_c), _activate(b, layer, new_c))
     if layer.projection is not None:
-        new_h = _clipped(b, b.fully_connected(new_h, layer.projection, layer.projection_bias), layer.projection_clip)
+        new_h = _clip(b, b.fully_connected(new_h, layer.projection, layer.projection_bias), layer.projection_clip)
     return [new_h, new_c]
 
 
-def _normalized(b: Builder, layer: RecurrentLayer, gate: str, total: Value) -> Value:
+def _normalize_gate(b: Builder, layer: RecurrentLayer, gate: str, total: Value) -> Value:
     """What a gate sums up, layer-normalized where the gate is."""
     if gate not in layer.layer_norm:
         return total
@@ -102,14 +100,12 @@ def _normalized(b: Builder, layer: RecurrentLayer, gate: str, total: Value) -> V
 
 
 def _simple(b: Builder, weights: _Weights, x: Value, h: Value) -> list[Value]:
-    return [_activated(b, weights.layer, weights.sums(b, x, h)["cell"])]
+    return [_activate(b, weights.layer, weights.sums(b, x, h)["cell"])]
 
 
-def _activated(b: Builder, layer: RecurrentLayer, x: Value) -> Value:
-    made: Value = x if layer.activation == "NONE" else b.apply(layer.activation, x)
-    return made
+def _activate(b: Builder, layer: RecurrentLayer, x: Value) -> Value:
+    return x if layer.activation == "NONE" else b.apply(layer.activation, x)
 
 
-def _clipped(b: Builder, x: Value, limit: float) -> Value:
-    made: Value = b.maximum(b.minimum(x, np.float32(limit)), np.float32(-limit)) if limit else x
-    return made
+def _clip(b: Builder, x: Value, limit: float) -> Value:
+    return b.maximum(b.minimum(x, np.float32(limit)), np.float32(-limit)) if limit else x

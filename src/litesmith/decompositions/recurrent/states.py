@@ -43,7 +43,8 @@ def start(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ()) -> list[
         return _constants(_place(b, None, dying) or b, shapes, given)
     behind = _sized_before(b, dying) is not None
     places = [b if isinstance(layer.batch, Sym) else _place(b, v, dying) or b for v in given]
-    return [_written(at, s, v, layer.x, behind) for at, s, v in zip(places, shapes, given, strict=True)]
+    rows = zip(places, shapes, given, strict=True)
+    return [_write_state(at, shape, v, layer.x, behind) for at, shape, v in rows]
 
 
 def start_pair(b: Builder, forward: RecurrentLayer, backward: RecurrentLayer) -> list[Value]:
@@ -86,7 +87,7 @@ def _constants(b: Builder, shapes: Sequence[tuple[Dim, int]], given: Sequence[Va
     return [_variables(b, "SLICE", [b.constant(a), begin, s])[0] for a, s in zip(arrays, sizes, strict=True)]
 
 
-def _written(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Value, behind: bool) -> Value:
+def _write_state(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Value, behind: bool) -> Value:
     """behind: whether a tensor stands before whose size is known only as the model runs. Then the size of the variable is
     computed, too; elsewhere it had better not be: ``reset_all_variables`` refuses a model with such a variable."""
     if given is None:

@@ -61,7 +61,7 @@ def _encode_field(encoder: Encoder, table: Table, field: SlotField) -> Iterator[
     if field.kind == "enum":
         yield field.slot, "b", int(value)
     elif field.kind == "scalar":
-        yield field.slot, field.code, _checked(table, field, [value])[0].item()
+        yield field.slot, field.code, _check_numbers(table, field, [value])[0].item()
     elif field.kind == "union":
         yield field.slot, "B", field.members.index(type(value)) + 1
         yield field.slot + 1, REF, _encode_table(encoder, value)
@@ -77,7 +77,7 @@ def _encode_object(encoder: Encoder, table: Table, field: SlotField, value: Any)
     if field.kind == "texts":
         return encoder.references([encoder.string(text) for text in value])
     if field.kind == "scalars":
-        return encoder.scalars(_checked(table, field, value), _dtype(field))
+        return encoder.scalars(_check_numbers(table, field, value), _dtype(field))
     if field.kind == "tables":
         return encoder.references([_encode_table(encoder, item) for item in value])
     return _encode_table(encoder, value)
@@ -87,7 +87,7 @@ def _dtype(field: SlotField) -> str:
     return {"I": "<u4", "i": "<i4", "f": "<f4", "?": "|b1"}[field.code]
 
 
-def _checked(table: Table, field: SlotField, values: Any) -> np.ndarray[Any, Any]:
+def _check_numbers(table: Table, field: SlotField, values: Any) -> np.ndarray[Any, Any]:
     """The numbers as the field stores them."""
     try:
         given = np.array(values)

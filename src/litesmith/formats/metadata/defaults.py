@@ -15,12 +15,13 @@ def default_metadata(model: HasTensors, name: str = "") -> s.ModelMetadata:
     """Metadata that name a model's inputs and outputs by its signature, or else as its tensors are called."""
     inputs, outputs = model.inputs(), model.outputs()
     graph = s.SubGraphMetadata(
-        input_tensor_metadata=_described(inputs, "Read by"), output_tensor_metadata=_described(outputs, "Made by")
+        input_tensor_metadata=_describe_tensors(inputs, "Read by"),
+        output_tensor_metadata=_describe_tensors(outputs, "Made by"),
     )
     return s.ModelMetadata(name, subgraph_metadata=(graph,))
 
 
-def _described(tensors: Sequence[StoredTensor], relation: str) -> tuple[s.TensorMetadata, ...]:
+def _describe_tensors(tensors: Sequence[StoredTensor], relation: str) -> tuple[s.TensorMetadata, ...]:
     names: list[str] = []
     for tensor in tensors:
         wanted = tensor.alias or tensor.name
@@ -32,7 +33,7 @@ def _described(tensors: Sequence[StoredTensor], relation: str) -> tuple[s.Tensor
 
 def completed(metadata: s.ModelMetadata, defaults: s.ModelMetadata) -> s.ModelMetadata:
     """Metadata with the defaults where they say nothing: the model's name, the tensors' names and descriptions."""
-    metadata = _filled(metadata, defaults, "name")
+    metadata = _fill_missing(metadata, defaults, "name")
     if not metadata.subgraph_metadata:
         return replace(metadata, subgraph_metadata=defaults.subgraph_metadata)
     graph, usual = metadata.subgraph_metadata[0], defaults.subgraph_metadata[0]
@@ -41,9 +42,9 @@ def completed(metadata: s.ModelMetadata, defaults: s.ModelMetadata) -> s.ModelMe
         given, offered = getattr(graph, side), getattr(usual, side)
         sides[side] = given or offered
         if len(given) == len(offered):
-            sides[side] = tuple(_filled(g, o, "name", "description") for g, o in zip(given, offered, strict=True))
+            sides[side] = tuple(_fill_missing(g, o, "name", "description") for g, o in zip(given, offered, strict=True))
     return replace(metadata, subgraph_metadata=(replace(graph, **sides), *metadata.subgraph_metadata[1:]))
 
 
-def _filled(table: Any, defaults: Any, *names: str) -> Any:
+def _fill_missing(table: Any, defaults: Any, *names: str) -> Any:
     return replace(table, **{name: getattr(table, name) or getattr(defaults, name) for name in names})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litesmith._util.mapping import map_file
 from litesmith._util.replacing import replacing
@@ -86,10 +87,10 @@ def read_described(source: bytes | str | os.PathLike[str]) -> Described:
     Raises FormatError for a file that is missing or damaged, or whose metadata need a newer reader.
     """
     if isinstance(source, bytes):
-        return _read(np.frombuffer(source, np.uint8))
+        return _read_description(np.frombuffer(source, np.uint8))
     path = os.fspath(source)
     try:
-        return _read(map_file(path))
+        return _read_description(map_file(path))
     except FormatError as error:
         if error.path:
             raise
@@ -98,7 +99,7 @@ def read_described(source: bytes | str | os.PathLike[str]) -> Described:
         raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
 
 
-def _read(data: np.ndarray[Any, Any]) -> Described:
+def _read_description(data: NDArray[np.uint8]) -> Described:
     archive = read_archive(data.data)
     model = data[: archive.start]
     stored = find_entry(model, TFLITE_METADATA)
@@ -164,10 +165,10 @@ def fit_problems(metadata: ModelMetadata, counts: tuple[int, int]) -> Iterator[s
         if len(tensors) != count:
             yield f"{what}_tensor_metadata: the model has {count} {what}s, the metadata describe {len(tensors)}"
         names = [t.name for t in tensors if t.name]
-        yield from (f"{what}_tensor_metadata: two tensors are called {n!r}" for n in sorted(_repeated(names)))
+        yield from (f"{what}_tensor_metadata: two tensors are called {n!r}" for n in sorted(_repeated_names(names)))
 
 
-def _repeated(names: Sequence[str]) -> set[str]:
+def _repeated_names(names: Sequence[str]) -> set[str]:
     return {name for name in names if names.count(name) > 1}
 
 

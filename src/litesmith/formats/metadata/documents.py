@@ -12,7 +12,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from litesmith.errors import UsageError
 from litesmith.formats.metadata.fields import SlotField, slot_fields
@@ -23,9 +23,9 @@ SCHEMA = Path(__file__).with_name("metadata.schema.json")
 """The JSON Schema of documents, as `json_schema` gives it, for editors."""
 
 
-def to_document(table: Table) -> dict[str, Any]:
+def to_document(table: Table) -> dict[str, object]:
     """A table as dictionaries, lists, texts and numbers; bytes as base64. Fields at their default are left out."""
-    document: dict[str, Any] = {}
+    document: dict[str, object] = {}
     for field in slot_fields(type(table)):
         value = getattr(table, field.name)
         if value is None or value == field.default:
@@ -38,7 +38,7 @@ def to_document(table: Table) -> dict[str, Any]:
     return document
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, Table):
         return to_document(value)
     if isinstance(value, tuple):
@@ -48,7 +48,7 @@ def _plain(value: Any) -> Any:
     return getattr(value, "name", value)
 
 
-def from_document(document: Any, kind: type[Table] = ModelMetadata) -> Any:
+def from_document(document: object, kind: type[Table] = ModelMetadata) -> Any:
     """The table that a document describes. Raises UsageError with every mistake in it, each with its place."""
     mistakes: list[str] = []
     if isinstance(document, Mapping):
@@ -59,7 +59,7 @@ def from_document(document: Any, kind: type[Table] = ModelMetadata) -> Any:
     return table
 
 
-def _read_table(document: Any, kind: type[Any], path: str, mistakes: list[str]) -> Any:
+def _read_table(document: object, kind: type[Any], path: str, mistakes: list[str]) -> Any:
     if not isinstance(document, Mapping):
         mistakes.append(f"{path or 'the document'}: expected a mapping, got {_sort(document)}")
         return kind()
@@ -77,7 +77,7 @@ def _read_table(document: Any, kind: type[Any], path: str, mistakes: list[str]) 
     return kind(**values)
 
 
-def _read_field(document: Mapping[str, Any], field: SlotField, path: str, mistakes: list[str]) -> Any:
+def _read_field(document: Mapping[str, object], field: SlotField, path: str, mistakes: list[str]) -> object:
     value, place = document.get(field.key), _join(path, field.key)
     if field.kind == "octets" and isinstance(value, Mapping):
         return _read_custom(document.get("name"), value, place, mistakes)
@@ -93,7 +93,7 @@ def _read_field(document: Mapping[str, Any], field: SlotField, path: str, mistak
     return _read_item(value, field, place, mistakes)
 
 
-def _read_item(value: Any, field: SlotField, place: str, mistakes: list[str]) -> Any:
+def _read_item(value: object, field: SlotField, place: str, mistakes: list[str]) -> object:
     if field.kind == "tables":
         return _read_table(value, field.members[0], place, mistakes)
     if field.kind in ("text", "texts"):
@@ -109,30 +109,28 @@ def _read_item(value: Any, field: SlotField, place: str, mistakes: list[str]) ->
     if field.code == "?":
         return _expect(isinstance(value, bool), value, "true or false", place, mistakes, False)
     whole = field.code != "f"
-    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if field.code == "I" and number:
-        number = 0 <= value < 2**32
-    elif whole and number:
-        number = -(2**31) <= value < 2**31
-    return _expect(number, value, "a whole number of 32 bits" if whole else "a number", place, mistakes, 0)
+    fits = not isinstance(value, bool) and isinstance(value, int if whole else (int, float))
+    if isinstance(value, int) and whole:
+        fits = fits and (0 <= value < 2**32 if field.code == "I" else -(2**31) <= value < 2**31)
+    return _expect(fits, value, "a whole number of 32 bits" if whole else "a number", place, mistakes, 0)
 
 
-def _read_octets(value: Any, place: str, mistakes: list[str]) -> bytes:
+def _read_octets(value: object, place: str, mistakes: list[str]) -> bytes:
     try:
-        return base64.b64decode(value, validate=True)
+        return base64.b64decode(cast(str, value), validate=True)
     except (TypeError, ValueError, binascii.Error):
         mistakes.append(f"{place}: expected bytes as base64, got {_sort(value)}")
         return b""
 
 
-def _read_custom(name: Any, value: Mapping[str, Any], place: str, mistakes: list[str]) -> bytes:
+def _read_custom(name: object, value: Mapping[str, object], place: str, mistakes: list[str]) -> bytes:
     if name not in CUSTOM:
         mistakes.append(f"{place}: expected bytes as base64; only {' and '.join(CUSTOM)} are known as tables")
         return b""
     return custom_metadata(_read_table(value, CUSTOM[name], place, mistakes)).data
 
 
-def _read_union(document: Mapping[str, Any], field: SlotField, path: str, mistakes: list[str]) -> Any:
+def _read_union(document: Mapping[str, object], field: SlotField, path: str, mistakes: list[str]) -> object:
     name, value = document.get(f"{field.key}_type"), document.get(field.key)
     place = _join(path, field.key)
     if name is None:
@@ -146,7 +144,7 @@ def _read_union(document: Mapping[str, Any], field: SlotField, path: str, mistak
     return _read_table(value or {}, field.members[names.index(name)], place, mistakes)
 
 
-def _expect(fits: bool, value: Any, what: str, place: str, mistakes: list[str], instead: Any) -> Any:
+def _expect(fits: bool, value: object, what: str, place: str, mistakes: list[str], instead: Any) -> Any:
     if fits:
         return value
     mistakes.append(f"{place}: expected {what}, got {_sort(value)}")
@@ -157,7 +155,7 @@ def _join(path: str, key: object) -> str:
     return f"{path}.{key}" if path else str(key)
 
 
-def _sort(value: Any) -> str:
+def _sort(value: object) -> str:
     return f"{value!r:.60}" if isinstance(value, (int, float, str)) else type(value).__name__
 
 
@@ -166,11 +164,10 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, object]:
     """The JSON Schema (draft 2020-12) of the documents that `from_document` reads."""
-    tables: dict[str, Any] = {}
+    tables: dict[str, object] = {}
     _describe(ModelMetadata, tables)
-    tables[ModelMetadata.__name__]["properties"]["$schema"] = {"type": "string"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "TFLite model metadata",
@@ -179,10 +176,12 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _describe(kind: type[Table], tables: dict[str, Any]) -> dict[str, str]:
+def _describe(kind: type[Table], tables: dict[str, object]) -> dict[str, object]:
     if kind.__name__ not in tables:
         tables[kind.__name__] = {}
-        properties: dict[str, Any] = {}
+        properties: dict[str, object] = {}
+        if kind is ModelMetadata:
+            properties["$schema"] = {"type": "string"}
         for field in slot_fields(kind):
             if field.kind == "union":
                 properties[f"{field.key}_type"] = {"enum": [m.__name__ for m in field.members]}
@@ -198,7 +197,7 @@ def _describe(kind: type[Table], tables: dict[str, Any]) -> dict[str, str]:
     return {"$ref": f"#/$defs/{kind.__name__}"}
 
 
-def _describe_field(field: SlotField, tables: dict[str, Any]) -> dict[str, Any]:
+def _describe_field(field: SlotField, tables: dict[str, object]) -> dict[str, object]:
     if field.kind == "enum":
         return {"enum": list(field.members[0].__members__)}
     if field.kind == "octets":
@@ -206,7 +205,7 @@ def _describe_field(field: SlotField, tables: dict[str, Any]) -> dict[str, Any]:
         return {"anyOf": [octets, *(_describe(kind, tables) for kind in CUSTOM.values())]}
     if field.code == "?":
         return {"type": "boolean"}
-    item: dict[str, Any]
+    item: dict[str, object]
     if field.kind in ("table", "tables"):
         item = _describe(field.members[0], tables)
     elif field.kind in ("text", "texts"):

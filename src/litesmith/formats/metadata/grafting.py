@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litesmith.errors import FormatError
+from litesmith.formats.tflite import slots
 from litesmith.formats.tflite.decoder import FlatBuffer, Table
 from litesmith.formats.tflite.encoder import REF, Encoder, Field
 from litesmith.formats.tflite.writer import FILE_IDENTIFIER, LARGEST_FLATBUFFER
@@ -24,57 +25,55 @@ from litesmith.formats.tflite.writer import FILE_IDENTIFIER, LARGEST_FLATBUFFER
 _ALIGN = 16
 _CHUNK = 1 << 24
 
-_ROOT_FIELDS = 10
-_BUFFERS, _METADATA = 4, 6
 
-
-def find_entry(data: np.ndarray[Any, Any], name: str) -> bytes | None:
+def find_entry(data: NDArray[np.uint8], name: str) -> bytes | None:
     """The bytes of a metadata entry, None where the file has none of this name. Raises FormatError."""
     root = FlatBuffer(data).root(FILE_IDENTIFIER)
     number = _entries(root).get(name)
-    return None if number is None else _content(root.tables(_BUFFERS, "Buffer")[number], data)
+    return None if number is None else _content(root.tables(slots.Model.BUFFERS, "Buffer")[number], data)
 
 
 def _entries(root: Table) -> dict[str, int]:
     """Buffer of each metadata entry, by name."""
-    count = len(root.tables(_BUFFERS, "Buffer"))
-    entries = {entry.text(0): entry.scalar(1, "I") for entry in root.tables(_METADATA, "Metadata")}
+    count = len(root.tables(slots.Model.BUFFERS, "Buffer"))
+    tables = root.tables(slots.Model.METADATA, "Metadata")
+    entries = {t.text(slots.Metadata.NAME): t.scalar(slots.Metadata.BUFFER, "I") for t in tables}
     if any(number >= count for number in entries.values()):
         raise FormatError("a metadata entry has no buffer")
     return entries
 
 
-def _content(buffer: Table, data: np.ndarray[Any, Any]) -> bytes:
-    offset, size = buffer.scalar(1, "Q"), buffer.scalar(2, "Q")
+def _content(buffer: Table, data: NDArray[np.uint8]) -> bytes:
+    offset, size = buffer.scalar(slots.Buffer.OFFSET, "Q"), buffer.scalar(slots.Buffer.SIZE, "Q")
     if offset <= 1:
-        return buffer.octets(0)
+        return buffer.octets(slots.Buffer.DATA)
     if offset + size > len(data):
-        raise FormatError("a metadata entry lies behind the end of the file")
+        raise FormatError("a metadata entry lies beyond the end of the file")
     return data[offset : offset + size].tobytes()
 
 
-def graft(data: np.ndarray[Any, Any], name: str, content: bytes | None) -> Iterator[bytes]:
+def graft(data: NDArray[np.uint8], name: str, content: bytes | None) -> Iterator[bytes]:
     """The model ``data`` (without what follows it) with the metadata entry set, or removed for None, piece by piece.
 
     Raises FormatError for a file that is damaged or has fields of a newer schema.
     """
     buffer = FlatBuffer(data)
     root = buffer.root(FILE_IDENTIFIER)
-    root.require_known(_ROOT_FIELDS)
+    root.require_known(slots.Model)
     number = _entries(root).get(name)
     head = _head(root, name, number, content)
     if len(head) + _flatbuffer_size(root, len(data)) > LARGEST_FLATBUFFER:
         raise FormatError("the model leaves no room for metadata: a FlatBuffer ends at 2 GB")
     patches = dict(_moved_offsets(root, len(head)))
     if number is not None:
-        patches |= _erased(root, number)
+        patches |= _zero_patches(root, number)
     yield bytes(head)
-    yield from _patched(data, patches)
+    yield from _apply_patches(data, patches)
 
 
 def _flatbuffer_size(root: Table, size: int) -> int:
     """Bytes of the FlatBuffer itself; weights may lie behind it."""
-    outside: list[int] = [t.scalar(1, "Q") for t in root.tables(_BUFFERS, "Buffer")]
+    outside: list[int] = [t.scalar(slots.Buffer.OFFSET, "Q") for t in root.tables(slots.Model.BUFFERS, "Buffer")]
     return min([size, *(offset for offset in outside if offset > 1)])
 
 
@@ -86,9 +85,9 @@ def _head(root: Table, name: str, number: int | None, content: bytes | None) -> 
     def old(at: int) -> int:
         return behind - at
 
-    buffers = [old(t.at) for t in root.tables(_BUFFERS, "Buffer")]
-    entries = [(old(t.at), t.text(0)) for t in root.tables(_METADATA, "Metadata")]
-    table = encoder.table([] if content is None else [(0, REF, encoder.octets(content, _ALIGN))])
+    buffers = [old(t.at) for t in root.tables(slots.Model.BUFFERS, "Buffer")]
+    entries = [(old(t.at), t.text(slots.Metadata.NAME)) for t in root.tables(slots.Model.METADATA, "Metadata")]
+    table = encoder.table([] if content is None else [(slots.Buffer.DATA, REF, encoder.octets(content, _ALIGN))])
     if number is None:
         buffers.append(table)
         number = len(buffers) - 1
@@ -96,13 +95,14 @@ def _head(root: Table, name: str, number: int | None, content: bytes | None) -> 
         buffers[number] = table
     kept = [position for position, entry in entries if entry != name]
     if content is not None:
-        kept.append(encoder.table([(0, REF, encoder.string(name)), (1, "I", number)]))
-    fields: list[Field] = [(0, "I", root.scalar(0, "I"))]
-    for slot in range(1, _ROOT_FIELDS):
+        named: list[Field] = [(slots.Metadata.NAME, REF, encoder.string(name)), (slots.Metadata.BUFFER, "I", number)]
+        kept.append(encoder.table(named))
+    fields: list[Field] = [(slots.Model.VERSION, "I", root.scalar(slots.Model.VERSION, "I"))]
+    for slot in range(1, len(slots.Model)):
         at = root.place(slot)
-        if slot == _BUFFERS:
+        if slot == slots.Model.BUFFERS:
             fields.append((slot, REF, encoder.references(buffers)))
-        elif slot == _METADATA:
+        elif slot == slots.Model.METADATA:
             fields.append((slot, REF, encoder.references(kept)))
         elif at is not None:
             fields.append((slot, REF, old(root.buffer.follow(at))))
@@ -111,24 +111,30 @@ def _head(root: Table, name: str, number: int | None, content: bytes | None) -> 
 
 def _moved_offsets(root: Table, by: int) -> Iterator[tuple[int, bytes]]:
     """What counts from the beginning of the file, moved: weights and custom options behind the FlatBuffer."""
-    operators = (op for graph in root.tables(2, "SubGraph") for op in graph.tables(3, "Operator"))
-    for slot, tables in ((1, iter(root.tables(_BUFFERS, "Buffer"))), (9, operators)):
+    graphs = root.tables(slots.Model.SUBGRAPHS, "SubGraph")
+    operators = (op for graph in graphs for op in graph.tables(slots.SubGraph.OPERATORS, "Operator"))
+    buffers = iter(root.tables(slots.Model.BUFFERS, "Buffer"))
+    places: tuple[tuple[int, Iterator[Table]], ...] = (
+        (slots.Buffer.OFFSET, buffers),
+        (slots.Operator.LARGE_CUSTOM_START, operators),
+    )
+    for slot, tables in places:
         for table in tables:
             at, offset = table.place(slot), table.scalar(slot, "Q")
             if at is not None and offset > 1:
                 yield at, struct.pack("<Q", offset + by)
 
 
-def _erased(root: Table, number: int) -> dict[int, bytes]:
+def _zero_patches(root: Table, number: int) -> dict[int, bytes]:
     """Zeros over the entry's old content, so that what was removed is gone; nothing where others share it."""
-    tables = root.tables(_BUFFERS, "Buffer")
-    spans = [table.span(0) for table in tables]
+    tables = root.tables(slots.Model.BUFFERS, "Buffer")
+    spans = [table.span(slots.Buffer.DATA) for table in tables]
     start, size = spans[number]
     shared = any(index != number and spans[index][0] == start for index in range(len(spans)))
     return {} if shared or not size else {start: bytes(size)}
 
 
-def _patched(data: np.ndarray[Any, Any], patches: dict[int, bytes]) -> Iterator[bytes]:
+def _apply_patches(data: NDArray[np.uint8], patches: dict[int, bytes]) -> Iterator[bytes]:
     done = 0
     for at, patch in sorted(patches.items()):
         yield from chunks(data[done:at])
@@ -137,7 +143,7 @@ def _patched(data: np.ndarray[Any, Any], patches: dict[int, bytes]) -> Iterator[
     yield from chunks(data[done:])
 
 
-def chunks(data: np.ndarray[Any, Any]) -> Iterator[bytes]:
+def chunks(data: NDArray[np.uint8]) -> Iterator[bytes]:
     """The bytes of an array, a bounded number at a time."""
     for start in range(0, len(data), _CHUNK):
         yield data[start : start + _CHUNK].tobytes()

@@ -140,11 +140,11 @@ def restored(described: s.TensorMetadata, before: Storage, now: Storage) -> s.Te
     stats = described.stats
     if stats is None or before == now:
         return described
-    low, high = (tuple(_stored(v, before, now) for v in values) for values in (stats.min, stats.max))
+    low, high = (tuple(_requantize(v, before, now) for v in values) for values in (stats.min, stats.max))
     return replace(described, stats=s.Stats(max=high, min=low))
 
 
-def _stored(number: float, before: Storage, now: Storage) -> float:
+def _requantize(number: float, before: Storage, now: Storage) -> float:
     real = before.scale * (number - before.zero_point) if before.is_quantized else number
     if not now.is_quantized:
         return real

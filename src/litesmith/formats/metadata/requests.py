@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from litesmith.errors import UsageError
 from litesmith.formats.metadata import schema as s
@@ -40,7 +39,7 @@ class Requested:
         return metadata, dict(files)
 
 
-def read_request(request: Any) -> Requested:
+def read_request(request: object) -> Requested:
     """Reads what was asked for. Files that a document names are looked for beside it.
 
     request: the path of a YAML or JSON document, a document, or tables; one of them with a dict of associated files

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any
 
 
-def stored_as(code: str, default: Any = 0, name: str = "") -> Any:
+def stored_as(code: str, default: object = 0, name: str = "") -> Any:
     """A scalar or vector field with the `struct` code of its elements and, where they differ, its schema name."""
     return field(default=default, metadata={"code": code, "name": name})
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litesmith.errors import FormatError
+from litesmith.formats.tflite import slots
 from litesmith.formats.tflite.decoder import FlatBuffer, Table
 from litesmith.formats.tflite.options import element_type
 from litesmith.formats.tflite.tensors import GraphTensors
 from litesmith.formats.tflite.writer import FILE_IDENTIFIER
 from litesmith.ir import Program, Sym, TensorType, Value
-
-_INPUTS, _OUTPUTS = 1, 2
-_SHAPE, _TYPE, _NAME, _QUANTIZATION, _SIGNATURE = 0, 1, 3, 4, 7
 
 
 @dataclass(frozen=True)
@@ -104,51 +103,60 @@ class ProgramTensors:
         return tuple(found)
 
 
-def stored_tensors(data: np.ndarray[Any, Any]) -> tuple[tuple[StoredTensor, ...], tuple[StoredTensor, ...]]:
+def stored_tensors(data: NDArray[np.uint8]) -> tuple[tuple[StoredTensor, ...], tuple[StoredTensor, ...]]:
     """Inputs and outputs of the first subgraph of a `.tflite` file. Raises FormatError for a damaged file."""
     root = FlatBuffer(data).root(FILE_IDENTIFIER)
-    graphs = root.tables(2, "SubGraph")
+    graphs = root.tables(slots.Model.SUBGRAPHS, "SubGraph")
     if not graphs:
         raise FormatError("the file has no subgraph")
-    tensors = graphs[0].tables(0, "Tensor")
-    numbers = [graphs[0].array(slot, "<i4").tolist() for slot in (_INPUTS, _OUTPUTS)]
+    tensors = graphs[0].tables(slots.SubGraph.TENSORS, "Tensor")
+    numbers = [graphs[0].array(slot, "<i4").tolist() for slot in (slots.SubGraph.INPUTS, slots.SubGraph.OUTPUTS)]
     if any(not 0 <= number < len(tensors) for number in [*numbers[0], *numbers[1]]):
-        raise FormatError("the first subgraph has an input or output that is no tensor of it")
+        raise FormatError("the first subgraph has an input or output that is not a tensor of it")
     aliases = _aliases(root)
     inputs, outputs = (
-        tuple(_stored(tensors[number], number, aliases[side].get(number, "")) for number in part)
+        tuple(_stored_tensor(tensors[number], number, aliases[side].get(number, "")) for number in part)
         for side, part in enumerate(numbers)
     )
     return inputs, outputs
 
 
-def count_subgraphs(data: np.ndarray[Any, Any]) -> int:
+def count_subgraphs(data: NDArray[np.uint8]) -> int:
     """How many subgraphs a `.tflite` file has."""
-    return len(FlatBuffer(data).root(FILE_IDENTIFIER).tables(2, "SubGraph"))
+    return len(FlatBuffer(data).root(FILE_IDENTIFIER).tables(slots.Model.SUBGRAPHS, "SubGraph"))
 
 
 def _aliases(root: Table) -> tuple[dict[int, str], dict[int, str]]:
     """Names of the inputs and outputs in the first signature of the first subgraph, by tensor number."""
-    for table in root.tables(7, "SignatureDef"):
-        if table.scalar(4, "I") == 0:
+    for table in root.tables(slots.Model.SIGNATURES, "SignatureDef"):
+        if table.scalar(slots.SignatureDef.SUBGRAPH, "I") == 0:
             inputs, outputs = (
-                {entry.scalar(1, "I"): entry.text(0) for entry in table.tables(slot, "TensorMap")} for slot in (0, 1)
+                {
+                    e.scalar(slots.TensorMap.TENSOR, "I"): e.text(slots.TensorMap.NAME)
+                    for e in table.tables(slot, "TensorMap")
+                }
+                for slot in (slots.SignatureDef.INPUTS, slots.SignatureDef.OUTPUTS)
             )
             return inputs, outputs
     return {}, {}
 
 
-def _stored(table: Table, number: int, alias: str) -> StoredTensor:
-    shape = table.array(_SIGNATURE if table.place(_SIGNATURE) is not None else _SHAPE, "<i4")
-    dtype = element_type(table.scalar(_TYPE, "b")).name.lower()
-    return StoredTensor(number, table.text(_NAME), dtype, tuple(shape.tolist()), _storage(table, dtype), alias)
+def _stored_tensor(table: Table, number: int, alias: str) -> StoredTensor:
+    is_open = table.place(slots.Tensor.SHAPE_SIGNATURE) is not None
+    slot = slots.Tensor.SHAPE_SIGNATURE if is_open else slots.Tensor.SHAPE
+    shape = table.array(slot, "<i4")
+    dtype = element_type(table.scalar(slots.Tensor.TYPE, "b")).name.lower()
+    return StoredTensor(
+        number, table.text(slots.Tensor.NAME), dtype, tuple(shape.tolist()), _storage(table, dtype), alias
+    )
 
 
 def _storage(table: Table, dtype: str) -> Storage:
-    quantization = table.table(_QUANTIZATION, "QuantizationParameters")
+    quantization = table.table(slots.Tensor.QUANTIZATION, "QuantizationParameters")
     if quantization is None:
         return Storage(dtype)
-    scales, zero_points = quantization.array(2, "<f4").tolist(), quantization.array(3, "<i8").tolist()
+    scales = quantization.array(slots.QuantizationParameters.SCALE, "<f4").tolist()
+    zero_points = quantization.array(slots.QuantizationParameters.ZERO_POINT, "<i8").tolist()
     if len(scales) != 1:
         return Storage(dtype)
     return Storage(dtype, scales[0], zero_points[0] if zero_points else 0)

@@ -123,8 +123,8 @@ class Checkpoint:
         """
         entry = self.entry(key)
         if not entry.slices:
-            return self._read(key.encode(), entry, verify)
-        return self._assembled(entry, verify)
+            return self._read_entry(key.encode(), entry, verify)
+        return self._assemble_slices(entry, verify)
 
     def tensor_slice(self, key: str, extents: Slice, *, verify: bool = True) -> Array:
         """A part of a tensor: as it is stored when it was saved so, else a view of the whole."""
@@ -169,7 +169,7 @@ class Checkpoint:
             self._shards[number] = _Shard(self.prefix.with_name(name))
         return self._shards[number]
 
-    def _read(self, raw_key: bytes, entry: TensorEntry, verify: bool) -> Array:
+    def _read_entry(self, raw_key: bytes, entry: TensorEntry, verify: bool) -> Array:
         """The value of an entry that has bytes of its own."""
         shard = self._shard(entry.shard)
         try:
@@ -194,12 +194,12 @@ class Checkpoint:
         if part not in self._table:
             raise FormatError(f"the slice {extents} is missing")
         box = tuple(stop - start for start, stop in bounds(extents, self.entry(key).shape))
-        array = self._read(part, self._entry(part, f"{key} {extents}"), verify)
+        array = self._read_entry(part, self._entry(part, f"{key} {extents}"), verify)
         if array.shape != box:
             raise FormatError(f"the slice {extents} is stored with the shape {array.shape}")
         return array
 
-    def _assembled(self, entry: TensorEntry, verify: bool) -> Array:
+    def _assemble_slices(self, entry: TensorEntry, verify: bool) -> Array:
         """A partitioned tensor put together. Its size is bounded by that of the shards."""
         try:
             parts = [(extents, self._stored_slice(entry.key, extents, verify)) for extents in entry.slices]
@@ -249,7 +249,7 @@ class _Shard:
         except (OSError, ValueError) as error:
             raise FormatError(f"the file cannot be mapped ({error})") from error
 
-    def array(self, entry: TensorEntry, dtype: np.dtype[Any], *, verify: bool, big_endian: bool) -> Array:
+    def array(self, entry: TensorEntry, dtype: np.dtype[np.generic], *, verify: bool, big_endian: bool) -> Array:
         """The array of an entry of numbers, whose bytes are known to be there."""
         if entry.size < _MAPPED_FROM:
             data = self.read(entry.offset, entry.size)
@@ -260,9 +260,9 @@ class _Shard:
             if verify and mask(self._checksum(entry.offset, entry.size)) != entry.crc:
                 raise FormatError(_WRONG_CHECKSUM)
             array = self._mapped_array(entry, dtype)
-        return _byte_swapped(array) if big_endian else array
+        return _swap_bytes(array) if big_endian else array
 
-    def _mapped_array(self, entry: TensorEntry, dtype: np.dtype[Any]) -> Array:
+    def _mapped_array(self, entry: TensorEntry, dtype: np.dtype[np.generic]) -> Array:
         require_file(self.path)
         try:
             stored = np.dtype(np.uint8) if dtype == np.bool_ else dtype
@@ -303,7 +303,7 @@ def _checked_entry(name: str, proto: BundleEntryProto, num_shards: int) -> Tenso
     return entry
 
 
-def _byte_swapped(array: Array) -> Array:
+def _swap_bytes(array: Array) -> Array:
     """Numbers of a big-endian checkpoint, each component turned round."""
     if array.dtype.itemsize == 1:
         return array

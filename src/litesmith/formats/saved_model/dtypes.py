@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import ml_dtypes
 import numpy as np
 
-from litesmith.errors import FormatError
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import DataType
 
 _REFERENCE = 100  # DT_X_REF (the type of a TF1 variable's own output) is DT_X + 100
 
@@ -66,7 +68,7 @@ _TABLE: dict[int, DType] = {
 _INVALID = DType("invalid", None, "")
 
 
-NUMBERS = {row.name: number for number, row in _TABLE.items()}
+NUMBERS: Mapping[str, DataType] = {row.name: cast("DataType", number) for number, row in _TABLE.items()}
 """`DataType` numbers by name."""
 
 
@@ -74,11 +76,3 @@ def dtype_of(number: int) -> DType:
     """The row of a `DataType` number, reference types taken as their base; an unknown number has no array form."""
     base = number - _REFERENCE if number > _REFERENCE else number
     return _TABLE.get(base) or (_INVALID if number == 0 else DType(f"unknown data type {number}", None, ""))
-
-
-def numpy_dtype(number: int) -> np.dtype[Any]:
-    """The array dtype of a `DataType` number (object for strings); FormatError when it has none."""
-    row = dtype_of(number)
-    if row.numpy is None:
-        raise FormatError(f"a tensor of type {row.name} has no array form")
-    return row.numpy

@@ -237,7 +237,7 @@ class SavedModel:
     def variables(self) -> list[Variable]:
         """The variables: of the object graph in TF2, of the graph in TF1-style models."""
         with located(self.file, "variables"):
-            in_graph = graph_variables(self.nodes, self._restored)
+            in_graph = graph_variables(self.nodes, self._restored_variables)
             return object_variables(self.object_graph, in_graph, self.checkpoint) if self.is_tf2 else in_graph
 
     def variable(self, reference: int | str) -> Variable:
@@ -261,7 +261,7 @@ class SavedModel:
         return {variable.node_id: variable.key for variable in self.variables if variable.node_id is not None}
 
     @cached_property
-    def _restored(self) -> dict[str, Stored]:
+    def _restored_variables(self) -> dict[str, Stored]:
         restored = restored_variables(self.nodes, self.functions, self.meta_graph.saver_def.restore_op_name)
         if restored or self.checkpoint is None:
             return restored

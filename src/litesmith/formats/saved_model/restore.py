@@ -53,10 +53,10 @@ def restored_variables(
     start = split_input(restore_op)[0]
     if start not in nodes:
         return {}
-    return dict(_restored(_Scope(nodes), [start], functions, set()))
+    return dict(_find_restored(_Scope(nodes), [start], functions, set()))
 
 
-def _restored(
+def _find_restored(
     scope: _Scope, roots: list[str], functions: Mapping[str, FunctionDef], called: set[str], depth: int = 0
 ) -> Iterator[tuple[str, Stored]]:
     for node in _reachable(scope, roots):
@@ -81,7 +81,7 @@ def _restored_by_call(
     names = [argument.name for argument in function.signature.input_arg]
     arguments = {name: _source(scope, text) for name, text in zip(names, operands, strict=False)}
     body = _Scope({inner.name: inner for inner in function.node_def}, arguments)
-    yield from _restored(body, list(body.nodes), functions, called, depth)
+    yield from _find_restored(body, list(body.nodes), functions, called, depth)
 
 
 def _reachable(scope: _Scope, roots: list[str]) -> list[NodeDef]:

@@ -61,18 +61,18 @@ def bounds(extents: Slice, shape: Sequence[int]) -> tuple[tuple[int, int], ...]:
 def slice_key(name: str, extents: Slice) -> bytes:
     """The key of a slice's own entry: an order-preserving code of 0, name, rank, starts and lengths."""
     escaped = name.encode().replace(b"\x00", b"\x00\xff")  # UTF-8 has no 0xff, the other byte to escape
-    parts = [_unsigned(0), escaped + b"\x00\x01", _unsigned(len(extents))]
-    parts += [_signed(number) for extent in extents for number in extent]
+    parts = [_encode_unsigned(0), escaped + b"\x00\x01", _encode_unsigned(len(extents))]
+    parts += [_encode_signed(number) for extent in extents for number in extent]
     return b"".join(parts)
 
 
-def _unsigned(value: int) -> bytes:
+def _encode_unsigned(value: int) -> bytes:
     """The number of bytes, then the bytes, the highest first."""
     length = (value.bit_length() + 7) // 8
     return bytes([length]) + value.to_bytes(length, "big")
 
 
-def _signed(value: int) -> bytes:
+def _encode_signed(value: int) -> bytes:
     """n bytes of two's complement whose first n bits are the length: ones and a zero (inverted if negative)."""
     magnitude = ~value if value < 0 else value
     length = magnitude.bit_length() // 7 + 1
@@ -81,7 +81,7 @@ def _signed(value: int) -> bytes:
     return ((value & mask) ^ header).to_bytes(length, "big")
 
 
-def assemble(shape: tuple[int, ...], dtype: np.dtype[Any], parts: Iterable[tuple[Slice, Array]]) -> Array:
+def assemble(shape: tuple[int, ...], dtype: np.dtype[np.generic], parts: Iterable[tuple[Slice, Array]]) -> Array:
     """One array from parts, each of its slice's shape, that must cover it exactly. The caller bounds its size."""
     placed = [(bounds(extents, shape), array) for extents, array in parts]
     _check_cover([box for box, _ in placed], shape)

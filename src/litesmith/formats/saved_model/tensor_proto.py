@@ -61,12 +61,12 @@ def to_array(proto: TensorProto) -> Array:
     elif proto.tensor_content:
         array = from_buffer(proto.tensor_content, row.numpy, shape)
     else:
-        array = _expand(_listed(getattr(proto, row.field), row.field, row.numpy), shape)
+        array = _expand(_expand_values(getattr(proto, row.field), row.field, row.numpy), shape)
     array.flags.writeable = False
     return array
 
 
-def from_buffer(data: bytes | memoryview, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
+def from_buffer(data: bytes | memoryview, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> Array:
     """A view of raw little-endian bytes; FormatError when their number is not what dtype and shape ask for."""
     expected = math.prod(shape) * dtype.itemsize
     if len(data) != expected:
@@ -76,7 +76,7 @@ def from_buffer(data: bytes | memoryview, dtype: np.dtype[Any], shape: tuple[int
     return np.frombuffer(data, dtype).reshape(shape)
 
 
-def _listed(values: Any, field: str, dtype: np.dtype[Any]) -> Array:
+def _expand_values(values: Any, field: str, dtype: np.dtype[np.generic]) -> Array:
     """The values of a repeated field as a flat array of dtype."""
     if field == "float8_val":
         return np.frombuffer(values, dtype)

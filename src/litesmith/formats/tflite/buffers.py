@@ -11,7 +11,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from litesmith._util.mapping import release_pages
 from litesmith.formats.tflite.packing import CHUNK, pack_strings, same_bytes, sample, stored_chunks, stored_size
@@ -40,14 +40,14 @@ class BufferPool:
         self._index: dict[int, int] = {}
         self.constants: list[Constant] = []
         self._alike = Counter(_kind(c, self._sizes[id(c)]) for c in unique)
-        seen: dict[tuple[Any, ...], list[Constant]] = {}
+        seen: dict[tuple[object, ...], list[Constant]] = {}
         for constant in unique:
             twin = self._twin(constant, seen)
             if twin is None:
                 self.constants.append(constant)
             self._index[id(constant)] = self._index[id(twin)] if twin is not None else len(self.constants)
 
-    def _twin(self, constant: Constant, seen: dict[tuple[Any, ...], list[Constant]]) -> Constant | None:
+    def _twin(self, constant: Constant, seen: dict[tuple[object, ...], list[Constant]]) -> Constant | None:
         """An earlier constant with the same bytes, both known without computing anything."""
         kind = _kind(constant, self._sizes[id(constant)])
         if self._alike[kind] < 2 or constant.is_lazy:
@@ -78,7 +78,7 @@ class BufferPool:
         One constant is materialized at a time. ``external`` buffers are bare bytes; others are FlatBuffer vectors,
         that is, preceded by their length.
         """
-        written: dict[tuple[Any, ...], list[Place]] = {}
+        written: dict[tuple[object, ...], list[Place]] = {}
         some_lazy = {_kind(c, self._sizes[id(c)]) for c in self.constants if c.is_lazy}
         pending = 0
         for constant in self.constants:
@@ -117,18 +117,18 @@ def nbytes(constant: Constant) -> int:
     return stored_size(constant.dtype, constant.size)
 
 
-def chunks(constant: Constant) -> Iterator[Any]:
+def chunks(constant: Constant) -> Iterator[bytes | bytearray | memoryview]:
     """The constant's bytes as they lie in the file."""
     return _array_chunks(constant, constant.array())
 
 
-def _array_chunks(constant: Constant, array: Array) -> Iterator[Any]:
+def _array_chunks(constant: Constant, array: Array) -> Iterator[bytes | bytearray | memoryview]:
     if isinstance(constant.sparsity, Sparsity):
         array = constant.sparsity.stored(array)
     return stored_chunks(constant.dtype, array)
 
 
-def _kind(constant: Constant, size: int) -> tuple[Any, ...]:
+def _kind(constant: Constant, size: int) -> tuple[object, ...]:
     """Constants of different kinds never share a buffer. Sparse ones share none with dense ones."""
     return size, constant.dtype is DType.STRING, constant.dtype.bits, constant.sparsity is not None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class FlatBuffer:
         """Where the elements of the vector at a place begin, and how many there are."""
         count = self.scalar("I", at)
         if at + 4 + count * itemsize > self.size:
-            raise FormatError(f"a vector of {count} elements at byte {at} ends behind the file of {self.size} bytes")
+            raise FormatError(f"a vector of {count} elements at byte {at} ends beyond the file of {self.size} bytes")
         return at + 4, count
 
     def root(self, identifier: bytes) -> Table:
@@ -92,9 +92,9 @@ class Table:
         """The slots of the fields that are there."""
         return (slot for slot, entry in enumerate(self._entries) if entry)
 
-    def require_known(self, count: int) -> None:
-        """Raises FormatError when there is a field beyond the first ``count``: dropping it could change the model."""
-        unknown = [slot for slot in self.slots if slot >= count]
+    def require_known(self, known: Sized) -> None:
+        """Raises FormatError when there is a field beyond those known: dropping it could change the model."""
+        unknown = [slot for slot in self.slots if slot >= len(known)]
         if unknown:
             raise FormatError(
                 f"the {self.name} table has a field of a newer schema (number {unknown[0]})", fix="upgrade litesmith"
@@ -121,7 +121,7 @@ class Table:
         self.buffer.charge(4 * count)
         return [Table(self.buffer, self.buffer.follow(start + 4 * i), name) for i in range(count)]
 
-    def array(self, slot: int, dtype: str | np.dtype[Any]) -> Array:
+    def array(self, slot: int, dtype: str | np.dtype[np.generic]) -> Array:
         """A vector of scalars, as a view of the file; empty when it is absent."""
         kind = np.dtype(dtype)
         start, count = self._vector(slot, kind.itemsize)

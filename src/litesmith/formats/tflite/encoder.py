@@ -77,7 +77,7 @@ class Encoder:
         padding = bytes(4 - len(raw) % 4)
         return self._share(struct.pack("<I", len(raw)) + raw + padding, 4, 0)
 
-    def scalars(self, values: Any, dtype: str | np.dtype[Any]) -> int:
+    def scalars(self, values: Any, dtype: str | np.dtype[np.generic]) -> int:
         """A vector of scalars of this (little-endian) NumPy dtype; equal ones are written once."""
         if dtype == "<i4" and len(values) < _SHORT:  # most vectors by far: shapes and tensor numbers
             return self._share(_INT_VECTORS[len(values)].pack(len(values), *values), 4, 4)

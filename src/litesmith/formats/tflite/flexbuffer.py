@@ -38,7 +38,7 @@ def _add(builder: Any, value: Plain) -> None:
     next((write for kind, write in kinds if isinstance(value, kind)), builder.Blob)(value)
 
 
-def read_map(data: bytes) -> dict[str, Any]:
+def read_map(data: bytes) -> dict[str, object]:
     """The map's entries. Raises ValueError for what is no FlexBuffer map."""
     try:
         found = flexbuffers.Loads(data)

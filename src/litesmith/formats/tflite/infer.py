@@ -43,9 +43,9 @@ class Inference:
 
     def complete(self, op: Op) -> None:
         """Fills in the open dimensions of an operation's results, and what is known of the elements of small ones."""
-        inferred = self._inferred(op)
+        inferred = self._infer(op)
         for index, value in enumerate(op.results):
-            value.type = self._merged(value.type, inferred[index] if inferred is not None else None)
+            value.type = self._merge(value.type, inferred[index] if inferred is not None else None)
         if inferred is not None and any(_is_small_index(t) for t in inferred):
             for value, elements in zip(op.results, self._elements(op), strict=False):
                 if elements is not None and value.type.is_static and elements.shape == value.type.static_shape:
@@ -54,7 +54,7 @@ class Inference:
     def _fresh(self) -> Sym:
         return Sym.named(f"d{next(self._numbers)}")
 
-    def _inferred(self, op: Op) -> list[TensorType] | None:
+    def _infer(self, op: Op) -> list[TensorType] | None:
         """What the declaration infers, where the file leaves something open or elements may become known."""
         open_results = any(not value.type.is_static for value in op.results)
         if op.defn.infer is None or not (open_results or _may_be_known(op)) or not _is_modest(op):
@@ -73,7 +73,7 @@ class Inference:
         except (UnsupportedError, *_INCONSISTENT):
             return ()
 
-    def _merged(self, declared: TensorType, inferred: TensorType | None) -> TensorType:
+    def _merge(self, declared: TensorType, inferred: TensorType | None) -> TensorType:
         """The declared type, its open dimensions as inferred where that says something simple."""
         if declared.is_static:
             return declared

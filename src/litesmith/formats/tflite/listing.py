@@ -14,8 +14,9 @@ import numpy as np
 
 from litesmith._util.mapping import map_file
 from litesmith.errors import FormatError
+from litesmith.formats.tflite import slots
 from litesmith.formats.tflite.decoder import FlatBuffer, Table
-from litesmith.formats.tflite.options import CUSTOM, element_type
+from litesmith.formats.tflite.options import CUSTOM, element_type, operator_number
 from litesmith.formats.tflite.packing import stored_size
 from litesmith.formats.tflite.writer import FILE_IDENTIFIER
 from litesmith.ir import DType
@@ -131,24 +132,27 @@ class _File:
     def __init__(self, data: Array) -> None:
         self.buffer = FlatBuffer(data)
         self.root = self.buffer.root(FILE_IDENTIFIER)
-        self.spans = [self._span(table) for table in self.root.tables(4, "Buffer")]
-        self.codes = [self._code(table) for table in self.root.tables(1, "OperatorCode")]
+        self.spans = [self._span(table) for table in self.root.tables(slots.Model.BUFFERS, "Buffer")]
+        self.codes = [self._code(table) for table in self.root.tables(slots.Model.OPERATOR_CODES, "OperatorCode")]
 
     def listing(self) -> Listing:
         """Everything."""
         return Listing(
             self.buffer.size,
-            self.root.text(3),
-            tuple(self._graph(table) for table in self.root.tables(2, "SubGraph")),
-            tuple(self._signature(table) for table in self.root.tables(7, "SignatureDef")),
+            self.root.text(slots.Model.DESCRIPTION),
+            tuple(self._graph(table) for table in self.root.tables(slots.Model.SUBGRAPHS, "SubGraph")),
+            tuple(self._signature(table) for table in self.root.tables(slots.Model.SIGNATURES, "SignatureDef")),
             tuple(BufferEntry(size, self._is_zero(start, size)) for start, size in self.spans),
-            {t.text(0): self._size(t.scalar(1, "I")) for t in self.root.tables(6, "Metadata")},
+            {
+                t.text(slots.Metadata.NAME): self._size(t.scalar(slots.Metadata.BUFFER, "I"))
+                for t in self.root.tables(slots.Model.METADATA, "Metadata")
+            },
         )
 
     def _span(self, table: Table) -> tuple[int, int]:
-        start, size = table.scalar(1, "Q"), table.scalar(2, "Q")
+        start, size = table.scalar(slots.Buffer.OFFSET, "Q"), table.scalar(slots.Buffer.SIZE, "Q")
         if start <= 1:
-            return table.span(0)
+            return table.span(slots.Buffer.DATA)
         if start + size > self.buffer.size:
             raise FormatError(f"a buffer of {size} bytes at {start} is not inside the file of {self.buffer.size} bytes")
         return start, size
@@ -162,64 +166,67 @@ class _File:
         return size > 0 and not any(bool(chunk.any()) for chunk in chunks)
 
     def _code(self, table: Table) -> tuple[str, str, int]:
-        number = max(table.scalar(0, "b"), table.scalar(3, "i"))
+        number, custom_code, version = operator_number(table)
         defn = OPS.by_code(number)
         name = defn.name if defn is not None else f"BUILTIN_{number}"
-        return name, table.text(1) if number == CUSTOM else "", table.scalar(2, "i", 1)
+        return name, custom_code if number == CUSTOM else "", version
 
     def _graph(self, table: Table) -> GraphEntry:
-        inputs, outputs = (tuple(table.array(slot, "<i4").tolist()) for slot in (1, 2))
         return GraphEntry(
-            table.text(4),
-            inputs,
-            outputs,
-            tuple(self._tensor(t) for t in table.tables(0, "Tensor")),
-            tuple(self._operator(t) for t in table.tables(3, "Operator")),
+            table.text(slots.SubGraph.NAME),
+            tuple(table.array(slots.SubGraph.INPUTS, "<i4").tolist()),
+            tuple(table.array(slots.SubGraph.OUTPUTS, "<i4").tolist()),
+            tuple(self._tensor(t) for t in table.tables(slots.SubGraph.TENSORS, "Tensor")),
+            tuple(self._operator(t) for t in table.tables(slots.SubGraph.OPERATORS, "Operator")),
         )
 
     def _operator(self, table: Table) -> OperatorEntry:
-        index = table.scalar(0, "I")
+        index = table.scalar(slots.Operator.CODE, "I")
         if index >= len(self.codes):
             raise FormatError(f"an operator has code {index} of {len(self.codes)}")
         name, code, version = self.codes[index]
-        inputs, outputs = (tuple(table.array(slot, "<i4").tolist()) for slot in (1, 2))
-        return OperatorEntry(name, version, inputs, outputs, code, self._called(table, name))
+        places = (slots.Operator.INPUTS, slots.Operator.OUTPUTS)
+        inputs, outputs = (tuple(table.array(slot, "<i4").tolist()) for slot in places)
+        return OperatorEntry(name, version, inputs, outputs, code, self._called_graphs(table, name))
 
-    def _called(self, table: Table, name: str) -> tuple[tuple[str, int], ...]:
+    def _called_graphs(self, table: Table, name: str) -> tuple[tuple[str, int], ...]:
         defn = OPS.get(name)
         if defn is None or not defn.calls_graphs or defn.options is None:
             return ()
-        options = table.table(12 if defn.options2 else 4, f"{name} options")
+        slot = slots.Operator.OPTIONS_2 if defn.options2 else slots.Operator.OPTIONS
+        options = table.table(slot, f"{name} options")
         if options is None:
             return ()
         called = []
         for place, (attr_name, attr) in enumerate(defn.attrs.items()):
-            slot = place if attr.slot is None else attr.slot
+            field = place if attr.slot is None else attr.slot
             role = attr_name.removesuffix("_index").removesuffix("_subgraph").removesuffix("_subgraphs").title()
-            if attr.kind == "subgraph" and options.place(slot) is not None:
-                called.append((role, int(options.scalar(slot, "i"))))
+            if attr.kind == "subgraph" and options.place(field) is not None:
+                called.append((role, int(options.scalar(field, "i"))))
             elif attr.kind == "subgraphs":
-                called += [(f"{role} {i}", int(n)) for i, n in enumerate(options.array(slot, "<i4"))]
+                called += [(f"{role} {i}", int(n)) for i, n in enumerate(options.array(field, "<i4"))]
         return tuple(called)
 
     def _tensor(self, table: Table) -> TensorEntry:
-        shape, signature = (tuple(table.array(slot, "<i4").tolist()) for slot in (0, 7))
-        number, dtype = table.scalar(2, "I"), element_type(table.scalar(1, "b"))
-        quantization = table.table(4, "QuantizationParameters")
+        shape, signature = (
+            tuple(table.array(slot, "<i4").tolist()) for slot in (slots.Tensor.SHAPE, slots.Tensor.SHAPE_SIGNATURE)
+        )
+        number, dtype = table.scalar(slots.Tensor.BUFFER, "I"), element_type(table.scalar(slots.Tensor.TYPE, "b"))
+        quantization = table.table(slots.Tensor.QUANTIZATION, "QuantizationParameters")
         size = self._size(number)
         values = self._values(number, dtype, shape)
         return TensorEntry(
-            table.text(3),
+            table.text(slots.Tensor.NAME),
             dtype,
-            shape if shape or table.scalar(8, "?") or size else (),
+            shape if shape or table.scalar(slots.Tensor.HAS_RANK, "?") or size else (),
             signature if -1 in signature else (),
             number,
             size,
             tuple(values[:SHOWN]),
             len(values),
-            0 if quantization is None else len(quantization.array(2, "<f4")),
-            bool(table.scalar(5, "?")),
-            table.table(6, "SparsityParameters") is not None,
+            0 if quantization is None else len(quantization.array(slots.QuantizationParameters.SCALE, "<f4")),
+            bool(table.scalar(slots.Tensor.IS_VARIABLE, "?")),
+            table.table(slots.Tensor.SPARSITY, "SparsityParameters") is not None,
         )
 
     def _values(self, number: int, dtype: DType, shape: Sequence[int]) -> Array:
@@ -231,7 +238,11 @@ class _File:
 
     def _signature(self, table: Table) -> SignatureEntry:
         maps = (
-            tuple((entry.text(0), int(entry.scalar(1, "I"))) for entry in table.tables(slot, "TensorMap"))
-            for slot in (0, 1)
+            tuple((e.text(slots.TensorMap.NAME), int(e.scalar(slots.TensorMap.TENSOR, "I"))) for e in entries)
+            for entries in (
+                table.tables(s, "TensorMap") for s in (slots.SignatureDef.INPUTS, slots.SignatureDef.OUTPUTS)
+            )
         )
-        return SignatureEntry(table.text(2), int(table.scalar(4, "I")), *maps)
+        return SignatureEntry(
+            table.text(slots.SignatureDef.KEY), int(table.scalar(slots.SignatureDef.SUBGRAPH, "I")), *maps
+        )

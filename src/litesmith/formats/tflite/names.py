@@ -15,11 +15,11 @@ def tensor_names(values: Sequence[Value], first: Sequence[Value]) -> list[str]:
     named = [v for v in values if v.name]
     for value in [*first, *named, *values]:
         if id(value) not in names:
-            names[id(value)] = _unique(value.name or _made(value), taken, counters)
+            names[id(value)] = _unique(value.name or _default_name(value), taken, counters)
     return [names[id(v)] for v in values]
 
 
-def _made(value: Value) -> str:
+def _default_name(value: Value) -> str:
     """What an unnamed value is called, before it is made unique."""
     if value.op is not None:
         base = value.op.origin.label or value.op.name.lower()

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from litesmith.errors import FormatError
+from litesmith.formats.tflite import slots
 from litesmith.formats.tflite.decoder import Table
 from litesmith.formats.tflite.encoder import REF, Encoder, Field
 from litesmith.ir import Attr, DType, Graph, OpDef
@@ -43,16 +44,16 @@ GraphIndex = Callable[[Graph], int]
 
 
 @cache
-def slots(defn: OpDef) -> Mapping[int, tuple[str, Attr]]:
+def fields_by_slot(defn: OpDef) -> Mapping[int, tuple[str, Attr]]:
     """Name and attribute of each field of the operator's options table, by slot; unused slots included."""
     placed = ((index if a.slot is None else a.slot, name, a) for index, (name, a) in enumerate(defn.attrs.items()))
     return {slot: (name, attr) for slot, name, attr in placed if slot >= 0}
 
 
-def write_options(encoder: Encoder, defn: OpDef, attrs: Mapping[str, Any], graph_index: GraphIndex) -> int:
+def write_options(encoder: Encoder, defn: OpDef, attrs: Mapping[str, object], graph_index: GraphIndex) -> int:
     """Writes the options table of an operation and returns its position. Fields at their default are left out."""
     fields: list[Field] = []
-    for slot, (name, attr) in slots(defn).items():
+    for slot, (name, attr) in fields_by_slot(defn).items():
         if attr.kind == "none":
             continue
         try:
@@ -66,7 +67,7 @@ def write_options(encoder: Encoder, defn: OpDef, attrs: Mapping[str, Any], graph
 def _field(encoder: Encoder, slot: int, attr: Attr, value: Any, graph_index: GraphIndex) -> Iterator[Field]:
     kind = attr.kind
     if kind in SCALARS:
-        stored = _stored(attr, value, graph_index)
+        stored = _scalar_value(attr, value, graph_index)
         if stored is not None:
             yield slot, SCALARS[kind], stored
     elif not value:
@@ -80,7 +81,7 @@ def _field(encoder: Encoder, slot: int, attr: Attr, value: Any, graph_index: Gra
         yield slot, REF, encoder.scalars(elements, VECTORS[kind])
 
 
-def _stored(attr: Attr, value: Any, graph_index: GraphIndex) -> int | float | None:
+def _scalar_value(attr: Attr, value: Any, graph_index: GraphIndex) -> int | float | None:
     """What a scalar field holds, None where it is left out."""
     if attr.kind == "subgraph":
         return None if value is None else graph_index(value)
@@ -94,12 +95,19 @@ def _stored(attr: Attr, value: Any, graph_index: GraphIndex) -> int | float | No
     return bool(value) if attr.kind == "bool" else int(value)
 
 
-def read_options(table: Table | None, defn: OpDef, graphs: Sequence[Graph]) -> dict[str, Any]:
+def operator_number(table: Table) -> tuple[int, str, int]:
+    """Number, custom code and version that an operator code says."""
+    known = slots.OperatorCode
+    number = max(table.scalar(known.NARROW, "b"), table.scalar(known.CODE, "i"))
+    return number, table.text(known.CUSTOM_CODE), table.scalar(known.VERSION, "i", 1)
+
+
+def read_options(table: Table | None, defn: OpDef, graphs: Sequence[Graph]) -> dict[str, object]:
     """The attributes an options table holds. Raises FormatError for what the declaration does not know.
 
     An operation without its table has all fields zero in the runtime, whatever their defaults.
     """
-    declared = slots(defn)
+    declared = fields_by_slot(defn)
     if table is not None:
         unknown = next((slot for slot in table.slots if slot not in declared), None)
         if unknown is not None:
@@ -109,7 +117,7 @@ def read_options(table: Table | None, defn: OpDef, graphs: Sequence[Graph]) -> d
     return {name: _read_field(table, slot, name, attr, graphs) for slot, name, attr in known}
 
 
-def _read_field(table: Table | None, slot: int, name: str, attr: Attr, graphs: Sequence[Graph]) -> Any:
+def _read_field(table: Table | None, slot: int, name: str, attr: Attr, graphs: Sequence[Graph]) -> object:
     kind = attr.kind
     if kind == "subgraph":
         index = None if table is None or table.place(slot) is None else table.scalar(slot, SCALARS[kind])
@@ -127,7 +135,7 @@ def _read_field(table: Table | None, slot: int, name: str, attr: Attr, graphs: S
     return tuple(_graph(index, graphs) for index in elements) if kind == "subgraphs" else tuple(elements)
 
 
-def _read_scalar(attr: Attr, name: str, number: Any) -> Any:
+def _read_scalar(attr: Attr, name: str, number: int) -> object:
     if attr.kind == "enum_type":
         return element_type(number)
     if not attr.names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def blocks(array: Array) -> Iterator[Array]:
     elif array.size <= step:
         yield np.ascontiguousarray(array).reshape(-1)
     elif (matrix := _as_columns(array)) is not None:
-        for panel in _transposed(matrix):
+        for panel in _transposed_chunks(matrix):
             yield from blocks(panel)
     else:
         rows = max(1, step * len(array) // array.size)
@@ -68,7 +68,7 @@ def _as_columns(array: Array) -> Array | None:
     return matrix
 
 
-def _transposed(matrix: Array) -> Iterator[Array]:
+def _transposed_chunks(matrix: Array) -> Iterator[Array]:
     """A matrix with contiguous columns, some rows at a time in contiguous order; each overwrites the one before."""
     rows = max(1, min(len(matrix), PANEL // (matrix.shape[1] * matrix.itemsize)))
     buffer = np.empty((rows, matrix.shape[1]), matrix.dtype)
@@ -128,7 +128,7 @@ def pack_strings(array: Array) -> bytes:
     return struct.pack("<i", len(texts)) + starts.astype("<i4").tobytes() + b"".join(texts)
 
 
-def _octets(element: Any) -> bytes:
+def _octets(element: str | bytes) -> bytes:
     return element.encode("utf-8", "surrogateescape") if isinstance(element, str) else bytes(element)
 
 

@@ -12,13 +12,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litesmith._util.mapping import map_file
 from litesmith.errors import FormatError
+from litesmith.formats.tflite import slots
 from litesmith.formats.tflite.archive import read_archive
 from litesmith.formats.tflite.decoder import FlatBuffer, Table
 from litesmith.formats.tflite.infer import Inference
-from litesmith.formats.tflite.options import CUSTOM, CUSTOM_CODE, CUSTOM_OPTIONS, CUSTOM_VERSION, read_options
+from litesmith.formats.tflite.options import (
+    CUSTOM,
+    CUSTOM_CODE,
+    CUSTOM_OPTIONS,
+    CUSTOM_VERSION,
+    operator_number,
+    read_options,
+)
 from litesmith.formats.tflite.tensor_reader import BufferReader, TensorReader
 from litesmith.formats.tflite.tensors import INTERMEDIATES
 from litesmith.formats.tflite.writer import FILE_IDENTIFIER, SCHEMA_VERSION
@@ -60,12 +69,6 @@ def read_graphs(
         raise FormatError(f"cannot be read: {error.strerror or error}", path=path) from error
 
 
-def read_numbered(source: bytes | str | os.PathLike[str]) -> tuple[Program, dict[Value, int]]:
-    """The program, and the number that each tensor has in its subgraph of the file. Errors: see `read_model`."""
-    numbers: dict[Value, int] = {}
-    return read_model(source, numbers=numbers), numbers
-
-
 @dataclass
 class _Operator:
     """An operator as it stands in the file: tensors by number, absent ones -1."""
@@ -80,19 +83,21 @@ class _Operator:
 class _Model:
     """A file while it is read."""
 
-    def __init__(self, data: np.ndarray[Any, Any], opset: OpSet) -> None:
+    def __init__(self, data: NDArray[np.uint8], opset: OpSet) -> None:
         self.buffer = FlatBuffer(data)
         self.root = self.buffer.root(FILE_IDENTIFIER)
-        self.root.require_known(10)
-        version = self.root.scalar(0, "I")
+        self.root.require_known(slots.Model)
+        version = self.root.scalar(slots.Model.VERSION, "I")
         if version != SCHEMA_VERSION:
             raise FormatError(f"the file has schema version {version}, expected {SCHEMA_VERSION}")
-        self.codes = [_operator_code(table, opset) for table in self.root.tables(1, "OperatorCode")]
-        self.buffers = BufferReader(self.buffer, self.root.tables(4, "Buffer"))
-        self.subgraphs = self.root.tables(2, "SubGraph")
+        self.codes = [
+            _operator_code(table, opset) for table in self.root.tables(slots.Model.OPERATOR_CODES, "OperatorCode")
+        ]
+        self.buffers = BufferReader(self.buffer, self.root.tables(slots.Model.BUFFERS, "Buffer"))
+        self.subgraphs = self.root.tables(slots.Model.SUBGRAPHS, "SubGraph")
         if not self.subgraphs:
             raise FormatError("the file has no subgraph")
-        self.graphs = [Graph(table.text(4)) for table in self.subgraphs]
+        self.graphs = [Graph(table.text(slots.SubGraph.NAME)) for table in self.subgraphs]
         self.inference = Inference()
 
     def read(self, numbers: dict[Value, int] | None = None) -> tuple[Program, list[Graph]]:
@@ -107,69 +112,71 @@ class _Model:
             reader.read(operators[number])
             if numbers is not None:
                 numbers.update((value, n) for n, value in reader.values.items())
-        signatures = [self._signature(t, tensors) for t in self.root.tables(7, "SignatureDef")]
+        signatures = [self._signature(t, tensors) for t in self.root.tables(slots.Model.SIGNATURES, "SignatureDef")]
         metadata = self._metadata()
-        if self.root.tables(8, "ExternalBufferGroup") or self.root.tables(9, "ExternalBuffer"):
+        outside = (slots.Model.EXTERNAL_GROUPS, slots.Model.EXTERNAL_BUFFERS)
+        if any(self.root.tables(slot, "ExternalBuffer") for slot in outside):
             raise FormatError("the weights lie in other files, which is not supported")
         entries = self._entries(operators, signatures)
         files = dict(read_archive(self.buffer.view).files)
-        return Program(entries, signatures, metadata, self.root.text(3), files=files)
+        return Program(entries, signatures, metadata, self.root.text(slots.Model.DESCRIPTION), files=files)
 
     def _operators(self, subgraph: Table) -> list[_Operator]:
-        subgraph.require_known(6)
-        return [self._operator(table) for table in subgraph.tables(3, "Operator")]
+        subgraph.require_known(slots.SubGraph)
+        return [self._operator(table) for table in subgraph.tables(slots.SubGraph.OPERATORS, "Operator")]
 
     def _operator(self, table: Table) -> _Operator:
-        table.require_known(14)
-        index = table.scalar(0, "I")
+        table.require_known(slots.Operator)
+        index = table.scalar(slots.Operator.CODE, "I")
         if index >= len(self.codes):
             raise FormatError(f"an operator has code {index} of {len(self.codes)}")
         defn, custom_code, version = self.codes[index]
-        operands, results = table.array(1, "<i4").tolist(), table.array(2, "<i4").tolist()
+        operands, results = (table.array(s, "<i4").tolist() for s in (slots.Operator.INPUTS, slots.Operator.OUTPUTS))
         attrs = {**defn.defaults, **read_options(_options_table(table, defn), defn, self.graphs)}
         if defn.code == CUSTOM:
             options = self._custom_options(table)
             attrs |= {CUSTOM_CODE: custom_code, CUSTOM_OPTIONS: options, CUSTOM_VERSION: version}
-        elif table.span(5)[1]:
+        elif table.span(slots.Operator.CUSTOM_OPTIONS)[1]:
             raise FormatError(f"{defn.name} has custom options, which only CUSTOM has")
-        intermediates = table.array(8, "<i4").tolist()
+        intermediates = table.array(slots.Operator.INTERMEDIATES, "<i4").tolist()
         if intermediates and INTERMEDIATES not in attrs:
             raise FormatError(f"{defn.name} has intermediate tensors, which its declaration does not know")
         return _Operator(defn, operands, results, attrs, intermediates)
 
     def _custom_options(self, table: Table) -> bytes:
-        if table.scalar(6, "b"):
+        if table.scalar(slots.Operator.CUSTOM_FORMAT, "b"):
             raise FormatError("custom options in a format that is not FlexBuffers")
-        start, size = table.scalar(9, "Q"), table.scalar(10, "Q")
+        start = table.scalar(slots.Operator.LARGE_CUSTOM_START, "Q")
         if start <= 1:
-            return table.octets(5)
-        return self.buffers.bytes_at(start, size)
+            return table.octets(slots.Operator.CUSTOM_OPTIONS)
+        return self.buffers.bytes_at(start, table.scalar(slots.Operator.LARGE_CUSTOM_SIZE, "Q"))
 
     def _signature(self, table: Table, tensors: Sequence[TensorReader]) -> Signature:
-        table.require_known(5)
-        index, key = table.scalar(4, "I"), table.text(2)
+        table.require_known(slots.SignatureDef)
+        index, key = table.scalar(slots.SignatureDef.SUBGRAPH, "I"), table.text(slots.SignatureDef.KEY)
         if index >= len(self.graphs):
             raise FormatError(f"signature {key!r} is of subgraph {index} of {len(self.graphs)}")
         inputs, outputs = tensors[index].inputs, tensors[index].outputs
-        return Signature(key, self.graphs[index], _places(table, 0, inputs, key), _places(table, 1, outputs, key))
+        places = _places(table, slots.SignatureDef.INPUTS, inputs, key)
+        return Signature(key, self.graphs[index], places, _places(table, slots.SignatureDef.OUTPUTS, outputs, key))
 
     def _metadata(self) -> dict[str, bytes]:
         entries: dict[str, bytes] = {}
         numbers = {0}
-        for table in self.root.tables(6, "Metadata"):
-            table.require_known(2)
-            name, number = table.text(0), table.scalar(1, "I")
+        for table in self.root.tables(slots.Model.METADATA, "Metadata"):
+            table.require_known(slots.Metadata)
+            name, number = table.text(slots.Metadata.NAME), table.scalar(slots.Metadata.BUFFER, "I")
             if name in entries:
                 raise FormatError(f"there are two metadata entries {name!r}")
             entries[name] = self.buffers.contents(number)
             numbers.add(number)
-        if not numbers.issuperset(self.root.array(5, "<i4").tolist()):
+        if not numbers.issuperset(self.root.array(slots.Model.METADATA_BUFFER, "<i4").tolist()):
             raise FormatError("metadata_buffer lists a buffer that no metadata entry names")
         return entries
 
     def _entries(self, operators: Sequence[Sequence[_Operator]], signatures: Sequence[Signature]) -> list[Graph]:
         """Graphs that are entry points: the first, those with a signature and those nothing calls."""
-        called = {id(g) for ops in operators for op in ops for g in _called(op)}
+        called = {id(g) for ops in operators for op in ops for g in _called_graphs(op)}
         entered = {id(self.graphs[0]), *(id(s.graph) for s in signatures)}
         return [g for g in self.graphs if id(g) in entered or id(g) not in called]
 
@@ -228,19 +235,19 @@ class _GraphReader:
 
 
 def _operator_code(table: Table, opset: OpSet) -> tuple[OpDef, str, int]:
-    table.require_known(4)
-    code = max(table.scalar(0, "b"), table.scalar(3, "i"))
+    table.require_known(slots.OperatorCode)
+    code, custom_code, version = operator_number(table)
     defn = opset.by_code(code)
     if defn is None:
-        custom = f" ({table.text(1)!r})" if code == CUSTOM else ""
+        custom = f" ({custom_code!r})" if code == CUSTOM else ""
         raise FormatError(f"the file has operator number {code}{custom}, which is not known", fix="upgrade litesmith")
-    return defn, table.text(1), table.scalar(2, "i", 1)
+    return defn, custom_code, version
 
 
 def _options_table(table: Table, defn: OpDef) -> Table | None:
     """The options of an operator; those of another type or in the other union are refused."""
-    slot = 11 if defn.options2 else 3
-    present = {s: table.scalar(s, "B") for s in (3, 11)}
+    slot = slots.Operator.OPTIONS_2_TYPE if defn.options2 else slots.Operator.OPTIONS_TYPE
+    present = {s: table.scalar(s, "B") for s in (slots.Operator.OPTIONS_TYPE, slots.Operator.OPTIONS_2_TYPE)}
     number = present.pop(slot)
     if any(present.values()) or (number and (defn.options is None or number != defn.options[1])):
         raise FormatError(f"{defn.name} has options of another operator")
@@ -259,14 +266,14 @@ def _require_arity(operator: _Operator) -> None:
         raise FormatError(f"{defn.name} has {len(operator.results)} results, makes {len(defn.results)}")
 
 
-def _called(operator: _Operator) -> list[Graph]:
+def _called_graphs(operator: _Operator) -> list[Graph]:
     return Op(operator.defn, [], operator.attrs).subgraphs
 
 
 def _callees_first(operators: Sequence[Sequence[_Operator]], graphs: Sequence[Graph]) -> list[int]:
     """Numbers of all graphs, each after those it calls (but for recursion), so that results can be inferred."""
     numbers = {id(g): i for i, g in enumerate(graphs)}
-    calls = [[numbers[id(g)] for op in ops for g in _called(op)] for ops in operators]
+    calls = [[numbers[id(g)] for op in ops for g in _called_graphs(op)] for ops in operators]
     order: list[int] = []
     entered: set[int] = set()
     for start in range(len(graphs)):
@@ -288,10 +295,10 @@ def _places(table: Table, slot: int, numbers: Sequence[int], key: str) -> dict[s
         positions.setdefault(number, []).append(position)
     places: dict[str, int] = {}
     for entry in table.tables(slot, "TensorMap"):
-        entry.require_known(2)
-        name, number = entry.text(0), entry.scalar(1, "I")
+        entry.require_known(slots.TensorMap)
+        name, number = entry.text(slots.TensorMap.NAME), entry.scalar(slots.TensorMap.TENSOR, "I")
         if name in places or number not in positions:
-            raise FormatError(f"signature {key!r} names {name!r} twice or a tensor that is no input or output")
+            raise FormatError(f"signature {key!r} names {name!r} twice or a tensor that is neither an input nor an output")
         left = positions[number]  # one tensor may be several outputs, each under a name of its own
         places[name] = left.pop(0) if len(left) > 1 else left[0]
     return places

@@ -14,8 +14,9 @@ def min_runtime_version(program: Program) -> bytes:
     """The metadata entry: the newest release any operation needs, or what the entry said before if that is newer."""
     needed = {op.defn.runtimes.get(op.defn.version_of(op), "") for graph in program.all_graphs() for op in graph.ops}
     needed.add(program.metadata.get(MIN_RUNTIME_VERSION, b"").rstrip(b"\0").decode("ascii", "replace"))
-    return max(needed, key=_release).encode("ascii", "replace").ljust(_WIDTH, b"\0")
+    return max(needed, key=release).encode("ascii", "replace").ljust(_WIDTH, b"\0")
 
 
-def _release(text: str) -> tuple[int, ...]:
+def release(text: str) -> tuple[int, ...]:
+    """A release as numbers that compare."""
     return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from litesmith.errors import FormatError
+from litesmith.formats.tflite import slots
 from litesmith.formats.tflite.decoder import FlatBuffer, Table
 from litesmith.formats.tflite.infer import UNKNOWN, Inference
 from litesmith.formats.tflite.options import element_type
@@ -34,11 +35,11 @@ class BufferReader:
         self._constants: dict[tuple[int, DType, tuple[int, ...]], Constant] = {}
 
     def _span(self, table: Table) -> tuple[int, int]:
-        table.require_known(3)
-        start, size = table.scalar(1, "Q"), table.scalar(2, "Q")
+        table.require_known(slots.Buffer)
+        start, size = table.scalar(slots.Buffer.OFFSET, "Q"), table.scalar(slots.Buffer.SIZE, "Q")
         if start <= 1:  # the converters write 1 as a placeholder they may leave behind
-            return table.span(0)
-        if table.span(0)[1] or start + size > self.file.size:
+            return table.span(slots.Buffer.DATA)
+        if table.span(slots.Buffer.DATA)[1] or start + size > self.file.size:
             raise FormatError(f"a buffer of {size} bytes at {start} is not inside the file of {self.file.size} bytes")
         return start, size
 
@@ -95,28 +96,31 @@ class BufferReader:
 
 
 def _sparsity(table: Table, shape: tuple[int, ...], dtype: DType) -> Sparsity:
-    table.require_known(3)
+    table.require_known(slots.SparsityParameters)
     if dtype.bits < 8:
         raise FormatError(f"a sparse tensor of {dtype} is not known")
-    order, blocks = (tuple(table.array(slot, "<i4").tolist()) for slot in (0, 1))
-    levels = tuple(_level(t) for t in table.tables(2, "DimensionMetadata"))
+    order, blocks = (
+        tuple(table.array(slot, "<i4").tolist())
+        for slot in (slots.SparsityParameters.ORDER, slots.SparsityParameters.BLOCKS)
+    )
+    levels = tuple(_level(t) for t in table.tables(slots.SparsityParameters.LEVELS, "DimensionMetadata"))
     sparsity = Sparsity(order, blocks, levels, shape, dtype.bits // 8)
     sparsity.check()
     return sparsity
 
 
 def _level(table: Table) -> Dimension:
-    table.require_known(6)
-    size = table.scalar(1, "i")
-    if table.scalar(0, "b") == 0:
+    table.require_known(slots.DimensionMetadata)
+    size = table.scalar(slots.DimensionMetadata.SIZE, "i")
+    if table.scalar(slots.DimensionMetadata.FORMAT, "b") == 0:
         return Dimension(size)
     vectors = []
-    for slot in (2, 4):
+    for slot in (slots.DimensionMetadata.SEGMENTS_TYPE, slots.DimensionMetadata.INDICES_TYPE):
         member = int(table.scalar(slot, "B"))
         inner = table.table(slot + 1, "sparse index vector")
         if inner is None or member not in SPARSE_VECTORS:
             raise FormatError("a sparse dimension lacks its segments or indices")
-        vectors.append(inner.array(0, SPARSE_VECTORS[member]))
+        vectors.append(inner.array(slots.ONLY, SPARSE_VECTORS[member]))
     return Dimension(size, *vectors)
 
 
@@ -124,16 +128,16 @@ class TensorReader:
     """The tensors of one subgraph."""
 
     def __init__(self, subgraph: Table, buffers: BufferReader, inference: Inference) -> None:
-        self._tables = subgraph.tables(0, "Tensor")
+        self._tables = subgraph.tables(slots.SubGraph.TENSORS, "Tensor")
         for table in self._tables:
-            table.require_known(11)
-            if table.scalar(10, "I"):
+            table.require_known(slots.Tensor)
+            if table.scalar(slots.Tensor.EXTERNAL_BUFFER, "I"):
                 raise FormatError("a tensor lies in another file, which is not supported")
         self._buffers = buffers
         self._types: dict[int, TensorType] = {}
-        self.inputs = self._numbers(subgraph, 1)
-        self.outputs = self._numbers(subgraph, 2)
-        inference.see(table.scalar(8, "?") for table in self._tables)
+        self.inputs = self._numbers(subgraph, slots.SubGraph.INPUTS)
+        self.outputs = self._numbers(subgraph, slots.SubGraph.OUTPUTS)
+        inference.see(table.scalar(slots.Tensor.HAS_RANK, "?") for table in self._tables)
         self._inference = inference
 
     def _numbers(self, subgraph: Table, slot: int) -> list[int]:
@@ -146,15 +150,15 @@ class TensorReader:
 
     def name(self, number: int) -> str:
         """Name of a tensor, as the file has it."""
-        return self._table(number).text(3)
+        return self._table(number).text(slots.Tensor.NAME)
 
     def is_variable(self, number: int) -> bool:
         """Whether a tensor keeps its elements between invocations."""
-        return bool(self._table(number).scalar(5, "?"))
+        return bool(self._table(number).scalar(slots.Tensor.IS_VARIABLE, "?"))
 
     def has_data(self, number: int) -> bool:
         """Whether a tensor has elements in a buffer."""
-        return self._buffers.size(self._table(number).scalar(2, "I")) > 0
+        return self._buffers.size(self._table(number).scalar(slots.Tensor.BUFFER, "I")) > 0
 
     def type(self, number: int) -> TensorType:
         """Type of a tensor. Dimensions the file leaves open are `UNKNOWN`."""
@@ -165,25 +169,29 @@ class TensorReader:
 
     def _read_type(self, number: int) -> TensorType:
         table = self._table(number)
-        shape, signature = table.array(0, "<i4"), table.array(7, "<i4")
+        shape, signature = (table.array(s, "<i4") for s in (slots.Tensor.SHAPE, slots.Tensor.SHAPE_SIGNATURE))
         if len(signature) and len(signature) != len(shape):
             raise FormatError(f"shape and shape signature of tensor {number} differ in rank")
         dims = (signature if len(signature) else shape).tolist()
         if len(dims) > _MOST_DIMENSIONS or min(dims, default=0) < -1 or (len(shape) and shape.min() < 0):
             raise FormatError(f"tensor {number} has the shape {dims[:_MOST_DIMENSIONS]}")
-        quantization = table.table(4, "QuantizationParameters")
+        quantization = table.table(slots.Tensor.QUANTIZATION, "QuantizationParameters")
         return TensorType(
-            element_type(table.scalar(1, "b")),
+            element_type(table.scalar(slots.Tensor.TYPE, "b")),
             tuple(UNKNOWN if d == -1 else d for d in dims) if dims or self._is_scalar(table) else None,
             None if quantization is None else self._quantization(quantization, number),
         )
 
     def _is_scalar(self, table: Table) -> bool:
         """Whether a tensor without dimensions is a scalar, or its rank unknown."""
-        return bool(table.scalar(8, "?")) or not self._inference.ranks_are_marked or self._has_bytes(table)
+        return (
+            bool(table.scalar(slots.Tensor.HAS_RANK, "?"))
+            or not self._inference.ranks_are_marked
+            or self._has_bytes(table)
+        )
 
     def _has_bytes(self, table: Table) -> bool:
-        return self._buffers.size(table.scalar(2, "I")) > 0
+        return self._buffers.size(table.scalar(slots.Tensor.BUFFER, "I")) > 0
 
     def source(self, number: int, user: str) -> Value:
         """The value of a tensor that neither is an input nor comes from an operation: a constant or a variable."""
@@ -199,8 +207,8 @@ class TensorReader:
         return value
 
     def _constant(self, table: Table, type_: TensorType) -> Constant:
-        shape, number = type_.static_shape, table.scalar(2, "I")
-        sparsity = table.table(6, "SparsityParameters")
+        shape, number = type_.static_shape, table.scalar(slots.Tensor.BUFFER, "I")
+        sparsity = table.table(slots.Tensor.SPARSITY, "SparsityParameters")
         if sparsity is not None:
             return self._buffers.sparse(number, type_.dtype, shape, sparsity)
         if 0 in shape:
@@ -210,30 +218,35 @@ class TensorReader:
         return self._buffers.constant(number, type_.dtype, shape)
 
     def _quantization(self, table: Table, number: int) -> Quantization | None:
-        table.require_known(7)
-        minimum, maximum = (tuple(table.array(slot, "<f4").tolist()) for slot in (0, 1))
-        scale, zero_point = _affine(table.array(2, "<f4"), table.array(3, "<i8"), number)
-        axis, details = table.scalar(6, "i"), self._details(table, number)
+        known = slots.QuantizationParameters
+        table.require_known(known)
+        minimum, maximum = (tuple(table.array(slot, "<f4").tolist()) for slot in (known.MINIMUM, known.MAXIMUM))
+        scale, zero_point = _affine(table.array(known.SCALE, "<f4"), table.array(known.ZERO_POINT, "<i8"), number)
+        axis, details = table.scalar(known.AXIS, "i"), self._details(table, number)
         if not (len(scale) or minimum or maximum or details or axis):
             return None
         return Quantization(scale, zero_point, axis, minimum, maximum, details)
 
     def _details(self, table: Table, number: int) -> Blockwise | bytes | None:
-        member, inner = table.scalar(4, "B"), table.table(5, "QuantizationDetails")
+        known = slots.QuantizationParameters
+        member, inner = table.scalar(known.DETAILS_TYPE, "B"), table.table(known.DETAILS, "QuantizationDetails")
         if not member or inner is None:
             return None
         if member == 1:
-            inner.require_known(1)
-            return inner.octets(0)
+            inner.require_known([slots.ONLY])
+            return inner.octets(slots.ONLY)
         if member != 2:
             raise FormatError(f"tensor {number} is quantized in a way that is not known ({member})")
-        inner.require_known(4)
-        scales = self._blockwise_part(inner.scalar(0, "i"), number)
-        zero_points = None if inner.place(1) is None else self._blockwise_part(inner.scalar(1, "i"), number)
-        return Blockwise(scales, zero_points, inner.scalar(2, "i"), tuple(inner.array(3, "<i4").tolist()))
+        inner.require_known(slots.BlockwiseQuantization)
+        scales, zeros, size, shape = slots.BlockwiseQuantization
+        zero_points = None if inner.place(zeros) is None else self._blockwise_part(inner.scalar(zeros, "i"), number)
+        block_shape = tuple(inner.array(shape, "<i4").tolist())
+        return Blockwise(
+            self._blockwise_part(inner.scalar(scales, "i"), number), zero_points, inner.scalar(size, "i"), block_shape
+        )
 
     def _blockwise_part(self, part: int, number: int) -> Constant:
-        if part == number or self._table(part).table(4, "QuantizationParameters") is not None:
+        if part == number or self._table(part).table(slots.Tensor.QUANTIZATION, "QuantizationParameters") is not None:
             raise FormatError(f"the scales of tensor {number} are quantized themselves")
         value = self.source(part, f"the quantization of tensor {number}")
         assert value.const is not None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from litesmith.formats.tflite import slots
 from litesmith.formats.tflite.buffers import BufferPool
 from litesmith.formats.tflite.encoder import REF, Encoder, Field
 from litesmith.formats.tflite.names import tensor_names
@@ -72,59 +73,71 @@ def write_tensor(encoder: Encoder, tensors: GraphTensors, number: int, pool: Buf
     """Writes the table of a tensor and returns its position."""
     value = tensors.values[number]
     kind = value.type
-    fields: list[Field] = [(3, REF, encoder.string(tensors.names[number]))]
+    fields: list[Field] = [(slots.Tensor.NAME, REF, encoder.string(tensors.names[number]))]
     if kind.shape is not None:
-        fields.append((0, REF, encoder.scalars([1 if isinstance(d, Sym) else d for d in kind.shape], "<i4")))
-        fields.append((8, "?", True))
+        shape = [1 if isinstance(d, Sym) else d for d in kind.shape]
+        fields.append((slots.Tensor.SHAPE, REF, encoder.scalars(shape, "<i4")))
+        fields.append((slots.Tensor.HAS_RANK, "?", True))
         if not kind.is_static:
-            fields.append((7, REF, encoder.scalars([-1 if isinstance(d, Sym) else d for d in kind.shape], "<i4")))
+            signature = [-1 if isinstance(d, Sym) else d for d in kind.shape]
+            fields.append((slots.Tensor.SHAPE_SIGNATURE, REF, encoder.scalars(signature, "<i4")))
     if kind.dtype.value:
-        fields.append((1, "b", kind.dtype.value))
+        fields.append((slots.Tensor.TYPE, "b", kind.dtype.value))
     if value.const is not None:
-        fields.append((2, "I", pool[value.const]))
+        fields.append((slots.Tensor.BUFFER, "I", pool[value.const]))
         if value.const.sparsity is not None:
-            fields.append((6, REF, _write_sparsity(encoder, value.const.sparsity)))
+            fields.append((slots.Tensor.SPARSITY, REF, _write_sparsity(encoder, value.const.sparsity)))
     if kind.quant is not None:
-        fields.append((4, REF, _write_quantization(encoder, kind.quant, tensors)))
+        fields.append((slots.Tensor.QUANTIZATION, REF, _write_quantization(encoder, kind.quant, tensors)))
     if value.is_variable:
-        fields.append((5, "?", True))
+        fields.append((slots.Tensor.IS_VARIABLE, "?", True))
     return encoder.table(fields)
 
 
 def _write_quantization(encoder: Encoder, quant: Quantization, tensors: GraphTensors) -> int:
     vectors: list[tuple[int, Any, str]] = [
-        (0, quant.minimum, "<f4"),
-        (1, quant.maximum, "<f4"),
-        (2, quant.scale.reshape(-1), "<f4"),
-        (3, quant.zero_point.reshape(-1), "<i8"),
+        (slots.QuantizationParameters.MINIMUM, quant.minimum, "<f4"),
+        (slots.QuantizationParameters.MAXIMUM, quant.maximum, "<f4"),
+        (slots.QuantizationParameters.SCALE, quant.scale.reshape(-1), "<f4"),
+        (slots.QuantizationParameters.ZERO_POINT, quant.zero_point.reshape(-1), "<i8"),
     ]
     fields: list[Field] = [(slot, REF, encoder.scalars(v, dtype)) for slot, v, dtype in vectors if len(v)]
     if quant.details is not None:
         fields += _details(encoder, quant.details, tensors)
     if quant.axis:
-        fields.append((6, "i", quant.axis))
+        fields.append((slots.QuantizationParameters.AXIS, "i", quant.axis))
     return encoder.table(fields)
 
 
 def _details(encoder: Encoder, details: Blockwise | bytes, tensors: GraphTensors) -> list[Field]:
     """The union of other quantizations: its member (1 custom, 2 blockwise) and its table."""
     if isinstance(details, bytes):
-        return [(4, "B", 1), (5, REF, encoder.table([(0, REF, encoder.octets(details, 16))]))]
-    fields: list[Field] = [(0, "i", tensors.index[id(tensors.scales[id(details.scales)])])]
+        return _details_of(1, encoder.table([(slots.ONLY, REF, encoder.octets(details, 16))]))
+    fields: list[Field] = [
+        (slots.BlockwiseQuantization.SCALES, "i", tensors.index[id(tensors.scales[id(details.scales)])])
+    ]
     if details.zero_points is not None:
-        fields.append((1, "i", tensors.index[id(tensors.scales[id(details.zero_points)])]))
-    fields.append((2, "i", details.block_size))
+        number = tensors.index[id(tensors.scales[id(details.zero_points)])]
+        fields.append((slots.BlockwiseQuantization.ZERO_POINTS, "i", number))
+    fields.append((slots.BlockwiseQuantization.BLOCK_SIZE, "i", details.block_size))
     if details.block_shape:
-        fields.append((3, REF, encoder.scalars(details.block_shape, "<i4")))
-    return [(4, "B", 2), (5, REF, encoder.table(fields))]
+        fields.append((slots.BlockwiseQuantization.BLOCK_SHAPE, REF, encoder.scalars(details.block_shape, "<i4")))
+    return _details_of(2, encoder.table(fields))
+
+
+def _details_of(member: int, table: int) -> list[Field]:
+    return [
+        (slots.QuantizationParameters.DETAILS_TYPE, "B", member),
+        (slots.QuantizationParameters.DETAILS, REF, table),
+    ]
 
 
 def _write_sparsity(encoder: Encoder, sparsity: Sparsity) -> int:
     levels = [encoder.table(list(_level(encoder, level))) for level in sparsity.levels]
-    fields: list[Field] = [(0, REF, encoder.scalars(sparsity.order, "<i4"))]
+    fields: list[Field] = [(slots.SparsityParameters.ORDER, REF, encoder.scalars(sparsity.order, "<i4"))]
     if sparsity.blocks:
-        fields.append((1, REF, encoder.scalars(sparsity.blocks, "<i4")))
-    return encoder.table([*fields, (2, REF, encoder.references(levels))])
+        fields.append((slots.SparsityParameters.BLOCKS, REF, encoder.scalars(sparsity.blocks, "<i4")))
+    return encoder.table([*fields, (slots.SparsityParameters.LEVELS, REF, encoder.references(levels))])
 
 
 SPARSE_VECTORS: dict[int, np.dtype[Any]] = {1: np.dtype("<i4"), 2: np.dtype("<u2"), 3: np.dtype("u1")}
@@ -133,11 +146,12 @@ SPARSE_VECTORS: dict[int, np.dtype[Any]] = {1: np.dtype("<i4"), 2: np.dtype("<u2
 
 def _level(encoder: Encoder, level: Dimension) -> Iterator[Field]:
     if level.segments is None or level.indices is None:
-        yield 1, "i", level.size
+        yield slots.DimensionMetadata.SIZE, "i", level.size
         return
-    yield 0, "b", 1
+    yield slots.DimensionMetadata.FORMAT, "b", 1
     if level.size:
-        yield 1, "i", level.size
-    for slot, vector in ((2, level.segments), (4, level.indices)):
+        yield slots.DimensionMetadata.SIZE, "i", level.size
+    known = slots.DimensionMetadata
+    for slot, vector in ((known.SEGMENTS_TYPE, level.segments), (known.INDICES_TYPE, level.indices)):
         yield slot, "B", next(m for m, dtype in SPARSE_VECTORS.items() if dtype == vector.dtype)
-        yield slot + 1, REF, encoder.table([(0, REF, encoder.scalars(vector, vector.dtype))])
+        yield slot + 1, REF, encoder.table([(slots.ONLY, REF, encoder.scalars(vector, vector.dtype))])

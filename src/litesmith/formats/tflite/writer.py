@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from litesmith._util.progress import tell
 from litesmith._util.replacing import replacing
+from litesmith.formats.tflite import slots
 from litesmith.formats.tflite.archive import write_archive
 from litesmith.formats.tflite.buffers import BufferPool
 from litesmith.formats.tflite.encoder import PLACEHOLDER, REF, Encoder, Field
@@ -111,32 +112,38 @@ class _Tables:
     ) -> int:
         encoder = self._encoder
         fields: list[Field] = [
-            (0, "I", SCHEMA_VERSION),
-            (1, REF, encoder.references([self._operator_code(*key) for key in self._codes])),
-            (2, REF, encoder.references(subgraphs)),
-            (3, REF, encoder.string(program.description)),
-            (4, REF, encoder.references(buffers)),
-            (6, REF, encoder.references(metadata)),
+            (slots.Model.VERSION, "I", SCHEMA_VERSION),
+            (slots.Model.OPERATOR_CODES, REF, encoder.references([self._operator_code(*key) for key in self._codes])),
+            (slots.Model.SUBGRAPHS, REF, encoder.references(subgraphs)),
+            (slots.Model.DESCRIPTION, REF, encoder.string(program.description)),
+            (slots.Model.BUFFERS, REF, encoder.references(buffers)),
+            (slots.Model.METADATA, REF, encoder.references(metadata)),
         ]
         if signatures:
-            fields.append((7, REF, encoder.references(signatures)))
+            fields.append((slots.Model.SIGNATURES, REF, encoder.references(signatures)))
         return encoder.table(fields)
 
     def _buffers(self, metadata: Mapping[str, bytes]) -> tuple[list[int], list[int]]:
         """Tables of the buffers (the empty one, the constants' own, those of the metadata) and of the metadata."""
         encoder = self._encoder
         tables = [encoder.table([])]
-        empty: list[Field] = [(1, "Q", 0), (2, "Q", 0)] if self.external else [(0, PLACEHOLDER, 0)]
+        empty: list[Field] = [(slots.Buffer.DATA, PLACEHOLDER, 0)]
+        if self.external:
+            empty = [(slots.Buffer.OFFSET, "Q", 0), (slots.Buffer.SIZE, "Q", 0)]
         first_slot = encoder.layout(empty).places[0]
         for _ in self.pool.constants:
             tables.append(encoder.table(empty))
             self._slots.append(tables[-1] - first_slot)
         if self.pool.has_empty:
-            tables.append(encoder.table([(0, REF, encoder.octets(b""))]))
+            tables.append(encoder.table([(slots.Buffer.DATA, REF, encoder.octets(b""))]))
         entries = []
         for name, data in metadata.items():
-            entries.append(encoder.table([(0, REF, encoder.string(name)), (1, "I", len(tables))]))
-            tables.append(encoder.table([(0, REF, encoder.octets(data, 16))]))
+            fields: list[Field] = [
+                (slots.Metadata.NAME, REF, encoder.string(name)),
+                (slots.Metadata.BUFFER, "I", len(tables)),
+            ]
+            entries.append(encoder.table(fields))
+            tables.append(encoder.table([(slots.Buffer.DATA, REF, encoder.octets(data, 16))]))
         return tables, entries
 
     def _subgraph(self, graph: Graph, tensors: GraphTensors) -> int:
@@ -145,11 +152,11 @@ class _Tables:
         tables = [write_tensor(encoder, tensors, i, self.pool) for i in range(len(tensors.values))]
         return encoder.table(
             [
-                (0, REF, encoder.references(tables)),
-                (1, REF, encoder.scalars([tensors.index[id(v)] for v in graph.inputs], "<i4")),
-                (2, REF, encoder.scalars([tensors.index[id(v)] for v in graph.outputs], "<i4")),
-                (3, REF, encoder.references(operators)),
-                (4, REF, encoder.string(graph.name)),
+                (slots.SubGraph.TENSORS, REF, encoder.references(tables)),
+                (slots.SubGraph.INPUTS, REF, encoder.scalars([tensors.index[id(v)] for v in graph.inputs], "<i4")),
+                (slots.SubGraph.OUTPUTS, REF, encoder.scalars([tensors.index[id(v)] for v in graph.outputs], "<i4")),
+                (slots.SubGraph.OPERATORS, REF, encoder.references(operators)),
+                (slots.SubGraph.NAME, REF, encoder.string(graph.name)),
             ]
         )
 
@@ -158,27 +165,31 @@ class _Tables:
         key = (defn.code, op.attrs[CUSTOM_CODE] if defn.code == CUSTOM else "", defn.version_of(op))
         operands = [-1 if v is None else tensors.index[id(v)] for v in op.slots]
         fields: list[Field] = [
-            (0, "I", self._codes.setdefault(key, len(self._codes))),
-            (1, REF, encoder.scalars(operands, "<i4")),
-            (2, REF, encoder.scalars([tensors.index[id(v)] for v in op.results], "<i4")),
+            (slots.Operator.CODE, "I", self._codes.setdefault(key, len(self._codes))),
+            (slots.Operator.INPUTS, REF, encoder.scalars(operands, "<i4")),
+            (slots.Operator.OUTPUTS, REF, encoder.scalars([tensors.index[id(v)] for v in op.results], "<i4")),
         ]
         if defn.options is not None:
-            slot = 11 if defn.options2 else 3
+            slot = slots.Operator.OPTIONS_2_TYPE if defn.options2 else slots.Operator.OPTIONS_TYPE
             table = write_options(encoder, defn, op.attrs, self._index_of)
             fields += [(slot, "B", defn.options[1]), (slot + 1, REF, table)]
         if defn.code == CUSTOM:
-            fields.append((5, REF, encoder.octets(op.attrs[CUSTOM_OPTIONS], 16)))
+            fields.append((slots.Operator.CUSTOM_OPTIONS, REF, encoder.octets(op.attrs[CUSTOM_OPTIONS], 16)))
         if id(op) in tensors.intermediates:
-            fields.append((8, REF, encoder.scalars(tensors.intermediates[id(op)], "<i4")))
+            fields.append((slots.Operator.INTERMEDIATES, REF, encoder.scalars(tensors.intermediates[id(op)], "<i4")))
         return encoder.table(fields)
 
     def _index_of(self, graph: Graph) -> int:
         return self._graph_index[id(graph)]
 
     def _operator_code(self, code: int, custom: str, version: int) -> int:
-        fields: list[Field] = [(0, "b", min(code, PLACEHOLDER_CODE)), (3, "i", code), (2, "i", version)]
+        fields: list[Field] = [
+            (slots.OperatorCode.NARROW, "b", min(code, PLACEHOLDER_CODE)),
+            (slots.OperatorCode.CODE, "i", code),
+            (slots.OperatorCode.VERSION, "i", version),
+        ]
         if code == CUSTOM:
-            fields.append((1, REF, self._encoder.string(custom)))
+            fields.append((slots.OperatorCode.CUSTOM_CODE, REF, self._encoder.string(custom)))
         return self._encoder.table(fields)
 
     def _signature(self, signature: Signature) -> int:
@@ -186,13 +197,14 @@ class _Tables:
 
         def maps(places: Mapping[str, int], values: Sequence[Value]) -> int:
             pairs = [(encoder.string(name), tensors.index[id(values[place])]) for name, place in places.items()]
-            return encoder.references([encoder.table([(0, REF, name), (1, "I", i)]) for name, i in pairs])
+            name_slot, tensor_slot = slots.TensorMap
+            return encoder.references([encoder.table([(name_slot, REF, n), (tensor_slot, "I", i)]) for n, i in pairs])
 
         return encoder.table(
             [
-                (0, REF, maps(signature.inputs, signature.graph.inputs)),
-                (1, REF, maps(signature.outputs, signature.graph.outputs)),
-                (2, REF, encoder.string(signature.key)),
-                (4, "I", self._index_of(signature.graph)),
+                (slots.SignatureDef.INPUTS, REF, maps(signature.inputs, signature.graph.inputs)),
+                (slots.SignatureDef.OUTPUTS, REF, maps(signature.outputs, signature.graph.outputs)),
+                (slots.SignatureDef.KEY, REF, encoder.string(signature.key)),
+                (slots.SignatureDef.SUBGRAPH, "I", self._index_of(signature.graph)),
             ]
         )

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, cast
 
 from litesmith.errors import ConverterError, LitesmithError, UsageError
-from litesmith.frontends.frame import POISON
+from litesmith.frontends.frame import Composite, Poison
 from litesmith.frontends.jax.importer import Context, Session, import_jaxpr
+from litesmith.frontends.jax.live import Aval, ClosedJaxpr, Traced
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS, LOWERINGS, REFUSED
 from litesmith.frontends.jax.naming import closed_over_names, unique
 from litesmith.frontends.jax.naming import output_names as paths_out
 from litesmith.frontends.jax.naming import parameter_names as paths_in
 from litesmith.frontends.jax.tracing import is_type, required_bound, specified, trace
-from litesmith.frontends.jax.types import border_type, delivered, received
+from litesmith.frontends.jax.types import Tensor, boundary_type, delivered, received
 from litesmith.ir import Builder, DType, Graph, Origin, Program, Signature, TensorType, Value
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+Functions: TypeAlias = (
+    Callable[..., object] | Sequence[Callable[..., object]] | Mapping[str, Callable[..., object]]
+)
+"""One function, several, or several by the keys of their signatures."""
+
+
+class Options(TypedDict, total=False):
+    """Fields of a `Session` that a conversion sets."""
+
+    composite: Composite | None
+    keep_composites: Sequence[str]
+    layer_of: Callable[[str], str]
+    names: dict[int, str]
 
 
 @dataclass(frozen=True)
@@ -28,9 +47,9 @@ class JaxFunction:
     a function, called after tracing). static_argnums, static_argnames: arguments that are no inputs, as of `jax.jit`.
     """
 
-    function: Callable[..., Any]
-    args: Sequence[Any] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    function: Callable[..., object]
+    args: Sequence[object] = ()
+    kwargs: Mapping[str, object] = field(default_factory=dict)
     input_names: Sequence[str] | None = None
     output_names: Sequence[str] | Callable[[], Sequence[str]] | None = None
     static_argnums: int | Sequence[int] | None = None
@@ -38,16 +57,16 @@ class JaxFunction:
 
 
 def import_jax(
-    functions: Callable[..., Any] | Sequence[Callable[..., Any]] | Mapping[str, Callable[..., Any]],
-    args: Any = (),
+    functions: Functions,
+    args: object = (),
     signature_keys: Sequence[str] | None = None,
-    kwargs: Mapping[str, Any] | None = None,
+    kwargs: Mapping[str, object] | None = None,
     *,
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | Callable[[], Sequence[str]] | None = None,
     static_argnums: int | Sequence[int] | None = None,
     static_argnames: str | Sequence[str] | None = None,
-    **session: Any,
+    **session: Unpack[Options],
 ) -> Program:
     """The program of a function called with ``args`` (arrays or their specifications, see `JaxFunction`).
 
@@ -61,7 +80,9 @@ def import_jax(
     named = (input_names, output_names, static_argnums, static_argnames)
     if callable(functions):
         key = signature_keys[0] if signature_keys else "serving_default"
-        return import_signatures({key: JaxFunction(functions, args, kwargs or {}, *named)}, **session)
+        return import_signatures(
+            {key: JaxFunction(functions, cast(Sequence[object], args), kwargs or {}, *named)}, **session
+        )
     if any(given is not None for given in named):
         raise UsageError(
             "names of inputs and outputs and static arguments are those of one function\n"
@@ -71,7 +92,10 @@ def import_jax(
 
 
 def _entries(
-    functions: Any, args: Any, keys: Sequence[str] | None, kwargs: Mapping[str, Any]
+    functions: Sequence[Callable[..., object]] | Mapping[str, Callable[..., object]],
+    args: object,
+    keys: Sequence[str] | None,
+    kwargs: Mapping[str, object],
 ) -> dict[str, JaxFunction]:
     """Several functions by key. Raises UsageError where their arguments do not fit."""
     if isinstance(functions, Mapping):
@@ -81,19 +105,22 @@ def _entries(
         if isinstance(args, Mapping) and set(args) == set(keys):
             args = [args[key] for key in keys]
     keys = list(keys or unique([str(getattr(f, "__name__", type(f).__name__)) for f in functions]))
-    fits = isinstance(args, (list, tuple)) and len(keys) == len(functions) == len(args)
-    if not fits or not all(isinstance(a, (list, tuple)) for a in args):
+    lists = [a for a in args if isinstance(a, (list, tuple))] if isinstance(args, (list, tuple)) else []
+    if not isinstance(args, (list, tuple)) or not len(keys) == len(functions) == len(args) == len(lists):
         raise UsageError(
             f"{len(functions)} functions need as many keys and argument lists\n"
             "      Fix: convert([f, g], [(x,), (y, z)]), or convert({'f': f, 'g': g}, {'f': (x,), 'g': (y, z)})"
         )
     if unknown := sorted(set(kwargs) - set(keys)):
         raise UsageError(f"keyword arguments for {', '.join(unknown)}, but the functions are {', '.join(keys)}")
-    rows = zip(keys, functions, args, strict=True)
-    return {key: JaxFunction(function, given, kwargs.get(key, {})) for key, function, given in rows}
+    rows = zip(keys, functions, lists, strict=True)
+    return {
+        key: JaxFunction(function, given, cast("Mapping[str, object]", kwargs.get(key, {})))
+        for key, function, given in rows
+    }
 
 
-def import_signatures(functions: Mapping[str, JaxFunction], **options: Any) -> Program:
+def import_signatures(functions: Mapping[str, JaxFunction], **options: Unpack[Options]) -> Program:
     """One program with an entry point for each function; arrays several of them close over are stored once."""
     if not functions:
         raise UsageError("no function is given")
@@ -110,12 +137,12 @@ def import_signatures(functions: Mapping[str, JaxFunction], **options: Any) -> P
 def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     import jax
 
-    traced, args, kwargs = _traced(entry)
+    traced, args, kwargs = _trace_entry(entry)
     closed = traced.jaxpr
-    inputs = _checked(entry.input_names, paths_in(closed.jaxpr, args, kwargs), "input")
+    inputs = _check_names(entry.input_names, paths_in(closed.jaxpr, args, kwargs), "input")
     tree = jax.tree_util.tree_unflatten(_out_tree(traced), [0] * len(closed.jaxpr.outvars))
     chosen = entry.output_names() if callable(entry.output_names) else entry.output_names
-    outputs = _checked(chosen, paths_out(tree), "output")
+    outputs = _check_names(chosen, paths_out(tree), "output")
     session.names = {**closed_over_names(entry.function), **session.names}
     graph = session.new_graph("main" if key == "serving_default" else key)
     _build(session, graph, closed, inputs)
@@ -125,7 +152,7 @@ def _import_entry(session: Session, key: str, entry: JaxFunction) -> Signature:
     return Signature(key, graph, {n: i for i, n in enumerate(inputs)}, {n: i for i, n in enumerate(outputs)})
 
 
-def _traced(entry: JaxFunction) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+def _trace_entry(entry: JaxFunction) -> tuple[Traced, tuple[object, ...], dict[str, object]]:
     """The traced function and its abstract arguments. Sizes named here are taken to be what operations ask of them."""
     bounds: list[str] = []
     while True:
@@ -147,13 +174,13 @@ def _names_sizes(entry: JaxFunction) -> bool:
     return any(is_type(leaf) for leaf in leaves)
 
 
-def _out_tree(traced: Any) -> Any:
+def _out_tree(traced: Traced) -> object:
     import jax
 
     return jax.tree_util.tree_structure(traced.out_info)
 
 
-def _checked(given: Sequence[str] | None, found: list[str], what: str) -> list[str]:
+def _check_names(given: Sequence[str] | None, found: list[str], what: str) -> list[str]:
     if given is None:
         return found
     if len(given) != len(found) or len(set(given)) != len(given):
@@ -161,34 +188,34 @@ def _checked(given: Sequence[str] | None, found: list[str], what: str) -> list[s
     return list(given)
 
 
-def _build(session: Session, graph: Graph, closed: Any, names: Sequence[str]) -> None:
+def _build(session: Session, graph: Graph, closed: ClosedJaxpr, names: Sequence[str]) -> None:
     """Fills the graph with the function's equations."""
     b = Builder(graph, session.opset)
     context = Context(b, session)
-    border = Origin("jax.function", graph.name)
+    boundary = Origin("jax.function", graph.name)
     for variable, name in zip(closed.jaxpr.invars, names, strict=True):
-        graph.add_input(_border_type(context, variable.aval, border), name)
+        graph.add_input(_boundary_type(context, variable.aval, boundary), name)
     if session.problems:
         return
-    with b.at(border):
+    with b.at(boundary):
         args = [received(b, v) for v in graph.inputs]
     results = import_jaxpr(context, closed.jaxpr, session.constants_of(closed), args)
     avals = [v.aval for v in closed.jaxpr.outvars]
-    with b.at(border):
+    with b.at(boundary):
         graph.outputs = [
-            _deliver(context, r, a, border) for r, a in zip(results, avals, strict=True) if r is not POISON
+            _deliver(context, r, a, boundary) for r, a in zip(results, avals, strict=True) if not isinstance(r, Poison)
         ]
 
 
-def _border_type(context: Context, aval: Any, origin: Origin) -> TensorType:
+def _boundary_type(context: Context, aval: Aval, origin: Origin) -> TensorType:
     try:
-        return border_type(aval)
+        return boundary_type(aval)
     except ConverterError as error:
         context.session.note(error, origin)
         return TensorType(DType.FLOAT32, ())
 
 
-def _deliver(context: Context, value: Any, aval: Any, origin: Origin) -> Value:
+def _deliver(context: Context, value: Tensor, aval: Aval, origin: Origin) -> Value:
     try:
         return delivered(context.b, value, aval)
     except ConverterError as error:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import cast, overload
 
 import numpy as np
 
 from litesmith.decompositions.shapes import broadcast_to
 from litesmith.errors import ConverterError, UnsupportedError
-from litesmith.frontends.frame import POISON, Import, Place
+from litesmith.frontends.frame import POISON, Import, Place, Poison
+from litesmith.frontends.jax.live import Atom, Aval, ElementType, Equation, Jaxpr, OpenJaxpr, opened
 from litesmith.frontends.jax.registry import Lowering
-from litesmith.frontends.jax.types import Complex, aval_dims, constant_of, is_key, tensor_type
+from litesmith.frontends.jax.types import Complex, Item, Results, Tensor, aval_dims, constant_of, is_key, tensor_type
 from litesmith.ir import Builder, Dim, DType, Origin, Sym, Value
 from litesmith.ir.budget import spend_call
+from litesmith.ir.constant import Array
 from litesmith.ir.dims import symbol_names
 
 MAX_DEPTH = 200
@@ -33,19 +35,19 @@ class Session(Import):
     lowerings of primitives for real and for complex operands.
     """
 
-    lowerings: Mapping[str, Lowering]
-    complex_lowerings: Mapping[str, Lowering]
+    lowerings: Mapping[str, Lowering[..., Results]]
+    complex_lowerings: Mapping[str, Lowering[..., Results]]
     refused: Mapping[str, tuple[str, str]]
     names: dict[int, str] = field(default_factory=dict)
-    constants: dict[tuple[int, str], Any] = field(default_factory=dict)
-    kept: list[Any] = field(default_factory=list)
+    constants: dict[tuple[int, str], Tensor] = field(default_factory=dict)
+    kept: list[object] = field(default_factory=list)
     keep_composites: Sequence[str] = field(default=(), kw_only=True)
     """Patterns of names of composites that stay operators of their own."""
     layer_of: Callable[[str], str] = field(default=lambda scope: scope, kw_only=True)
     called: set[Hashable] = field(default_factory=set, kw_only=True)
     """The functions that were inlined, by identity."""
 
-    def constant(self, array: Any, dtype: Any) -> Any:
+    def constant(self, array: Array, dtype: ElementType) -> Tensor:
         """The constant of a closed-over array, one for each array. JAX may take it for a narrower type than it has."""
         key = id(array), str(dtype)
         if key not in self.constants:
@@ -54,10 +56,10 @@ class Session(Import):
             self.kept.append(array)
         return self.constants[key]
 
-    def constants_of(self, jaxpr: Any) -> list[Any]:
+    def constants_of(self, jaxpr: Jaxpr) -> list[Tensor]:
         """Those a jaxpr is closed over; an open one has none."""
         consts = getattr(jaxpr, "consts", None) or ()
-        variables = getattr(jaxpr, "jaxpr", jaxpr).constvars
+        variables = opened(jaxpr).constvars
         return [self.constant(_array(c), v.aval.dtype) for c, v in zip(consts, variables, strict=False)]
 
 
@@ -66,12 +68,12 @@ class Context(Place):
     """What a lowering may use besides its operands."""
 
     session: Session
-    avals_in: Sequence[Any] = ()
-    avals_out: Sequence[Any] = ()
+    avals_in: Sequence[Aval] = ()
+    avals_out: Sequence[Aval] = ()
     line: str = ""
 
     @property
-    def aval(self) -> Any:
+    def aval(self) -> Aval:
         """Abstract value of the only result."""
         return self.avals_out[0]
 
@@ -85,19 +87,19 @@ class Context(Place):
         """Element type the only result travels as."""
         return tensor_type(self.avals_out[0]).dtype
 
-    def call(self, jaxpr: Any, args: Sequence[Any]) -> list[Any]:
+    def call(self, jaxpr: Jaxpr, args: Sequence[Item]) -> list[Item]:
         """Inlines a jaxpr (open or closed) here and returns its results."""
-        inner = getattr(jaxpr, "jaxpr", jaxpr)
+        inner = opened(jaxpr)
         if self.depth > MAX_DEPTH:
             raise UnsupportedError("calls are nested too deeply", "remove the recursion")
         spend_call(self.session.called, id(inner), len(inner.eqns))
         deeper = replace(self, depth=self.depth + 1)
         return import_jaxpr(deeper, inner, self.session.constants_of(jaxpr), args)
 
-    def unknown_sizes(self, functions: Sequence[Any]) -> set[str]:
+    def unknown_sizes(self, functions: Sequence[Jaxpr]) -> set[str]:
         """Names of all unknown sizes that occur in the shapes of these jaxprs, called ones included."""
         names: set[str] = set()
-        queue = [getattr(f, "jaxpr", f) for f in functions]
+        queue = [opened(f) for f in functions]
         for jaxpr in queue:
             for eqn in jaxpr.eqns:
                 for atom in (*eqn.invars, *eqn.outvars):
@@ -105,37 +107,45 @@ class Context(Place):
                         names.update(symbol_names(dim))
                 for param in eqn.params.values():
                     inner = param if isinstance(param, (tuple, list)) else (param,)
-                    queue.extend(getattr(p, "jaxpr", p) for p in inner if hasattr(getattr(p, "jaxpr", p), "eqns"))
+                    queue.extend(opened(p) for p in inner if hasattr(opened(p), "eqns"))
         return names
 
-    def expanded(self, value: Any, aval: Any) -> Any:
+    @overload
+    def expanded(self, value: Value, aval: Aval) -> Value: ...
+    @overload
+    def expanded(self, value: Tensor, aval: Aval) -> Tensor: ...
+    def expanded(self, value: Tensor, aval: Aval) -> Tensor:
         """The value broadcast to its full shape."""
         return expanded(self.b, value, aval)
 
 
-def _array(value: Any) -> Any:
-    return value if hasattr(value, "dtype") else np.asarray(value)
+def _array(value: object) -> Array:
+    return cast(Array, value) if hasattr(value, "dtype") else np.asarray(value)
 
 
-def expanded(b: Builder, value: Any, aval: Any) -> Any:
+def expanded(b: Builder, value: Tensor, aval: Aval) -> Tensor:
     """A value broadcast to the full shape of its abstract value."""
     if isinstance(value, Complex):
-        return value.each(lambda part: expanded(b, part, aval))
+        return value.each(lambda part: _expand(b, part, aval))
+    return _expand(b, value, aval)
+
+
+def _expand(b: Builder, value: Value, aval: Aval) -> Value:
     dims = aval_dims(aval)
     return value if value.type.shape == dims else broadcast_to(b, value, dims)
 
 
-def import_jaxpr(context: Context, jaxpr: Any, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+def import_jaxpr(context: Context, jaxpr: OpenJaxpr, consts: Sequence[Item], args: Sequence[Item]) -> list[Item]:
     """Lowers the equations of an open jaxpr and returns the values of its outputs (`POISON` for what failed)."""
-    env: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
+    env: dict[Atom, Item] = dict(zip(jaxpr.constvars, consts, strict=True))
     env.update(zip(jaxpr.invars, args, strict=True))
 
-    def read(atom: Any) -> Any:
+    def read(atom: Atom) -> Item:
         if hasattr(atom, "val"):
             return constant_of(np.asarray(atom.val, atom.aval.dtype))
         return env[atom]
 
-    for eqn in _needed(jaxpr):
+    for eqn in _needed_equations(jaxpr):
         env.update(zip(eqn.outvars, import_equation(context, eqn, read), strict=True))
     return [read(v) for v in jaxpr.outvars]
 
@@ -143,7 +153,7 @@ def import_jaxpr(context: Context, jaxpr: Any, consts: Sequence[Any], args: Sequ
 _IGNORED_EFFECTS = frozenset({"debug_callback", "debug_print"})
 
 
-def _needed(jaxpr: Any) -> list[Any]:
+def _needed_equations(jaxpr: OpenJaxpr) -> list[Equation]:
     """The equations the outputs depend on, and those with effects, in order."""
     live = {v for v in jaxpr.outvars if not hasattr(v, "val")}
     kept = []
@@ -158,7 +168,7 @@ def _needed(jaxpr: Any) -> list[Any]:
 # -- one equation -----------------------------------------------------------------------------------------------------
 
 
-def import_equation(context: Context, eqn: Any, read: Callable[[Any], Any]) -> Sequence[Any]:
+def import_equation(context: Context, eqn: Equation, read: Callable[[Atom], Item]) -> Sequence[Item]:
     """The results of an equation; ``read`` gives its operands. What stands in the way is noted (see `stand_in`)."""
     layer = _join(context.layer, str(eqn.source_info.name_stack))
     line = source_line(eqn) or context.line
@@ -174,15 +184,16 @@ def import_equation(context: Context, eqn: Any, read: Callable[[Any], Any]) -> S
     with context.b.at(origin):
         try:
             operands = [read(a) for a in eqn.invars]
-            if any(v is POISON for v in operands):
+            tensors = [v for v in operands if not isinstance(v, Poison)]
+            if len(tensors) < len(operands):
                 return [stand_in(v.aval) for v in eqn.outvars]
-            return lower_primitive(inner, eqn.primitive.name, eqn.params, operands)
+            return lower_primitive(inner, eqn.primitive.name, eqn.params, tensors)
         except ConverterError as error:
             context.session.note(error, origin)
             return [stand_in(v.aval) for v in eqn.outvars]
 
 
-def stand_in(aval: Any) -> Any:
+def stand_in(aval: Aval) -> Item:
     """An unknown value in place of what could not be made; `POISON` where no tensor is of its type."""
     try:
         made = [Value(tensor_type(aval)) for _ in range(1 + _is_complex(aval))]
@@ -195,7 +206,7 @@ def _join(outer: str, inner: str) -> str:
     return "/".join(part for part in (outer, inner) if part)
 
 
-def source_line(eqn: Any) -> str:
+def source_line(eqn: Equation) -> str:
     """The user's line an equation comes from (``model.py:41``), empty where JAX does not know."""
     from jax.extend.source_info_util import summarize
 
@@ -204,7 +215,7 @@ def source_line(eqn: Any) -> str:
     return f"{found[1]}:{found[2]}" if found else ""
 
 
-def lower_primitive(context: Context, name: str, params: Mapping[str, Any], operands: Sequence[Any]) -> list[Any]:
+def lower_primitive(context: Context, name: str, params: Mapping[str, object], operands: Sequence[Tensor]) -> list[Item]:
     """The results of a primitive whose operands and results have the context's abstract values.
 
     Operands may still have to be broadcast to theirs, and so may results. Raises UnsupportedError where the primitive
@@ -219,15 +230,15 @@ def lower_primitive(context: Context, name: str, params: Mapping[str, Any], oper
     if lowering is None and is_complex and name in context.session.lowerings and _works_in_parts(name):
         return _in_parts(context, context.session.lowerings[name], name, params, operands)
     if lowering is None:
-        raise _unsupported(context.session, name, is_complex)
+        raise _refusal(context.session, name, is_complex)
     return _apply(context, lowering, name, params, operands)
 
 
-def _is_complex(aval: Any) -> bool:
+def _is_complex(aval: Aval) -> bool:
     return not is_key(aval) and getattr(getattr(aval, "dtype", None), "kind", "") == "c"
 
 
-def _unsupported(session: Session, name: str, is_complex: bool) -> UnsupportedError:
+def _refusal(session: Session, name: str, is_complex: bool) -> UnsupportedError:
     if is_complex and name in session.lowerings:
         return UnsupportedError(
             f"{name} of complex numbers has no lowering", "write it with real and imaginary parts", code="LS010"
@@ -240,8 +251,8 @@ def _unsupported(session: Session, name: str, is_complex: bool) -> UnsupportedEr
 
 
 def _apply(
-    context: Context, lowering: Lowering, name: str, params: Mapping[str, Any], operands: Sequence[Any]
-) -> list[Any]:
+    context: Context, lowering: Lowering[..., Results], name: str, params: Mapping[str, object], operands: Sequence[Tensor]
+) -> list[Item]:
     empty = _empty_results(context)
     if empty is not None:
         return empty
@@ -250,7 +261,7 @@ def _apply(
     positional = lowering.bind_inputs(operands)
     keywords = lowering.bind_attrs(params)
     made = lowering.function(context if lowering.parameters.wants_context else context.b, *positional, **keywords)
-    results = list(made) if isinstance(made, (tuple, list)) else [made]
+    results = list(made) if isinstance(made, Sequence) else [made]
     if len(results) != len(context.avals_out):
         raise AssertionError(f"{name} made {len(results)} results, expected {len(context.avals_out)}")
     for value, aval in zip(results, context.avals_out, strict=True):
@@ -258,7 +269,7 @@ def _apply(
     return results
 
 
-def _empty_results(context: Context) -> list[Any] | None:
+def _empty_results(context: Context) -> list[Item] | None:
     """Results without elements, whatever computes them; None where some have elements."""
     shapes = [aval_dims(a) if hasattr(a, "shape") else () for a in context.avals_out]
     if not shapes or not all(0 in dims and all(isinstance(d, int) for d in dims) for dims in shapes):
@@ -269,9 +280,9 @@ def _empty_results(context: Context) -> list[Any] | None:
     return [Complex(v, v) if _is_complex(a) else v for v, a in zip(made, context.avals_out, strict=True)]
 
 
-def _check_result(name: str, value: Any, aval: Any) -> None:
+def _check_result(name: str, value: Item, aval: Aval) -> None:
     """A result has the type its abstract value says, broadcasting aside. A mismatch is a defect of the lowering."""
-    if value is POISON or not hasattr(aval, "shape"):
+    if isinstance(value, Poison) or not hasattr(aval, "shape"):
         return
     expected = tensor_type(aval)
     for part in (value.real, value.imag) if isinstance(value, Complex) else (value,):
@@ -303,8 +314,8 @@ def _works_in_parts(name: str) -> bool:
 
 
 def _in_parts(
-    context: Context, lowering: Lowering, name: str, params: Mapping[str, Any], operands: Sequence[Any]
-) -> list[Any]:
+    context: Context, lowering: Lowering[..., Results], name: str, params: Mapping[str, object], operands: Sequence[Tensor]
+) -> list[Item]:
     """A linear primitive, applied to the real and to the imaginary parts."""
     made = [
         _apply(context, lowering, name, params, [getattr(v, part) if isinstance(v, Complex) else v for v in operands])

@@ -6,13 +6,23 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 from litesmith.errors import UsageError
 from litesmith.frontends.jax.naming import path_text
 
 
-def traceable(function: Callable[..., Any]) -> Callable[..., Any]:
+class NNX(Protocol):
+    """The module ``flax.nnx``."""
+
+    Module: type
+    RngState: type
+
+    def split(self, node: object, *filters: object) -> tuple[object, object, object]: ...
+    def merge(self, definition: object, *state: object) -> object: ...
+
+
+def traceable(function: Callable[..., object]) -> Callable[..., object]:
     """The function, or one that does the same and that JAX can trace.
 
     A module of flax.nnx (or a method of one) may count its random numbers, or scan over itself, which JAX allows only
@@ -30,7 +40,7 @@ def traceable(function: Callable[..., Any]) -> Callable[..., Any]:
     return bound
 
 
-def _has_hash(function: Callable[..., Any]) -> bool:
+def _has_hash(function: Callable[..., object]) -> bool:
     """Whether it has a hash: a class that defines one may still refuse, for the arrays within."""
     try:
         hash(function)
@@ -39,13 +49,13 @@ def _has_hash(function: Callable[..., Any]) -> bool:
     return True
 
 
-def _on_a_copy(nnx: Any, module: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+def _on_a_copy(nnx: NNX, module: object, function: Callable[..., object]) -> Callable[..., object]:
     import jax
 
     method = getattr(function, "__func__", type(module).__call__)
     definition, counters, state = nnx.split(module, nnx.RngState, ...)
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         # variables of this trace, the arrays as they are
         renewed = jax.tree_util.tree_map(lambda array: array, (counters, state))
         copy = nnx.merge(definition, *renewed)
@@ -57,7 +67,7 @@ def _on_a_copy(nnx: Any, module: Any, function: Callable[..., Any]) -> Callable[
     return call
 
 
-def _check_unchanged(before: Any, after: Any) -> None:
+def _check_unchanged(before: object, after: object) -> None:
     """Raises UsageError where a variable got another value."""
     from jax.tree_util import tree_flatten_with_path
 

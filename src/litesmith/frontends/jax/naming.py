@@ -6,16 +6,18 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from types import CellType
+
+from litesmith.frontends.jax.live import OpenJaxpr
 
 
-def path_text(path: Sequence[Any], joint: str = "_") -> str:
+def path_text(path: Sequence[object], joint: str = "_") -> str:
     """A pytree path as a name: its keys, indices and attributes joined."""
     words = [str(getattr(k, "key", getattr(k, "idx", getattr(k, "name", k)))).strip(".[]'\"") for k in path]
     return joint.join(w for w in words if w)
 
 
-def parameter_names(jaxpr: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
+def parameter_names(jaxpr: OpenJaxpr, args: Sequence[object], kwargs: dict[str, object]) -> list[str]:
     """A name for every input of a traced function: the parameter's, and the path within it.
 
     Leaves of a dict have their keys for names, as long as no other input has the same. A function JAX knows no
@@ -41,7 +43,7 @@ def _shortest(short: list[str], long: list[str]) -> list[str]:
     return unique([s if counts[s] == 1 else full for s, full in zip(short, long, strict=True)])
 
 
-def input_names(args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
+def input_names(args: Sequence[object], kwargs: dict[str, object]) -> list[str]:
     """A name for every leaf: ``args_0`` of a plain argument, the keys of a dict's leaves, keyword names as they are.
 
     Names that would occur twice get the argument's name in front.
@@ -60,7 +62,7 @@ def input_names(args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
     return _shortest(short, long)
 
 
-def output_names(tree: Any) -> list[str]:
+def output_names(tree: object) -> list[str]:
     """A name for every leaf of a result: ``output_0``, ``output_1`` … of a sequence, the keys of a dict."""
     from jax.tree_util import tree_flatten_with_path
 
@@ -80,10 +82,10 @@ def unique(names: Sequence[str]) -> list[str]:
     return made
 
 
-def closed_over_names(function: Callable[..., Any]) -> dict[int, str]:
+def closed_over_names(function: Callable[..., object]) -> dict[int, str]:
     """Names of the arrays a function closes over, by identity: the variable's name and the path within it."""
     names: dict[int, str] = {}
-    for name, value in _captured(function, set()):
+    for name, value in _captured_variables(function, set()):
         for path, leaf in _leaves(value):
             if hasattr(leaf, "shape"):
                 text = "/".join(part for part in (name, path_text(path, "/")) if part)
@@ -91,7 +93,7 @@ def closed_over_names(function: Callable[..., Any]) -> dict[int, str]:
     return names
 
 
-def _leaves(value: Any) -> list[Any]:
+def _leaves(value: object) -> list[tuple[Sequence[object], object]]:
     from jax.tree_util import tree_flatten_with_path
 
     try:
@@ -100,43 +102,43 @@ def _leaves(value: Any) -> list[Any]:
         return []
 
 
-def _captured(function: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _captured_variables(function: object, seen: set[int]) -> Iterator[tuple[str, object]]:
     """Variables a function can see besides its arguments, functions among them followed."""
     if id(function) in seen or len(seen) > 64:
         return
     seen.add(id(function))
     if isinstance(function, functools.partial):
-        yield from _named("args", function.args, seen)
-        yield from _named("", function.keywords, seen)
-        yield from _captured(function.func, seen)
+        yield from _named_values("args", function.args, seen)
+        yield from _named_values("", function.keywords, seen)
+        yield from _captured_variables(function.func, seen)
         return
     if hasattr(function, "__self__"):
-        yield from _named("", function.__self__, seen)
+        yield from _named_values("", function.__self__, seen)
     inner = getattr(function, "__wrapped__", None)
     if inner is not None:
-        yield from _captured(inner, seen)
+        yield from _captured_variables(inner, seen)
     code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None)
     if code is not None:
         for name, cell in zip(code.co_freevars, cells or (), strict=False):
-            yield from _named(name, _contents(cell), seen)
+            yield from _named_values(name, _contents(cell), seen)
         scope = getattr(function, "__globals__", {})
         for name in code.co_names:
             if name in scope:
-                yield from _named(name, scope[name], seen)
+                yield from _named_values(name, scope[name], seen)
     elif not isinstance(function, type):
-        yield from _named("", function, seen)
+        yield from _named_values("", function, seen)
 
 
-def _contents(cell: Any) -> Any:
+def _contents(cell: CellType) -> object:
     try:
         return cell.cell_contents
     except ValueError:  # the variable is not assigned yet
         return None
 
 
-def _named(name: str, value: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _named_values(name: str, value: object, seen: set[int]) -> Iterator[tuple[str, object]]:
     is_function = hasattr(value, "__code__") or hasattr(value, "__wrapped__") or isinstance(value, functools.partial)
     if is_function:
-        yield from _captured(value, seen)
+        yield from _captured_variables(value, seen)
     elif value is not None and not hasattr(value, "__path__"):
         yield name, value

@@ -7,18 +7,19 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TypeGuard, cast
 
 import numpy as np
 
 from litesmith.errors import LitesmithError, TracingError
+from litesmith.frontends.jax.live import Jitted, Traced
 from litesmith.frontends.jax.modules import traceable
 from litesmith.ir import Sym, TensorType
 
 
 def specified(
-    args: Sequence[Any], kwargs: Mapping[str, Any], bounds: Sequence[str] = ()
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    args: Sequence[object], kwargs: Mapping[str, object], bounds: Sequence[str] = ()
+) -> tuple[tuple[object, ...], dict[str, object]]:
     """Arguments as abstract ones: what `jax.jit(f).trace` takes. bounds: what holds of named sizes (``"n <= 8"``)."""
     import jax
     from jax import export  # older versions do not import it with jax
@@ -28,7 +29,7 @@ def specified(
     scope = export.SymbolicScope(bounds) if symbols else None
     sizes = dict(zip(symbols, export.symbolic_shape(",".join(symbols), scope=scope), strict=True)) if symbols else {}
 
-    def abstract(leaf: Any) -> Any:
+    def abstract(leaf: object) -> object:
         if is_type(leaf):
             return jax.ShapeDtypeStruct([sizes.get(str(d), d) for d in leaf.dims], leaf.dtype.numpy)
         if isinstance(leaf, jax.ShapeDtypeStruct):
@@ -41,18 +42,18 @@ def specified(
     return made[0], made[1]
 
 
-def is_type(leaf: Any) -> bool:
+def is_type(leaf: object) -> TypeGuard[TensorType]:
     """Whether an argument is given by its tensor type."""
     return isinstance(leaf, TensorType)
 
 
 def trace(
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    function: Callable[..., object],
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
     static_argnums: int | Sequence[int] | None = None,
     static_argnames: str | Sequence[str] | None = None,
-) -> Any:
+) -> Traced:
     """The `jax.stages.Traced` of a call. Raises TracingError with JAX's reason where there is none.
 
     A function that is jitted already keeps its own static arguments. Of the arguments of another one, leaves that are
@@ -62,11 +63,12 @@ def trace(
 
     try:
         with _whole_tracebacks():
-            jitted, bound = _jitted(function)
+            jitted, bound = _jitted_function(function)
             if jitted is not None and static_argnums is None and static_argnames is None:
                 return jitted.trace(*bound, *args, **kwargs)
             call, args, kwargs = _without_objects(traceable(function), args, kwargs)
-            return jax.jit(call, static_argnums=static_argnums, static_argnames=static_argnames).trace(*args, **kwargs)
+            made: Jitted = jax.jit(call, static_argnums=static_argnums, static_argnames=static_argnames)
+            return made.trace(*args, **kwargs)
     except LitesmithError:
         raise
     except Exception as error:  # whatever the user's function raises
@@ -112,7 +114,7 @@ def _whole_tracebacks() -> Iterator[None]:
         jax.config.update("jax_traceback_filtering", before)
 
 
-def _way_out(function: Callable[..., Any], error: Exception) -> str:
+def _way_out(function: Callable[..., object], error: Exception) -> str:
     if _is_unbound(function):
         return "a module of flax.linen has no variables of its own: give functools.partial(model.apply, variables)"
     if bound := required_bound(error):
@@ -123,23 +125,22 @@ def _way_out(function: Callable[..., Any], error: Exception) -> str:
     )
 
 
-def _is_unbound(function: Any) -> bool:
+def _is_unbound(function: object) -> bool:
     """Whether it is a module of flax.linen without variables, or a method of one."""
     owner = getattr(function, "__self__", function)
     is_linen = any(c.__module__.startswith("flax.linen") and c.__name__ == "Module" for c in type(owner).__mro__)
     return is_linen and getattr(owner, "scope", None) is None
 
 
-def _jitted(function: Any) -> tuple[Any, tuple[Any, ...]]:
+def _jitted_function(function: object) -> tuple[Jitted | None, tuple[object, ...]]:
     """The function `jax.jit` made and what is bound to it (of a method, its object); None of another one."""
-    bound = (function.__self__,) if inspect.ismethod(function) else ()
-    inner = function.__func__ if bound else function
-    return (inner, bound) if type(inner).__name__ == "PjitFunction" else (None, ())
+    bound, inner = ((function.__self__,), function.__func__) if inspect.ismethod(function) else ((), function)
+    return (cast(Jitted, inner), bound) if type(inner).__name__ == "PjitFunction" else (None, ())
 
 
 def _without_objects(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
+) -> tuple[Callable[..., object], tuple[object, ...], dict[str, object]]:
     """A function of the arguments' arrays and numbers alone, and those; the other leaves are bound to it."""
     import jax
 
@@ -148,7 +149,7 @@ def _without_objects(
     if all(leaf is None for leaf in kept):
         return function, args, kwargs
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         given = iter(jax.tree_util.tree_leaves((args, kwargs)))
         whole = [next(given) if leaf is None else leaf for leaf in kept]
         args, kwargs = jax.tree_util.tree_unflatten(tree, whole)
@@ -160,5 +161,5 @@ def _without_objects(
     return call, rest[0], rest[1]
 
 
-def _is_data(leaf: Any) -> bool:
+def _is_data(leaf: object) -> bool:
     return isinstance(leaf, (bool, int, float, complex, np.generic)) or hasattr(leaf, "dtype")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias
 
 import ml_dtypes
 import numpy as np
@@ -22,7 +22,10 @@ from litesmith.decompositions import complex_parts
 from litesmith.decompositions.complex_parts import joined
 from litesmith.decompositions.shapes import bitcast, broadcast_to, cast
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.frame import Poison
+from litesmith.frontends.jax.live import Aval, ElementType, Size, key_impl
 from litesmith.ir import Builder, Constant, Dim, DType, Sym, TensorType, Value
+from litesmith.ir.constant import Array
 from litesmith.ir.dims import FUNCTIONS, maximum
 
 _CARRIED = {
@@ -56,12 +59,22 @@ class Complex(complex_parts.Complex):
     imag: Value = field()
 
 
-def is_key(aval: Any) -> bool:
+Tensor: TypeAlias = Value | Complex
+"""An operand of a lowering that takes both."""
+
+Item: TypeAlias = Value | Complex | Poison
+"""What an equation takes or gives."""
+
+Results: TypeAlias = Item | Sequence[Item]
+"""What a lowering gives: one result, or several."""
+
+
+def is_key(aval: Aval) -> bool:
     """Whether the abstract value is an array of random keys."""
     return hasattr(aval, "dtype") and hasattr(aval.dtype, "_impl")
 
 
-def carried_dtype(dtype: Any) -> DType:
+def carried_dtype(dtype: ElementType) -> DType:
     """The element type a JAX dtype travels as. Raises UnsupportedError where there is none."""
     if hasattr(dtype, "_impl"):
         return DType.INT32
@@ -73,7 +86,7 @@ def carried_dtype(dtype: Any) -> DType:
     return _CARRIED[name]
 
 
-def dim_of(size: Any) -> Dim:
+def dim_of(size: Size) -> Dim:
     """A dimension of a JAX shape: an int or an expression. Raises UnsupportedError for one without counterpart."""
     if isinstance(size, Sym):
         return size
@@ -82,33 +95,32 @@ def dim_of(size: Any) -> Dim:
             return int(size)
         except Exception as error:  # JAX raises its own InconclusiveDimensionOperation for a symbolic size
             if not _is_symbolic(size):
-                raise UnsupportedError(f"the size {size} is no number", "use fixed shapes") from error
+                raise UnsupportedError(f"the size {size} is not a number", "use fixed shapes") from error
     try:
-        dim: Dim = _evaluate(ast.parse(str(size).replace("^", "**"), mode="eval").body)
-        return dim
+        return _evaluate(ast.parse(str(size).replace("^", "**"), mode="eval").body)
     except (SyntaxError, KeyError, TypeError, ValueError) as error:
         raise UnsupportedError(f"the size {size} has no counterpart", "use fixed shapes") from error
 
 
-def _is_symbolic(size: Any) -> bool:
+def _is_symbolic(size: Size) -> bool:
     from jax.export import is_symbolic_dim
 
     return bool(is_symbolic_dim(size))
 
 
-def dims_of(shape: Sequence[Any]) -> tuple[Dim, ...]:
+def dims_of(shape: Sequence[Size]) -> tuple[Dim, ...]:
     """A JAX shape as dimensions."""
     return tuple(dim_of(d) for d in shape)
 
 
-_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+_BINARY: dict[type[ast.operator], Callable[[Dim, Dim], Dim]] = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
     ast.Mult: lambda a, b: a * b,
 }
 
 
-def _evaluate(node: ast.expr) -> Any:
+def _evaluate(node: ast.expr) -> Dim:
     match node:
         case ast.Constant(value=int() as value):
             return value
@@ -117,7 +129,8 @@ def _evaluate(node: ast.expr) -> Any:
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return 0 - _evaluate(operand)
         case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int() as power)):
-            base, total = _evaluate(left), 1
+            base = _evaluate(left)
+            total: Dim = 1
             for _ in range(power):
                 total = total * base
             return total
@@ -130,18 +143,19 @@ def _evaluate(node: ast.expr) -> Any:
     raise ValueError(f"unexpected {type(node).__name__}")
 
 
-def aval_dims(aval: Any) -> tuple[Dim, ...]:
+def aval_dims(aval: Aval) -> tuple[Dim, ...]:
     """The shape an abstract value travels in; keys end with the dimension of their words."""
     dims = dims_of(aval.shape)
-    return (*dims, *(int(d) for d in aval.dtype._impl.key_shape)) if is_key(aval) else dims
+    impl = key_impl(aval.dtype)
+    return dims if impl is None else (*dims, *(int(d) for d in impl.key_shape))
 
 
-def tensor_type(aval: Any) -> TensorType:
+def tensor_type(aval: Aval) -> TensorType:
     """The type an abstract value travels as (of a complex one: its parts)."""
     return TensorType(carried_dtype(aval.dtype), aval_dims(aval))
 
 
-def constant_of(array: Any, name: str = "") -> Any:
+def constant_of(array: Array, name: str = "") -> Tensor:
     """A constant as it travels: a `Value`, or a `Complex` pair of them. Elements are copied only where they change."""
     if hasattr(array, "dtype") and hasattr(array.dtype, "_impl"):
         from jax.random import key_data
@@ -151,17 +165,17 @@ def constant_of(array: Any, name: str = "") -> Any:
     if array.dtype.name == "float0":
         array = np.zeros(array.shape, np.bool_)
     if array.dtype == np.complex64:
-        return Complex(constant_of(array.real.copy()), constant_of(array.imag.copy()))
+        return Complex(*(Value.constant(part.copy()) for part in (array.real, array.imag)))
     carried = carried_dtype(array.dtype)
     if array.dtype.name in ("float16", "bfloat16"):
         lazy = Constant.lazy(carried, array.shape, lambda: np.asarray(array).astype(np.float32))
         return Value.constant(lazy if array.size > 1024 else lazy.array(), name)
     if array.dtype == np.uint32:
-        array = array.view(np.int32) if array.ndim else np.uint32(array).view(np.int32)
-    return Value.constant(np.asarray(array), name)
+        array = np.asarray(array.view(np.int32) if array.ndim else np.uint32(array).view(np.int32))
+    return Value.constant(array, name)
 
 
-# -- at the border of the model ---------------------------------------------------------------------------------------
+# -- at the boundary of the model ------------------------------------------------------------------------------------
 
 _STORED = {
     "float16": DType.FLOAT16,
@@ -171,14 +185,14 @@ _STORED = {
 }
 
 
-def border_type(aval: Any) -> TensorType:
+def boundary_type(aval: Aval) -> TensorType:
     """The type an input or output of the model has."""
     carried = tensor_type(aval)
     name = "uint32" if is_key(aval) else np.dtype(aval.dtype).name
     return carried.with_dtype(_STORED.get(name, carried.dtype))
 
 
-def received(b: Builder, x: Value) -> Any:
+def received(b: Builder, x: Value) -> Tensor:
     """An input of the model as it travels."""
     dtype = x.type.dtype
     if dtype in (DType.FLOAT16, DType.BFLOAT16):
@@ -188,16 +202,16 @@ def received(b: Builder, x: Value) -> Any:
     return Complex(b.real(x), b.imag(x)) if dtype is DType.COMPLEX64 else x
 
 
-def delivered(b: Builder, value: Any, aval: Any) -> Value:
+def delivered(b: Builder, value: Tensor, aval: Aval) -> Value:
     """What travels as an output of the model."""
     if isinstance(value, Complex):
         return joined(b, *(broadcast_to(b, part, aval_dims(aval)) for part in (value.real, value.imag)))
     full = broadcast_to(b, value, aval_dims(aval))
-    stored = border_type(aval).dtype
+    stored = boundary_type(aval).dtype
     return bitcast(b, full, stored) if stored is DType.UINT32 else cast(b, full, stored)
 
 
-def rounded(b: Builder, x: Value, dtype: Any) -> Value:
+def rounded(b: Builder, x: Value, dtype: ElementType) -> Value:
     """A float32 tensor rounded to float16 or bfloat16 (and still float32)."""
     name = np.dtype(dtype).name
     if name not in ("float16", "bfloat16"):
@@ -210,6 +224,6 @@ def rounded(b: Builder, x: Value, dtype: Any) -> Value:
     return cast(b, cast(b, x, narrow), DType.FLOAT32)
 
 
-def is_unsigned_word(dtype: Any) -> bool:
+def is_unsigned_word(dtype: ElementType) -> bool:
     """Whether values of this dtype travel as the int32 of the same bits."""
     return not hasattr(dtype, "_impl") and np.dtype(dtype) == np.uint32

@@ -6,12 +6,14 @@ import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import cast
 
 import numpy as np
 
 from litesmith._util.naming import THE_INPUT, input_shapes
 from litesmith.errors import LitesmithError, UsageError
+from litesmith.frontends.keras.live import Layer, Tensor
 from litesmith.ir import Dim, DType, Sym
 
 Shapes = Mapping[str, Sequence[int | str | None]]
@@ -37,17 +39,17 @@ class Spec:
 class Calling:
     """A model and the structure of its inputs: positional and named arguments. ``specs`` are their leaves in order."""
 
-    model: Any
-    keras: Any
-    structure: tuple[Sequence[Any], Mapping[str, Any]]
+    model: Layer
+    keras: ModuleType
+    structure: tuple[Sequence[object], Mapping[str, object]]
     specs: Sequence[Spec]
 
     @property
-    def tree(self) -> Any:
+    def tree(self) -> ModuleType:
         """What flattens and packs structures."""
         return tree_of(self.keras)
 
-    def __call__(self, *tensors: Any) -> Any:
+    def __call__(self, *tensors: object) -> object:
         """The model's outputs for its flat inputs. Raises UsageError where it cannot be called so."""
         args, named = self.tree.pack_sequence_as(self.structure, list(tensors))
         try:
@@ -62,13 +64,13 @@ class Calling:
         unknown = [s for s in self.specs if None in s.shape[1:]] or [s for s in self.specs if None in s.shape]
         fix = _EXAMPLE
         if unknown:
-            sizes = ", ".join(f"{s.name!r}: {_fixed(s.shape)}" for s in unknown)
+            sizes = ", ".join(f"{s.name!r}: {_fix_sizes(s.shape)}" for s in unknown)
             fix += (
                 f", or set its sizes: input_shapes={{{sizes}}}; unknown ones that are equal have one name: [None, 'n']"
             )
         return f"{self.model.name!r} fails when it is called with {given}: {reason(error)}\n      Fix: {fix}"
 
-    def output_names(self, outputs: Any) -> list[str]:
+    def output_names(self, outputs: object) -> list[str]:
         """A name for each leaf of the outputs: the keys of a dict, the model's own names, else ``output_0`` …"""
         count = len(self.tree.flatten(outputs))
         keys = _keys(outputs, count, self.keras)
@@ -80,19 +82,21 @@ class Calling:
         return [f"output_{i}" for i in range(count)]
 
 
-def _fixed(shape: Sequence[int | None]) -> list[int | None]:
+def _fix_sizes(shape: Sequence[int | None]) -> list[int | None]:
     """A shape without unknown sizes but that of the batch, where it is not the only one."""
     others = None in shape[1:]
     return [None if d is None and i == 0 and others else 1 if d is None else d for i, d in enumerate(shape)]
 
 
-def tree_of(keras: Any) -> Any:
+def tree_of(keras: ModuleType) -> ModuleType:
     """The functions over nested structures that go with this Keras."""
     if hasattr(keras, "tree"):
-        return keras.tree
+        tree: ModuleType = keras.tree
+        return tree
     import tensorflow as tf
 
-    return tf.nest
+    nest: ModuleType = tf.nest
+    return nest
 
 
 def reason(error: BaseException) -> str:
@@ -102,7 +106,7 @@ def reason(error: BaseException) -> str:
     return told[0][:300] if told else type(error).__name__
 
 
-def _keys(structure: Any, count: int, keras: Any) -> list[str] | None:
+def _keys(structure: object, count: int, keras: ModuleType) -> list[str] | None:
     """The keys of a flat dict in the order of its leaves; None for anything else."""
     if not isinstance(structure, Mapping) or len(structure) != count:
         return None
@@ -110,7 +114,7 @@ def _keys(structure: Any, count: int, keras: Any) -> list[str] | None:
     return [str(key) for key, _ in sorted(numbered.items(), key=lambda item: item[1])]
 
 
-def _inference(model: Any) -> dict[str, Any]:
+def _inference(model: Layer) -> dict[str, object]:
     try:
         parameters = inspect.signature(model.call).parameters
     except (TypeError, ValueError):
@@ -118,7 +122,7 @@ def _inference(model: Any) -> dict[str, Any]:
     return {"training": False} if "training" in parameters else {}
 
 
-def calling(model: Any, keras: Any, args: Sequence[Any], shapes: Shapes) -> Calling:
+def calling(model: Layer, keras: ModuleType, args: Sequence[object], shapes: Shapes) -> Calling:
     """How to call ``model``: from example arguments, its symbolic inputs, or what it was built with.
 
     Of examples that are arrays, and of shapes the model was built with, the first dimension is the batch, which is of
@@ -134,7 +138,7 @@ def calling(model: Any, keras: Any, args: Sequence[Any], shapes: Shapes) -> Call
     return Calling(model, keras, structure, specs)
 
 
-Structure = tuple[Sequence[Any], Mapping[str, Any]]
+Structure = tuple[Sequence[object], Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -142,11 +146,11 @@ class _Declared:
     """An input known by its shape and type alone."""
 
     shape: tuple[int | str | None, ...]
-    dtype: Any
+    dtype: object
     name: str = ""
 
 
-def _structure(model: Any, keras: Any, args: Sequence[Any], shapes: Shapes) -> Structure:
+def _structure(model: Layer, keras: ModuleType, args: Sequence[object], shapes: Shapes) -> Structure:
     if args:
         return tree_of(keras).map_structure(_any_batch, list(args)), {}
     declared = _symbolic_inputs(model, keras)
@@ -158,32 +162,35 @@ def _structure(model: Any, keras: Any, args: Sequence[Any], shapes: Shapes) -> S
         return [], _from_shapes(model, dtype, shapes)
     if isinstance(built, Mapping) and all(str(key).endswith("_shape") for key in built):
         named = {str(key).removesuffix("_shape"): value for key, value in built.items()}
-        return [], {key: _declared(value, dtype, keras) for key, value in named.items()}
-    return [_declared(built, dtype, keras)], {}
+        return [], {key: _declared_inputs(value, dtype) for key, value in named.items()}
+    return [_declared_inputs(built, dtype)], {}
 
 
-def _any_batch(leaf: Any) -> Any:
+def _any_batch(leaf: Tensor) -> Tensor | _Declared:
     """An example as an input: what holds numbers says nothing about the size of the batch."""
-    holds_numbers = hasattr(leaf, "__array__") and hasattr(leaf, "shape")
-    if not holds_numbers:
-        return leaf if hasattr(leaf, "shape") else _any_batch(np.asarray(leaf, _default_type(leaf)))
+    if not hasattr(leaf, "shape"):
+        return _any_batch(np.asarray(leaf, _default_type(leaf)))
+    if not hasattr(leaf, "__array__"):
+        return leaf
     return _Declared((None, *leaf.shape[1:]) if len(leaf.shape) else (), leaf.dtype)
 
 
-def _default_type(leaf: Any) -> Any:
+def _default_type(leaf: object) -> type[np.generic] | None:
     kind = np.asarray(leaf).dtype.kind
     return {"f": np.float32, "i": np.int32}.get(kind)
 
 
-def _declared(shapes: Any, dtype: str, keras: Any) -> Any:
+def _declared_inputs(shapes: object, dtype: str) -> object:
+    """Inputs of these shapes: of one, or of those in a dict or list."""
     if isinstance(shapes, Mapping):
-        return {key: _declared(value, dtype, keras) for key, value in shapes.items()}
-    if any(isinstance(d, (list, tuple)) or hasattr(d, "as_list") for d in shapes):
-        return [_declared(value, dtype, keras) for value in shapes]
-    return _Declared((None, *tuple(shapes)[1:]), dtype)
+        return {key: _declared_inputs(value, dtype) for key, value in shapes.items()}
+    sizes = list(cast("Sequence[object]", shapes))
+    if any(isinstance(d, (list, tuple)) or hasattr(d, "as_list") for d in sizes):
+        return [_declared_inputs(value, dtype) for value in sizes]
+    return _Declared((None, *cast("list[int | None]", sizes[1:])), dtype)
 
 
-def _from_shapes(model: Any, dtype: str, shapes: Shapes) -> dict[str, Any]:
+def _from_shapes(model: Layer, dtype: str, shapes: Shapes) -> dict[str, object]:
     """Inputs of a model that was never built, where ``shapes`` names every parameter that is needed."""
     parameters = [p for p in inspect.signature(model.call).parameters.values() if p.name not in _OPTIONS]
     needed = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
@@ -195,7 +202,7 @@ def _from_shapes(model: Any, dtype: str, shapes: Shapes) -> dict[str, Any]:
     return {p.name: _Declared(tuple(shapes[p.name]), dtype) for p in parameters if p.name in shapes}
 
 
-def _symbolic_inputs(model: Any, keras: Any) -> Any:
+def _symbolic_inputs(model: Layer, keras: ModuleType) -> object:
     """The structure of a functional model's inputs, or of those a layer was called with; None without any."""
     for name in ("input", "inputs"):
         try:
@@ -208,7 +215,7 @@ def _symbolic_inputs(model: Any, keras: Any) -> Any:
     return None
 
 
-def _build_shapes(model: Any) -> Any:
+def _build_shapes(model: Layer) -> object:
     config = model.get_build_config() if getattr(model, "built", False) and hasattr(model, "get_build_config") else None
     if not config:
         return None
@@ -218,7 +225,7 @@ def _build_shapes(model: Any) -> Any:
 _OPTIONS = ("training", "mask")
 
 
-def _names(structure: Structure, leaves: Sequence[Any], model: Any, keras: Any) -> list[str]:
+def _names(structure: Structure, leaves: Sequence[object], model: Layer, keras: ModuleType) -> list[str]:
     """Names of the inputs: keys of a dict, names of symbolic inputs, else parameters of ``call``."""
     args, named = structure
     keys = _keys(args[0] if args else named, len(leaves), keras) if len(args) + bool(named) == 1 else None
@@ -236,8 +243,9 @@ def _names(structure: Structure, leaves: Sequence[Any], model: Any, keras: Any) 
     return [f"input_{i}" for i in range(len(leaves))]
 
 
-def _spec(name: str, leaf: Any, given: Sequence[int | str | None] | None) -> Spec:
-    if leaf.shape is None or getattr(leaf.shape, "rank", 0) is None:
+def _spec(name: str, leaf: Tensor | _Declared, given: Sequence[int | str | None] | None) -> Spec:
+    known: object = getattr(leaf, "shape", None)
+    if known is None or getattr(known, "rank", 0) is None:
         raise UsageError(f"input {name!r} has no shape\n      Fix: {_EXAMPLE}, or a specification with a shape")
     declared = [None if d is None or isinstance(d, str) else int(d) for d in leaf.shape]
     if given is not None and len(given) != len(declared):
@@ -252,12 +260,12 @@ def _size(size: int | str | None, name: str) -> Dim:
     """A size, or a symbol: of the name the user gave it, else of this one."""
     if isinstance(size, str):
         if not size.isidentifier():
-            raise UsageError(f"{size!r} is no name of a size; use letters, digits and underscores")
+            raise UsageError(f"{size!r} is not a valid name of a size; use letters, digits and underscores")
         return Sym.named(f"in_{size}")
     return Sym.named(name) if size is None or size < 0 else int(size)
 
 
-def _dtype(dtype: Any) -> DType:
+def _dtype(dtype: object) -> DType:
     name = getattr(dtype, "name", None) or str(dtype)
     try:
         return DType.parse(name)

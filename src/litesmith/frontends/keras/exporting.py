@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
+
+from litesmith.frontends.keras.live import Layer
 
 _BACKENDS = ("tensorflow", "jax")
 _FORMAT = "_litesmith_format"
@@ -20,7 +22,7 @@ class ExportFormat:
     def __init__(self, name: str, write: Callable[..., None]) -> None:
         self.name, self.write = name, write
         self.enabled = False
-        self._before: Callable[..., Any] | None = None
+        self._before: Callable[..., object] | None = None
 
     def enable(self) -> ExportFormat:
         """Takes the format over, from now on."""
@@ -45,9 +47,9 @@ class ExportFormat:
     def __exit__(self, *_: object) -> None:
         self.disable()
 
-    def _method(self, keras: Any, before: Callable[..., Any]) -> Callable[..., Any]:
+    def _method(self, keras: ModuleType, before: Callable[..., object]) -> Callable[..., object]:
         @functools.wraps(before)
-        def export(model: Any, filepath: Any, *args: Any, **options: Any) -> Any:
+        def export(model: Layer, filepath: object, *args: object, **options: object) -> object:
             chosen = args[0] if args else options.get("format")
             if not self.enabled or chosen != self.name or keras.backend.backend() not in _BACKENDS:
                 return before(model, filepath, *args, **options)

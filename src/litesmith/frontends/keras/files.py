@@ -8,14 +8,19 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 from litesmith._util.files import require_file
 from litesmith.errors import FormatError, UsageError
 from litesmith.frontends.keras.graphs import outside_graphs
 from litesmith.frontends.keras.legacy import HARD_SIGMOID, TF_OP, hard_sigmoid, modern, with_old_functions
 from litesmith.frontends.keras.safety import read_config, refuse_code
+
+if TYPE_CHECKING:
+    from litesmith.frontends.keras.live import Model
 
 _DAMAGE = (ValueError, TypeError, OSError, LookupError, RuntimeError, AttributeError, ImportError, MemoryError,
            ArithmeticError, AssertionError, NotImplementedError, EOFError, zipfile.BadZipFile)  # fmt: skip
@@ -27,8 +32,8 @@ _WITHOUT_ZERO_POINTS = ("GPTQDTypePolicy", "AWQDTypePolicy")
 
 
 def load_model(
-    path: str | os.PathLike[str], *, safe_mode: bool = True, custom_objects: Mapping[str, Any] | None = None
-) -> Any:
+    path: str | os.PathLike[str], *, safe_mode: bool = True, custom_objects: Mapping[str, object] | None = None
+) -> Model:
     """The model in a Keras file, without its training configuration.
 
     safe_mode: whether code in the file (Lambda layers) is refused. custom_objects: classes and functions the file
@@ -53,28 +58,29 @@ def is_of_keras_2(file: Path) -> bool:
     return read_config(file)[1].startswith(("1.", "2."))
 
 
-def _legacy_keras(custom_objects: Mapping[str, Any]) -> Any:
+def _legacy_keras(custom_objects: Mapping[str, object]) -> ModuleType | None:
     """The package ``tf_keras`` where the environment asks for it, as it asks TensorFlow, or a class that the user gave is
     made of its own; else None."""
     given = [c for c in custom_objects.values() if isinstance(c, type)]
     if any(base.__module__.partition(".")[0] == "tf_keras" for c in given for base in c.__mro__):
-        import tf_keras
-
-        return tf_keras
+        return import_module("tf_keras")
     if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() not in ("1", "true"):
         return None
     from importlib.util import find_spec
 
     if find_spec("tf_keras") is None:
-        raise UsageError("TF_USE_LEGACY_KERAS asks for tf_keras, which is not installed\n      Fix: pip install tf_keras")
-    import tf_keras
+        raise UsageError(
+            "TF_USE_LEGACY_KERAS asks for tf_keras, which is not installed\n      Fix: pip install tf_keras"
+        )
+    return import_module("tf_keras")
 
-    return tf_keras
 
-
-def _load_legacy(file: Path, config: Mapping[str, Any], keras: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+def _load_legacy(
+    file: Path, config: Mapping[str, object], keras: ModuleType, custom_objects: Mapping[str, object] | None
+) -> Model:
     try:
-        return keras.models.load_model(file, custom_objects=dict(custom_objects or {}), compile=False)
+        loaded: Model = keras.models.load_model(file, custom_objects=dict(custom_objects or {}), compile=False)
+        return loaded
     except _DAMAGE as error:
         reason = f"legacy Keras cannot load it: {_first_line(error)}"
         raise FormatError(reason, path=str(file), fix=_fix(error, config)) from error
@@ -82,18 +88,18 @@ def _load_legacy(file: Path, config: Mapping[str, Any], keras: Any, custom_objec
 
 def _load_checked(
     file: Path,
-    config: dict[str, Any],
+    config: dict[str, object],
     version: str,
-    keras: Any,
+    keras: ModuleType,
     safe_mode: bool,
-    custom_objects: Mapping[str, Any] | None,
-) -> Any:
+    custom_objects: Mapping[str, object] | None,
+) -> Model:
     try:
         with keras.saving.custom_object_scope({**_custom(keras), **(custom_objects or {})}):
             repaired = modern(with_old_functions(config) if version.startswith(("1.", "2.")) else config)
             if safe_mode and repaired != config:
                 refuse_code(repaired, keras, file, {*(custom_objects or ()), *_custom(keras)})
-            return _load(file, config, repaired, keras, safe_mode)
+            return _load(file, config, cast("dict[str, object]", repaired), keras, safe_mode)
     except FormatError as error:
         raise FormatError(error.message, path=str(file), fix=error.fix) from error
     except _DAMAGE as error:
@@ -102,7 +108,7 @@ def _load_checked(
         ) from error
 
 
-def _load(file: Path, config: dict[str, Any], repaired: dict[str, Any], keras: Any, safe_mode: bool) -> Any:
+def _load(file: Path, config: dict[str, object], repaired: dict[str, Any], keras: ModuleType, safe_mode: bool) -> Model:
     with tempfile.TemporaryDirectory(prefix="litesmith-") as directory:
         # Keras tells the formats apart by the suffix; the content decides here.
         source = Path(directory) / ("model.keras" if zipfile.is_zipfile(file) else "model.h5")
@@ -110,16 +116,17 @@ def _load(file: Path, config: dict[str, Any], repaired: dict[str, Any], keras: A
             source = file
         else:
             _with_config(file, source, repaired)
-        return keras.saving.load_model(source, compile=False, safe_mode=safe_mode)
+        loaded: Model = keras.saving.load_model(source, compile=False, safe_mode=safe_mode)
+        return loaded
 
 
-def _custom(keras: Any) -> dict[str, Any]:
+def _custom(keras: ModuleType) -> dict[str, object]:
     from litesmith.frontends.keras.tf_ops import tf_op_layer
 
     return {TF_OP: tf_op_layer(keras), HARD_SIGMOID: hard_sigmoid(keras)}
 
 
-def _with_config(file: Path, target: Path, config: dict[str, Any]) -> None:
+def _with_config(file: Path, target: Path, config: dict[str, object]) -> None:
     """A copy of the file with another configuration."""
     if target.suffix == ".h5":
         import h5py
@@ -137,15 +144,14 @@ def _with_config(file: Path, target: Path, config: dict[str, Any]) -> None:
                     shutil.copyfileobj(source, sink)
 
 
-def _keras(file: Path) -> Any:
+def _keras(file: Path) -> ModuleType:
     try:
         if "KERAS_BACKEND" not in os.environ:
             _choose_backend()
-        import keras
+        return import_module("keras")
     except ImportError as error:
         fix = "pip install 'litesmith[keras,jax]'"
         raise UsageError(f"{file} needs Keras ({error})\n      Fix: {fix}") from error
-    return keras
 
 
 def _choose_backend() -> None:
@@ -165,7 +171,7 @@ def _first_line(error: BaseException) -> str:
     return told.removeprefix("Exception encountered:").strip()[:300] or type(error).__name__
 
 
-def _fix(error: BaseException, config: Mapping[str, Any]) -> str:
+def _fix(error: BaseException, config: Mapping[str, object]) -> str:
     text = str(error)
     if "variables" in text and any(policy in json.dumps(config) for policy in _WITHOUT_ZERO_POINTS):
         return (

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from litesmith.errors import ConverterError, LitesmithError, UsageError
 from litesmith.frontends.keras import recurrent, resizing
 from litesmith.frontends.keras.calls import Calling, Shapes, calling
 from litesmith.frontends.keras.graphs import outside_graphs
 from litesmith.frontends.keras.layers import Backend, Interception, LayerNames, Lower, all_layers, all_variables
+from litesmith.frontends.keras.live import Layer, Variable
 from litesmith.frontends.keras.naming import name_by_layers
 from litesmith.frontends.keras.quantized import quantization_problems
 from litesmith.frontends.keras.rewrites import rewrites
@@ -33,8 +34,8 @@ def lowerings(keras: ModuleType) -> dict[type, Lower]:
 
 
 def import_keras(
-    model: Any,
-    args: Sequence[Any] = (),
+    model: Layer,
+    args: Sequence[object] = (),
     shapes: Shapes | None = None,
     allow_custom_ops: bool = False,
     select: SelectOps | None = None,
@@ -51,7 +52,7 @@ def import_keras(
 
 
 def _import(
-    model: Any, args: Sequence[Any], shapes: Shapes, allow_custom_ops: bool, select: SelectOps | None
+    model: Layer, args: Sequence[object], shapes: Shapes, allow_custom_ops: bool, select: SelectOps | None
 ) -> Program:
     keras = keras_of(model)
     through = _backend(keras)
@@ -74,13 +75,13 @@ def _build(call: Calling) -> None:
     call(*symbolic)
 
 
-def keras_of(model: Any) -> ModuleType:
+def keras_of(model: Layer) -> ModuleType:
     """The package the model's classes come from: ``keras`` or legacy ``tf_keras``."""
     for cls in type(model).__mro__:
         root = cls.__module__.split(".")[0]
         if root in ("keras", "tf_keras"):
             return sys.modules[root]
-    raise UsageError(f"{type(model).__name__} is no Keras layer")
+    raise UsageError(f"{type(model).__name__} is not a Keras layer")
 
 
 @dataclass
@@ -88,7 +89,7 @@ class _Trace:
     """What both backends trace: a model, how it is called, its layers and those that are lowered whole."""
 
     call: Calling
-    layers: Sequence[Any]
+    layers: Sequence[Layer]
     names: LayerNames
     interception: Interception
     select: SelectOps | None = None
@@ -123,14 +124,14 @@ def _through_tensorflow(trace: _Trace, allow_custom_ops: bool) -> Program:
     call = trace.call
     names: list[str] = []
 
-    def flat(*tensors: Any) -> list[Any]:
+    def flat(*tensors: object) -> list[object]:
         outputs = call(*tensors)
         names[:] = call.output_names(outputs)
         return [tf.convert_to_tensor(t) for t in call.tree.flatten(outputs)]
 
-    def mark(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def mark(name: str, function: Callable[..., object]) -> Callable[..., Iterable[object]]:
         function.__name__ = name
-        marked: Callable[..., Any] = tf.function(function, autograph=False)
+        marked: Callable[..., Iterable[object]] = tf.function(function, autograph=False)
         return marked
 
     specs = [tf.TensorSpec(s.shape, s.dtype.text, name=f"input_{i}") for i, s in enumerate(call.specs)]
@@ -176,15 +177,15 @@ def _through_jax(trace: _Trace, _allow_custom_ops: bool) -> Program:
 class _JaxTrace:
     """One trace on JAX. ``states``: variables the model assigns, which come in and go out after the other tensors."""
 
-    def __init__(self, trace: _Trace, states: Sequence[Any]) -> None:
+    def __init__(self, trace: _Trace, states: Sequence[Variable]) -> None:
         self.trace, self.states = trace, states
         keras = trace.call.keras
         self.variables = all_variables(trace.call.model, keras.layers.Layer, keras.Variable)
         self.values = [v.value for v in self.variables]
-        self.assigned: dict[int, Any] = {}
+        self.assigned: dict[int, Variable] = {}
         self.output_names: list[str] = []
 
-    def _flat(self, *tensors: Any) -> list[Any]:
+    def _flat(self, *tensors: object) -> list[object]:
         import jax
 
         call, count = self.trace.call, len(self.states)
@@ -205,14 +206,14 @@ class _JaxTrace:
         from litesmith.frontends.jax.convert import import_jax
         from litesmith.ir import DType, TensorType
 
-        def mark(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-            def alone(*tensors: Any) -> Any:
+        def mark(name: str, function: Callable[..., object]) -> Callable[..., Iterable[object]]:
+            def alone(*tensors: object) -> object:
                 # What a layer assigns inside (seeds, drawn and not used) may not leave the function.
                 with self.trace.call.keras.StatelessScope():
                     return function(*tensors)
 
             alone.__name__ = name
-            marked: Callable[..., Any] = jax.jit(alone)
+            marked: Callable[..., Iterable[object]] = jax.jit(alone)
             return marked
 
         specs = self.trace.call.specs

@@ -12,11 +12,13 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
+from litesmith.frontends.keras.live import Layer, Variable
 from litesmith.ir import Builder, Value
 
 PREFIX = "litesmith_layer_"
@@ -31,23 +33,23 @@ class Backend:
     name.
     """
 
-    scope: Callable[[str], AbstractContextManager[Any]]
-    function: Callable[[str, Callable[..., Any]], Callable[..., Any]]
+    scope: Callable[[str], AbstractContextManager[object]]
+    function: Callable[[str, Callable[..., object]], Callable[..., Iterable[object]]]
 
 
-def all_layers(model: Any, base: type) -> list[Any]:
+def all_layers(model: Layer, base: type) -> list[Layer]:
     """The model and every layer below it, each once."""
     return list(_parts(model, base, base))
 
 
-def all_variables(model: Any, layer: type, variable: type) -> list[Any]:
+def all_variables(model: Layer, layer: type, variable: type) -> list[Variable]:
     """Every variable of the model, each once, those no layer tracks (the states of a recurrent one) included."""
     kinds = (variable, *{type(v) for v in model.variables})  # those of Keras 3.5 are of another class than it exports
     found = {id(v): v for v in [*model.variables, *_parts(model, layer, kinds)]}
     return list(found.values())
 
 
-def _parts(model: Any, layer: type, wanted: type | tuple[type, ...]) -> Iterator[Any]:
+def _parts(model: Layer, layer: type, wanted: type | tuple[type, ...]) -> Iterator[Any]:
     """What a model holds of a kind, in its layers and the lists and dicts among their attributes."""
     seen: set[int] = set()
     queue = [model]
@@ -67,7 +69,7 @@ def _parts(model: Any, layer: type, wanted: type | tuple[type, ...]) -> Iterator
             queue.extend(item)
 
 
-def _own_graph(layer: Any) -> list[Any]:
+def _own_graph(layer: Layer) -> list[object]:
     """The functional model a sequential one keeps of itself: it has the same layers, and is none of them."""
     layers = set(map(id, getattr(layer, "layers", None) or ()))
     return [
@@ -83,13 +85,13 @@ def _own_graph(layer: Any) -> list[Any]:
 class LayerNames:
     """Names of scopes for layers, and the layer paths (``encoder/block_3/attention``) of such scopes."""
 
-    def __init__(self, model: Any, layers: Sequence[Any] = ()) -> None:
+    def __init__(self, model: Layer, layers: Sequence[Layer] = ()) -> None:
         self._unnamed = {id(model), *(id(inner) for layer in layers for inner in _own_graph(layer))}
         self._names: list[str] = []
         self._numbers: dict[int, int] = {}
         self._paths: dict[str, str] = {}
 
-    def scope(self, layer: Any) -> str:
+    def scope(self, layer: Layer) -> str:
         """The scope of a layer."""
         if id(layer) not in self._numbers:
             self._numbers[id(layer)] = len(self._names)
@@ -109,7 +111,7 @@ class LayerNames:
 class LayerCall:
     """One call of a layer that is lowered whole. ``initial``: number of state tensors among the call's tensors."""
 
-    layer: Any
+    layer: Layer
     initial: int
 
 
@@ -121,42 +123,44 @@ class Interception:
     """Calls made during one trace, by the name of the function that stands for them."""
 
     lowerings: Mapping[type, Lower]
-    rewrites: Mapping[type, Callable[[Any, Callable[..., Any]], Callable[..., Any]]] = field(default_factory=dict)
+    rewrites: Mapping[type, Callable[[Any, Callable[..., object]], Callable[..., object]]] = field(default_factory=dict)
     calls: dict[str, LayerCall] = field(default_factory=dict)
 
     def lower(
-        self, b: Builder, name: str, args: Sequence[Any], attrs: Mapping[str, Any] | None = None
+        self, b: Builder, name: str, args: Sequence[object], attrs: Mapping[str, object] | None = None
     ) -> list[Value] | None:
         """Results of an intercepted call; None where the function is none, or is better inlined."""
         call = self.calls.get(name)
         if call is None:
             return None
-        tensors = args[: 1 + call.initial]
-        if not all(isinstance(t, Value) for t in tensors):
+        tensors = [t for t in args[: 1 + call.initial] if isinstance(t, Value)]
+        if len(tensors) < len(args[: 1 + call.initial]):
             return None
         made = self.lowerings[type(call.layer)](b, call, tensors)
         return None if made is None else list(made)
 
     @contextmanager
-    def active(self, layers: Sequence[Any], names: LayerNames, backend: Backend, tree: Any) -> Iterator[None]:
+    def active(self, layers: Sequence[Layer], names: LayerNames, backend: Backend, tree: ModuleType) -> Iterator[None]:
         """While active, layers open scopes of their own, and those with a lowering are called through functions."""
         with ExitStack() as stack:
             for layer in layers:
-                stack.enter_context(self._wrapped(layer, names.scope(layer), backend, tree))
+                stack.enter_context(self._wrap_layer(layer, names.scope(layer), backend, tree))
             yield
 
     @contextmanager
-    def _wrapped(self, layer: Any, scope: str, backend: Backend, tree: Any) -> Iterator[None]:
+    def _wrap_layer(self, layer: Layer, scope: str, backend: Backend, tree: ModuleType) -> Iterator[None]:
         with ExitStack() as stack:
             for method in ("call", "quantized_call"):
                 original = getattr(layer, method, None)
                 if original is None:
                     continue
                 made = self._instead(layer, original, backend, tree) if method == "call" else original
-                stack.enter_context(_replaced(layer, method, _scoped(made, original, scope, backend)))
+                stack.enter_context(_replace_method(layer, method, _in_scope(made, original, scope, backend)))
             yield
 
-    def _instead(self, layer: Any, original: Callable[..., Any], backend: Backend, tree: Any) -> Callable[..., Any]:
+    def _instead(
+        self, layer: Layer, original: Callable[..., object], backend: Backend, tree: ModuleType
+    ) -> Callable[..., object]:
         """The layer's ``call``: through a function that is named in `calls`, or another way, or as it is."""
         signature = inspect.signature(original)
         if type(layer) in self.rewrites:
@@ -165,7 +169,7 @@ class Interception:
             return original
         first = next(iter(signature.parameters))
 
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: object, **kwargs: object) -> object:
             given = signature.bind(*args, **kwargs).arguments
             plain = given.get("mask") is None and not given.get("training")
             if not plain or len(tree.flatten(given[first])) != 1:
@@ -176,7 +180,7 @@ class Interception:
             self.calls[name] = LayerCall(layer, len(states))
             structure: list[Any] = []
 
-            def inner(sequences: Any, *rest: Any) -> list[Any]:
+            def inner(sequences: object, *rest: object) -> list[object]:
                 state = tree.pack_sequence_as(initial_state, list(rest)) if rest else None
                 options = {"initial_state": state, "training": False}
                 outputs = original(sequences, **{k: v for k, v in options.items() if k in signature.parameters})
@@ -189,11 +193,11 @@ class Interception:
         return call
 
 
-def _scoped(
-    function: Callable[..., Any], original: Callable[..., Any], scope: str, backend: Backend
-) -> Callable[..., Any]:
+def _in_scope(
+    function: Callable[..., object], original: Callable[..., object], scope: str, backend: Backend
+) -> Callable[..., object]:
     @functools.wraps(original)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: object, **kwargs: object) -> object:
         with backend.scope(scope):
             return function(*args, **kwargs)
 
@@ -201,7 +205,7 @@ def _scoped(
 
 
 @contextmanager
-def _replaced(layer: Any, method: str, function: Callable[..., Any]) -> Iterator[None]:
+def _replace_method(layer: Layer, method: str, function: Callable[..., object]) -> Iterator[None]:
     """A method replaced on one object, past the tracking its class does of attributes."""
     missing = object()
     own = vars(layer).get(method, missing)  # some layers (tf_keras' TFOpLambda) keep a function of their own

@@ -6,8 +6,9 @@ refused where they do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Container, Mapping
+from types import ModuleType
+from typing import Any, TypeGuard
 
 from litesmith.errors import FormatError
 
@@ -59,23 +60,23 @@ HARD_SIGMOID = "keras2_hard_sigmoid"
 """clip(0.2 x + 0.5, 0, 1), which Keras 2 means by ``hard_sigmoid``; Keras 3 means relu6(x + 3) / 6."""
 
 
-def hard_sigmoid(keras: Any) -> Callable[[Any], Any]:
+def hard_sigmoid(keras: ModuleType) -> Callable[[float], object]:
     """Keras 2's ``hard_sigmoid`` in the operations of Keras 3."""
 
-    def clip(x: Any) -> Any:
+    def clip(x: float) -> object:
         return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
     clip.__name__ = HARD_SIGMOID  # Bidirectional writes its layer to a configuration and reads it again
     return clip
 
 
-def with_old_functions(config: Any) -> Any:
+def with_old_functions(config: object) -> object:
     """A copy of a configuration Keras 2 wrote, in which functions that have another meaning now have other names."""
     if isinstance(config, list):
         return [with_old_functions(item) for item in config]
     if not isinstance(config, dict):
         return config
-    made = {key: with_old_functions(value) for key, value in config.items()}
+    made: Config = {key: with_old_functions(value) for key, value in config.items()}
     for key in ("activation", "recurrent_activation"):
         value = made.get(key)
         named = value.get("config") if isinstance(value, dict) and value.get("class_name") == "function" else value
@@ -85,7 +86,7 @@ def with_old_functions(config: Any) -> Any:
     return made
 
 
-def modern(config: Any) -> Any:
+def modern(config: object) -> object:
     """A configuration as Keras 3 reads it: a copy, with the outdated parts replaced.
 
     Raises FormatError for an argument that Keras 3 cannot express.
@@ -94,7 +95,7 @@ def modern(config: Any) -> Any:
         return [modern(item) for item in config]
     if not isinstance(config, dict):
         return config
-    made = {key: modern(value) for key, value in config.items()}
+    made: Config = {key: modern(value) for key, value in config.items()}
     name = made.get("class_name")
     if name == "Sequential" and isinstance(made.get("config"), list):  # Keras before 2.2.3
         made["config"] = {"name": made.get("name", "sequential"), "layers": made["config"]}
@@ -184,8 +185,8 @@ def _functional(made: Config) -> Config:
         _name_layer(layer, names, dict.fromkeys(nested, 1))
     # Keras 3 itself counts the calls of a functional model from 1 here.
     sequential = {name: 1 for name, class_name in nested.items() if class_name == "Sequential"}
-    for border in ("input_layers", "output_layers"):
-        config[border] = _renamed(config.get(border), names, sequential)
+    for boundary in ("input_layers", "output_layers"):
+        config[boundary] = _rename_references(config.get(boundary), names, sequential)
     return made
 
 
@@ -221,7 +222,7 @@ def _name_layer(layer: Config, names: Mapping[str, str], first: Mapping[str, int
         layer["name"] = names[layer["name"]]
     nodes = layer.get("inbound_nodes")
     if isinstance(nodes, list):
-        calls = [_call(_renamed(node, names, first), set(names.values())) for node in nodes]
+        calls = [_call(_rename_references(node, names, first), set(names.values())) for node in nodes]
         layer["inbound_nodes"] = [_with_states(node, layer) for node in calls] if _is_recurrent(layer) else calls
     if layer.get("class_name") == TF_OP:
         _keep_arguments(layer)
@@ -238,25 +239,25 @@ def _keep_arguments(layer: Config) -> None:
     calls[0]["kwargs"] = tensors
 
 
-def _has_tensor(value: Any) -> bool:
+def _has_tensor(value: object) -> bool:
     if isinstance(value, dict):
         return value.get("class_name") == "__keras_tensor__"
     return isinstance(value, list) and any(_has_tensor(item) for item in value)
 
 
-def _renamed(node: Any, names: Mapping[str, str], first: Mapping[str, int]) -> Any:
+def _rename_references(node: object, names: Mapping[str, str], first: Mapping[str, int]) -> object:
     """The same references with the new names of layers, and calls counted from 0 (``first``: number of the first)."""
     if _is_reference(node, names):
-        further = [_renamed(item, names, first) for item in node[2:]]
+        further = [_rename_references(item, names, first) for item in node[2:]]
         return [names[node[0]], node[1] - first.get(node[0], 0), *further]
     if isinstance(node, list):
-        return [_renamed(item, names, first) for item in node]
+        return [_rename_references(item, names, first) for item in node]
     if isinstance(node, dict):
-        return {key: _renamed(value, names, first) for key, value in node.items()}
+        return {key: _rename_references(value, names, first) for key, value in node.items()}
     return node
 
 
-def _is_reference(item: Any, names: Any) -> bool:
+def _is_reference(item: object, names: Container[str]) -> TypeGuard[list[Any]]:
     """Whether an item names a tensor: ``[layer, node, tensor]``, perhaps with further arguments of the call."""
     return (
         isinstance(item, list)
@@ -268,7 +269,7 @@ def _is_reference(item: Any, names: Any) -> bool:
     )
 
 
-def _call(node: Any, names: set[str]) -> Any:
+def _call(node: object, names: set[str]) -> object:
     """One call of a layer: as it is where Keras 3 reads it, else with all tensors marked as such."""
     if not isinstance(node, list):
         return node
@@ -282,7 +283,7 @@ def _call(node: Any, names: set[str]) -> Any:
     if not first and not any(_has_reference(v, names) for v in further.values()) and not further:
         return node
     given = [_tensor(t) for t in tensors]
-    arguments = {key: _marked(value, names) for key, value in further.items()}
+    arguments = {key: _mark_tensors(value, names) for key, value in further.items()}
     return {"args": [given[0] if len(given) == 1 else given], "kwargs": arguments}
 
 
@@ -290,7 +291,7 @@ def _is_recurrent(layer: Config) -> bool:
     return layer.get("class_name") in (*_LOOPS, "Bidirectional")
 
 
-def _with_states(node: Any, layer: Config) -> Any:
+def _with_states(node: object, layer: Config) -> object:
     """A call whose first argument is the sequence alone: Keras 2 has the states, too, in one list of tensors."""
     if isinstance(node, list) and len(node) > 1 and all(isinstance(t, list) for t in node):
         node = {"args": [[_tensor(t) for t in node]], "kwargs": {}}
@@ -298,21 +299,21 @@ def _with_states(node: Any, layer: Config) -> Any:
         return node
     options = dict(node.get("kwargs") or {})
     if options.pop("constants", None) or (layer.get("config") or {}).get("num_constants"):
-        raise FormatError(f"{layer.get('name')} gets constants beside its states", fix="convert from a SavedModel")
+        raise FormatError(f"{layer.get('name')} gets constants besides its states", fix="convert from a SavedModel")
     states = {"initial_state": given[1:]} if len(given) > 1 else {}
     return {"args": given[:1], "kwargs": options | states}
 
 
-def _has_reference(value: Any, names: set[str]) -> bool:
+def _has_reference(value: object, names: set[str]) -> bool:
     if _is_reference(value, names):
         return True
     return isinstance(value, list) and any(_has_reference(item, names) for item in value)
 
 
-def _marked(value: Any, names: set[str]) -> Any:
+def _mark_tensors(value: object, names: set[str]) -> object:
     if _is_reference(value, names):
         return _tensor(value)
-    return [_marked(item, names) for item in value] if isinstance(value, list) else value
+    return [_mark_tensors(item, names) for item in value] if isinstance(value, list) else value
 
 
 def _tensor(reference: list[Any]) -> Config:

@@ -15,7 +15,7 @@ def name_by_layers(program: Program) -> Program:
         for op in graph.ops:
             _name(op)
     for signature in program.signatures:
-        _name_border(signature.graph, signature.inputs, signature.outputs)
+        _name_boundary(signature.graph, signature.inputs, signature.outputs)
     return program
 
 
@@ -36,7 +36,7 @@ def _plain(origin: Origin) -> Origin:
     return replace(origin, node="/".join(part for part in (origin.layer, last) if part))
 
 
-def _name_border(graph: Graph, inputs: dict[str, int], outputs: dict[str, int]) -> None:
+def _name_boundary(graph: Graph, inputs: dict[str, int], outputs: dict[str, int]) -> None:
     for name, index in inputs.items():
         graph.inputs[index].name = name
     given = set(map(id, graph.inputs))

@@ -7,9 +7,11 @@ passes write them as integer weights.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 from litesmith.errors import Problem
+from litesmith.frontends.keras.live import Layer
 
 _FLOAT8 = "its float8 policy rounds the operand and the weights to float8_e4m3fn, which no kernel takes"
 _FLOAT8_FIX = 'quantize it to int8 or int4, or convert the model before quantize("float8")'
@@ -19,15 +21,15 @@ _UNCALIBRATED = "Keras counts it as not calibrated, and it has no float kernel: 
 _UNCALIBRATED_FIX = "convert the model that was quantized while it is in memory"
 
 
-def quantization_problems(layers: Sequence[Any], keras: Any) -> list[Problem]:
+def quantization_problems(layers: Sequence[Layer], keras: ModuleType) -> list[Problem]:
     """Why layers cannot be converted as they are quantized, one problem for each such layer."""
     return [
         problem.located(op=f"keras.{type(layer).__name__}", node=_path(layer), layer=_path(layer))
-        for layer, problem in _found(layers, keras)
+        for layer, problem in _find_problems(layers, keras)
     ]
 
 
-def _found(layers: Sequence[Any], keras: Any) -> Iterator[tuple[Any, Problem]]:
+def _find_problems(layers: Sequence[Layer], keras: ModuleType) -> Iterator[tuple[Any, Problem]]:
     for layer in layers:
         if _mode(layer) == "float8" and not getattr(layer, "layers", None):
             yield layer, Problem("LS012", _FLOAT8, _FLOAT8_FIX)
@@ -37,17 +39,17 @@ def _found(layers: Sequence[Any], keras: Any) -> Iterator[tuple[Any, Problem]]:
             yield layer, Problem("LS012", _WRAPPED, _WRAPPED_FIX)
 
 
-def _mode(layer: Any) -> str | None:
+def _mode(layer: Layer) -> str | None:
     """The name of the quantization; None where there is none, or this version of Keras has none."""
     mode = getattr(layer, "quantization_mode", None)
     return None if mode is None else str(mode)
 
 
-def _lost_its_kernel(layer: Any) -> bool:
+def _lost_its_kernel(layer: Layer) -> bool:
     """Whether a layer quantized by calibration has neither the result of that nor what it had before."""
     calibrated = getattr(layer, f"is_{_mode(layer)}_calibrated", True)
     return layer.built and not calibrated and getattr(layer, "kernel", None) is None
 
 
-def _path(layer: Any) -> str:
+def _path(layer: Layer) -> str:
     return str(getattr(layer, "path", None) or layer.name)

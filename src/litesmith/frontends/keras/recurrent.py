@@ -6,24 +6,26 @@ This is where fused forms attach: a lowering sees the layer, its weights and its
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 
 from litesmith.decompositions import rnn
 from litesmith.decompositions.shapes import transpose
 from litesmith.frontends.keras.layers import LayerCall, Lower
+from litesmith.frontends.keras.live import RecurrentLayer
 from litesmith.ir import Builder, Value
 
 Cell = Callable[[Builder, Value, list[Value]], list[Value]]
 
 
-def _activation(function: Any) -> rnn.Activation | None:
+def _activation(function: object) -> rnn.Activation | None:
     """The lowering of an activation function, told by its name in Keras; None for one that has none here."""
     return _ACTIVATIONS.get(getattr(function, "__name__", "")) if _is_builtin(function) else None
 
 
-def _is_builtin(function: Any) -> bool:
+def _is_builtin(function: object) -> bool:
     return str(getattr(function, "__module__", "")).split(".")[0] in ("keras", "tf_keras")
 
 
@@ -85,7 +87,7 @@ def _gru_cell(weights: _Weights) -> Cell | None:
 
 def _recurrent(make_cell: Callable[[_Weights], Cell | None], states: int) -> Lower:
     def lower(b: Builder, call: LayerCall, tensors: Sequence[Value]) -> Sequence[Value] | None:
-        layer, x = call.layer, tensors[0]
+        layer, x = cast(RecurrentLayer, call.layer), tensors[0]
         # Integers are inlined: weights take the type of the input, and Keras promotes where it multiplies.
         if layer.stateful or x.rank != 3 or not x.type.dtype.is_float or getattr(layer, "quantization_mode", None):
             return None
@@ -101,7 +103,7 @@ def _recurrent(make_cell: Callable[[_Weights], Cell | None], states: int) -> Low
     return lower
 
 
-def _run(b: Builder, layer: Any, cell: Cell, steps: Value, initial: list[Value]) -> list[Value]:
+def _run(b: Builder, layer: RecurrentLayer, cell: Cell, steps: Value, initial: list[Value]) -> list[Value]:
     def step(inner: Builder, index: Value, carry: list[Value], inputs: list[Value]) -> tuple[list[Value], list[Value]]:
         new = cell(inner, inputs[0], carry)
         return new, new[:1] if layer.return_sequences else []
@@ -112,7 +114,7 @@ def _run(b: Builder, layer: Any, cell: Cell, steps: Value, initial: list[Value])
     return [output, *carried] if layer.return_state else [output]
 
 
-def lowerings(keras: Any) -> dict[type, Lower]:
+def lowerings(keras: ModuleType) -> dict[type, Lower]:
     """The lowerings by layer class of this Keras. Subclasses are not meant: they may compute something else."""
     layers = keras.layers
     return {

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import ModuleType
+from typing import cast
 
 import numpy as np
 
 from litesmith.decompositions.shapes import transpose
 from litesmith.frontends.keras.layers import LayerCall, Lower
+from litesmith.frontends.keras.live import Tensor, UpSampling2D
 from litesmith.ir import Builder, DType, Value
 
-Call = Callable[..., Any]
+Call = Callable[..., object]
 
 
-def up_sampling(layer: Any, original: Call, keras: Any) -> Call:
+def up_sampling(layer: UpSampling2D, original: Call, keras: ModuleType) -> Call:
     """UpSampling2D by another interpolation than the nearest, of images of unknown size.
 
     `keras.ops.image.resize` compares the size asked for with 0, which unknown sizes do not allow; what it calls then
     takes them.
     """
 
-    def call(inputs: Any) -> Any:
+    def call(inputs: Tensor) -> object:
         first = layer.data_format == "channels_first"
         places = (2, 3) if first else (1, 2)
         if layer.interpolation == "nearest" or all(isinstance(inputs.shape[i], int) for i in places):
@@ -36,30 +38,30 @@ def up_sampling(layer: Any, original: Call, keras: Any) -> Call:
     return call
 
 
-def _on_tensorflow(images: Any, height: Any, width: Any, method: str) -> Any:
+def _on_tensorflow(images: object, height: object, width: object, method: str) -> object:
     import tensorflow as tf
 
     return tf.image.resize(images, (height, width), method)
 
 
-def _on_jax(images: Any, height: Any, width: Any, method: str) -> Any:
+def _on_jax(images: Tensor, height: object, width: object, method: str) -> object:
     import jax
 
     shape = (images.shape[0], height, width, images.shape[3])
     return jax.image.resize(images, shape, method, antialias=False)
 
 
-_RESIZE: dict[str, Callable[[Any, Any, Any, str], Any]] = {"tensorflow": _on_tensorflow, "jax": _on_jax}
+_RESIZE: dict[str, Callable[..., object]] = {"tensorflow": _on_tensorflow, "jax": _on_jax}
 
 
-def lowerings(keras: Any) -> dict[type, Lower]:
+def lowerings(keras: ModuleType) -> dict[type, Lower]:
     """The lowerings by layer class of this Keras."""
     return {keras.layers.UpSampling2D: _bilinear}
 
 
 def _bilinear(b: Builder, call: LayerCall, tensors: Sequence[Value]) -> list[Value] | None:
     """RESIZE_BILINEAR, whose pixels have their centers in the middle as Keras' have; None for what it does not do."""
-    layer, x = call.layer, tensors[0]
+    layer, x = cast(UpSampling2D, call.layer), tensors[0]
     if getattr(layer, "interpolation", "") != "bilinear" or x.type.dtype is not DType.FLOAT32:
         return None
     first = layer.data_format == "channels_first"

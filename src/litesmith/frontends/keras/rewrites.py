@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.keras.live import Layer, Tensor, Wrapper
 from litesmith.frontends.keras.resizing import up_sampling
 
-Call = Callable[..., Any]
+Call = Callable[..., object]
 
 
-def _time_distributed(layer: Any, original: Call, keras: Any) -> Call:
+def _time_distributed(layer: Wrapper, original: Call, keras: ModuleType) -> Call:
     """TimeDistributed as one call on a batch of all time steps, [N T, …].
 
     Keras runs a copy for each step where their number is known, and maps over the steps where it is not. Legal for
     what treats the samples of a batch one by one.
     """
 
-    def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(inputs: Tensor, *args: object, **kwargs: object) -> object:
         if args or None in inputs.shape[2:] or not _is_samplewise(layer.layer, keras):
             if not isinstance(inputs.shape[1], int):  # Keras would go over as many steps as there are samples
                 reason = (
@@ -27,7 +29,7 @@ def _time_distributed(layer: Any, original: Call, keras: Any) -> Call:
                 )
                 raise UnsupportedError(reason, "fix the number of steps: input_shapes={name: [None, steps, …]}")
             return original(inputs, *args, **kwargs)
-        ops, mask = keras.ops, kwargs.get("mask")
+        ops, mask = keras.ops, cast("Tensor | None", kwargs.get("mask"))
         sizes = ops.shape(inputs)
         options = {"training": False} if _takes(layer.layer, "training") else {}
         if mask is not None and _takes(layer.layer, "mask"):
@@ -38,14 +40,14 @@ def _time_distributed(layer: Any, original: Call, keras: Any) -> Call:
     return call
 
 
-def _takes(layer: Any, argument: str) -> bool:
+def _takes(layer: Layer, argument: str) -> bool:
     return argument in inspect.signature(layer.call).parameters
 
 
-def _is_samplewise(layer: Any, keras: Any) -> bool:
+def _is_samplewise(layer: Layer, keras: ModuleType) -> bool:
     """Whether a layer, or a model of layers, is sure to treat the samples of a batch one by one."""
     if type(layer) is keras.Sequential or _is_functional(layer, keras):
-        parts = layer.layers if type(layer) is keras.Sequential else layer.operations
+        parts = getattr(layer, "layers" if type(layer) is keras.Sequential else "operations")
         return all(isinstance(part, keras.Layer) and _is_samplewise(part, keras) for part in parts)
     if not _is_own(type(layer), keras) or isinstance(layer, keras.layers.Lambda) or getattr(layer, "stateful", False):
         return False
@@ -55,18 +57,18 @@ def _is_samplewise(layer: Any, keras: Any) -> bool:
     return 0 not in axes and (inner is None or _is_samplewise(inner, keras))
 
 
-def _is_functional(layer: Any, keras: Any) -> bool:
+def _is_functional(layer: Layer, keras: ModuleType) -> bool:
     """Whether a model is a graph of layers and nothing else."""
     made = type(layer)
     return isinstance(layer, keras.Model) and made.__name__ == "Functional" and made.__module__.split(".")[0] == "keras"
 
 
-def _is_own(cls: type, keras: Any) -> bool:
+def _is_own(cls: type, keras: ModuleType) -> bool:
     """Whether a class is one of Keras' layers itself, whatever module it lies in."""
     return getattr(keras.layers, cls.__name__, None) is cls
 
 
-def rewrites(keras: Any) -> Mapping[type, Callable[[Any, Call], Call]]:
+def rewrites(keras: ModuleType) -> Mapping[type, Callable[[Any, Call], Call]]:
     """Another way to call a layer, by class: a function of the layer and its own ``call``."""
     if not hasattr(keras, "ops"):  # legacy Keras
         return {}

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from litesmith.errors import FormatError
 
@@ -58,9 +58,9 @@ def read_config(file: Path) -> tuple[dict[str, Any], str]:
         config = json.loads(raw)
     except (ValueError, KeyError, OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise FormatError(f"it is damaged or no Keras file: {text}", path=str(file), fix=_COMPLETE) from error
+        raise FormatError(f"it is damaged, or not a Keras file: {text}", path=str(file), fix=_COMPLETE) from error
     if not isinstance(config, dict):
-        raise FormatError("its configuration is no model's", path=str(file), fix=_COMPLETE)
+        raise FormatError("its configuration is not that of a model", path=str(file), fix=_COMPLETE)
     return config, version
 
 
@@ -90,7 +90,21 @@ def _h5_config(file: Path) -> tuple[Any, str]:
         return config, version.decode() if isinstance(version, bytes) else str(version)
 
 
-def _check_h5(group: Any, file_size: int, seen: set[int] | None = None) -> None:
+class H5Group(Protocol):
+    """``h5py.Group``."""
+
+    id: object
+
+    def __iter__(self) -> Iterator[str]: ...
+    def __getitem__(self, name: str) -> H5Item: ...
+    def get(self, name: str, *, getlink: bool) -> object: ...
+
+
+class H5Item(Protocol):
+    """A dataset or group of a file."""
+
+
+def _check_h5(group: H5Group, file_size: int, seen: set[int] | None = None) -> None:
     """Every dataset lies in the file itself and is not larger than the file can account for.
 
     seen: addresses of the groups that were looked at: links to them make cycles, and more paths than can be followed.
@@ -118,7 +132,7 @@ def _check_h5(group: Any, file_size: int, seen: set[int] | None = None) -> None:
             raise ValueError(f"{name} is no part of a Keras file")
 
 
-def refuse_code(config: Any, keras: Any, file: Path, known: Container[Any] = ()) -> None:
+def refuse_code(config: object, keras: ModuleType, file: Path, known: Container[object] = ()) -> None:
     """Raises FormatError for a configuration that names what is not on the list of things a model file may name.
 
     That are: Keras' own layers, operations, initializers and the like; its own activations and losses; what is
@@ -144,7 +158,7 @@ def refuse_code(config: Any, keras: Any, file: Path, known: Container[Any] = ())
         )
 
 
-def _is_registered(part: Mapping[str, Any], keras: Any, known: Container[Any]) -> bool:
+def _is_registered(part: Mapping[str, object], keras: ModuleType, known: Container[object]) -> bool:
     """Whether Keras finds it, by the name it looks up first, among what was registered or given."""
     name = part.get("class_name")
     key = part.get("config") if name == "function" else part.get("registered_name", name)
@@ -156,7 +170,7 @@ def _is_registered(part: Mapping[str, Any], keras: Any, known: Container[Any]) -
     return key in known or keras.saving.get_registered_object(key) is not None
 
 
-def _is_own(part: Mapping[str, Any], keras: Any) -> bool:
+def _is_own(part: Mapping[str, object], keras: ModuleType) -> bool:
     """Whether it is a class or function of Keras that a model is made of."""
     name, module = str(part.get("class_name")), part.get("module")
     if part.get("registered_name") not in (None, name, "function", part.get("config"), part.get("spec_name")):
@@ -179,13 +193,13 @@ def _is_of_keras_2(module: str) -> bool:
     return root == "tf_keras" or (root == "keras" and module not in sys.modules)
 
 
-def _is_own_function(name: Any, keras: Any) -> bool:
+def _is_own_function(name: object, keras: ModuleType) -> bool:
     if not isinstance(name, str) or name.startswith("_") or name in ("get", "serialize", "deserialize"):
         return False
     return any(callable(vars(getattr(keras, space)).get(name)) for space in _FUNCTION_SPACES)
 
 
-def _own_class(module: str, name: str, keras: Any) -> Any:
+def _own_class(module: str, name: str, keras: ModuleType) -> object:
     """What Keras has under this name, without importing anything; None for nothing.
 
     Modules that Keras 2 had are looked up by the name alone, as they are when the file is read.
@@ -194,7 +208,7 @@ def _own_class(module: str, name: str, keras: Any) -> Any:
         return None
     if module.startswith("keras.src.") and module in sys.modules:
         return vars(sys.modules[module]).get(name)
-    space = keras
+    space: object = keras
     for step in module.split(".")[1:]:
         space = getattr(space, step, None)
     found = getattr(space, name, None) if isinstance(space, ModuleType) else None
@@ -202,7 +216,7 @@ def _own_class(module: str, name: str, keras: Any) -> Any:
     return found or next((c for s in spaces if (c := getattr(s, name, None)) is not None), None)
 
 
-def _kinds(keras: Any) -> tuple[type, ...]:
+def _kinds(keras: ModuleType) -> tuple[type, ...]:
     """The base classes of what a model is made of."""
     kinds = [keras.Layer, keras.Model, keras.Operation, keras.DTypePolicy, keras.random.SeedGenerator]
     kinds += [keras.initializers.Initializer, keras.regularizers.Regularizer, keras.constraints.Constraint]
@@ -210,14 +224,14 @@ def _kinds(keras: Any) -> tuple[type, ...]:
     return (*kinds, keras.optimizers.schedules.LearningRateSchedule, *_configurations(keras))
 
 
-def _configurations(keras: Any) -> list[type]:
+def _configurations(keras: ModuleType) -> list[type]:
     """What newer Keras describes quantization with."""
     spaces = (keras.quantizers, keras.dtype_policies)
     names = ("QuantizationConfig", "DTypePolicyMap", "QuantizedDTypePolicy")
     return [c for s in spaces for n in names if isinstance(c := getattr(s, n, None), type)]
 
 
-def _objects(config: Any) -> Iterator[dict[str, Any]]:
+def _objects(config: object) -> Iterator[dict[str, object]]:
     """Every description of an object in a configuration."""
     pending = [config]
     while pending:

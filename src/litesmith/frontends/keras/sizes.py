@@ -24,7 +24,7 @@ def with_equal_sizes(call: Calling, error: BaseException) -> Calling | None:
     while cause is not None:
         for kept, renamed in _different(str(cause)):
             if {kept, renamed} <= unknown:
-                return replace(call, specs=[replace(s, dims=_renamed(s.dims, renamed, kept)) for s in call.specs])
+                return replace(call, specs=[replace(s, dims=_rename_dims(s.dims, renamed, kept)) for s in call.specs])
         cause = cause.__cause__ or cause.__context__
     return None
 
@@ -47,14 +47,14 @@ def with_multiples(call: Calling, error: BaseException) -> Calling | None:
         text = str(cause)
         divided = " ".join(_DIVIDED.findall(text)) if any(reason in text for reason in _UNEVEN) else ""
         names = set(re.findall(r"[A-Za-z_]\w*", divided))
-        doubled = [replace(s, dims=tuple(_doubled(d, names) for d in s.dims)) for s in call.specs]
+        doubled = [replace(s, dims=tuple(_double(d, names) for d in s.dims)) for s in call.specs]
         if any(a.dims != b.dims for a, b in zip(doubled, call.specs, strict=True)):
             return replace(call, specs=doubled)
         cause = cause.__cause__ or cause.__context__
     return None
 
 
-def _doubled(dim: Dim, names: set[str]) -> Dim:
+def _double(dim: Dim, names: set[str]) -> Dim:
     """A named size, or its multiple, times two."""
     atoms = {str(a) for a in dim.atoms} if isinstance(dim, Sym) else set()
     if len(atoms) != 1 or not atoms <= names:
@@ -64,7 +64,7 @@ def _doubled(dim: Dim, names: set[str]) -> Dim:
     return dim if factor >= MOST else Sym.named(name) * (2 * factor)
 
 
-def _renamed(dims: Sequence[Dim], old: str, new: str) -> tuple[Dim, ...]:
+def _rename_dims(dims: Sequence[Dim], old: str, new: str) -> tuple[Dim, ...]:
     return tuple(Sym.named(new) if str(d) == old else d for d in dims)
 
 

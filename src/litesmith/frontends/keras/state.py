@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from litesmith.ir import Builder, Graph, Program, Value
 from litesmith.ops import OPS
 
 
-def keep_state(program: Program, names: Sequence[str], initial: Sequence[Any]) -> Program:
+def keep_state(program: Program, names: Sequence[str], initial: Sequence[object]) -> Program:
     """The program with its last inputs and outputs, as many as there are names, turned into variables.
 
     Each starts with its ``initial`` array, set once before the first invocation. Those no output depends on are dropped.
@@ -19,7 +18,7 @@ def keep_state(program: Program, names: Sequence[str], initial: Sequence[Any]) -
     signature = program.signatures[0]
     graph, count = signature.graph, len(names)
     states, results = graph.inputs[-count:], graph.outputs[-count:]
-    needed = _needed(graph.outputs[:-count], states, results)
+    needed = _needed_states(graph.outputs[:-count], states, results)
     graph.inputs, graph.outputs = graph.inputs[:-count], graph.outputs[:-count]
     signature.inputs = {n: i for n, i in signature.inputs.items() if i < len(graph.inputs)}
     signature.outputs = {n: i for n, i in signature.outputs.items() if i < len(graph.outputs)}
@@ -39,7 +38,7 @@ def keep_state(program: Program, names: Sequence[str], initial: Sequence[Any]) -
     return program
 
 
-def _needed(outputs: Sequence[Value], states: Sequence[Value], results: Sequence[Value]) -> set[Value]:
+def _needed_states(outputs: Sequence[Value], states: Sequence[Value], results: Sequence[Value]) -> set[Value]:
     """The states that outputs depend on, directly or through other states. (A seed nobody draws from is none.)"""
     after = dict(zip(map(id, states), results, strict=True))
     seen: dict[int, Value] = {}
@@ -63,7 +62,7 @@ def _erase_dead(graph: Graph) -> None:
             graph.erase(op)
 
 
-def _initializer(names: Sequence[str], initial: Sequence[Any]) -> Graph:
+def _initializer(names: Sequence[str], initial: Sequence[object]) -> Graph:
     graph = Graph("initialize_variables")
     b = Builder(graph, OPS)
     for name, array in zip(names, initial, strict=True):

@@ -5,16 +5,17 @@ Parameters have TensorFlow's names, because the saved calls use them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Protocol
 
 from litesmith.errors import FormatError
 from litesmith.frontends.keras.legacy import TF_OP
 
-Function = Callable[..., Any]
+Function = Callable[..., object]
 
 
-def functions(ops: Any) -> Mapping[str, Function]:
+def functions(ops: ModuleType) -> Mapping[str, Function]:
     """``keras.ops`` by the name TensorFlow exports a function under."""
     binary = {
         "add": ops.add, "subtract": ops.subtract, "multiply": ops.multiply, "divide": ops.divide,
@@ -43,7 +44,7 @@ def functions(ops: Any) -> Mapping[str, Function]:
     return table | _activations(ops) | _shapes(ops)
 
 
-def _activations(ops: Any) -> dict[str, Function]:
+def _activations(ops: ModuleType) -> dict[str, Function]:
     named = {
         "relu": ops.relu, "relu6": ops.relu6, "elu": ops.elu, "selu": ops.selu, "silu": ops.silu, "swish": ops.silu,
         "sigmoid": ops.sigmoid, "tanh": ops.tanh, "softplus": ops.softplus, "softsign": ops.softsign,
@@ -57,7 +58,7 @@ def _activations(ops: Any) -> dict[str, Function]:
     }
 
 
-def _shapes(ops: Any) -> dict[str, Function]:
+def _shapes(ops: ModuleType) -> dict[str, Function]:
     return {
         "reshape": lambda tensor, shape: ops.reshape(tensor, shape),
         "concat": lambda values, axis: ops.concatenate(values, axis=axis),
@@ -77,19 +78,25 @@ def _shapes(ops: Any) -> dict[str, Function]:
     }
 
 
-def _points(sizes: Any) -> Any:
+def _points(sizes: int | Sequence[int]) -> int | list[int]:
     """Where TensorFlow's sizes split, as Keras wants to be told."""
     if isinstance(sizes, int):
         return sizes
     return [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
 
 
-def _getitem(tensor: Any, slice_spec: Any) -> Any:
+class Sliced(Protocol):
+    """A tensor that can be indexed."""
+
+    def __getitem__(self, index: tuple[object, ...]) -> object: ...
+
+
+def _getitem(tensor: Sliced, slice_spec: object) -> object:
     spec = slice_spec if isinstance(slice_spec, list) else [slice_spec]
     return tensor[tuple(_index(item) for item in spec)]
 
 
-def _index(item: Any) -> Any:
+def _index(item: object) -> object:
     if isinstance(item, Mapping):
         return slice(item.get("start"), item.get("stop"), item.get("step"))
     return Ellipsis if item in ("...", "Ellipsis") else item
@@ -98,14 +105,15 @@ def _index(item: Any) -> Any:
 _WITHOUT_MEANING = ("name",)
 
 
-def tf_op_layer(keras: Any) -> type:
+def tf_op_layer(keras: ModuleType) -> type:
     """The layer class that stands for Keras 2's own."""
     table = functions(keras.ops)
+    base: Any = keras.layers.Layer
 
-    class TFOpLambda(keras.layers.Layer):  # type: ignore[misc]
+    class TFOpLambda(base):  # type: ignore[misc]
         """One TensorFlow function, called with the saved arguments."""
 
-        def __init__(self, function: str, arguments: Mapping[str, Any] | None = None, **options: Any) -> None:
+        def __init__(self, function: str, arguments: Mapping[str, object] | None = None, **options: object) -> None:
             super().__init__(**options)
             if function not in table:
                 fix = "save the model as a SavedModel and convert that"
@@ -113,12 +121,12 @@ def tf_op_layer(keras: Any) -> type:
             self.function = function
             self.arguments = dict(arguments or {})
 
-        def call(self, *args: Any, **kwargs: Any) -> Any:
+        def call(self, *args: object, **kwargs: object) -> object:
             """The function's result."""
             given = {k: v for k, v in {**self.arguments, **kwargs}.items() if k not in _WITHOUT_MEANING}
             return table[self.function](*args, **given)
 
-        def get_config(self) -> dict[str, Any]:
+        def get_config(self) -> dict[str, object]:
             """As saved."""
             return {**super().get_config(), "function": self.function, "arguments": self.arguments}
 

@@ -11,6 +11,11 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from litesmith.frontends.jax.live import DotNumbers, ElementType
+from litesmith.frontends.stablehlo import live
+from litesmith.frontends.stablehlo.live import MlirAttribute, MlirElements, MlirOperation, MlirType
+from litesmith.ir.constant import Array
+
 _DTYPES: dict[str, Any] = {
     "i1": np.bool_,
     "bf16": ml_dtypes.bfloat16,
@@ -39,7 +44,7 @@ class Type:
     dtype: Any = None
 
 
-def type_of(mlir: Any) -> Type:
+def type_of(mlir: MlirType) -> Type:
     """An MLIR type. One that is no ranked tensor of a known element type has no ``dtype``."""
     text = str(mlir)
     found = re.fullmatch(r"tensor<((?:(?:\d+|\?)x)*)([^x,].*?)(?:, .*)?>", text)
@@ -50,14 +55,14 @@ def type_of(mlir: Any) -> Type:
     return Type(text, tuple(None if s == "?" else int(s) for s in sizes), np.dtype(dtype))
 
 
-def attributes_of(operation: Any) -> dict[str, Any]:
+def attributes_of(operation: MlirOperation) -> dict[str, Any]:
     """The attributes of an MLIR operation by name."""
     found = operation.attributes
     names = [a if isinstance(a, str) else a.name for a in found]
     return {name: _attribute(operation, name) for name in names}
 
 
-def _attribute(operation: Any, name: str) -> Any:
+def _attribute(operation: MlirOperation, name: str) -> Any:
     if operation.name == "stablehlo.constant" and name == "value":
         declared = type_of(operation.results[0].type)
         if not _is_shown(declared):
@@ -70,7 +75,7 @@ def _is_shown(declared: Type) -> bool:
     return declared.dtype is not None and declared.dtype.kind in "iuf" and declared.dtype.isbuiltin == 1
 
 
-def decoded(attribute: Any) -> Any:
+def decoded(attribute: MlirAttribute) -> Any:
     """An MLIR attribute as a number, string, list, dict, array or tuple of dimension numbers; else its text."""
     from jaxlib.mlir import ir
 
@@ -86,7 +91,7 @@ def decoded(attribute: Any) -> Any:
     return _dialect_attribute(attribute)
 
 
-def _elements(attribute: Any) -> Any:
+def _elements(attribute: MlirElements) -> Array | None:
     declared = type_of(attribute.type)
     if not _is_shown(declared):
         return _printed_elements(str(attribute), declared)
@@ -100,7 +105,7 @@ def _elements(attribute: Any) -> Any:
 _NUMBER = re.compile(r"[-+]?(?:0x[0-9A-Fa-f]+|\d+\.?\d*(?:[eE][-+]?\d+)?)|true|false")
 
 
-def _printed_elements(text: str, declared: Type) -> Any:
+def _printed_elements(text: str, declared: Type) -> Array | None:
     """Elements out of ``dense<…>``: their bytes where it has them, else numbers, else one for all."""
     shape = [int(d or 0) for d in declared.shape]
     body = re.search(r"dense<(.*)>\s*:", text, re.DOTALL)
@@ -114,18 +119,18 @@ def _printed_elements(text: str, declared: Type) -> Any:
     return _all_or_one(numbers.view(declared.dtype) if declared.dtype.kind == "c" else numbers, shape)
 
 
-def _from_bytes(data: bytes, dtype: Any, count: int) -> Any:
+def _from_bytes(data: bytes, dtype: ElementType, count: int) -> Array:
     """Elements of the bytes MLIR prints, which hold eight bools each, in older versions."""
     if dtype == np.bool_ and len(data) != count:
         return np.unpackbits(np.frombuffer(data, np.uint8), count=count, bitorder="little").astype(np.bool_)
     return np.frombuffer(data, dtype)
 
 
-def _all_or_one(elements: Any, shape: Sequence[int]) -> Any:
+def _all_or_one(elements: Array, shape: Sequence[int]) -> Array:
     return np.broadcast_to(elements[0], shape) if elements.size == 1 else elements.reshape(shape)
 
 
-def _number(text: str, dtype: Any) -> Any:
+def _number(text: str, dtype: ElementType) -> np.generic | Array:
     """A printed number; a hexadecimal one is the bits of a float."""
     if text.startswith("0x"):
         return np.array(int(text, 16), f"uint{dtype.itemsize * 8}").view(dtype)[()]
@@ -156,13 +161,13 @@ class GatherNumbers:
     index_vector_dim: int
 
 
-def _dot(n: Any) -> Any:
+def _dot(n: live.DotNumbers) -> DotNumbers:
     """In the order of JAX: ((contracting), (batching))."""
     contracting = tuple(n.lhs_contracting_dimensions), tuple(n.rhs_contracting_dimensions)
     return contracting, (tuple(n.lhs_batching_dimensions), tuple(n.rhs_batching_dimensions))
 
 
-def _conv(n: Any) -> ConvNumbers:
+def _conv(n: live.ConvolutionNumbers) -> ConvNumbers:
     return ConvNumbers(
         (n.input_batch_dimension, n.input_feature_dimension, *n.input_spatial_dimensions),
         (n.kernel_output_feature_dimension, n.kernel_input_feature_dimension, *n.kernel_spatial_dimensions),
@@ -170,7 +175,7 @@ def _conv(n: Any) -> ConvNumbers:
     )
 
 
-def _gather(n: Any) -> GatherNumbers:
+def _gather(n: live.GatherNumbers) -> GatherNumbers:
     return GatherNumbers(
         tuple(n.offset_dims),
         tuple(n.collapsed_slice_dims),
@@ -181,7 +186,7 @@ def _gather(n: Any) -> GatherNumbers:
     )
 
 
-def _scatter(n: Any) -> GatherNumbers:
+def _scatter(n: live.ScatterNumbers) -> GatherNumbers:
     return GatherNumbers(
         tuple(n.update_window_dims),
         tuple(n.inserted_window_dims),
@@ -192,10 +197,10 @@ def _scatter(n: Any) -> GatherNumbers:
     )
 
 
-def _dialect_attribute(attribute: Any) -> Any:
+def _dialect_attribute(attribute: MlirAttribute) -> DotNumbers | ConvNumbers | GatherNumbers | str:
     from jaxlib.mlir.dialects import stablehlo
 
-    readers: dict[str, Callable[[Any], Any]] = {
+    readers: dict[str, Callable[..., DotNumbers | ConvNumbers | GatherNumbers]] = {
         "DotDimensionNumbers": _dot,
         "ConvDimensionNumbers": _conv,
         "GatherDimensionNumbers": _gather,

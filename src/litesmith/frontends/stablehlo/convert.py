@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,17 +17,19 @@ from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS
 from litesmith.frontends.jax.lowering import LOWERINGS as PRIMITIVES
 from litesmith.frontends.jax.lowering import REFUSED as REFUSED_PRIMITIVES
 from litesmith.frontends.jax.naming import input_names, output_names
-from litesmith.frontends.jax.types import border_type, delivered, dims_of, received
+from litesmith.frontends.jax.types import boundary_type, delivered, dims_of, received
+from litesmith.frontends.stablehlo.attributes import Type
 from litesmith.frontends.stablehlo.dimensions import argument_shapes
 from litesmith.frontends.stablehlo.guard import require_readable
-from litesmith.frontends.stablehlo.importer import Aval, Bound, Context, Session, aval_of
+from litesmith.frontends.stablehlo.importer import Aval, Bound, Context, Session, aval_of, tensors_of
+from litesmith.frontends.stablehlo.live import Exported
 from litesmith.frontends.stablehlo.lowering import LOWERINGS, REFUSED
 from litesmith.frontends.stablehlo.module import BYTECODE, Function, Module, read_module
 from litesmith.ir import Builder, Dim, Origin, Program, Signature, Value
 
 Shapes = Mapping[str, Sequence[int | None]]
 
-BORDER = "stablehlo.module"
+BOUNDARY = "stablehlo.module"
 
 
 def import_path(path: Path, input_shapes: Shapes | None = None) -> Program:
@@ -48,7 +50,7 @@ def import_bytes(data: bytes, input_shapes: Shapes | None = None, path: str = ""
     if data.startswith(BYTECODE) or _is_text(data):
         require_readable(data, path)
         return import_module(read_module(data, path), input_shapes)
-    exported = _deserialized(data, path)
+    exported = _deserialize(data, path)
     require_readable(exported.mlir_module_serialized, path)
     return import_exported(exported, input_shapes)
 
@@ -58,7 +60,7 @@ def _is_text(data: bytes) -> bool:
     return head.startswith((b"module", b"#loc", b"//", b"func.func", b"builtin.module", b"#"))
 
 
-def _deserialized(data: bytes, path: str) -> Any:
+def _deserialize(data: bytes, path: str) -> Exported:
     """A `jax.export.Exported` out of its bytes."""
     try:
         from jax import export
@@ -67,11 +69,12 @@ def _deserialized(data: bytes, path: str) -> Any:
             "serialized JAX functions are read by JAX, which is not installed: pip install 'litesmith[jax]'"
         ) from error
     try:
-        return export.deserialize(bytearray(data))
+        exported: Exported = export.deserialize(bytearray(data))
+        return exported
     except Exception as error:  # a damaged FlatBuffer fails in any of the ways of Python; nothing of it is executed
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise FormatError(
-            f"this is no serialized JAX function: {reason}",
+            f"this is not a serialized JAX function: {reason}",
             path=path,
             fix="write the file with jax.export.export(...)(...).serialize(); register its pytree types before reading",
         ) from error
@@ -80,7 +83,7 @@ def _deserialized(data: bytes, path: str) -> Any:
 # -- one program ------------------------------------------------------------------------------------------------------
 
 
-def import_exported(exported: Any, input_shapes: Shapes | None = None) -> Program:
+def import_exported(exported: Exported, input_shapes: Shapes | None = None) -> Program:
     """The program of a `jax.export.Exported`. Inputs and outputs have the names their pytree paths give.
 
     Raises ConverterError listing everything that cannot be expressed.
@@ -128,17 +131,17 @@ def _program(
     session = _session(module)
     graph = session.new_graph("main")
     context = Context(Builder(graph, session.opset), session)
-    border = Origin(BORDER, module.main.name)
+    boundary = Origin(BOUNDARY, module.main.name)
     avals = _with_shapes(avals, inputs, input_shapes or {})
-    types = _attempted(context, border, [partial(border_type, a) for a in avals])
+    types = _attempt_each(context, boundary, [partial(boundary_type, a) for a in avals])
     session.raise_problems()
     for declared, name in zip(types, inputs, strict=True):
         graph.add_input(declared, name)
-    with context.b.at(border):
+    with context.b.at(boundary):
         args = [Bound(received(context.b, v), a) for v, a in zip(graph.inputs, avals, strict=True)]
         results = _run(context, module.main, [args[i] for i in kept], platforms)
         given = [r for r in results if r.value is not POISON]
-        graph.outputs = _attempted(context, border, [partial(delivered, context.b, r.value, r.aval) for r in given])
+        graph.outputs = _attempt_each(context, boundary, [partial(_deliver, context.b, r) for r in given])
     session.raise_problems()
     for name, value in zip(outputs, graph.outputs, strict=True):
         if value.op is not None and value.name in ("", value.op.origin.node):
@@ -150,7 +153,7 @@ def _program(
     return program
 
 
-def _session(module: Module, **shared: Any) -> Session:
+def _session(module: Module, graph_names: dict[str, int] | None = None) -> Session:
     return Session(
         PRIMITIVES,
         COMPLEX_LOWERINGS,
@@ -158,11 +161,20 @@ def _session(module: Module, **shared: Any) -> Session:
         module=module,
         own_lowerings=LOWERINGS,
         own_refused=REFUSED,
-        **shared,
+        graph_names={} if graph_names is None else graph_names,
     )
 
 
-def _attempted(context: Context, origin: Origin, makers: Sequence[Callable[[], Any]]) -> list[Any]:
+def _deliver(b: Builder, result: Bound) -> Value:
+    """What travels as an output of the model."""
+    (value,) = tensors_of([result.value])
+    return delivered(b, value, result.aval)
+
+
+T = TypeVar("T")
+
+
+def _attempt_each(context: Context, origin: Origin, makers: Sequence[Callable[[], T]]) -> list[T]:
     """What each of the functions makes; the refusals are noted."""
     made = []
     for maker in makers:
@@ -210,7 +222,7 @@ def _run(context: Context, main: Function, args: Sequence[Bound], platforms: Seq
     return context.inline(main, args)
 
 
-def _require_fitting(declared: Any, bound: Bound) -> None:
+def _require_fitting(declared: Type, bound: Bound) -> None:
     """Raises UnsupportedError where an argument is not of the type the module declares."""
     shape = bound.aval.shape
     same = len(shape) == len(declared.shape) and all(
@@ -243,7 +255,7 @@ def inline_module(
         bound.append(Bound(travelling, aval_of(travelling, argument.type.dtype)))
     results = _run(context, module.main, bound, platforms)
     session.raise_problems()
-    return [delivered(b, r.value, r.aval) for r in results]
+    return [_deliver(b, r) for r in results]
 
 
 def _share_sizes(module: Module, args: Sequence[Value]) -> None:

@@ -32,7 +32,7 @@ Place = tuple[int, int]
 """An argument's number and a dimension of it."""
 
 
-def _place(main: Function, variable: Variable) -> Place | None:
+def _source_of_size(main: Function, variable: Variable) -> Place | None:
     """The dimension of an argument whose size a value is, or None."""
     operation = variable.operation
     if operation is None or operation.name != "stablehlo.get_dimension_size":
@@ -52,7 +52,7 @@ def _assertions(main: Function) -> dict[Place, Place]:
         check = operation.operands[0].operation
         if check is None or check.name != "stablehlo.compare" or check.attrs["comparison_direction"] != "EQ":
             continue
-        left, right = (_place(main, v) for v in check.operands)
+        left, right = (_source_of_size(main, v) for v in check.operands)
         if left is not None and right is not None:
             found[max(left, right)] = found.get(min(left, right), min(left, right))
     return found
@@ -65,7 +65,7 @@ def _names(main: Function, functions: Mapping[str, Function], places: Mapping[Pl
         called = functions.get(str(operation.attrs.get("callee", ""))) if operation.name == "func.call" else None
         if called is not None:
             for variable, attrs in zip(operation.operands, called.argument_attrs, strict=False):
-                place = _place(main, variable)
+                place = _source_of_size(main, variable)
                 name = str(attrs.get("jax.global_constant", ""))
                 if place is not None and name.isidentifier():
                     names[places.get(place, place)] = name

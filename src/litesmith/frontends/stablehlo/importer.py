@@ -9,23 +9,26 @@ vanishes. What cannot be lowered is noted and its dependants skipped.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
 from litesmith.decompositions.shapes import equal_dims, shape_vector, size_value
 from litesmith.errors import ConverterError, UnsupportedError
-from litesmith.frontends.frame import POISON
+from litesmith.frontends.frame import POISON, Poison
 from litesmith.frontends.jax import importer as jax_importer
-from litesmith.frontends.jax.types import Complex, constant_of
+from litesmith.frontends.jax.live import Aval as JaxAval
+from litesmith.frontends.jax.live import ElementType, Equation, Jaxpr
+from litesmith.frontends.jax.types import Complex, Item, Tensor, constant_of
 from litesmith.frontends.stablehlo.attributes import Type
 from litesmith.frontends.stablehlo.interpreter import evaluated
 from litesmith.frontends.stablehlo.module import Function, Location, Module, Operation, Region, Variable
 from litesmith.frontends.stablehlo.registry import Lowering
-from litesmith.ir import Builder, Dim, DType, Origin, Sym, TensorType, Value
+from litesmith.ir import Builder, Dim, DType, Origin, Sym, Value
 from litesmith.ir.budget import spend_call
+from litesmith.ir.constant import Array
 from litesmith.ir.dims import symbol_names
 
 MAX_DEPTH = 64
@@ -40,12 +43,21 @@ class Aval:
     dtype: Any
 
 
+Held: TypeAlias = Item | Array | None
+"""What stands for a value: an array where its element type is one no kernel takes; nothing
+for a token."""
+
+
 @dataclass(frozen=True)
 class Bound:
     """A value and its `Aval`; the value may still have to be broadcast to it."""
 
-    value: Any
+    value: Held
     aval: Aval
+
+
+Results: TypeAlias = Bound | Held | Sequence[Bound | Held]
+"""What a lowering gives: results that are whole, or bound to a shape; one, several or none."""
 
 
 @dataclass
@@ -53,7 +65,7 @@ class Session(jax_importer.Session):
     """State of one import: that of JAX's, the module, and the lowerings of its operations."""
 
     module: Module = field(default_factory=lambda: Module({}))
-    own_lowerings: Mapping[str, Lowering] = field(default_factory=dict)
+    own_lowerings: Mapping[str, Lowering[..., Results]] = field(default_factory=dict)
     own_refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -67,14 +79,14 @@ class Closure:
 
     region: Region
     live: Sequence[Variable]
-    live_values: Sequence[Any]
+    live_values: Sequence[Tensor]
     fixed: Mapping[Variable, Bound]
-    dtypes: Mapping[Variable, Any]
+    dtypes: Mapping[Variable, ElementType]
     expected: Sequence[Aval] | None = None
     made: list[Aval] = field(default_factory=list)
 
     @property
-    def eqns(self) -> Sequence[Any]:
+    def eqns(self) -> Sequence[Equation]:
         return ()
 
     @property
@@ -90,8 +102,15 @@ class Closure:
 class Context(jax_importer.Context):
     """What a lowering may use besides its operands; for the lowerings of JAX primitives it is a context of theirs."""
 
+    avals_in: Sequence[Aval] = ()
+    avals_out: Sequence[Aval] = ()
     env: Mapping[Variable, Bound] = field(default_factory=dict)
     operation: Operation | None = None
+
+    @property
+    def aval(self) -> Aval:
+        """What is known of the only result."""
+        return self.avals_out[0]
 
     @property
     def stable(self) -> Session:
@@ -105,12 +124,12 @@ class Context(jax_importer.Context):
         assert self.operation is not None
         return [v.type for v in self.operation.results]
 
-    def primitive(self, name: str, operands: Sequence[Any], **params: Any) -> Any:
-        """The result (or results) of a JAX primitive of the operation's own operands and result types."""
-        made = self.lowered(name, operands, **params)
-        return made[0] if len(made) == 1 else made
+    def primitive(self, name: str, operands: Sequence[Tensor], **params: object) -> Item:
+        """The result of a JAX primitive of the operation's own operands and result types."""
+        (made,) = self.lowered(name, operands, **params)
+        return made
 
-    def lowered(self, name: str, operands: Sequence[Any], **params: Any) -> list[Any]:
+    def lowered(self, name: str, operands: Sequence[Tensor], **params: object) -> list[Item]:
         """The results of a JAX primitive, as a list."""
         return jax_importer.lower_primitive(self, name, params, operands)
 
@@ -126,9 +145,10 @@ class Context(jax_importer.Context):
         """The same place with other abstract values, for primitives of other operands."""
         return replace(self, avals_in=list(operands), avals_out=list(results))
 
-    def whole(self, bound: Bound) -> Any:
+    def whole(self, bound: Bound) -> Held:
         """The value broadcast to its shape."""
-        return bound.value if bound.value is POISON else self.expanded(bound.value, bound.aval)
+        value = bound.value
+        return self.expanded(value, bound.aval) if isinstance(value, (Value, Complex)) else value
 
     def inline(self, function: Function, args: Sequence[Bound]) -> list[Bound]:
         """The results of a function called here."""
@@ -156,36 +176,57 @@ class Context(jax_importer.Context):
         fixed = {v: b for v, b in bound.items() if _is_fixed(b)}
         live = [v for v in bound if v not in fixed]
         dtypes = {v: bound[v].aval.dtype for v in live}
-        return Closure(region, live, [self.whole(bound[v]) for v in live], fixed, dtypes, expected)
+        return Closure(region, live, tensors_of(self.whole(bound[v]) for v in live), fixed, dtypes, expected)
 
-    def call(self, jaxpr: Any, args: Sequence[Any]) -> list[Any]:
+    def call(self, jaxpr: Jaxpr | Closure, args: Sequence[Item]) -> list[Item]:
         """The results of a closure, whole; jaxprs of JAX itself are inlined as there."""
         if not isinstance(jaxpr, Closure):
             return super().call(jaxpr, args)
-        env = {v: _renewed(self.b, b) for v, b in jaxpr.fixed.items()}
+        env = {v: _renew(self.b, b) for v, b in jaxpr.fixed.items()}
         for variable, value in zip(jaxpr.invars, args, strict=True):
             env[variable] = Bound(value, aval_of(value, jaxpr.dtypes.get(variable, variable.type.dtype)))
         made = import_region(replace(self, depth=self.depth + 1), jaxpr.region, env)
-        values = [self.whole(b) for b in made]
+        values = items_of(map(self.whole, made))
         jaxpr.made = [b.aval for b in made]
         if jaxpr.expected is not None and POISON not in values:
             require_same_shapes(jaxpr.made, jaxpr.expected, "a loop changes the shape of its variable")
         return values
 
-    def expanded(self, value: Any, aval: Any) -> Any:
+    @overload
+    def expanded(self, value: Value, aval: JaxAval) -> Value: ...
+    @overload
+    def expanded(self, value: Tensor, aval: JaxAval) -> Tensor: ...
+    def expanded(self, value: Tensor, aval: JaxAval) -> Tensor:
         """The value broadcast to its full shape; as it is where the module does not say the shape."""
         known = not any(d == UNRESOLVED for d in aval.shape)
         return jax_importer.expanded(self.b, value, aval) if known else value
 
-    def unknown_sizes(self, functions: Sequence[Any]) -> set[str]:
+    def unknown_sizes(self, functions: Sequence[Jaxpr | Closure]) -> set[str]:
         """Names of the sizes that closures compute with."""
         names: set[str] = set()
         for function in functions:
+            assert isinstance(function, Closure)
             for bound in function.fixed.values():
                 known = bound.value.sym if isinstance(bound.value, Value) and not bound.value.is_const else None
                 for element in () if known is None else known.flat:
                     names.update(symbol_names(element))
         return names
+
+
+def items_of(values: Iterable[Held]) -> list[Item]:
+    """Values that may travel through a subgraph. Raises UnsupportedError for a constant that no kernel takes."""
+    return [_item(v) for v in values]
+
+
+def _item(value: Held) -> Item:
+    if isinstance(value, (Value, Complex, Poison)):
+        return value
+    raise UnsupportedError("a token or a uint64 constant goes through a subgraph", "use 32-bit integers there")
+
+
+def tensors_of(values: Iterable[Held]) -> list[Tensor]:
+    """The same for values that could all be made."""
+    return [v for v in items_of(values) if not isinstance(v, Poison)]
 
 
 UNRESOLVED = Sym.named("unresolved")
@@ -200,7 +241,7 @@ def require_same_shapes(got: Sequence[Aval], expected: Sequence[Aval], reason: s
             raise UnsupportedError(f"{reason}: {theirs.shape} and {mine.shape}", "use fixed shapes")
 
 
-def aval_of(value: Any, dtype: Any) -> Aval:
+def aval_of(value: Held, dtype: ElementType) -> Aval:
     """The abstract value of a whole value."""
     part = value.real if isinstance(value, Complex) else value
     return Aval(part.dims if isinstance(part, Value) else (), dtype)
@@ -218,7 +259,7 @@ def _is_size(value: Value) -> bool:
     return value.sym is not None and value.rank <= 1 and value.type.dtype is DType.INT32
 
 
-def _renewed(b: Builder, bound: Bound) -> Bound:
+def _renew(b: Builder, bound: Bound) -> Bound:
     """A fixed value for another graph."""
     value = bound.value
     if not isinstance(value, Value) or value.is_const or value.sym is None:
@@ -278,11 +319,11 @@ def _import_operation(context: Context, operation: Operation) -> list[Bound]:
         layer=place.stack,
         line=place.line,
         avals_in=[o.aval for o in operands],
-        avals_out=[_expected(v.type, operands) for v in operation.results],
+        avals_out=[_expected_aval(v.type, operands) for v in operation.results],
     )
     with context.b.at(origin):
         try:
-            return _lowered(here, operation, operands)
+            return _lower(here, operation, operands)
         except ConverterError as error:
             context.session.note(error, origin)
             return _stand_ins(operation, operands)
@@ -290,7 +331,7 @@ def _import_operation(context: Context, operation: Operation) -> list[Bound]:
 
 def _stand_ins(operation: Operation, operands: Sequence[Bound]) -> list[Bound]:
     """Unknown values in place of what could not be made; `POISON` where the module does not say of what shape."""
-    avals = [_expected(v.type, operands) for v in operation.results]
+    avals = [_expected_aval(v.type, operands) for v in operation.results]
     known = [a.dtype is not None and UNRESOLVED not in a.shape for a in avals]
     return [
         Bound(jax_importer.stand_in(a), a) if is_known else Bound(POISON, Aval((), None))
@@ -308,7 +349,7 @@ def layer_of(stack: str) -> str:
     return "/".join(p for p in path if not re.fullmatch(r"(jit|pjit|jvp|transpose|vmap|checkpoint|remat)\(.*\)", p))
 
 
-def _expected(declared: Type, operands: Sequence[Bound]) -> Aval:
+def _expected_aval(declared: Type, operands: Sequence[Bound]) -> Aval:
     """What is known of a result before it is made: unknown sizes are those of operands of the same rank, if any."""
     shape: list[Dim] = []
     for axis, size in enumerate(declared.shape):
@@ -318,7 +359,7 @@ def _expected(declared: Type, operands: Sequence[Bound]) -> Aval:
     return Aval(tuple(shape), declared.dtype)
 
 
-def find_lowering(session: Session, operation: Operation) -> tuple[str, Lowering]:
+def find_lowering(session: Session, operation: Operation) -> tuple[str, Lowering[..., Results]]:
     """The lowering of an operation, and the name it has there. Raises UnsupportedError where there is none."""
     name = operation.name
     if name == "stablehlo.custom_call":
@@ -333,7 +374,7 @@ def find_lowering(session: Session, operation: Operation) -> tuple[str, Lowering
     return name, lowering
 
 
-def _lowered(context: Context, operation: Operation, operands: Sequence[Bound]) -> list[Bound]:
+def _lower(context: Context, operation: Operation, operands: Sequence[Bound]) -> list[Bound]:
     host = _on_the_host(operation, operands)
     if host is not None:
         return [host]
@@ -341,7 +382,7 @@ def _lowered(context: Context, operation: Operation, operands: Sequence[Bound]) 
     _require_types(operation)
     values = [o.value if lowering.broadcasts else context.whole(o) for o in operands]
     if not lowering.broadcasts:
-        context.avals_out = [_unresolved(v.type) for v in operation.results]
+        context.avals_out = [_unresolved_aval(v.type) for v in operation.results]
     attrs = operation.attrs
     if name == operation.attrs.get("name"):
         attrs = operation.attrs.get("composite_attributes") or {}
@@ -349,7 +390,7 @@ def _lowered(context: Context, operation: Operation, operands: Sequence[Bound]) 
     made = lowering(
         context if lowering.parameters.wants_context else context.b, *lowering.bind_inputs(values), **keywords
     )
-    results = list(made) if isinstance(made, (tuple, list)) else [] if made is None else [made]
+    results = list(made) if isinstance(made, Sequence) else [] if made is None else [made]
     if len(results) != len(operation.results):
         raise AssertionError(f"{name} made {len(results)} results, expected {len(operation.results)}")
     rows = zip(results, operation.results, context.avals_out, strict=True)
@@ -361,8 +402,8 @@ def _on_the_host(operation: Operation, operands: Sequence[Bound]) -> Bound | Non
     types = [v.type for v in (*operation.operands, *operation.results)]
     if len(operation.results) != 1 or not any(t.dtype == np.uint64 for t in types):
         return None
-    arrays = [_array(o) for o in operands]
-    if any(a is None for a in arrays):
+    arrays = [a for a in map(_array, operands) if a is not None]
+    if len(arrays) < len(operands):
         return None
     made = evaluated(operation, arrays)
     if made is None:
@@ -372,7 +413,7 @@ def _on_the_host(operation: Operation, operands: Sequence[Bound]) -> Bound | Non
     return Bound(made if declared.dtype == np.uint64 else constant_of(np.ascontiguousarray(made)), aval)
 
 
-def _array(bound: Bound) -> Any:
+def _array(bound: Bound) -> Array | None:
     """The elements of a constant in the module's element type, or None."""
     if isinstance(bound.value, np.ndarray):
         return bound.value
@@ -391,11 +432,11 @@ def _require_types(operation: Operation) -> None:
             raise UnsupportedError(reason, "export the model with float32 and integer tensors", code="LS012")
 
 
-def _unresolved(declared: Type) -> Aval:
+def _unresolved_aval(declared: Type) -> Aval:
     return Aval(tuple(UNRESOLVED if d is None else d for d in declared.shape), declared.dtype)
 
 
-def _bound(name: str, made: Any, declared: Type, aval: Any) -> Bound:
+def _bound(name: str, made: Bound | Held, declared: Type, aval: Aval) -> Bound:
     """A result with its shape: as the module says, else as the lowering knows, else as the value has it."""
     if isinstance(made, Bound):
         return made
@@ -409,10 +450,3 @@ def _bound(name: str, made: Any, declared: Type, aval: Any) -> Bound:
     if UNRESOLVED in shape:
         raise AssertionError(f"{name} made no shape for {declared.text}")
     return Bound(made, Aval(shape, declared.dtype))
-
-
-def tensor_type(aval: Aval) -> TensorType:
-    """The tensor type of an abstract value, as it travels."""
-    from litesmith.frontends.jax.types import tensor_type as of_jax
-
-    return of_jax(aval)

@@ -4,17 +4,17 @@ element type no kernel takes."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from litesmith.frontends.stablehlo.module import Function, Operation, Region, Variable
+from litesmith.ir.constant import Array
 
 MAX_ELEMENTS = 1 << 22
 """Arrays larger than this are not made."""
 
 
-def total_key(x: Any) -> Any:
+def total_key(x: Array) -> Array:
     """Integers in the total order of floats; other numbers as they are."""
     if x.dtype.kind not in "fV":
         return x
@@ -22,7 +22,7 @@ def total_key(x: Any) -> Any:
     return np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
 
 
-_COMPARED: dict[str, Callable[[Any, Any], Any]] = {
+_COMPARED: dict[str, Callable[[Array, Array], Array]] = {
     "EQ": np.equal,
     "NE": np.not_equal,
     "LT": np.less,
@@ -32,13 +32,13 @@ _COMPARED: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _compare(operation: Operation, x: Any, y: Any) -> Any:
+def _compare(operation: Operation, x: Array, y: Array) -> Array:
     if operation.attrs.get("compare_type") == "TOTALORDER":
         x, y = total_key(x), total_key(y)
     return _COMPARED[str(operation.attrs["comparison_direction"])](x, y)
 
 
-def _truncated(x: Any, y: Any) -> Any:
+def _truncated_division(x: Array, y: Array) -> Array:
     """Integer division toward zero; by zero -1."""
     safe = np.where(y == 0, 1, y)
     quotient = np.floor_divide(x, safe)
@@ -46,12 +46,12 @@ def _truncated(x: Any, y: Any) -> Any:
     return np.where(y == 0, np.array(-1).astype(x.dtype), quotient)
 
 
-def _remainder(x: Any, y: Any) -> Any:
-    return np.where(y == 0, x, x - _truncated(x, y) * y)
+def _remainder(x: Array, y: Array) -> Array:
+    return np.where(y == 0, x, x - _truncated_division(x, y) * y)
 
 
-def _shift(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    def run(operation: Operation, x: Any, y: Any) -> Any:
+def _shift(function: Callable[[Array, Array], Array]) -> Callable[..., Array | None]:
+    def run(operation: Operation, x: Array, y: Array) -> Array | None:
         bits = x.dtype.itemsize * 8
         moved = function(x.view(f"uint{bits}"), np.minimum(y.view(f"uint{bits}"), bits - 1))
         return np.where(y.view(f"uint{bits}") >= bits, 0, moved).astype(f"uint{bits}").view(x.dtype)
@@ -59,10 +59,10 @@ def _shift(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return run
 
 
-def _integral(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+def _integral(function: Callable[[Array, Array], Array]) -> Callable[..., Array | None]:
     """Only of integers, so that nothing is rounded otherwise than the framework does."""
 
-    def run(operation: Operation, x: Any, y: Any) -> Any:
+    def run(operation: Operation, x: Array, y: Array) -> Array | None:
         return function(x, y).astype(x.dtype) if x.dtype.kind in "iu" else None
 
     return run
@@ -74,7 +74,7 @@ def _shape(operation: Operation) -> list[int] | None:
     return shape if whole else None
 
 
-def _iota(operation: Operation) -> Any:
+def _iota(operation: Operation) -> Array | None:
     shape, axis = _shape(operation), int(operation.attrs["iota_dimension"])
     if shape is None:
         return None
@@ -82,7 +82,7 @@ def _iota(operation: Operation) -> Any:
     return np.broadcast_to(line.reshape([-1 if a == axis else 1 for a in range(len(shape))]), shape)
 
 
-def _broadcast_in_dim(operation: Operation, x: Any) -> Any:
+def _broadcast_in_dim(operation: Operation, x: Array) -> Array | None:
     shape = _shape(operation)
     if shape is None:
         return None
@@ -91,19 +91,19 @@ def _broadcast_in_dim(operation: Operation, x: Any) -> Any:
     return np.broadcast_to(x.reshape(inner), shape)
 
 
-def _reshape(operation: Operation, x: Any) -> Any:
+def _reshape(operation: Operation, x: Array) -> Array | None:
     shape = _shape(operation)
     return None if shape is None else x.reshape(shape)
 
 
-def _convert(operation: Operation, x: Any) -> Any:
+def _convert(operation: Operation, x: Array) -> Array | None:
     target = operation.results[0].type.dtype
     return x.astype(target) if x.dtype.kind in "biu" and target.kind in "iu" else None
 
 
-_EVALUATED: dict[str, Callable[..., Any]] = {
+_EVALUATED: dict[str, Callable[..., Array | None]] = {
     "compare": _compare,
-    "select": lambda _, p, x, y: np.where(p, x, y),
+    "select": lambda _, p, x, y: np.asarray(np.where(p, x, y)),
     "and": lambda _, x, y: x & y,
     "or": lambda _, x, y: x | y,
     "xor": lambda _, x, y: x ^ y,
@@ -112,7 +112,7 @@ _EVALUATED: dict[str, Callable[..., Any]] = {
     "add": _integral(np.add),
     "subtract": _integral(np.subtract),
     "multiply": _integral(np.multiply),
-    "divide": _integral(_truncated),
+    "divide": _integral(_truncated_division),
     "remainder": _integral(_remainder),
     "maximum": _integral(np.maximum),
     "minimum": _integral(np.minimum),
@@ -130,14 +130,14 @@ CHOICES = frozenset({"compare", "select", "and", "or", "xor", "not"})
 """Operations whose results depend only on how numbers compare."""
 
 
-def evaluated(operation: Operation, operands: Sequence[Any]) -> Any:
+def evaluated(operation: Operation, operands: Sequence[Array]) -> Array | None:
     """The only result of an operation on arrays; None where that is not known."""
     function = _EVALUATED.get(operation.name.removeprefix("stablehlo."))
     with np.errstate(all="ignore"):
         return None if function is None else function(operation, *operands)
 
 
-def choices(region: Region, arguments: Sequence[Any]) -> list[Any] | None:
+def choices(region: Region, arguments: Sequence[Array]) -> list[Array] | None:
     """What a region of comparisons and choices gives for arrays in place of its scalars; None for any other region.
 
     The only constants it may use are zero and NaN, so that its results depend on nothing but how its arguments
@@ -153,9 +153,9 @@ def choices(region: Region, arguments: Sequence[Any]) -> list[Any] | None:
     return interpreted(region, arguments, {})
 
 
-def interpreted(region: Region, arguments: Sequence[Any], functions: Mapping[str, Function]) -> list[Any] | None:
+def interpreted(region: Region, arguments: Sequence[Array], functions: Mapping[str, Function]) -> list[Array] | None:
     """The results of a region for arrays in place of its arguments, calls followed; None where they are not known."""
-    env: dict[Variable, Any] = dict(zip(region.arguments, arguments, strict=True))
+    env: dict[Variable, Array] = dict(zip(region.arguments, arguments, strict=True))
     outside = [v.operation for v in region.captured]
     for operation in (*outside, *region.operations):
         if operation is None or any(v not in env for v in operation.operands):

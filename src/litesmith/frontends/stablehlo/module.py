@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from litesmith.errors import FormatError, UsageError
 from litesmith.frontends.stablehlo.attributes import Type, attributes_of, type_of
+from litesmith.frontends.stablehlo.live import MlirModule, MlirOperation, MlirRegion, MlirValue
 
 BYTECODE = b"ML\xefR"
 """What MLIR bytecode, and so every portable artifact, begins with."""
@@ -113,7 +115,7 @@ def read_module(data: bytes, path: str = "") -> Module:
         ) from error
 
 
-def _bindings(is_text: bool) -> tuple[Any, Any, Any]:
+def _bindings(is_text: bool) -> tuple[AbstractContextManager[object], ModuleType, ModuleType]:
     """An MLIR context, and the modules of the dialect and of MLIR. Bytecode needs few dialects."""
     try:
         from jaxlib.mlir import ir
@@ -134,7 +136,7 @@ def _bindings(is_text: bool) -> tuple[Any, Any, Any]:
     return make_ir_context(), stablehlo, ir
 
 
-def _module(parsed: Any) -> Module:
+def _module(parsed: MlirModule) -> Module:
     functions = {}
     for operation in parsed.body.operations:
         if operation.operation.name == "func.func":
@@ -143,7 +145,7 @@ def _module(parsed: Any) -> Module:
     return Module(functions)
 
 
-def _function(operation: Any) -> Function:
+def _function(operation: MlirOperation) -> Function:
     attrs = attributes_of(operation)
     declared = attrs.get("arg_attrs") or []
     region = _region(operation.regions[0], {}, 0)
@@ -154,14 +156,14 @@ def _function(operation: Any) -> Function:
 _TERMINATORS = frozenset({"func.return", "stablehlo.return", "mhlo.return", "chlo.return"})
 
 
-def _region(mlir: Any, outer: MutableMapping[Any, Variable], depth: int) -> Region:
+def _region(mlir: MlirRegion, outer: MutableMapping[MlirValue, Variable], depth: int) -> Region:
     """A region whose operations use its own values and ``outer`` ones."""
     if depth > MAX_NESTING:
         raise FormatError(f"regions are nested more than {MAX_NESTING} deep", fix="simplify the control flow")
     blocks = list(mlir.blocks)
     if len(blocks) > 1:
         raise FormatError("a region of a StableHLO module has several blocks", fix="export the model again")
-    made, own = Region(), dict[Any, Variable]()
+    made, own = Region(), dict[MlirValue, Variable]()
     known = ChainMap(own, outer)
     captured: dict[Variable, None] = {}
     for argument in blocks[0].arguments if blocks else ():
@@ -203,11 +205,3 @@ def _location(text: str) -> Location:
 
 def _file_name(path: str) -> str:
     return re.split(r"[/\\]", path)[-1]
-
-
-def operations_of(region: Region) -> Iterator[Operation]:
-    """Every operation of a region, nested ones included."""
-    for operation in region.operations:
-        yield operation
-        for inner in operation.regions:
-            yield from operations_of(inner)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
-from typing import Any
 
 import numpy as np
 
+from litesmith.frontends.jax.live import ElementType
 from litesmith.frontends.stablehlo.interpreter import choices, interpreted, total_key
 from litesmith.frontends.stablehlo.module import Function, Region
+from litesmith.ir.constant import Array
 
 _KINDS = {"add": "add", "multiply": "mul", "maximum": "max", "minimum": "min", "and": "and", "or": "or", "xor": "xor"}
 
@@ -36,7 +37,7 @@ def returns_argument(region: Region) -> int | None:
 # -- samples ----------------------------------------------------------------------------------------------------------
 
 
-def _samples(dtype: Any) -> Any:
+def _samples(dtype: ElementType) -> Array:
     """Numbers of every kind there is to comparisons: of both signs, zeros, infinities, NaN."""
     if dtype.kind in "fV":
         return np.array([-np.inf, -2, -1, -0.0, 0.0, 1, 2, np.inf, np.nan, -np.nan], np.float32)
@@ -45,16 +46,16 @@ def _samples(dtype: Any) -> Any:
     return np.array([0, 1, 2] if dtype.kind == "u" else [-2, -1, 0, 1, 2], dtype)
 
 
-def _is_nan(x: Any) -> Any:
+def _is_nan(x: Array) -> Array:
     return np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
 
 
-def _ordered(numbers: Any) -> Any:
+def _drop_signed(numbers: Array) -> Array:
     """The numbers but -0 and negative NaN."""
     return numbers[~np.signbit(numbers) | (numbers < 0)] if numbers.dtype.kind == "f" else numbers
 
 
-def _combinations(columns: Sequence[Any]) -> list[Any]:
+def _combinations(columns: Sequence[Array]) -> list[Array]:
     rows = list(product(*(range(len(c)) for c in columns)))
     return [c[np.array([r[i] for r in rows])] for i, c in enumerate(columns)]
 
@@ -101,7 +102,7 @@ def order_of(region: Region) -> tuple[int, bool] | None:
     if not 1 <= keys <= 2:
         return None
     columns = [_samples(region.arguments[2 * p].type.dtype) for p in range(keys) for _ in range(2)]
-    samples = _combinations([_ordered(c) for c in columns])
+    samples = _combinations([_drop_signed(c) for c in columns])
     filler = [np.zeros(len(samples[0]), v.type.dtype) for v in region.arguments[2 * keys :]]
     made = choices(region, [*samples, *filler])
     if made is None:
@@ -114,7 +115,7 @@ def order_of(region: Region) -> tuple[int, bool] | None:
     return None
 
 
-def _before(samples: Sequence[Any], compare: Callable[[Any, Any], Any]) -> Any:
+def _before(samples: Sequence[Array], compare: Callable[[Array, Array], Array]) -> Array:
     """Whether the first of each pair comes before the second, earlier pairs counting more."""
     made, equal = np.zeros(len(samples[0]), bool), np.ones(len(samples[0]), bool)
     keys = [total_key(x) for x in samples]

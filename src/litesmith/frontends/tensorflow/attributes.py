@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from litesmith.errors import UnsupportedError
 from litesmith.formats.saved_model.dtypes import dtype_of
 from litesmith.formats.saved_model.tensor_proto import to_array
 from litesmith.ir import DType
 
+if TYPE_CHECKING:
+    pass
+from typing import TypeAlias, TypeVar
+
+from litesmith.ir.constant import Array
+
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import AttrValue, NameAttrList, TensorShapeProto
+
 _NAMELESS = {"qint8": "int8", "quint8": "uint8", "qint16": "int16", "quint16": "uint16", "qint32": "int32"}
+
+
+T = TypeVar("T")
 
 
 @cache
@@ -32,10 +44,43 @@ class FunctionName:
     """A function-valued attribute: the function's name and the attributes it is called with."""
 
     name: str
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Mapping[str, Attribute] = field(default_factory=dict)
 
 
-def shape_of(proto: Any) -> tuple[int, ...] | None:
+Attribute: TypeAlias = (
+    str | bytes | int | float | DType | tuple[int, ...] | Array | FunctionName | Sequence["Attribute"] | None
+)
+"""The value of an attribute."""
+
+Attrs: TypeAlias = Mapping[str, Attribute]
+"""The attributes of a node, by name."""
+
+
+def valued(attrs: Attrs, name: str, kind: type[T]) -> T:
+    """An attribute of this type. Raises LookupError where there is none, TypeError for another type."""
+    value = attrs[name]
+    if not isinstance(value, kind):
+        raise TypeError(f"attribute {name!r} is a {type(value).__name__}")
+    return value
+
+
+def number_of(attrs: Attrs, name: str) -> float:
+    """An attribute that is a number, or says one. Raises LookupError, TypeError, ValueError."""
+    value = attrs[name]
+    if not isinstance(value, (int, float, str)):
+        raise TypeError(f"attribute {name!r} is a {type(value).__name__}")
+    return float(value)
+
+
+def listed(attrs: Attrs, name: str, kind: type[T]) -> list[T]:
+    """An attribute that is a list of this type. Raises LookupError, TypeError."""
+    values = attrs[name]
+    if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
+        raise TypeError(f"attribute {name!r} is a {type(values).__name__}")
+    return [valued({name: value}, name, kind) for value in values]
+
+
+def shape_of(proto: TensorShapeProto) -> tuple[int, ...] | None:
     """A ``TensorShapeProto`` as a tuple with -1 for unknown sizes; None for an unknown rank."""
     return None if proto.unknown_rank else tuple(int(d.size) for d in proto.dim)
 
@@ -47,11 +92,11 @@ def _text(raw: bytes) -> str | bytes:
         return raw
 
 
-def _function(proto: Any) -> FunctionName:
+def _function(proto: NameAttrList) -> FunctionName:
     return FunctionName(proto.name, {k: decode(v) for k, v in proto.attr.items()})
 
 
-_DECODERS: dict[str, Callable[[Any], Any]] = {
+_DECODERS: dict[str, Callable[..., Attribute]] = {
     "s": _text,
     "i": int,
     "f": float,
@@ -63,7 +108,7 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def decode(proto: Any) -> Any:
+def decode(proto: AttrValue) -> Attribute:
     """An ``AttrValue``: str (bytes where it is no text), number, bool, dtype, shape, array, `FunctionName` or list."""
     kind = proto.WhichOneof("value")
     if kind == "list":
@@ -71,7 +116,7 @@ def decode(proto: Any) -> Any:
     return _DECODERS[kind](getattr(proto, kind)) if kind in _DECODERS else None
 
 
-def _decode_list(proto: Any) -> list[Any]:
+def _decode_list(proto: AttrValue.ListValue) -> list[Attribute]:
     for kind, decoder in _DECODERS.items():
         elements = getattr(proto, kind)
         if len(elements):

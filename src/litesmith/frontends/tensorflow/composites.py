@@ -11,19 +11,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from litesmith.errors import UnsupportedError
 from litesmith.formats.tflite.flexbuffer import write_map
 from litesmith.frontends import plugins
 from litesmith.frontends.frame import POISON
-from litesmith.frontends.tensorflow.attributes import FunctionName, decode
+from litesmith.frontends.tensorflow.attributes import FunctionName, decode, number_of
 from litesmith.frontends.tensorflow.recurrent_functions import kind_of, lower_recurrent
 from litesmith.ir import Builder, DType, Graph, Op, TensorType, Value
 from litesmith.ops.common import unknown_dim
 
 if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import FunctionDef
+    from litesmith.frontends.tensorflow.attributes import Attrs
     from litesmith.frontends.tensorflow.importer import Context
+    from litesmith.frontends.tensorflow.resources import Item
 
 IMPLEMENTS = "_implements"
 FUSABLE = "tfl_fusable_op"
@@ -37,10 +40,10 @@ class Implemented:
     """What a function says it implements."""
 
     name: str
-    attrs: Mapping[str, Any]
+    attrs: Attrs
 
 
-def implemented(definition: Any) -> Implemented | None:
+def implemented(definition: FunctionDef) -> Implemented | None:
     """What a FunctionDef says it implements, None where it says nothing."""
     if IMPLEMENTS not in definition.attr:
         return None
@@ -55,7 +58,7 @@ class Body:
     """A function's body, imported where nobody sees it: its arguments that are no constants, and its results."""
 
     arguments: Sequence[Value]
-    results: Sequence[Any]
+    results: Sequence[Item]
 
     @property
     def types(self) -> list[TensorType]:
@@ -64,15 +67,16 @@ class Body:
 
 
 def lower_implemented(
-    b: Builder, what: Implemented, args: Sequence[Any], import_body: Callable[[], Body]
+    b: Builder, what: Implemented, args: Sequence[Item], import_body: Callable[[], Body]
 ) -> list[Value] | None:
     """The results of a call of a function that implements something; None where its body is to be inlined.
 
     Raises UnsupportedError where it stands for an operation nobody knows.
     """
     lowering = BUILT_IN.get(what.name)
-    if lowering is not None and all(isinstance(a, Value) for a in args):
-        results = lowering(b, what, args)
+    tensors = [a for a in args if isinstance(a, Value)]
+    if lowering is not None and len(tensors) == len(args):
+        results = lowering(b, what, tensors)
         if results is not None:
             return results
     if what.attrs.get(FUSABLE):
@@ -119,24 +123,27 @@ def _is_placeholder(op: Op) -> bool:
     return op.name in _SHAPES_ONLY
 
 
-def _custom(b: Builder, name: str, args: Sequence[Any], types: Sequence[TensorType], options: bytes) -> list[Value]:
+def _custom(b: Builder, name: str, args: Sequence[Item], types: Sequence[TensorType], options: bytes) -> list[Value]:
     if any(t.shape is None for t in types):
         raise UnsupportedError(
             f"becomes the custom operator {name!r}, but the rank of a result is not known",
             "give the results a shape in the source (set_shape)",
         )
-    return list(b.custom(*args, custom_code=name, custom_options=options, result_types=list(types)))
+    operands = [a for a in args if isinstance(a, Value)]
+    if len(operands) < len(args):
+        raise UnsupportedError(f"a resource goes to the custom operator {name!r}", "read the resource before using it")
+    return list(b.custom(*operands, custom_code=name, custom_options=options, result_types=list(types)))
 
 
-def _options(attrs: Mapping[str, Any], name: str) -> bytes:
+def _options(attrs: Attrs, name: str) -> bytes:
     """The attributes as a FlexBuffer map. Raises UnsupportedError for kinds that no kernel can be told."""
-    wrong = sorted(k for k, v in attrs.items() if not isinstance(v, (bool, int, float, str)))
-    if wrong:
+    plain = {k: v for k, v in attrs.items() if isinstance(v, (bool, int, float, str))}
+    if wrong := sorted({*attrs} - {*plain}):
         raise UnsupportedError(
-            f"attribute {wrong[0]!r} of the custom operator {name!r} is no number, truth value or text",
+            f"attribute {wrong[0]!r} of the custom operator {name!r} is not a number, boolean or text",
             "give it another form in experimental_implements",
         )
-    return write_map(attrs)
+    return write_map(plain)
 
 
 # --- the table -----------------------------------------------------------------------------------------------------
@@ -179,14 +186,14 @@ def _detection_post_process(b: Builder, what: Implemented, args: Sequence[Value]
     if missing or len(args) != 3:
         lack = f"lacks the attributes {', '.join(missing)}" if missing else f"takes 3 operands, got {len(args)}"
         raise UnsupportedError(f"{what.name} {lack}", "give all of its attributes in experimental_implements")
-    places = int(what.attrs["max_detections"]) * int(what.attrs["max_classes_per_detection"])
-    attrs = {k: float(v) if k.endswith(("threshold", "_scale")) else v for k, v in what.attrs.items()}
+    places = int(number_of(what.attrs, "max_detections")) * int(number_of(what.attrs, "max_classes_per_detection"))
+    attrs = {k: number_of(what.attrs, k) if k.endswith(("threshold", "_scale")) else v for k, v in what.attrs.items()}
     shapes: list[tuple[int, ...]] = [(1, places, 4), (1, places), (1, places), (1,)]
     types = [TensorType(DType.FLOAT32, shape) for shape in shapes]
     return _custom(b, what.name, args, types, _options({**attrs, "use_regular_nms": _flag(attrs)}, what.name))
 
 
-def _flag(attrs: Mapping[str, Any]) -> int:
+def _flag(attrs: Attrs) -> int:
     return int(bool(attrs.get("use_regular_nms", False)))
 
 
@@ -213,7 +220,7 @@ def _projection(b: Builder, what: Implemented, args: Sequence[Value]) -> list[Va
     if len(args) != 2 or not isinstance(seeds, list) or "buckets" not in what.attrs:
         return None
     rows = args[1].dims[0] - 1
-    options = write_map({"hash_seed": seeds, "buckets": int(what.attrs["buckets"])})
+    options = write_map({"hash_seed": seeds, "buckets": int(number_of(what.attrs, "buckets"))})
     return _custom(b, what.name, args, [TensorType(DType.FLOAT32, (rows, len(seeds)))], options)
 
 
@@ -233,8 +240,11 @@ BUILT_IN: Mapping[str, Callable[[Builder, Implemented, Sequence[Value]], list[Va
 
 
 def taken_whole(
-    context: Context, definition: Any, args: Sequence[Any], import_body: Callable[[Sequence[Any]], Body]
-) -> list[Any] | None:
+    context: Context,
+    definition: FunctionDef,
+    args: Sequence[Item],
+    import_body: Callable[[Sequence[Item]], Body],
+) -> Sequence[Item] | None:
     """Results of a function that somebody lowers whole, told by what it implements or by its own name; else None."""
     if any(value is POISON for value in args):
         return _as_unknown_composite(context, definition, args)
@@ -257,8 +267,12 @@ def taken_whole(
 
 
 def _recurrent(
-    context: Context, definition: Any, kind: str, args: Sequence[Any], import_body: Callable[[Sequence[Any]], Body]
-) -> list[Any] | None:
+    context: Context,
+    definition: FunctionDef,
+    kind: str,
+    args: Sequence[Item],
+    import_body: Callable[[Sequence[Item]], Body],
+) -> Sequence[Item] | None:
     """A function that stands for a recurrent layer; None where its body is inlined, with a remark where it does not fit."""
     attrs = {name: decode(definition.attr[name]) for name in ("time_major", "go_backwards") if name in definition.attr}
     body = import_body(args)
@@ -272,18 +286,18 @@ def _recurrent(
     return None
 
 
-def _names_of(definition: Any) -> list[str]:
+def _names_of(definition: FunctionDef) -> list[str]:
     """What a composite lowering is asked for: what the function implements, and its own name."""
     return [*_implemented_names(definition), python_name(definition.signature.name)]
 
 
-def _implemented_names(definition: Any) -> list[str]:
+def _implemented_names(definition: FunctionDef) -> list[str]:
     what = implemented(definition)
     api = decode(definition.attr["api_implements"]) if "api_implements" in definition.attr else None
     return [str(n) for n in (what.name if what else None, api) if n is not None]
 
 
-def _as_unknown_composite(context: Context, definition: Any, args: Sequence[Any]) -> list[Any] | None:
+def _as_unknown_composite(context: Context, definition: FunctionDef, args: Sequence[Item]) -> Sequence[Item] | None:
     """The same where an argument could not be made: nothing can be lowered, but the body is not to be looked at."""
     whole = implemented(definition) is not None or any(map(plugins.registered, _implemented_names(definition)))
     composite = context.session.composite

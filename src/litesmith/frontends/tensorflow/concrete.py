@@ -7,28 +7,35 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypeGuard
 
 from litesmith.errors import UnsupportedError, UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
 from litesmith.formats.saved_model.dtypes import dtype_of
+from litesmith.frontends.frame import Composite
 from litesmith.frontends.tensorflow.attributes import tf_dtype
 from litesmith.frontends.tensorflow.composites import python_name
 from litesmith.frontends.tensorflow.custom_ops import custom_ops
 from litesmith.frontends.tensorflow.entries import Shapes
 from litesmith.frontends.tensorflow.graph_def import Entry, import_entries
+from litesmith.frontends.tensorflow.live import ConcreteFunction, TFTensor, TFVariable
 from litesmith.frontends.tensorflow.resources import Table, Variable
 from litesmith.frontends.tensorflow.select_ops import SelectOps
 from litesmith.ir import Constant, Dim, DType, Program, Value
+from litesmith.ir.constant import Array
+
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import OpDef
+    from litesmith.frontends.tensorflow.resources import Item
 
 
 def import_concrete_functions(
-    functions: Sequence[Any],
+    functions: Sequence[ConcreteFunction],
     keys: Sequence[str] | None = None,
     shapes: Shapes | None = None,
     allow_custom_ops: bool = False,
-    composite: Any = None,
+    composite: Composite | None = None,
     select: SelectOps | None = None,
 ) -> Program:
     """Imports TensorFlow ConcreteFunctions, an entry point each; what several of them capture is stored once.
@@ -52,14 +59,14 @@ def import_concrete_functions(
     return import_entries(entries, shapes, select=select, on_unknown=on_unknown, composite=composite)
 
 
-def declarations(functions: Sequence[Any]) -> dict[str, Any]:
+def declarations(functions: Sequence[ConcreteFunction]) -> dict[str, OpDef]:
     """The OpDefs of the operators that concrete functions use, by name."""
     export = sys.modules["tensorflow"].compat.v1.train.export_meta_graph
     metas = [export(graph_def=f.graph.as_graph_def(), graph=f.graph) for f in functions]
     return {op.name: op for meta in metas for op in meta.meta_info_def.stripped_op_list.op}
 
 
-def _keys_of(functions: Sequence[Any]) -> list[str]:
+def _keys_of(functions: Sequence[ConcreteFunction]) -> list[str]:
     if len(functions) == 1:
         return ["serving_default"]
     names = [python_name(f.name.decode() if isinstance(f.name, bytes) else str(f.name)) for f in functions]
@@ -72,12 +79,12 @@ NOT_CONCRETE = (
 )
 
 
-def is_concrete(function: Any) -> bool:
+def is_concrete(function: object) -> TypeGuard[ConcreteFunction]:
     """Whether this is a ConcreteFunction."""
     return any(c.__name__ == "ConcreteFunction" for c in type(function).__mro__)
 
 
-def as_concrete(function: Any, args: Sequence[Any] = ()) -> Any:
+def as_concrete(function: object, args: Sequence[object] = ()) -> ConcreteFunction:
     """The ConcreteFunction itself, or that of a ``tf.function`` for these arguments or for its input signature.
 
     Raises UsageError where there is none.
@@ -87,11 +94,12 @@ def as_concrete(function: Any, args: Sequence[Any] = ()) -> Any:
     known = bool(args) or getattr(function, "input_signature", None) is not None
     if not known or not hasattr(function, "get_concrete_function"):
         raise UsageError(NOT_CONCRETE)
-    return function.get_concrete_function(*args)
+    concrete: ConcreteFunction = function.get_concrete_function(*args)
+    return concrete
 
 
 def concrete_entry(
-    function: Any,
+    function: ConcreteFunction,
     key: str,
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
@@ -127,7 +135,7 @@ def concrete_entry(
     )
 
 
-def _argument_names(function: Any, arguments: Sequence[Any]) -> list[str]:
+def _argument_names(function: ConcreteFunction, arguments: Sequence[TFTensor]) -> list[str]:
     """Names of the arguments as in a SavedModel's signature; those of the placeholders where it has none."""
     keywords = [str(k) for k in getattr(function, "_arg_keywords", None) or ()]
     if len(keywords) == len(arguments) and len(set(keywords)) == len(keywords):
@@ -135,7 +143,7 @@ def _argument_names(function: Any, arguments: Sequence[Any]) -> list[str]:
     return [t.name.partition(":")[0] for t in arguments]
 
 
-def _output_names(function: Any) -> list[str]:
+def _output_names(function: ConcreteFunction) -> list[str]:
     """Keys of a dict result; ``output_0``, ``output_1`` … for anything else."""
     structure = function.structured_outputs
     if isinstance(structure, Mapping) and len(structure) == len(function.outputs):
@@ -143,7 +151,7 @@ def _output_names(function: Any) -> list[str]:
     return [f"output_{i}" for i in range(len(function.outputs))]
 
 
-def _concrete_tensor(name: str, tensor: Any) -> SignatureTensor:
+def _concrete_tensor(name: str, tensor: TFTensor) -> SignatureTensor:
     shape = None if tensor.shape.rank is None else tuple(tensor.shape.as_list())
     return SignatureTensor(name, tensor.name, dtype_of(tensor.dtype.as_datatype_enum), shape)
 
@@ -152,21 +160,21 @@ class Captured:
     """What concrete functions take from outside: variables, tables and constants, each made once."""
 
     def __init__(self) -> None:
-        self._made: dict[int, tuple[Any, Any]] = {}
+        self._made: dict[int, tuple[TFTensor, Item]] = {}
         self._names: dict[str, int] = {}
 
-    def of(self, function: Any, outside: Any) -> Any:
+    def of(self, function: ConcreteFunction, outside: TFTensor) -> Item:
         """What flows in for a captured tensor. Raises UnsupportedError for what has no counterpart."""
         if id(outside) not in self._made:
             self._made[id(outside)] = (outside, self._make(function, outside))  # kept, so that its id stays its own
         return self._made[id(outside)][1]
 
-    def _make(self, function: Any, outside: Any) -> Any:
+    def _make(self, function: ConcreteFunction, outside: TFTensor) -> Item:
         if outside.dtype.name == "resource":
             variable = next((v for v in _variables(function) if v.handle is outside), None)
             if variable is not None:
                 return _variable(variable, self._unique(variable.name.partition(":")[0]))
-            return Table(str(outside), DType.RESOURCE, DType.RESOURCE, load=lambda *types: _exported(outside, *types))
+            return Table(str(outside), DType.RESOURCE, DType.RESOURCE, load=lambda *types: _export_table(outside, *types))
         if outside.dtype.name == "variant" or not hasattr(outside, "numpy"):
             raise UnsupportedError(
                 f"the function captures {outside.name!r}, a {outside.dtype.name} that has no value outside of it",
@@ -181,7 +189,7 @@ class Captured:
         return f"{name}_{count}" if count else name
 
 
-def _variables(function: Any) -> Sequence[Any]:
+def _variables(function: ConcreteFunction) -> Sequence[TFVariable]:
     try:
         return list(function.graph.variables)
     except AssertionError as error:
@@ -190,20 +198,20 @@ def _variables(function: Any) -> Sequence[Any]:
         ) from error
 
 
-def _exported(handle: Any, key_dtype: DType, value_dtype: DType) -> tuple[Any, Any]:
+def _export_table(handle: TFTensor, key_dtype: DType, value_dtype: DType) -> tuple[Array, Array]:
     """Keys and values of a live lookup table. Raises UnsupportedError where the resource is none of these types."""
     tensorflow = sys.modules["tensorflow"]
     types = [tensorflow.as_dtype("string" if d is DType.STRING else d.text) for d in (key_dtype, value_dtype)]
     try:
         found = tensorflow.raw_ops.LookupTableExportV2(table_handle=handle, Tkeys=types[0], Tvalues=types[1])
     except tensorflow.errors.OpError as error:
-        raise UnsupportedError(f"a captured resource is no lookup table: {error.message}", "save the model") from error
+        raise UnsupportedError(f"a captured resource is not a lookup table: {error.message}", "save the model") from error
     return found.keys.numpy(), found.values.numpy()
 
 
-def _variable(variable: Any, name: str) -> Variable:
+def _variable(variable: TFVariable, name: str) -> Variable:
     shape = tuple(-1 if d is None else int(d) for d in variable.shape.as_list())
     dtype = tf_dtype(variable.dtype.base_dtype.as_datatype_enum)
     now = variable.read_value()  # shares the elements, and keeps them when the variable is assigned to
-    initial = Constant.lazy(dtype, now.shape.as_list(), now.numpy)
+    initial = Constant.lazy(dtype, [d for d in now.shape.as_list() if d is not None], now.numpy)
     return Variable(name, dtype, shape, initial)

@@ -15,10 +15,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.registry import EXPORT_AGAIN
+
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import NodeDef
 
 SWITCH = frozenset({"Switch", "RefSwitch"})
 MERGE = frozenset({"Merge", "RefMerge"})
@@ -50,9 +53,9 @@ def node_name(reference: str) -> str:
     return reference.lstrip("^").split(":")[0]
 
 
-def nodes_by_name(nodes: Iterable[Any]) -> dict[str, Any]:
+def nodes_by_name(nodes: Iterable[NodeDef]) -> dict[str, NodeDef]:
     """The nodes of a graph. Raises UnsupportedError where two have one name: which is meant cannot be told."""
-    named: dict[str, Any] = {}
+    named: dict[str, NodeDef] = {}
     for node in nodes:
         if node.name in named:
             raise UnsupportedError(f"two nodes are called {node.name!r}", EXPORT_AGAIN, code="LS014", node=node.name)
@@ -97,7 +100,7 @@ class ControlFlow:
     runs in.
     """
 
-    nodes: Mapping[str, Any]
+    nodes: Mapping[str, NodeDef]
     order: Sequence[str]
     branches: dict[str, frozenset[Branch]] = field(default_factory=dict)
     frames: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -113,7 +116,7 @@ class ControlFlow:
     _groups: dict[tuple[str, frozenset[Branch], frozenset[str]], dict[str, int]] = field(default_factory=dict)
 
     @staticmethod
-    def of(nodes: Mapping[str, Any]) -> ControlFlow | None:
+    def of(nodes: Mapping[str, NodeDef]) -> ControlFlow | None:
         """The analysis of a graph; None where it has no such control flow."""
         if not any(n.op in GROUPED for n in nodes.values()):
             return None
@@ -124,7 +127,7 @@ class ControlFlow:
 
     # -- the analysis -------------------------------------------------------------------------------------------------
 
-    def _visit(self, node: Any) -> None:
+    def _visit(self, node: NodeDef) -> None:
         if node.op == "Identity" or (node.op in SWITCH and not self.is_loop_switch(node)):
             for output in (0, 1):
                 self.root(f"{node.name}:{output}")  # in order, so that no long way is ever walked
@@ -135,15 +138,15 @@ class ControlFlow:
             frames -= {self.frame_of_exit(node.name)}
         self.frames[node.name] = frames
         is_merge = node.op in MERGE and not self.is_loop_merge(node)
-        self.branches[node.name] = self._merged(node) if is_merge else self._all_branches(node)
+        self.branches[node.name] = self._merged_branches(node) if is_merge else self._all_branches(node)
 
-    def _union(self, table: Mapping[str, frozenset[str]], node: Any) -> frozenset[str]:
+    def _union(self, table: Mapping[str, frozenset[str]], node: NodeDef) -> frozenset[str]:
         found: frozenset[str] = frozenset()
         for reference in node.input:
             found |= table.get(node_name(reference), frozenset())
         return found
 
-    def _all_branches(self, node: Any) -> frozenset[Branch]:
+    def _all_branches(self, node: NodeDef) -> frozenset[Branch]:
         found: frozenset[Branch] = frozenset()
         for reference in node.input:
             found |= self.branches_of(reference)
@@ -174,7 +177,7 @@ class ControlFlow:
             self._roots[key] = root
         return self._roots[key]
 
-    def _merged(self, node: Any) -> frozenset[Branch]:
+    def _merged_branches(self, node: NodeDef) -> frozenset[Branch]:
         references = [r for r in node.input if not r.startswith("^")]
         if len(references) != 2:
             return frozenset()
@@ -187,11 +190,11 @@ class ControlFlow:
             first, second = first - {(predicate, side)}, second - {(predicate, 1 - side)}
         return first | second
 
-    def is_loop_merge(self, node: Any) -> bool:
+    def is_loop_merge(self, node: NodeDef) -> bool:
         """Whether a Merge joins the iterations of a loop."""
         return any(self._op_of(r) in NEXT for r in node.input)
 
-    def is_loop_switch(self, node: Any) -> bool:
+    def is_loop_switch(self, node: NodeDef) -> bool:
         """Whether a Switch lets a loop variable on into the body or out of the loop."""
         return self._op_of(node.input[1]) == "LoopCond"
 
@@ -200,9 +203,9 @@ class ControlFlow:
         return node.op if node is not None else ""
 
     @cached_property
-    def users(self) -> dict[str, list[Any]]:
+    def users(self) -> dict[str, list[NodeDef]]:
         """The nodes that take a tensor of each node."""
-        found: dict[str, list[Any]] = {}
+        found: dict[str, list[NodeDef]] = {}
         for node in self.nodes.values():
             for name in dict.fromkeys(node_name(r) for r in node.input if not r.startswith("^")):
                 found.setdefault(name, []).append(node)
@@ -287,7 +290,7 @@ class ControlFlow:
         (condition,) = conditions
         return Loop(self, frame, tuple(variables), tuple(constants), self.nodes[condition].input[0])
 
-    def _variable(self, enter: Any, merge: Any) -> LoopVariable:
+    def _variable(self, enter: NodeDef, merge: NodeDef) -> LoopVariable:
         following = next((r for r in merge.input if self._op_of(r) in NEXT), None)
         if following is None:
             raise UnsupportedError("a loop variable has no next value", "write it with tf.while_loop", node=merge.name)
@@ -375,11 +378,11 @@ class Loop:
         return key
 
 
-def _frame(enter: Any) -> str:
+def _frame(enter: NodeDef) -> str:
     return str(enter.attr["frame_name"].s.decode("utf-8", "replace"))
 
 
-def _in_order(nodes: Mapping[str, Any]) -> list[str]:
+def _in_order(nodes: Mapping[str, NodeDef]) -> list[str]:
     """The nodes, inputs first, where the edges back to a loop's beginning do not count."""
     waiting: dict[str, int] = {}
     users: dict[str, list[str]] = {}
@@ -405,7 +408,7 @@ def _in_order(nodes: Mapping[str, Any]) -> list[str]:
     return order
 
 
-def control_flow_of(nodes: Mapping[str, Any]) -> ControlFlow | None:
+def control_flow_of(nodes: Mapping[str, NodeDef]) -> ControlFlow | None:
     """The conditionals and loops of a graph, if any. Raises UnsupportedError where they are not complete."""
     try:
         return ControlFlow.of(nodes)
@@ -413,7 +416,7 @@ def control_flow_of(nodes: Mapping[str, Any]) -> ControlFlow | None:
         raise UnsupportedError(f"a conditional or loop lacks a node or an input ({error})", EXPORT_AGAIN) from error
 
 
-def needed_nodes(nodes: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Any]:
+def needed_nodes(nodes: Mapping[str, NodeDef], wanted: Iterable[str]) -> dict[str, NodeDef]:
     """The nodes that the wanted references depend on: loops of gradients, for one, may not be among them."""
     pending = [node_name(reference) for reference in wanted]
     found: set[str] = set()

@@ -8,33 +8,38 @@ out. Result types are those the model declares: element types by the operator's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from litesmith.errors import UnsupportedError
-from litesmith.formats.tflite.flexbuffer import write_map
-from litesmith.frontends.tensorflow.attributes import decode, shape_of, tf_dtype
+from litesmith.formats.tflite.flexbuffer import Plain, write_map
+from litesmith.frontends.tensorflow.attributes import decode, listed, shape_of, tf_dtype, valued
 from litesmith.frontends.tensorflow.importer import Context
 from litesmith.frontends.tensorflow.registry import Lowering
-from litesmith.ir import DType, TensorType, Value
+from litesmith.frontends.tensorflow.resources import Results
+from litesmith.ir import Dim, DType, TensorType, Value
 from litesmith.ops.common import unknown_dim
 
-Declarations = Callable[[str], Any]
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import NodeDef, OpDef
+    from litesmith.frontends.tensorflow.attributes import Attribute, Attrs
+
+Declarations: TypeAlias = "Callable[[str], OpDef | None]"
 """The OpDef of an operator's name, or None."""
 
 
-def custom_ops(declarations: Declarations) -> Callable[[str], Lowering]:
+def custom_ops(declarations: Declarations) -> Callable[[str], Lowering[..., Results]]:
     """What an import does with operators without a lowering (see `Session.on_unknown`): each becomes a CUSTOM one.
 
     The import raises UnsupportedError where the model does not say what types the results have.
     """
 
     @cache
-    def lowering(op: str) -> Lowering:
+    def lowering(op: str) -> Lowering[..., Results]:
         declaration = declarations(op)
 
-        def custom(context: Context, operands: list[Value], **attrs: Any) -> Sequence[Value]:
+        def custom(context: Context, operands: list[Value], **attrs: Attribute) -> Sequence[Value]:
             given = with_defaults(declaration, attrs)
             types = _result_types(context.node, declaration, given)
             options = write_map({k: plain for k, v in given.items() if (plain := plain_value(v)) is not None})
@@ -45,13 +50,13 @@ def custom_ops(declarations: Declarations) -> Callable[[str], Lowering]:
     return lowering
 
 
-def with_defaults(declaration: Any, attrs: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(declaration: OpDef | None, attrs: Attrs) -> dict[str, Attribute]:
     """Attributes, and the declared defaults of those that a model leaves out."""
     declared = declaration.attr if declaration is not None else ()
     return {**{a.name: decode(a.default_value) for a in declared if a.HasField("default_value")}, **attrs}
 
 
-def _result_types(node: Any, declaration: Any, attrs: Mapping[str, Any]) -> list[TensorType]:
+def _result_types(node: NodeDef, declaration: OpDef | None, attrs: Attrs) -> list[TensorType]:
     if declaration is None:
         raise UnsupportedError(
             "becomes a custom operator, but nothing says what types its results have",
@@ -68,23 +73,25 @@ def _result_types(node: Any, declaration: Any, attrs: Mapping[str, Any]) -> list
     return [TensorType(dtype, _dims(shape or ())) for dtype, shape in zip(dtypes, shapes, strict=True)]
 
 
-def element_types(output: Any, attrs: Mapping[str, Any]) -> list[DType]:
+def element_types(output: OpDef.ArgDef, attrs: Attrs) -> list[DType]:
     """Element types of one declared output, which may be a list of tensors."""
     if output.type_list_attr:
-        return list(attrs[output.type_list_attr])
-    dtype = attrs[output.type_attr] if output.type_attr else tf_dtype(output.type)
-    return [dtype] * (int(attrs[output.number_attr]) if output.number_attr else 1)
+        return listed(attrs, output.type_list_attr, DType)
+    dtype = valued(attrs, output.type_attr, DType) if output.type_attr else tf_dtype(output.type)
+    return [dtype] * (valued(attrs, output.number_attr, int) if output.number_attr else 1)
 
 
-def _dims(shape: Sequence[int]) -> tuple[Any, ...]:
+def _dims(shape: Sequence[int]) -> tuple[Dim, ...]:
     return tuple(unknown_dim() if d < 0 else d for d in shape)
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: object) -> Plain | None:
     """An attribute as the options hold it; None for what they do not hold (shapes, tensors, functions, empty lists)."""
     if isinstance(value, DType):
         return value.value
     if isinstance(value, (bool, int, float, str, bytes)):
         return value
-    kinds = {type(v) for v in value} if isinstance(value, list) else set()
-    return value if len(kinds) == 1 and kinds <= {int, float, str} else None
+    if not isinstance(value, list) or not value or type(value[0]) not in (int, float, str):
+        return None
+    listed: Plain = value
+    return listed if len({*map(type, value)}) == 1 else None

@@ -5,15 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from litesmith.decompositions.complex_parts import Complex
 from litesmith.errors import ConverterError, Problem, UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
-from litesmith.frontends.frame import POISON
-from litesmith.frontends.tensorflow.importer import DAMAGED, Context, Model, Scope, Session, complex_tensor, make_table
+from litesmith.frontends.frame import POISON, Composite, nameless
+from litesmith.frontends.tensorflow.importer import (
+    DAMAGED,
+    Context,
+    Model,
+    Scope,
+    Session,
+    Unknown,
+    make_table,
+)
 from litesmith.frontends.tensorflow.lowering import LOWERINGS
+from litesmith.frontends.tensorflow.nodes import complex_tensor
 from litesmith.frontends.tensorflow.ranks import demanded_shape, takes_any_rank
 from litesmith.frontends.tensorflow.resources import TensorList, Variable
 from litesmith.frontends.tensorflow.select_ops import SelectOps, initialize, known_place
@@ -21,26 +30,43 @@ from litesmith.frontends.tensorflow.stand_ins import further_problems
 from litesmith.ir import Builder, Dim, DType, Graph, Program, Signature, Sym, TensorType, Value
 from litesmith.ir.dims import substitute
 
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import NodeDef
+    from litesmith.frontends.tensorflow.resources import Item
+
 UNKNOWN_RANK = "LS021"
 
 Shapes = Mapping[str, Sequence[int | None]]
 
 
 def import_until_stable(
-    model: Model, build: Callable[[Session], Program], select: SelectOps | None = None, **session: Any
+    model: Model,
+    build: Callable[[Session], Program],
+    select: SelectOps | None = None,
+    *,
+    on_unknown: Unknown | None = None,
+    composite: Composite | None = None,
+    layer_of: Callable[[str], str] = nameless,
 ) -> Program:
     """Imports again while variables are found to be assigned that were taken for constants, or sizes to be decided.
 
-    select: which Select TF operators are allowed; session: further fields of each import's `Session`.
+    select: which Select TF operators are allowed; on_unknown, composite, layer_of: see `Session`.
     """
-    session = {"output_place": known_place, **session}
-    if select is not None:
-        session |= {"select": select.lower, "output_place": select.output_place}
     mutable: frozenset[str] = frozenset()
     sizes: dict[tuple[str, str], int] = {}
     while True:
         resources = set(select.resources) if select is not None else set()
-        current = Session(model, LOWERINGS, mutable=mutable, sizes=sizes, **session)
+        current = Session(
+            model,
+            LOWERINGS,
+            mutable=mutable,
+            sizes=sizes,
+            on_unknown=on_unknown,
+            composite=composite,
+            layer_of=layer_of,
+            select=select.lower if select is not None else None,
+            output_place=select.output_place if select is not None else known_place,
+        )
         program = build(current)
         found = mutable | current.assigned.keys()
         known = current.decided | sizes
@@ -58,10 +84,10 @@ def import_until_stable(
 
 def import_signature(
     session: Session,
-    nodes: Iterable[Any],
+    nodes: Iterable[NodeDef],
     signature: SourceSignature,
     shapes: Shapes,
-    captured: Mapping[str, Any] | None = None,
+    captured: Mapping[str, Item] | None = None,
     dims: Mapping[str, Sequence[Dim]] | None = None,
 ) -> Graph:
     """The graph of one entry point.
@@ -146,7 +172,7 @@ def symbolic_shape(name: str, shape: Sequence[int | None]) -> tuple[Dim, ...]:
     return tuple(Sym.named(f"{stem}_{i}") if d is None or d < 0 else int(d) for i, d in enumerate(shape))
 
 
-def set_outputs(context: Context, graph: Graph, results: Sequence[Any], names: Sequence[str]) -> None:
+def set_outputs(context: Context, graph: Graph, results: Sequence[Item], names: Sequence[str]) -> None:
     """Makes the results the graph's outputs, each a tensor of its own with the wanted name."""
     outputs: list[Value] = []
     for result, name in zip(results, names, strict=True):
@@ -164,7 +190,7 @@ def set_outputs(context: Context, graph: Graph, results: Sequence[Any], names: S
             reason = f"output {name!r} is a {type(result).__name__.lower()}, not a tensor"
             context.session.problems[Problem("LS023", reason, "return tensors only", node=name)] = None
             continue
-        outputs.append(_named(value, name, outputs))
+        outputs.append(_name_output(value, name, outputs))
     graph.outputs = outputs
 
 
@@ -175,7 +201,7 @@ def _require_a_reason(session: Session, name: str) -> None:
         session.problems[problem] = None
 
 
-def _named(value: Value, name: str, taken: Sequence[Value]) -> Value:
+def _name_output(value: Value, name: str, taken: Sequence[Value]) -> Value:
     if value.op is not None and not any(value is t for t in taken):
         value.name = name
     return value

@@ -5,8 +5,8 @@ The values there are not known, so that nothing is lowered; what cannot be lower
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from litesmith.errors import ConverterError
 from litesmith.frontends.frame import POISON, Poison
@@ -14,13 +14,15 @@ from litesmith.frontends.tensorflow.attributes import FunctionName
 from litesmith.ir import Graph, Value
 
 if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.attributes import Attrs
     from litesmith.frontends.tensorflow.importer import Context
+    from litesmith.frontends.tensorflow.resources import Item
 
 INLINED = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 """Operators that are nothing but a call, so that each result needs only some of the operands."""
 
 
-def called_function(context: Context, op: str, attrs: Mapping[str, Any]) -> FunctionName | None:
+def called_function(context: Context, op: str, attrs: Attrs) -> FunctionName | None:
     """The function a node is nothing but a call of."""
     if op in context.session.model.functions:
         return FunctionName(op, attrs)
@@ -29,8 +31,8 @@ def called_function(context: Context, op: str, attrs: Mapping[str, Any]) -> Func
 
 
 def examine(
-    context: Context, op: str, inputs: Sequence[Any], attrs: Mapping[str, Any], refusal: Callable[[str], Exception]
-) -> list[Any] | Poison:
+    context: Context, op: str, inputs: Sequence[Item], attrs: Attrs, refusal: Callable[[str], Exception]
+) -> Sequence[Item] | Poison:
     """The results of a node of which an operand could not be made: those of a call that do not need it.
 
     refusal: the error of an operator without a lowering, which is raised for this one where it has none.
@@ -45,7 +47,7 @@ def examine(
     return POISON
 
 
-def examine_functions(context: Context, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> None:
+def examine_functions(context: Context, inputs: Sequence[Item], attrs: Attrs) -> None:
     """Notes what cannot be lowered in the functions that an operator names, whatever they are called with."""
     session = context.session
     for function in _functions(attrs):
@@ -60,12 +62,12 @@ def examine_functions(context: Context, inputs: Sequence[Any], attrs: Mapping[st
             session.note(error, context.b.origins[0])
 
 
-def _functions(attrs: Mapping[str, Any]) -> Iterator[FunctionName]:
+def _functions(attrs: Attrs) -> Iterator[FunctionName]:
     for value in attrs.values():
         yield from (f for f in (value if isinstance(value, list) else [value]) if isinstance(f, FunctionName))
 
 
-def _arguments(count: int, inputs: Sequence[Any]) -> list[Any]:
+def _arguments(count: int, inputs: Sequence[Item]) -> Sequence[Item]:
     """What a function is called with: resources and constants as they are, nothing for what is in another graph."""
     if len(inputs) != count:
         return [POISON] * count

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from litesmith._util.naming import input_shapes, suggestion
 from litesmith.errors import UsageError
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import SignatureTensor
 from litesmith.formats.saved_model.dtypes import dtype_of
+from litesmith.frontends.frame import Composite, nameless
 from litesmith.frontends.tensorflow.attributes import shape_of, tf_dtype
 from litesmith.frontends.tensorflow.control_v1 import output_index
 from litesmith.frontends.tensorflow.entries import Shapes, add_signature, import_signature, import_until_stable
-from litesmith.frontends.tensorflow.importer import Model, Session
-from litesmith.frontends.tensorflow.resources import Variable
+from litesmith.frontends.tensorflow.importer import Model, Session, Unknown
+from litesmith.frontends.tensorflow.resources import Item, Variable
+from litesmith.frontends.tensorflow.select_ops import SelectOps
 from litesmith.ir import Dim, Program
+
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import AttrValue, FunctionDef, GraphDef, NodeDef
 
 
 @dataclass(frozen=True)
@@ -24,18 +29,26 @@ class Entry:
     """One entry point over a GraphDef: nodes, named tensors, and what the graph captures (see `import_signature`)."""
 
     signature: SourceSignature
-    nodes: Sequence[Any]
-    functions: Mapping[str, Any]
-    captured: Mapping[str, Any] = field(default_factory=dict)
+    nodes: Sequence[NodeDef]
+    functions: Mapping[str, FunctionDef]
+    captured: Mapping[str, Item] = field(default_factory=dict)
     dims: Mapping[str, Sequence[Dim]] = field(default_factory=dict)
 
 
-def import_entries(entries: Sequence[Entry], shapes: Shapes | None = None, **session: Any) -> Program:
-    """Imports entry points that share one function library, a graph each. session: see `import_until_stable`."""
+def import_entries(
+    entries: Sequence[Entry],
+    shapes: Shapes | None = None,
+    select: SelectOps | None = None,
+    *,
+    on_unknown: Unknown | None = None,
+    composite: Composite | None = None,
+    layer_of: Callable[[str], str] = nameless,
+) -> Program:
+    """Imports entry points that share one function library, a graph each. The options: see `import_until_stable`."""
     functions = {name: f for entry in entries for name, f in entry.functions.items()}
     variables: dict[str, Variable] = {}
 
-    def variable(name: str, node: Any) -> Variable:
+    def variable(name: str, node: NodeDef) -> Variable:
         if name not in variables:
             variables[name] = Variable(name, tf_dtype(node.attr["dtype"].type), shape_of(node.attr["shape"].shape))
         return variables[name]
@@ -48,7 +61,9 @@ def import_entries(entries: Sequence[Entry], shapes: Shapes | None = None, **ses
             add_signature(program, entry.signature, graph)
         return program
 
-    return import_until_stable(Model(functions, variable), build, **session)
+    return import_until_stable(
+        Model(functions, variable), build, select, on_unknown=on_unknown, composite=composite, layer_of=layer_of
+    )
 
 
 _PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
@@ -63,7 +78,7 @@ _TYPE_T = frozenset(
 
 
 def frozen_entry(
-    graph_def: Any,
+    graph_def: GraphDef,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     shapes: Shapes | None = None,
@@ -76,13 +91,11 @@ def frozen_entry(
     nodes = {node.name: node for node in graph_def.node}
     placeholders = [n.name for n in nodes.values() if n.op in _PLACEHOLDERS]
     ins = list(inputs or placeholders)
-    outs = list(outputs or _unused(nodes.values()))
+    outs = list(outputs or _unused_nodes(nodes.values()))
     for name in [*ins, *outs]:
         if name.partition(":")[0] not in nodes:
             known = ", ".join(placeholders) or "none"
-            raise UsageError(
-                f"the graph has no node {name!r}; its placeholders are {known}{suggestion(name, nodes)}"
-            )
+            raise UsageError(f"the graph has no node {name!r}; its placeholders are {known}{suggestion(name, nodes)}")
     if not outs:
         raise UsageError("the graph has no outputs: name them")
     shapes = input_shapes(shapes or {}, map(_plain, ins))
@@ -101,7 +114,7 @@ def _plain(name: str) -> str:
     return name.removesuffix(":0")
 
 
-def _unused(nodes: Iterable[Any]) -> list[str]:
+def _unused_nodes(nodes: Iterable[NodeDef]) -> list[str]:
     used = {i.lstrip("^").partition(":")[0] for node in nodes for i in node.input}
     return [n.name for n in nodes if n.name not in used and n.op not in ("NoOp", "Assert", "Const", "Placeholder")]
 
@@ -110,7 +123,7 @@ def _reference(name: str) -> str:
     return name if ":" in name else f"{name}:0"
 
 
-def _frozen_input(nodes: Mapping[str, Any], name: str, is_given: bool) -> SignatureTensor:
+def _frozen_input(nodes: Mapping[str, NodeDef], name: str, is_given: bool) -> SignatureTensor:
     """An input: a placeholder with its own type and shape, or the result of another node, which is cut off there."""
     node = nodes[name.partition(":")[0]]
     attrs = node.attr
@@ -128,12 +141,12 @@ def _frozen_input(nodes: Mapping[str, Any], name: str, is_given: bool) -> Signat
     return SignatureTensor(_plain(name), _reference(name), dtype_of(number), shape)
 
 
-def _one_of_several(name: str, attrs: Any) -> SignatureTensor:
+def _one_of_several(name: str, attrs: Mapping[str, AttrValue]) -> SignatureTensor:
     """A result of an operator that lists the types of all (IteratorGetNext, …)."""
     place = output_index(name)
     types, shapes = attrs["output_types"].list.type, attrs["output_shapes"].list.shape
     if place >= len(types):
-        raise UsageError(f"{name!r} is no tensor of the graph: the node has {len(types)} results")
+        raise UsageError(f"{name!r} is not a tensor of the graph: the node has {len(types)} results")
     declared = shape_of(shapes[place]) if place < len(shapes) else None
     shape = None if declared is None else tuple(None if d < 0 else d for d in declared)
     return SignatureTensor(_plain(name), _reference(name), dtype_of(types[place]), shape)

@@ -10,16 +10,15 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from litesmith.decompositions.complex_parts import Complex, joined
 from litesmith.errors import ConverterError, LitesmithError, Problem, UnsupportedError
 from litesmith.frontends import operator_plugins
 from litesmith.frontends.frame import POISON, Import, Place, Poison
 from litesmith.frontends.registry import EXPORT_AGAIN
-from litesmith.frontends.tensorflow.attributes import decode
+from litesmith.frontends.tensorflow.attributes import Attribute, decode
 from litesmith.frontends.tensorflow.composites import Body, taken_whole
 from litesmith.frontends.tensorflow.control_v1 import (
     EXIT,
@@ -33,14 +32,14 @@ from litesmith.frontends.tensorflow.control_v1 import (
     tensor_key,
 )
 from litesmith.frontends.tensorflow.examine import examine, examine_functions
-from litesmith.frontends.tensorflow.refused import REFUSED
+from litesmith.frontends.tensorflow.nodes import lower_node, refusal_of
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import (
+    Results,
     RuntimeTable,
+    State,
     Table,
-    TensorList,
     Variable,
-    is_complex,
 )
 from litesmith.frontends.tensorflow.sizes import decided
 from litesmith.frontends.tensorflow.stand_ins import Doubts, stand_ins
@@ -49,11 +48,10 @@ from litesmith.ir.budget import spend_call
 from litesmith.ir.dims import symbol_names
 from litesmith.ops.common import unknown_dim
 
-UNKNOWN = (
-    "has no lowering to built-in operators",
-    "replace the operation, add a lowering (docs/add-an-op.md), or, of a SavedModel, set allow_custom_ops=True",
-)
-"""Reason and way out for an operator nobody has thought of."""
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import AttrValue, FunctionDef, NodeDef
+    from litesmith.frontends.tensorflow.attributes import Attrs
+    from litesmith.frontends.tensorflow.resources import Item
 
 DAMAGED = "export the model again; if it is whole, report this with the model"
 """The way out where a lowering meets what TensorFlow would not have written."""
@@ -74,13 +72,16 @@ class Model:
     tables when the model is loaded; assets: name of a file -> its content; files: tensor -> name of the file it holds.
     """
 
-    functions: Mapping[str, Any]
-    variable: Callable[[str, Any], Variable]
+    functions: Mapping[str, FunctionDef]
+    variable: Callable[[str, NodeDef], Variable]
     lines: Callable[[str, str], str] = lambda function, node: ""
-    initializer: tuple[Iterable[Any], Sequence[str]] | None = None
+    initializer: tuple[Iterable[NodeDef], Sequence[str]] | None = None
     assets: Mapping[bytes, bytes] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
+
+
+Unknown: TypeAlias = Callable[[str], Lowering[..., Results] | None]
 
 
 @dataclass
@@ -92,17 +93,17 @@ class Session(Import):
     """
 
     model: Model
-    lowerings: Mapping[str, Lowering]
+    lowerings: Mapping[str, Lowering[..., Results]]
     mutable: frozenset[str] = frozenset()
     assigned: dict[str, Variable] = field(default_factory=dict)
     handles: dict[tuple[Graph, str], Value] = field(default_factory=dict)
-    on_unknown: Callable[[str], Lowering | None] | None = None
+    on_unknown: Unknown | None = None
     """A lowering for an operator that has none, where there shall be one (custom operators)."""
-    select: Callable[[Context, Any, Sequence[Any], Mapping[str, Any]], Any] | None = None
+    select: Callable[[Context, NodeDef, Sequence[Item], Attrs], Sequence[Item] | Poison] | None = None
     """Lowers a node where Select TF operators are allowed (see `select_ops`)."""
-    output_place: Callable[[Any, Mapping[str, Any], str], int | None] = lambda node, attrs, output: None
+    output_place: Callable[[NodeDef, Attrs, str], int | None] = lambda node, attrs, output: None
     """The number of a node's named output, where its declaration knows it."""
-    select_state: dict[str, Any] = field(default_factory=dict)
+    select_state: dict[str, State] = field(default_factory=dict)
     """Variables and tables that are TensorFlow's as a whole, by name."""
     select_functions: dict[str, Graph] = field(default_factory=dict)
     """Functions that Select TF operators call, by name."""
@@ -137,7 +138,7 @@ class Session(Import):
             tables[name] = Table(name, key_dtype, value_dtype)
         return tables[name]
 
-    def lowering_of(self, op: str) -> Lowering | None:
+    def lowering_of(self, op: str) -> Lowering[..., Results] | None:
         """The lowering of an operator; None for a function of the model and for what cannot be lowered."""
         found = self.lowerings.get(op)
         if found is None and (plugin := operator_plugins.lowering_of(op)) is not None:
@@ -146,7 +147,7 @@ class Session(Import):
             return self.on_unknown(op)
         return found
 
-    def decide_sizes(self, graph: Graph, op: str, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> None:
+    def decide_sizes(self, graph: Graph, op: str, inputs: Sequence[Item], attrs: Attrs) -> None:
         """Keeps what a node that every run reaches tells of the sizes of the inputs."""
         if graph is not self.entry or self.doubts.level:
             return
@@ -159,7 +160,7 @@ class Session(Import):
 
     def notes(self) -> list[str]:
         """What is left out, in sentences for the user."""
-        left_out = [f"tf.{op} is left out: {_listed(list(nodes))}" for op, nodes in self.left_out.items()]
+        left_out = [f"tf.{op} is left out: {_list_names(list(nodes))}" for op, nodes in self.left_out.items()]
         return [*left_out, *self.remarks]
 
     set_aside: dict[Problem, None] = field(default_factory=dict)
@@ -173,13 +174,19 @@ class Context(Place):
     """What a lowering may use besides its operands: the builder, the session, where it is."""
 
     session: Session
-    node: Any = None
+    at_node: NodeDef | None = None
     function: str = ""
     active: frozenset[str] = field(default=frozenset(), kw_only=True)
     """The functions that are being inlined here, one in another."""
     scope: Scope | None = None
 
-    def call(self, function: str, args: Sequence[Any], attrs: Mapping[str, Any] | None = None) -> list[Any]:
+    @property
+    def node(self) -> NodeDef:
+        """The node being lowered."""
+        assert self.at_node is not None
+        return self.at_node
+
+    def call(self, function: str, args: Sequence[Item], attrs: Attrs | None = None) -> Sequence[Item]:
         """Inlines a function of the model here and returns its results."""
         return call_function(self, function, args, attrs or {})
 
@@ -188,8 +195,7 @@ class Context(Place):
         if self.session.is_initializing and variable.first is not None:
             return variable.first
         if variable.name in self.session.mutable:
-            held: Value = self.b.read_variable(self.handle(variable), result_types=[_type_of(variable)])
-            return held
+            return self.b.read_variable(self.handle(variable), result_types=[_type_of(variable)])
         if variable.value is None:
             if variable.initial is None:
                 raise UnsupportedError(f"variable {variable.name!r} has no value", "initialize and save it")
@@ -217,7 +223,7 @@ class Context(Place):
             self.session.handles[key] = make_table(self.b, number, table)
         return self.session.handles[key]
 
-    def definition(self, function: str) -> Any:
+    def definition(self, function: str) -> FunctionDef:
         """The FunctionDef of this name. Raises UnsupportedError when the model has none."""
         found = self.session.model.functions.get(function)
         if found is None:
@@ -225,7 +231,7 @@ class Context(Place):
         return found
 
 
-def _listed(names: Sequence[str], shown: int = 3) -> str:
+def _list_names(names: Sequence[str], shown: int = 3) -> str:
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return ", ".join(map(repr, names[:shown])) + more
 
@@ -236,8 +242,7 @@ FIRST_TABLE = 1 << 20
 
 def make_table(b: Builder, number: int, table: RuntimeTable) -> Value:
     """The HASHTABLE that is a table's handle in one graph."""
-    made: Value = b.hashtable(table_id=number, key_dtype=table.key_dtype, value_dtype=table.value_dtype)
-    return made
+    return b.hashtable(table_id=number, key_dtype=table.key_dtype, value_dtype=table.value_dtype)
 
 
 def run_initializer(session: Session) -> None:
@@ -255,7 +260,7 @@ def run_initializer(session: Session) -> None:
     scope.run([f"^{name}" for name in names])
 
 
-def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
+def call_function(context: Context, name: str, args: Sequence[Item], attrs: Attrs) -> Sequence[Item]:
     """Inlines one call. Results are in the order of the function's declared outputs."""
     if context.depth > MAX_DEPTH:
         raise UnsupportedError(f"calls of {name!r} are nested too deeply", "remove the recursion")
@@ -267,7 +272,7 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
     if taken is not None:
         return taken
     scope = Scope(
-        replace(context, node=None, function=name, depth=context.depth + 1, active=context.active | {name}),
+        replace(context, at_node=None, function=name, depth=context.depth + 1, active=context.active | {name}),
         definition.node_def,
         call_attrs=attrs,
     )
@@ -282,7 +287,7 @@ def call_function(context: Context, name: str, args: Sequence[Any], attrs: Mappi
     return [scope.result(reference) for reference in wanted]
 
 
-def _import_body(context: Context, definition: Any, args: Sequence[Any]) -> Body:
+def _import_body(context: Context, definition: FunctionDef, args: Sequence[Item]) -> Body:
     """A function's body in a graph nobody sees; what stands in its way is of no interest there."""
     session = context.session
     graph = Graph(definition.signature.name)
@@ -315,14 +320,14 @@ class Scope:
     def __init__(
         self,
         context: Context,
-        nodes: Iterable[Any],
-        call_attrs: Mapping[str, Any] | None = None,
+        nodes: Iterable[NodeDef],
+        call_attrs: Attrs | None = None,
         prefix: str = "",
     ) -> None:
         self.context = context
         self.nodes = nodes_by_name(nodes)
-        self.results: dict[str, Any] = {}
-        self.fed: dict[str, Any] = {}
+        self.results: dict[str, Sequence[Item] | Poison] = {}
+        self.fed: dict[str, Item] = {}
         self.call_attrs = call_attrs or {}
         self.prefix = prefix
         self.flow: ControlFlow | None = None
@@ -337,19 +342,19 @@ class Scope:
         return other
 
     @cached_property
-    def nodes_by_input(self) -> dict[str, list[Any]]:
+    def nodes_by_input(self) -> dict[str, list[NodeDef]]:
         """Nodes by the name of the node that gives their first input."""
-        found: dict[str, list[Any]] = {}
+        found: dict[str, list[NodeDef]] = {}
         for node in self.nodes.values():
             if node.input:
                 found.setdefault(node_name(node.input[0]), []).append(node)
         return found
 
-    def feed(self, name: str, values: Sequence[Any]) -> None:
+    def feed(self, name: str, values: Sequence[Item]) -> None:
         """Gives the results of a node (or function argument) instead of importing it."""
         self.results[name] = list(values)
 
-    def feed_tensor(self, reference: str, value: Any) -> None:
+    def feed_tensor(self, reference: str, value: Item) -> None:
         """Gives one tensor (``node:0``) instead of importing it."""
         self.fed[tensor_key(reference)] = value
 
@@ -380,14 +385,14 @@ class Scope:
             return False
         return not reference.startswith("^") or self.is_inside is None or self.is_inside(name)
 
-    def _needs(self, node: Any) -> Iterator[str]:
+    def _needs(self, node: NodeDef) -> Iterator[str]:
         """What has to be imported before a node. Asked for step by step, as one may decide whether another is."""
         if self.flow is not None and node.op in GROUPED and not self.flow.is_loop_merge(node):
             yield from self._group_needs(node)
         else:
             yield from (r for r in node.input if node.op not in WITHOUT_INPUTS or r.startswith("^"))
 
-    def _group_needs(self, node: Any) -> Iterator[str]:
+    def _group_needs(self, node: NodeDef) -> Iterator[str]:
         """What a conditional or loop of TensorFlow 1 takes from outside."""
         assert self.flow is not None
         if node.op in EXIT:
@@ -409,25 +414,25 @@ class Scope:
         value = self.result(predicate)
         return int(bool(value.numpy())) if isinstance(value, Value) and value.is_const else None
 
-    def _node(self, name: str) -> Any:
+    def _node(self, name: str) -> NodeDef:
         if (node := self.nodes.get(name)) is None:
             raise UnsupportedError(f"node {name!r} is not in the graph", "export the model again", node=name)
         return node
 
-    def result(self, reference: str) -> Any:
+    def result(self, reference: str) -> Item:
         """The value behind a reference. Raises UnsupportedError where it cannot be told which of several is meant."""
         key = tensor_key(reference)
         if key in self.fed:
             return self.fed[key]
         name, *rest = reference.split(":")
         outputs = self.results[name]
-        if outputs is POISON:
+        if isinstance(outputs, Poison):
             return POISON
         if len(rest) == 2 and rest[0] != "output":
             return self._named_output(name, outputs, rest[0], int(rest[1]))
         return self._output(name, outputs, int(rest[-1]) if rest else 0)
 
-    def _output(self, name: str, outputs: Sequence[Any], index: int) -> Any:
+    def _output(self, name: str, outputs: Sequence[Item], index: int) -> Item:
         """One of a node's results; where it has none of this number, what depends on it cannot be made."""
         if 0 <= index < len(outputs):
             return outputs[index]
@@ -436,7 +441,7 @@ class Scope:
         self.context.session.problems[Problem("LS011", reason, EXPORT_AGAIN, op, f"{self.prefix}{name}")] = None
         return POISON
 
-    def _named_output(self, name: str, outputs: Sequence[Any], output: str, index: int) -> Any:
+    def _named_output(self, name: str, outputs: Sequence[Item], output: str, index: int) -> Item:
         node = self.nodes.get(name)
         lowering = self.context.session.lowering_of(node.op) if node is not None else None
         definition = self.context.session.model.functions.get(node.op) if node is not None else None
@@ -453,7 +458,7 @@ class Scope:
             return self._output(name, outputs, index)
         return self._output(name, outputs, lowering.outputs.index(output) + index)
 
-    def _attrs(self, node: Any) -> dict[str, Any]:
+    def _attrs(self, node: NodeDef) -> dict[str, Attribute]:
         return {
             name: self.call_attrs.get(value.placeholder)
             if value.WhichOneof("value") == "placeholder"
@@ -462,42 +467,42 @@ class Scope:
             if not name.startswith("_") and self._has_value(value)
         }
 
-    def _has_value(self, attr: Any) -> bool:
+    def _has_value(self, attr: AttrValue) -> bool:
         kind = attr.WhichOneof("value")
         return kind is not None and (kind != "placeholder" or attr.placeholder in self.call_attrs)
 
-    def _inputs(self, node: Any) -> list[Any]:
+    def _inputs(self, node: NodeDef) -> Sequence[Item]:
         """A node's inputs; none where the lowering asks for them itself or needs none."""
         is_group = self.flow is not None and node.op in GROUPED
         if is_group or node.op in WITHOUT_INPUTS:
             return []
         return [self.result(r) for r in node.input if not r.startswith("^")]
 
-    def _import(self, node: Any) -> None:
+    def _import(self, node: NodeDef) -> None:
         origin = self._origin(node)
-        context = replace(self.context, node=node, layer=origin.layer, scope=self)
+        context = replace(self.context, at_node=node, layer=origin.layer, scope=self)
         doubts = context.session.doubts
         level = doubts.level
         with context.b.at(origin):
             try:
-                results = self._lowered(context, node)
+                results = self._lower(context, node)
             except ConverterError as error:
                 context.session.note(error, origin)
                 results = self._stand_ins(context, node)
-        if doubts.level and results is not POISON:
+        if doubts.level and not isinstance(results, Poison):
             doubts.add(results)
         doubts.level = level
         self.results[node.name] = results
-        if results is not POISON:
+        if not isinstance(results, Poison):
             _name_results(node.name, results)
 
-    def _lowered(self, context: Context, node: Any) -> Any:
+    def _lower(self, context: Context, node: NodeDef) -> Sequence[Item] | Poison:
         """The results of a node; `POISON` where an operand could not be made. Raises ConverterError otherwise."""
         try:
             inputs = self._inputs(node)
             attrs = self._attrs(node)
             if any(value is POISON for value in inputs):
-                return examine(context, node.op, inputs, attrs, _refusal)
+                return examine(context, node.op, inputs, attrs, refusal_of)
             if context.session.doubts.values:
                 context.session.doubts.level = context.session.doubts.of(inputs)
             context.session.decide_sizes(context.b.graph, node.op, inputs, attrs)
@@ -509,7 +514,7 @@ class Scope:
             reason = f"its lowering fails: {type(error).__name__}: {error}"
             raise ConverterError(Problem("LS090", reason, DAMAGED)) from error
 
-    def _stand_ins(self, context: Context, node: Any) -> list[Any] | Poison:
+    def _stand_ins(self, context: Context, node: NodeDef) -> Sequence[Item] | Poison:
         """What stands for the results of a node that could not be lowered."""
         try:
             attrs, inputs = self._attrs(node), self._inputs(node)
@@ -519,81 +524,18 @@ class Scope:
         except (LitesmithError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return POISON
 
-    def place_of(self, node: Any) -> str:
+    def place_of(self, node: NodeDef) -> str:
         """What problems call the place of a node."""
         return self._origin(node).label
 
-    def _origin(self, node: Any) -> Origin:
+    def _origin(self, node: NodeDef) -> Origin:
         line = self.context.session.model.lines(self.context.function, node.name)
         name = f"{self.prefix}{node.name}"
         layer = "/".join(filter(None, [self.context.layer, self.context.session.layer_of(name)]))
         return Origin(f"tf.{node.op}", name, layer, line)
 
 
-def _name_results(name: str, results: Sequence[Any]) -> None:
+def _name_results(name: str, results: Sequence[Item]) -> None:
     for value in results:
         if isinstance(value, Value) and not value.is_const and not value.name and value.op is not None:
             value.name = name
-
-
-def lower_node(context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
-    """Lowers one node. Raises UnsupportedError with the reason where that is not possible."""
-    lowering = _of_complex(context.session, node.op, inputs) or context.session.lowering_of(node.op)
-    if lowering is None:
-        if node.op in context.session.model.functions:
-            return context.call(node.op, inputs, attrs)
-        raise _refusal(node.op)
-    wants = lowering.parameters
-    bound = lowering.bind_inputs(inputs)
-    operands = [
-        [as_tensor(context, v, i.takes_any) for v in value] if i.is_list else as_tensor(context, value, i.takes_any)
-        for value, i in zip(bound, wants.inputs, strict=True)
-    ]
-    keywords = lowering.bind_attrs(attrs)
-    results = lowering(context if wants.wants_context else context.b, *operands, **keywords)
-    if results is None:
-        return []
-    return list(results) if isinstance(results, (tuple, list)) else [results]
-
-
-def _refusal(op: str) -> UnsupportedError:
-    reason, fix = REFUSED.get(op, UNKNOWN)
-    return UnsupportedError(reason, fix, code="LS010")
-
-
-def _of_complex(session: Session, op: str, inputs: Sequence[Any]) -> Lowering | None:
-    """The lowering for operands of which one is complex (see `lowering.complex_numbers`)."""
-    return session.lowerings.get(f"complex {op}") if any(map(is_complex, inputs)) else None
-
-
-def complex_tensor(b: Builder, value: Complex) -> Value:
-    """A complex64 tensor."""
-    made: Value = b.cast(value.real, out_data_type=DType.COMPLEX64)
-    return made if value.imag is None else joined(b, value.real, value.imag)
-
-
-def _complex_operand(b: Builder, value: Complex) -> Value:
-    """A complex64 tensor for a kernel. Raises UnsupportedError where there is an imaginary part."""
-    if value.imag is not None:
-        raise UnsupportedError(
-            "kernels compute with no complex tensor of a real and an imaginary part",
-            "use tf.math.real and tf.math.imag of it, and complex numbers in arithmetic and Fourier transforms only",
-            code="LS012",
-        )
-    return complex_tensor(b, value)
-
-
-def as_tensor(context: Context, value: Any, takes_any: bool) -> Any:
-    """The tensor behind an operand. Raises UnsupportedError for a resource where a tensor is needed."""
-    if takes_any or isinstance(value, Value):
-        return value
-    if isinstance(value, Variable) and value.reference:
-        return context.read(value)
-    if isinstance(value, TensorList) and value.stacked is not None:
-        return value.stacked
-    if isinstance(value, Complex):
-        return _complex_operand(context.b, value)
-    raise UnsupportedError(
-        f"a {type(value).__name__.lower()} is used where a tensor is needed",
-        "read the resource before using it",
-    )

@@ -9,10 +9,13 @@ unchanged in shape, through calls of functions, but not into branches and loops,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from litesmith.frontends.tensorflow.attributes import shape_of
 from litesmith.frontends.tensorflow.control_v1 import node_name
+
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import FunctionDef, NodeDef
 
 Shape = tuple[int | None, ...]
 
@@ -38,7 +41,7 @@ _RANKS: Mapping[str, tuple[int | None, ...]] = {
 """The rank each operand has to have; None for any."""
 
 
-def demanded_shape(tensor: str, nodes: Iterable[Any], functions: Mapping[str, Any]) -> Shape | None:
+def demanded_shape(tensor: str, nodes: Iterable[NodeDef], functions: Mapping[str, FunctionDef]) -> Shape | None:
     """The shape (None for unknown sizes) the operators behind a tensor ask for; None where they take several ranks."""
     pending = [(node_name(tensor), _Consumers(nodes))]
     seen: set[tuple[str, _Consumers]] = set()
@@ -51,11 +54,11 @@ def demanded_shape(tensor: str, nodes: Iterable[Any], functions: Mapping[str, An
             shape = _asked_for(node, place, scope)
             if shape is not None:
                 return shape
-            pending += _reached(node, place, scope, functions)
+            pending += _reach_same_shape(node, place, scope, functions)
     return None
 
 
-def takes_any_rank(tensor: str, nodes: Iterable[Any], functions: Mapping[str, Any]) -> bool:
+def takes_any_rank(tensor: str, nodes: Iterable[NodeDef], functions: Mapping[str, FunctionDef]) -> bool:
     """Whether every use of a tensor is element-wise, a lookup, or asks for its shape or rank only."""
     pending = [(node_name(tensor), _Consumers(nodes))]
     seen: set[tuple[str, _Consumers]] = set()
@@ -72,7 +75,7 @@ def takes_any_rank(tensor: str, nodes: Iterable[Any], functions: Mapping[str, An
     return True
 
 
-def _takes_any(node: Any, place: int, scope: _Consumers) -> bool:
+def _takes_any(node: NodeDef, place: int, scope: _Consumers) -> bool:
     """Whether what a node makes does not depend on the rank of an operand."""
     flattened = node.op == "Reshape" and place == 0 and scope.constant_shape(node, 1) is not None
     return flattened or node.op in _ASK or (node.op in _LOOKUPS and place != 1)
@@ -89,7 +92,7 @@ _ELEMENTS = _KEEP | _BROADCAST | _LOOKUPS | frozenset(
 
 
 def _reached_elements(
-    node: Any, place: int, scope: _Consumers, functions: Mapping[str, Any]
+    node: NodeDef, place: int, scope: _Consumers, functions: Mapping[str, FunctionDef]
 ) -> Iterator[tuple[str, _Consumers]]:
     if node.op in _ELEMENTS:
         yield node.name, scope
@@ -102,26 +105,26 @@ def _reached_elements(
 class _Consumers:
     """Who uses which node, in one GraphDef or FunctionDef."""
 
-    def __init__(self, nodes: Iterable[Any]) -> None:
+    def __init__(self, nodes: Iterable[NodeDef]) -> None:
         self.nodes = {node.name: node for node in nodes}
-        self.users: dict[str, list[tuple[Any, int]]] = {}
+        self.users: dict[str, list[tuple[NodeDef, int]]] = {}
         self.called: dict[str, _Consumers] = {}
         for node in self.nodes.values():
             for place, reference in enumerate(r for r in node.input if not r.startswith("^")):
                 self.users.setdefault(node_name(reference), []).append((node, place))
 
-    def of(self, name: str) -> list[tuple[Any, int]]:
+    def of(self, name: str) -> list[tuple[NodeDef, int]]:
         """The nodes that use a node, and as which operand."""
         return self.users.get(name, [])
 
-    def constant_shape(self, node: Any, place: int) -> tuple[int, ...] | None:
+    def constant_shape(self, node: NodeDef, place: int) -> tuple[int, ...] | None:
         """The shape of an operand that is a constant."""
         operand = self.nodes.get(node_name(node.input[place])) if place < len(node.input) else None
         if operand is None or operand.op != "Const":
             return None
         return shape_of(operand.attr["value"].tensor.tensor_shape)
 
-    def inside(self, function: Any) -> _Consumers:
+    def inside(self, function: FunctionDef) -> _Consumers:
         """The nodes of a function that is called here."""
         name = function.signature.name
         if name not in self.called:
@@ -129,7 +132,7 @@ class _Consumers:
         return self.called[name]
 
 
-def _asked_for(node: Any, place: int, scope: _Consumers) -> Shape | None:
+def _asked_for(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
     ranks = _RANKS.get(node.op, ())
     rank = ranks[place] if place < len(ranks) else None
     special = _SPECIAL.get(node.op)
@@ -138,36 +141,36 @@ def _asked_for(node: Any, place: int, scope: _Consumers) -> Shape | None:
     return None if rank is None else (None,) * rank
 
 
-def _ensured(node: Any, place: int, scope: _Consumers) -> Shape | None:
+def _ensured_shape(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
     shape = shape_of(node.attr["shape"].shape)
     return None if shape is None else tuple(None if d < 0 else d for d in shape)
 
 
-def _transposed(node: Any, place: int, scope: _Consumers) -> Shape | None:
+def _shape_of_permutation(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
     order = scope.constant_shape(node, 1) if place == 0 else None
     return (None,) * order[0] if order is not None and len(order) == 1 else None
 
 
-def _labelled(node: Any, place: int, scope: _Consumers) -> Shape | None:
+def _shape_of_equation(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
     terms = node.attr["equation"].s.decode(errors="replace").replace(" ", "").split("->")[0].split(",")
     return (None,) * len(terms[place]) if place < len(terms) and "." not in terms[place] else None
 
 
-def _normalized(node: Any, place: int, scope: _Consumers) -> Shape | None:
+def _shape_of_layout(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
     layout = node.attr["data_format"].s or b"NHWC"
     return (None,) * len(layout) if place == 0 else None
 
 
-_SPECIAL: Mapping[str, Callable[[Any, int, _Consumers], Shape | None]] = {
-    "EnsureShape": _ensured,
-    "Transpose": _transposed,
-    "Einsum": _labelled,
-    **dict.fromkeys(("FusedBatchNormV2", "FusedBatchNormV3"), _normalized),
+_SPECIAL: Mapping[str, Callable[[NodeDef, int, _Consumers], Shape | None]] = {
+    "EnsureShape": _ensured_shape,
+    "Transpose": _shape_of_permutation,
+    "Einsum": _shape_of_equation,
+    **dict.fromkeys(("FusedBatchNormV2", "FusedBatchNormV3"), _shape_of_layout),
 }
 
 
-def _reached(
-    node: Any, place: int, scope: _Consumers, functions: Mapping[str, Any]
+def _reach_same_shape(
+    node: NodeDef, place: int, scope: _Consumers, functions: Mapping[str, FunctionDef]
 ) -> Iterator[tuple[str, _Consumers]]:
     """Where else the operand is, in its own shape: the node's result, or an argument of the function it calls."""
     other_is_number = len(node.input) > 1 and scope.constant_shape(node, 1 - min(place, 1)) == ()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from litesmith.decompositions.complex_parts import Complex
+from litesmith.frontends.frame import Poison
 from litesmith.ir import Constant, Dim, DType, Value
 from litesmith.ir.constant import Array
 
@@ -83,6 +85,30 @@ class RandomWords:
     """A key (two words) or counter (four) of a random generator, as int32 scalars, the low word first."""
 
     words: tuple[Value, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TensorArray:
+    """The handle of an array of TensorFlow 1. Only its element type matters: the content is what flows."""
+
+    dtype: DType
+    grows: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """A resource that is TensorFlow's as a whole: how its handle is made, and what it holds at first."""
+
+    op: str
+    options: bytes
+    item: Variable | Table
+
+
+Item: TypeAlias = Value | Variable | Table | RuntimeTable | TensorList | TensorArray | RandomWords | Complex | Poison
+"""What flows along an edge."""
+
+Results: TypeAlias = Item | Sequence[Item] | None
+"""What a lowering gives: one result, several, or none."""
 
 
 def is_complex(value: object) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from litesmith._util.naming import input_shapes as given_shapes
 from litesmith.errors import Problem, UsageError
 from litesmith.formats.saved_model import SavedModel
 from litesmith.formats.saved_model import Signature as SourceSignature
 from litesmith.formats.saved_model import Variable as SourceVariable
+from litesmith.frontends.frame import Composite
 from litesmith.frontends.tensorflow.attributes import tf_dtype
 from litesmith.frontends.tensorflow.entries import (
     UNKNOWN_RANK,
@@ -19,10 +20,13 @@ from litesmith.frontends.tensorflow.entries import (
     import_until_stable,
 )
 from litesmith.frontends.tensorflow.graph_def import frozen_entry
-from litesmith.frontends.tensorflow.importer import Model, Session
+from litesmith.frontends.tensorflow.importer import Model, Session, Unknown
 from litesmith.frontends.tensorflow.resources import Variable
 from litesmith.frontends.tensorflow.select_ops import SelectOps
 from litesmith.ir import Constant, DType, Graph, Program
+
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import NodeDef
 
 DEFAULT_SIGNATURE = "serving_default"
 _KEY_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -32,8 +36,8 @@ def import_saved_model(
     model: SavedModel,
     signature_keys: Sequence[str] | None = None,
     input_shapes: Shapes | None = None,
-    on_unknown: Any = None,
-    composite: Any = None,
+    on_unknown: Unknown | None = None,
+    composite: Composite | None = None,
     select: SelectOps | None = None,
     may_leave_out: bool | None = None,
 ) -> Program:
@@ -46,7 +50,7 @@ def import_saved_model(
     `Session`; select: see `import_until_stable`. Raises UsageError for a key or input the model does not have,
     ConverterError with every problem found.
     """
-    chosen = _chosen(model, signature_keys)
+    chosen = _selected_signatures(model, signature_keys)
     may_leave_out = signature_keys is None if may_leave_out is None else may_leave_out
     shapes = given_shapes(input_shapes or {}, (name for s in chosen for name in s.inputs))
     source = source_model(model)
@@ -90,7 +94,7 @@ def import_between(
     outputs: Sequence[str],
     input_shapes: Shapes | None = None,
     key: str = DEFAULT_SIGNATURE,
-    on_unknown: Any = None,
+    on_unknown: Unknown | None = None,
     select: SelectOps | None = None,
 ) -> Program:
     """Imports what lies between named tensors of a SavedModel's graph, whatever its signatures say.
@@ -109,7 +113,7 @@ def import_between(
     return import_until_stable(source_model(model), build, select, on_unknown=on_unknown)
 
 
-def _chosen(model: SavedModel, keys: Sequence[str] | None) -> list[SourceSignature]:
+def _selected_signatures(model: SavedModel, keys: Sequence[str] | None) -> list[SourceSignature]:
     if not model.signatures:
         raise UsageError(
             f"{model.path} has no signatures: save the model with signatures=… (or Keras' model.export), "
@@ -125,7 +129,7 @@ def source_model(model: SavedModel) -> Model:
     """The importer's view of a SavedModel."""
     made: dict[str, Variable] = {}
 
-    def variable(name: str, node: Any) -> Variable:
+    def variable(name: str, node: NodeDef) -> Variable:
         try:
             found = model.variable(node.name)
         except UsageError:  # a variable the model keeps to itself, such as one that holds the name of an asset

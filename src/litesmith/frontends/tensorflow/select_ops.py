@@ -9,11 +9,11 @@ of that name, which the delegate calls back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,19 +23,23 @@ from litesmith.formats.saved_model import protos
 from litesmith.formats.saved_model.dtypes import NUMBERS
 from litesmith.formats.tflite.flexbuffer import write_pair
 from litesmith.frontends.frame import POISON, Poison
-from litesmith.frontends.tensorflow.attributes import decode, shape_of, tf_dtype
+from litesmith.frontends.tensorflow.attributes import Attribute, decode, shape_of, tf_dtype
 from litesmith.frontends.tensorflow.custom_ops import Declarations, element_types, with_defaults
 from litesmith.frontends.tensorflow.importer import (
     Context,
     Scope,
     Session,
-    complex_tensor,
-    lower_node,
 )
-from litesmith.frontends.tensorflow.resources import Table, TensorList, Variable
+from litesmith.frontends.tensorflow.nodes import complex_tensor, lower_node
+from litesmith.frontends.tensorflow.resources import State, Table, TensorList, Variable
 from litesmith.frontends.tensorflow.select_shapes import inferred_shape
-from litesmith.ir import Builder, DType, Graph, Op, Program, TensorType, Value
+from litesmith.ir import Builder, Dim, DType, Graph, Op, Program, TensorType, Value
 from litesmith.ops.common import unknown_dim
+
+if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import AttrValue, NodeDef, OpDef
+    from litesmith.frontends.tensorflow.attributes import Attrs
+    from litesmith.frontends.tensorflow.resources import Item
 
 PREFIX = "Flex"
 """What the names of these operators begin with."""
@@ -47,7 +51,6 @@ _FORWARDING = frozenset({"Identity", "IdentityN", "NoOp", "StopGradient", "Preve
 """Operators that hand their operands on: they leave nothing."""
 
 _LIST = "select_allowlist.txt"
-_MORE = ("select_allowlist_tftext.txt", "select_allowlist_sentencepiece.txt")
 
 
 @cache
@@ -58,14 +61,7 @@ def select_allow_list() -> frozenset[str]:
 
 
 @cache
-def library_operators() -> frozenset[str]:
-    """Operators of TensorFlow Text and SentencePiece that a delegate built with them registers."""
-    folder = files("litesmith.frontends.tensorflow") / "data"
-    return frozenset(name for file in _MORE for name in (folder / file).read_text(encoding="utf-8").split())
-
-
-@cache
-def known_declarations() -> dict[str, Any]:
+def known_declarations() -> dict[str, OpDef]:
     """Results of the operators on the list, from TensorFlow 2.18, for models that do not declare what they use."""
     data = (files("litesmith.frontends.tensorflow") / "data" / "select_declarations.binpb").read_bytes()
     return {op.name: op for op in protos.OpList.FromString(data).op}
@@ -77,6 +73,7 @@ class SelectOps:
 
     declarations: OpDefs by name; named: operators admitted besides the list; everything: whether every operator is
     admitted; alone: whether there are to be no others, but for control flow, whose branches and bodies are subgraphs.
+    kept: operators that stay, where an import else leaves them out.
     forced: (operator, place) of nodes whose built-in form the kernels do not take; resources: names of variables and
     tables that are TensorFlow's as a whole. Both grow from one import to the next.
     """
@@ -85,6 +82,7 @@ class SelectOps:
     named: frozenset[str] = frozenset()
     everything: bool = False
     alone: bool = False
+    kept: frozenset[str] = frozenset()
     forced: set[tuple[str, str]] = field(default_factory=set)
     resources: set[str] = field(default_factory=set)
 
@@ -101,7 +99,7 @@ class SelectOps:
         self.forced |= wanted
         return is_new
 
-    def lower(self, context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
+    def lower(self, context: Context, node: NodeDef, inputs: Sequence[Item], attrs: Attrs) -> Sequence[Item] | Poison:
         """The results of a node: in built-ins where there is a form, else of a Select TF operator."""
         graph = context.b.graph
         if self._is_forced(context, node, inputs) or (self.alone and self._stays(context, node, inputs)):
@@ -118,12 +116,14 @@ class SelectOps:
         _undo(context.session, graph, before)
         return self._emit(context, node, inputs, attrs)
 
-    def _declaration(self, op: str) -> Any:
+    def _declaration(self, op: str) -> OpDef | None:
         return self.declarations(op) or known_declarations().get(op)
 
-    def _is_forced(self, context: Context, node: Any, inputs: Sequence[Any]) -> bool:
+    def _is_forced(self, context: Context, node: NodeDef, inputs: Sequence[Item]) -> bool:
         if not self.allows(node.op):
             return False
+        if node.op in self.kept:
+            return True
         if any(isinstance(v, Value) and v.type.dtype in _HANDLES and v.op is not None for v in inputs):
             return True
         names = [v.name for v in inputs if isinstance(v, (Variable, Table))]
@@ -132,7 +132,7 @@ class SelectOps:
         assert context.scope is not None
         return any(n in self.resources for n in names) or (f"tf.{node.op}", context.scope.place_of(node)) in self.forced
 
-    def _stays(self, context: Context, node: Any, inputs: Sequence[Any]) -> bool:
+    def _stays(self, context: Context, node: NodeDef, inputs: Sequence[Item]) -> bool:
         """Whether a node stays TensorFlow's where nothing has to. What is known already is folded as ever."""
         if not self.allows(node.op) or node.op in _FORWARDING:
             return False
@@ -143,7 +143,7 @@ class SelectOps:
             return bool(node.op != "ReadVariableOp")  # of a variable that nothing assigns: a constant
         return node.op != "VarHandleOp" and not (inputs and all(isinstance(v, Value) and v.is_const for v in inputs))
 
-    def _emit(self, context: Context, node: Any, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
+    def _emit(self, context: Context, node: NodeDef, inputs: Sequence[Item], attrs: Attrs) -> Sequence[Item] | Poison:
         found = [self._operand(context, value) for value in inputs]
         operands = [value for value in found if isinstance(value, Value)]
         if len(operands) < len(found):
@@ -165,11 +165,11 @@ class SelectOps:
         options = write_pair(node.op, proto.SerializeToString(deterministic=True))
         return context.b.custom(*operands, custom_code=PREFIX + node.op, custom_options=options, result_types=types)
 
-    def output_place(self, node: Any, attrs: Mapping[str, Any], output: str) -> int | None:
+    def output_place(self, node: NodeDef, attrs: Attrs, output: str) -> int | None:
         """The number of the first tensor of a node's named output; None where it has none of this name."""
         return declared_place(self._declaration(node.op), attrs, output)
 
-    def _operand(self, context: Context, value: Any) -> Value | Poison:
+    def _operand(self, context: Context, value: Item) -> Value | Poison:
         """The tensor that carries an operand. What the runtime keeps itself is imported again as TensorFlow's own."""
         if isinstance(value, Value):
             return value
@@ -191,7 +191,7 @@ class SelectOps:
         )
 
 
-def declared_place(declaration: Any, attrs: Mapping[str, Any], output: str) -> int | None:
+def declared_place(declaration: OpDef | None, attrs: Attrs, output: str) -> int | None:
     """The number of the first tensor of an operator's named output; None where it has none of this name."""
     place = 0
     for declared in declaration.output_arg if declaration is not None else ():
@@ -201,7 +201,7 @@ def declared_place(declaration: Any, attrs: Mapping[str, Any], output: str) -> i
     return None
 
 
-def known_place(node: Any, attrs: Mapping[str, Any], output: str) -> int | None:
+def known_place(node: NodeDef, attrs: Attrs, output: str) -> int | None:
     """The same for operators of TensorFlow."""
     return declared_place(known_declarations().get(node.op), attrs, output)
 
@@ -209,11 +209,11 @@ def known_place(node: Any, attrs: Mapping[str, Any], output: str) -> int | None:
 # -- operands and results ---------------------------------------------------------------------------------------------
 
 
-def _is_unranked(value: Any) -> bool:
+def _is_unranked(value: Item) -> bool:
     return isinstance(value, Value) and value.type.shape is None
 
 
-def result_shapes(node: Any, attrs: Mapping[str, Any], types: Sequence[TensorType], count: int) -> list[Any]:
+def result_shapes(node: NodeDef, attrs: Attrs, types: Sequence[TensorType], count: int) -> Sequence[tuple[Dim, ...] | None]:
     """Shapes of the results: those the node declares, those that follow from the operands, else unknown ranks."""
     declared = node.attr["_output_shapes"].list.shape if "_output_shapes" in node.attr else ()
     shapes = [shape_of(s) for s in declared]
@@ -237,7 +237,7 @@ def _undo(session: Session, graph: Graph, before: Op | None) -> None:
         del session.handles[key]
 
 
-def _node_def(node: Any, attrs: Mapping[str, Any], inputs: int) -> Any:
+def _node_def(node: NodeDef, attrs: Attrs, inputs: int) -> NodeDef:
     """The NodeDef the delegate needs: operator, attributes, an empty name for each operand."""
     proto = type(node)()
     proto.op = node.op
@@ -252,7 +252,7 @@ def _node_def(node: Any, attrs: Mapping[str, Any], inputs: int) -> Any:
     return proto
 
 
-def _set_attr(proto: Any, value: Any) -> None:
+def _set_attr(proto: AttrValue, value: Attribute) -> None:
     """An attribute that a function's caller gives."""
     if isinstance(value, DType):
         proto.type = NUMBERS[value.text]
@@ -265,13 +265,13 @@ def _set_attr(proto: Any, value: Any) -> None:
     elif isinstance(value, str):
         proto.s = value.encode()
     else:
-        raise UnsupportedError("an attribute that a caller gives cannot be said of a Select TF operator", "inline it")
+        raise UnsupportedError("an attribute given by the caller cannot be passed to a Select TF operator", "inline it")
 
 
 # -- functions --------------------------------------------------------------------------------------------------------
 
 
-def _make_functions(select: SelectOps, context: Context, proto: Any) -> None:
+def _make_functions(select: SelectOps, context: Context, proto: NodeDef) -> None:
     for value in proto.attr.values():
         if value.WhichOneof("value") == "func" and value.func.name:
             _make_function(select, context, value.func.name)
@@ -285,7 +285,7 @@ def _make_function(select: SelectOps, context: Context, name: str) -> None:
     definition = context.definition(name)
     graph = Graph(name)
     session.select_functions[name] = graph
-    inner = replace(context, b=context.b.on(graph), node=None, function=name, depth=context.depth + 1)
+    inner = replace(context, b=context.b.on(graph), at_node=None, function=name, depth=context.depth + 1)
     scope = Scope(inner, definition.node_def)
     for index, declared in enumerate(definition.signature.input_arg):
         known = definition.arg_attr[index].attr.get("_output_shapes") if index in definition.arg_attr else None
@@ -306,16 +306,7 @@ _RESOURCE_OPS = frozenset({"VarHandleOp", "HashTableV2", "MutableHashTableV2", "
 _TABLES = _RESOURCE_OPS - {"VarHandleOp"}
 
 
-@dataclass(frozen=True)
-class State:
-    """A resource that is TensorFlow's as a whole: how its handle is made, and what it holds at first."""
-
-    op: str
-    options: bytes
-    item: Variable | Table
-
-
-def _resource_name(context: Context, node: Any) -> str:
+def _resource_name(context: Context, node: NodeDef) -> str:
     name = decode(node.attr["shared_name"]) if "shared_name" in node.attr else ""
     shared = str(name or node.name)
     if node.op == "VarHandleOp":
@@ -323,7 +314,7 @@ def _resource_name(context: Context, node: Any) -> str:
     return shared
 
 
-def _name_resource(context: Context, node: Any, proto: Any) -> None:
+def _name_resource(context: Context, node: NodeDef, proto: NodeDef) -> None:
     """Gives a resource the one name that the initializer and every subgraph know it by."""
     session, name = context.session, _resource_name(context, node)
     proto.attr["shared_name"].s = name.encode()
@@ -337,7 +328,7 @@ def _name_resource(context: Context, node: Any, proto: Any) -> None:
 
 def _captured_state(item: Variable | Table) -> State:
     """A resource that no node of the graph makes: a function has captured it."""
-    proto: Any = protos.NodeDef(op="VarHandleOp" if isinstance(item, Variable) else "HashTableV2")
+    proto = protos.NodeDef(op="VarHandleOp" if isinstance(item, Variable) else "HashTableV2")
     proto.attr["shared_name"].s = item.name.encode()
     if isinstance(item, Variable):
         proto.attr["dtype"].type = NUMBERS[item.dtype.text]
@@ -345,7 +336,9 @@ def _captured_state(item: Variable | Table) -> State:
         for size in item.shape or ():
             proto.attr["shape"].shape.dim.add().size = size
     elif item.keys is None:
-        raise UnsupportedError("the content of the captured lookup table is not known", "save the model and convert that")
+        raise UnsupportedError(
+            "the content of the captured lookup table is not known", "save the model and convert that"
+        )
     else:
         proto.attr["key_dtype"].type = NUMBERS[item.key_dtype.text]
         proto.attr["value_dtype"].type = NUMBERS[item.value_dtype.text]
@@ -389,8 +382,7 @@ def _run(b: Builder, op: str, operands: Sequence[Value], **dtypes: DType) -> Non
     proto.op = op
     proto.input.extend([""] * len(operands))
     for name, dtype in dtypes.items():
-        attr: Any = proto.attr[name]
-        attr.type = NUMBERS[dtype.text]
+        proto.attr[name].type = NUMBERS[dtype.text]
     options = write_pair(op, proto.SerializeToString(deterministic=True))
     b.custom(*operands, custom_code=PREFIX + op, custom_options=options, result_types=[])
 
@@ -399,4 +391,3 @@ def select_operators(program: Program) -> list[str]:
     """Names of the Select TF operators of a program, without their prefix."""
     codes = {str(op.attrs["custom_code"]) for g in program.all_graphs() for op in g.ops if op.name == "CUSTOM"}
     return sorted(code.removeprefix(PREFIX) for code in codes if code.startswith(PREFIX))
-

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
+from litesmith.frontends.tensorflow.attributes import Attrs, valued
 from litesmith.ir import Dim, TensorType
 from litesmith.ir.dims import broadcast
 from litesmith.ops.common import unknown_dim
 
 Shape = tuple[Dim, ...]
-Rule = Callable[[Mapping[str, Any], Sequence[TensorType]], Shape | None]
+Rule = Callable[[Attrs, Sequence[TensorType]], Shape | None]
 
 
-def inferred_shape(op: str, attrs: Mapping[str, Any], types: Sequence[TensorType]) -> Shape | None:
+def inferred_shape(op: str, attrs: Attrs, types: Sequence[TensorType]) -> Shape | None:
     """The shape of an operator's first result; None where no rule knows it."""
     rule = _RULES.get(op)
     return None if rule is None else rule(attrs, types)
 
 
-def _first(attrs: Mapping[str, Any], types: Sequence[TensorType]) -> Shape | None:
+def _first(attrs: Attrs, types: Sequence[TensorType]) -> Shape | None:
     return types[0].shape
 
 
-def _broadcast(attrs: Mapping[str, Any], types: Sequence[TensorType]) -> Shape | None:
+def _broadcast(attrs: Attrs, types: Sequence[TensorType]) -> Shape | None:
     shape: Shape = ()
     for kind in types:
         if kind.shape is None:
@@ -34,12 +34,12 @@ def _broadcast(attrs: Mapping[str, Any], types: Sequence[TensorType]) -> Shape |
     return shape
 
 
-def _scalar(attrs: Mapping[str, Any], types: Sequence[TensorType]) -> Shape | None:
+def _scalar(attrs: Attrs, types: Sequence[TensorType]) -> Shape | None:
     return ()
 
 
-def _image(attrs: Mapping[str, Any], types: Sequence[TensorType]) -> Shape | None:
-    channels = int(attrs.get("channels", 0))
+def _image(attrs: Attrs, types: Sequence[TensorType]) -> Shape | None:
+    channels = valued({"channels": 0, **attrs}, "channels", int)
     return (unknown_dim(), unknown_dim(), channels or unknown_dim())
 
 
@@ -58,7 +58,9 @@ def _rules() -> dict[str, Rule]:
     rules |= dict.fromkeys("StringJoin Add AddV2 Sub Mul RealDiv Div Maximum Minimum Pow".split(), _broadcast)
     rules |= dict.fromkeys("DecodeJpeg DecodePng DecodeBmp".split(), _image)
     handles = "VarHandleOp HashTableV2 MutableHashTableV2 MutableDenseHashTableV2 EncodeJpeg EncodePng ReadFile"
-    rules |= dict.fromkeys([*handles.split(), "TensorSliceDataset", "MapDataset", "BatchDataset", "BatchDatasetV2"], _scalar)
+    rules |= dict.fromkeys(
+        [*handles.split(), "TensorSliceDataset", "MapDataset", "BatchDataset", "BatchDatasetV2"], _scalar
+    )
     return rules
 
 

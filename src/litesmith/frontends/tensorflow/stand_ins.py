@@ -8,16 +8,19 @@ where that is certain whatever the value is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from litesmith.errors import ConverterError, LitesmithError, Problem
 from litesmith.frontends.frame import POISON, Poison
 from litesmith.ir import DType, Program, TensorType, Value
 
 if TYPE_CHECKING:
+    from litesmith.formats.saved_model.protos import NodeDef
+    from litesmith.frontends.tensorflow.attributes import Attrs
     from litesmith.frontends.tensorflow.importer import Context
+    from litesmith.frontends.tensorflow.resources import Item
 
 CERTAIN, TYPED, UNTYPED = range(3)
 """What is known of the operands of a node: all, types and ranks of some only, not even the rank of some."""
@@ -31,15 +34,15 @@ _OF_VALUES = re.compile("known|fixed|constant|size|shape|rank|range")
 class Doubts:
     """What follows from stand-ins in one import. level: of the node being lowered, and those around it."""
 
-    values: dict[int, Any] = field(default_factory=dict)
+    values: dict[int, Item] = field(default_factory=dict)
     level: int = CERTAIN
     is_allowed: bool = True
 
-    def add(self, results: Iterable[Any]) -> None:
+    def add(self, results: Iterable[Item]) -> None:
         """Keeps what is a stand-in or follows from one."""
         self.values.update({id(r): r for r in results if r is not POISON})
 
-    def of(self, inputs: Iterable[Any]) -> int:
+    def of(self, inputs: Iterable[Item]) -> int:
         """What is known of these operands."""
         doubtful = [v for v in inputs if id(v) in self.values]
         untyped = any(not isinstance(v, Value) or v.type.shape is None for v in doubtful)
@@ -53,7 +56,7 @@ class Doubts:
         return may_be and not _OF_VALUES.search(problem.reason)
 
 
-def stand_ins(context: Context, node: Any, attrs: Mapping[str, Any], inputs: Sequence[Any]) -> list[Any] | Poison:
+def stand_ins(context: Context, node: NodeDef, attrs: Attrs, inputs: Sequence[Item]) -> Sequence[Item] | Poison:
     """Stand-ins for a node's results; `POISON` where their types are not known."""
     from litesmith.frontends.tensorflow.custom_ops import element_types, with_defaults
     from litesmith.frontends.tensorflow.select_ops import known_declarations, result_shapes

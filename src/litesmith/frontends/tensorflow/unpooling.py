@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from litesmith.errors import UnsupportedError, UsageError
 from litesmith.frontends.tensorflow.lowering.nn import flat_places
 from litesmith.ir import Builder, DType, Op, TensorType, Value
+from litesmith.ir.constant import Array
 
 _POOLING = "tf.MaxPoolWithArgmax"
 _VALID = 2  # the delegate refuses SAME; of images that are multiples of the window both are one
@@ -44,16 +44,14 @@ def max_unpooling_2d(
         raise UnsupportedError(f"what is pooled is {x.type}; XNNPACK takes float32 of known sizes", _FIX)
     images, height, width, channels = x.type.static_shape
     if height % window[0] or width % window[1]:
-        raise UnsupportedError(f"the image, {height} x {width}, is no multiple of the window {list(window)}", _FIX)
+        raise UnsupportedError(f"the image, {height} x {width}, is not a multiple of the window {list(window)}", _FIX)
     small = TensorType(DType.FLOAT32, (images, height // window[0], width // window[1], channels))
     if updates.type != small or not _has_places(pooled, flat_places(x, window, window, padding)):
         raise UnsupportedError("the places are not those of a pool of the same window", _FIX)
     options = struct.pack("<10i", _VALID, window[1], window[0], window[1], window[0], 0, 0, 0, 0, 0)
     index, updates = _pool(b, x, pooled[0], updates, options)
     spread: Value
-    (spread,) = b.custom(
-        updates, index, custom_code="MaxUnpooling2D", custom_options=options, result_types=[x.type]
-    )
+    (spread,) = b.custom(updates, index, custom_code="MaxUnpooling2D", custom_options=options, result_types=[x.type])
     return spread
 
 
@@ -73,10 +71,10 @@ def _pool(b: Builder, x: Value, pool: Op, updates: Value, options: bytes) -> tup
     return index, largest if updates is best else updates
 
 
-_KEPT: Mapping[str, Callable[..., Any]] = {"addons:MaxUnpooling2D": max_unpooling_2d}
+_KEPT: Mapping[str, Callable[..., Value]] = {"addons:MaxUnpooling2D": max_unpooling_2d}
 
 
-def kept_lowerings(names: Sequence[str]) -> dict[str, Callable[..., Any]]:
+def kept_lowerings(names: Sequence[str]) -> dict[str, Callable[..., Value]]:
     """How the composites of these names stay operators of their own. Raises UsageError for one that cannot."""
     if unknown := sorted({*names} - {*_KEPT}):
         known = ", ".join(_KEPT)
@@ -105,11 +103,11 @@ def _pooling(places: Value) -> tuple[Value, list[Op]]:
             elif not value.is_const:
                 sources[id(value)] = value
     if len(sources) != 1:
-        raise UnsupportedError("the pool cannot be told from its operators", _FIX)
+        raise UnsupportedError("the pool cannot be recognized from its operators", _FIX)
     return next(iter(sources.values())), list(whole.values())
 
 
-def _has_places(pooled: Sequence[Op], expected: Sequence[Any]) -> bool:
+def _has_places(pooled: Sequence[Op], expected: Sequence[Array]) -> bool:
     """Whether the constants of a pool are the places of this window: they tell its size, strides and padding."""
     constants = [
         value.numpy() for op in pooled for value in op.inputs

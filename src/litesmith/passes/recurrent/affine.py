@@ -15,9 +15,16 @@ import numpy as np
 
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Graph, Op, Value
+from litesmith.ir.opdef import OpDef, Trait
 from litesmith.ops import OPS
 from litesmith.ops.common import const_ints
-from litesmith.passes.match import activation, is_float
+from litesmith.ops.elementwise import ADD, MUL, SUB
+from litesmith.ops.joining import CONCATENATION, SPLIT, SPLIT_V
+from litesmith.ops.layout import BROADCAST_TO, TILE, TRANSPOSE
+from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
+from litesmith.ops.shape import RESHAPE
+from litesmith.ops.slicing import SLICE, STRIDED_SLICE
+from litesmith.passes.match import activation, is_any, is_float
 
 WIDEST_IDENTITY = 2048
 """Features of a tensor of which parts are taken by a matrix of zeros and ones."""
@@ -66,8 +73,9 @@ class AffineForms:
 
     def before_activation(self, value: Value) -> Affine:
         """The affine form of what an operation computes before its fused activation."""
-        rule = _RULES.get(value.op.name) if value.op is not None else None
-        made = rule(self, value.op, value) if rule is not None and value.op is not None else None
+        op = value.op
+        rule = _RULES.get(op.defn, _same_vector if is_any(op, Trait.KEEPS_ORDER) else None) if op is not None else None
+        made = rule(self, op, value) if rule is not None and op is not None else None
         return made or self.atom(value)
 
     def atom(self, value: Value) -> Affine:
@@ -79,11 +87,11 @@ class AffineForms:
 
     # -- arithmetic on constants ------------------------------------------------------------------------------------
 
-    def constant(self, name: str, *operands: Value | np.ndarray, **attrs: Any) -> Value:
+    def constant(self, defn: OpDef, *operands: Value | np.ndarray, **attrs: Any) -> Value:
         """An operation on constants, folded. Raises UnclearError where it is not."""
-        (made,) = self.b.emit(OPS[name], operands, **attrs)
+        (made,) = self.b.emit(defn, operands, **attrs)
         if not made.is_const:
-            raise UnclearError(f"{name} of weights is not known")
+            raise UnclearError(f"{defn} of weights is not known")
         return made
 
     def vector(self, value: Value, width: int) -> Value:
@@ -91,8 +99,8 @@ class AffineForms:
         count = value.type.count
         if count not in (1, width) or (count == width and value.dims[-1] != width):
             raise UnclearError("a constant that is no vector is added")
-        flat = self.constant("RESHAPE", value, np.array([count], np.int32))
-        return flat if count == width else self.constant("BROADCAST_TO", flat, np.array([width], np.int32))
+        flat = self.constant(RESHAPE, value, np.array([count], np.int32))
+        return flat if count == width else self.constant(BROADCAST_TO, flat, np.array([width], np.int32))
 
     def matrix(self, term: Term, width: int) -> Value:
         """The term's factor as a matrix."""
@@ -111,25 +119,25 @@ class AffineForms:
         for source, term in y.terms.items():
             terms[source] = self._added(terms[source], term, x.width) if source in terms else term
         biases = [v for v in (x.bias, y.bias) if v is not None]
-        bias = self.constant("ADD", *biases) if len(biases) == 2 else next(iter(biases), None)
+        bias = self.constant(ADD, *biases) if len(biases) == 2 else next(iter(biases), None)
         return Affine(x.width, terms, bias)
 
     def _added(self, x: Term, y: Term, width: int) -> Term:
         if x.diagonal != y.diagonal:
             x, y = Term(self.matrix(x, width)), Term(self.matrix(y, width))
         ones = self.b.constant(np.ones(width, np.float32))
-        return Term(self.constant("ADD", x.factor or ones, y.factor or ones), x.diagonal)
+        return Term(self.constant(ADD, x.factor or ones, y.factor or ones), x.diagonal)
 
     def scaled(self, x: Affine, by: Value) -> Affine:
         """Each of the features times a number of its own. by: [width]."""
-        column = self.constant("RESHAPE", by, np.array([x.width, 1], np.int32))
+        column = self.constant(RESHAPE, by, np.array([x.width, 1], np.int32))
         terms = {
             source: Term(
-                by if t.factor is None else self.constant("MUL", t.factor, by if t.diagonal else column), t.diagonal
+                by if t.factor is None else self.constant(MUL, t.factor, by if t.diagonal else column), t.diagonal
             )
             for source, t in x.terms.items()
         }
-        return Affine(x.width, terms, None if x.bias is None else self.constant("MUL", x.bias, by))
+        return Affine(x.width, terms, None if x.bias is None else self.constant(MUL, x.bias, by))
 
     def part(self, x: Affine, begin: int, size: int) -> Affine:
         """Some of the features."""
@@ -142,18 +150,18 @@ class AffineForms:
         """``x[begin : begin + size]``."""
         start, extent = np.zeros(x.rank, np.int32), np.array(x.type.static_shape, np.int32)
         start[0], extent[0] = begin, size
-        return self.constant("SLICE", x, start, extent)
+        return self.constant(SLICE, x, start, extent)
 
     def columns(self, x: Value, begin: int, size: int) -> Value:
         """``x[:, begin : begin + size]``."""
         extent = np.array([x.type.static_shape[0], size], np.int32)
-        return x if x.dims[1] == size else self.constant("SLICE", x, np.array([0, begin], np.int32), extent)
+        return x if x.dims[1] == size else self.constant(SLICE, x, np.array([0, begin], np.int32), extent)
 
     def product(self, x: Value, weights: Value) -> Affine:
         """weights [width, features] times a value; by parts, where the value is joined of parts."""
         width = weights.type.static_shape[0]
         joined = x.op
-        if joined is None or joined.name != "CONCATENATION" or int(joined.attrs["axis"]) % x.rank != x.rank - 1:
+        if joined is None or joined.defn is not CONCATENATION or int(joined.attrs["axis"]) % x.rank != x.rank - 1:
             return self._product(x, weights)
         total, begin = Affine(width), 0
         for part in joined.inputs:
@@ -188,7 +196,7 @@ def _batch_matmul(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     if not weights.is_const or not is_float(weights) or weights.rank != 2 or op.attrs["adj_x"]:
         return None
     if not op.attrs["adj_y"]:
-        weights = forms.constant("TRANSPOSE", weights, np.array([1, 0], np.int32))
+        weights = forms.constant(TRANSPOSE, weights, np.array([1, 0], np.int32))
     return forms.product(op["x"], weights)
 
 
@@ -197,7 +205,7 @@ def _sum(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     parts = [
         Affine(width, bias=forms.vector(v, width)) if v.is_const else forms.of(v) for v in op.inputs
     ]
-    if op.name == "SUB":
+    if op.defn is SUB:
         parts[1] = forms.scaled(parts[1], forms.b.constant(np.full(width, -1, np.float32)))
     return forms.added(*parts)
 
@@ -226,7 +234,7 @@ def _slice(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     begin = const_ints(op, "begin")
     if begin is None or x.rank != value.rank or x.dims[:-1] != value.dims[:-1] or not isinstance(value.dims[-1], int):
         return None
-    if op.name == "STRIDED_SLICE":
+    if op.defn is STRIDED_SLICE:
         strides = const_ints(op, "strides")
         if strides is None or set(strides) != {1} or len(begin) != x.rank or op.attrs["ellipsis_mask"]:
             return None
@@ -245,7 +253,7 @@ def _repeated(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     x, count = forms.of(op.inputs[0]), times[-1]
 
     def stacked(part: Value) -> Value:
-        return forms.constant("CONCATENATION", *[part] * count, axis=0)
+        return forms.constant(CONCATENATION, *[part] * count, axis=0)
 
     terms = {source: Term(stacked(forms.matrix(t, x.width))) for source, t in x.terms.items()}
     return Affine(value.dims[-1], terms, None if x.bias is None else stacked(x.bias))
@@ -261,21 +269,20 @@ def _same_vector(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     return forms.of(x)
 
 
-_RULES: dict[str, Rule] = {
-    "FULLY_CONNECTED": _fully_connected,
-    "BATCH_MATMUL": _batch_matmul,
-    **dict.fromkeys(("ADD", "SUB"), _sum),
-    "MUL": _scaling,
-    **dict.fromkeys(("SPLIT", "SPLIT_V"), _split),
-    **dict.fromkeys(("SLICE", "STRIDED_SLICE"), _slice),
-    **dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), _same_vector),
-    "TILE": _repeated,
+_RULES: dict[OpDef, Rule] = {
+    FULLY_CONNECTED: _fully_connected,
+    BATCH_MATMUL: _batch_matmul,
+    **dict.fromkeys((ADD, SUB), _sum),
+    MUL: _scaling,
+    **dict.fromkeys((SPLIT, SPLIT_V), _split),
+    **dict.fromkeys((SLICE, STRIDED_SLICE), _slice),
+    TILE: _repeated,
 }
 
 
 def same_value(value: Value) -> Value:
     """The value behind reshapes that leave a vector as it is."""
-    while value.op is not None and value.op.name in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS"):
+    while value.op is not None and bool(value.op.defn.traits & Trait.KEEPS_ORDER):
         inner = value.op.inputs[0]
         if not inner.type.shape or not value.type.shape or inner.dims[-1:] != value.dims[-1:]:
             break

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from litesmith._util.rnn_forms import AUTO, COMPACT, FUSED, UNROLLED
 from litesmith.ir.graph import Op, Program
+from litesmith.ops.control import WHILE
 from litesmith.passes.driver import PassResult
 from litesmith.passes.recurrent import hoisting, repeating
 from litesmith.passes.recurrent.affine import UnclearError
 from litesmith.passes.recurrent.kept_states import keep_in_tensors
-from litesmith.passes.recurrent.loops import Scan, read_scan
+from litesmith.passes.recurrent.loops import Scan, label_of, read_scan
 from litesmith.passes.recurrent.raising import raise_loops
 
 
@@ -33,12 +34,8 @@ def run(program: Program, asked: str, resources: bool = False) -> list[PassResul
     if asked != UNROLLED:
         results.append(PassResult("joined-steps", sum(_join(scan) for scan in hoisting.own_scans(program))))
     if asked in (FUSED, UNROLLED):
-        program.notes += [f"{_label(op)} stays a loop: {reason}" for r in results for op, reason in r.declined]
+        program.notes += [f"{label_of(op)} stays a loop: {reason}" for r in results for op, reason in r.declined]
     return results
-
-
-def _label(op: Op) -> str:
-    return op.origin.label or str(op.attrs["body_subgraph"].name)
 
 
 def _unroll(program: Program, small_only: bool) -> PassResult:
@@ -46,7 +43,7 @@ def _unroll(program: Program, small_only: bool) -> PassResult:
     result = PassResult("unrolled-loops")
     for graph in program.all_graphs():
         for op in list(graph.ops):
-            if op.name != "WHILE":
+            if op.defn is not WHILE:
                 continue
             reason = _tried(op, _unroll_small if small_only else repeating.unroll)
             if reason is None:

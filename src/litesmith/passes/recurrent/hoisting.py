@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Program, Value
 from litesmith.ops import OPS
+from litesmith.ops.control import WHILE
+from litesmith.ops.matmul import FULLY_CONNECTED
 from litesmith.passes.driver import erase_dead, replace_result
 from litesmith.passes.match import is_float
 from litesmith.passes.recurrent.affine import UnclearError
@@ -37,7 +39,7 @@ def own_scans(program: Program) -> Iterator[Scan]:
     calls = call_counts(program)
     for graph in program.all_graphs():
         for op in list(graph.ops):
-            if op.name == "WHILE" and all(calls[id(g)] == 1 for g in op.subgraphs):
+            if op.defn is WHILE and all(calls[id(g)] == 1 for g in op.subgraphs):
                 try:
                     yield read_scan(op)
                 except UnclearError:
@@ -53,7 +55,7 @@ def _hoist(scan: Scan) -> int:
 
 def _products(value: Value, row: Row) -> list[Op]:
     """The products of a row with constant weights, where nothing else is made of it."""
-    found = [op for op in value.users if op.name == "FULLY_CONNECTED" and op["x"] is value]
+    found = [op for op in value.users if op.defn is FULLY_CONNECTED and op["x"] is value]
     if row.axis or value.rank != 2 or value.output_uses or len(found) != len(value.users):
         return []
     return found if all(all(v.is_const and is_float(v) for v in op.inputs[1:]) for op in found) else []
@@ -62,16 +64,14 @@ def _products(value: Value, row: Row) -> list[Op]:
 def _move_out(scan: Scan, product: Op, row: Row) -> None:
     loop, graph = scan.op, scan.op.graph
     assert graph is not None
-    b = Builder(graph, OPS, before=loop)
-    b.origins = product.origins
+    b = Builder(graph, OPS, loop, product.origins)
     (all_rows,) = b.emit(
         product.defn, [scan.outer(row.variable), *product.operands[1:]], **{**product.attrs, "keep_num_dims": True}
     )
     inside = add_variable(loop, all_rows)
     taken = product["x"].op
     assert taken is not None
-    within = Builder(scan.body, OPS, before=product)
-    within.origins = product.origins
+    within = Builder(scan.body, OPS, product, product.origins)
     (gathered,) = within.emit(taken.defn, [inside, *taken.operands[1:]], **taken.attrs)
     replace_result(scan.body, product.result, gathered)
     erase_dead(scan.body, [product])

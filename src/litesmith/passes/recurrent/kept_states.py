@@ -20,7 +20,6 @@ that no delegate changes their order.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -31,11 +30,22 @@ from litesmith.decompositions.shapes import reshape
 from litesmith.ir.builder import Builder
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Graph, Op, Program, Value
+from litesmith.ir.opdef import Trait
 from litesmith.ir.types import TensorType
 from litesmith.ops import OPS
+from litesmith.ops.control import CALL_ONCE, WHILE
+from litesmith.ops.convolution import CONV_2D, CONV_3D
+from litesmith.ops.joining import SPLIT_V
+from litesmith.ops.layout import TRANSPOSE
+from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
+from litesmith.ops.recurrent import SVDF
+from litesmith.ops.variables import ASSIGN_VARIABLE, READ_VARIABLE, VAR_HANDLE
 from litesmith.passes.driver import erase_dead, replace_result
+from litesmith.passes.match import is_any, producer
 from litesmith.passes.recurrent.cells import Cell
 from litesmith.passes.recurrent.loops import Scan
+
+PRODUCTS = (FULLY_CONNECTED, BATCH_MATMUL, CONV_2D, CONV_3D)
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class _Uses:
 
 def stored(program: Program) -> dict[Value, Stored]:
     """The variables that nobody but one entry graph touches, by the value it reads."""
-    first = {g for graph in program.graphs for op in graph.ops if op.name == "CALL_ONCE" for g in op.subgraphs}
+    first = {g for graph in program.graphs for op in graph.ops if op.defn is CALL_ONCE for g in op.subgraphs}
     found = {}
     for uses in _uses(program).values():
         initial = [op for op in uses.assignments if op.graph in first]
@@ -90,14 +100,14 @@ def _uses(program: Program) -> Mapping[tuple[str, str], _Uses]:
     found: dict[tuple[str, str], _Uses] = {}
     for graph in program.all_graphs():
         for op in graph.ops:
-            if op.name != "VAR_HANDLE":
+            if op.defn is not VAR_HANDLE:
                 continue
             uses = found.setdefault((str(op.attrs["container"]), str(op.attrs["shared_name"])), _Uses())
             uses.others += op.result.output_uses
             for user in op.result.users:
-                kinds = {"READ_VARIABLE": uses.reads, "ASSIGN_VARIABLE": uses.assignments}
-                if user.name in kinds:
-                    kinds[user.name].append(user)
+                kinds = {READ_VARIABLE: uses.reads, ASSIGN_VARIABLE: uses.assignments}
+                if user.defn in kinds:
+                    kinds[user.defn].append(user)
                 else:
                     uses.others += 1
     return found
@@ -142,7 +152,7 @@ def keep_in_tensors(program: Program, *, saved_only: bool = False) -> int:
 
 def _states_of_loops(graph: Graph, known: Mapping[Value, Stored], saved_only: bool) -> Iterator[Stored]:
     for op in graph.ops:
-        if op.name != "WHILE":
+        if op.defn is not WHILE:
             continue
         states = [known[v] for v in map(_behind, op.inputs) if v in known]
         if saved_only and all(s.is_zero for s in states):
@@ -163,7 +173,7 @@ def _states_of_cells(states: Sequence[Stored]) -> Iterator[Stored]:
 
 def _is_product(op: Op) -> bool:
     """Whether an operation multiplies by weights that are known."""
-    return op.name in ("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "CONV_3D") and op.inputs[1].is_const
+    return is_any(op, *PRODUCTS) and op.inputs[1].is_const
 
 
 def _after(ops: Sequence[Op]) -> set[Op]:
@@ -180,8 +190,8 @@ def _after(ops: Sequence[Op]) -> set[Op]:
 
 def _behind(value: Value) -> Value:
     """The value that operations on its form alone were made of."""
-    while value.op is not None and value.op.name in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE"):
-        value = value.op.inputs[0]
+    while (op := producer(value, Trait.KEEPS_ORDER, TRANSPOSE)) is not None:
+        value = op.inputs[0]
     return value
 
 
@@ -210,7 +220,7 @@ def _depends(value: Value, on: Op) -> bool:
 def _keep(graph: Graph, states: Sequence[Stored]) -> None:
     """One variable tensor for all of them: a column, with a one at its end as soon as it holds what was assigned."""
     reads, assignments = [s.read for s in states], [s.assignment for s in states]
-    sizes = [math.prod(s.read.result.type.static_shape) for s in states]
+    sizes = [_count(s.read.result) for s in states]
     flagged = not all(s.is_zero for s in states)
     lengths = [*sizes, 1] if flagged else sizes
     variable = Value.variable(TensorType(DType.FLOAT32, (sum(lengths), 1)), "state")
@@ -226,7 +236,7 @@ def _keep(graph: Graph, states: Sequence[Stored]) -> None:
     columns = [_column(b, a.inputs[1]) for a in assignments]
     one = b.constant(np.ones((1, 1), np.float32))
     joined = b.concatenation(*columns, *([one] if flagged else []), axis=0)
-    b.emit(OPS["SVDF"], [joined, one, one, None, variable], rank=1, fused_activation_function="NONE")
+    b.emit(SVDF, [joined, one, one, None, variable], rank=1, fused_activation_function="NONE")
     for op in assignments:
         graph.erase(op)
     erase_dead(graph, reads)
@@ -235,9 +245,15 @@ def _keep(graph: Graph, states: Sequence[Stored]) -> None:
 def _taken_apart(b: Builder, variable: Value, lengths: Sequence[int]) -> list[Value]:
     """The parts of the variable, in tensors of their own."""
     operands = [variable, b.constant(np.array(lengths, np.int32)), b.constant(np.array(0, np.int32))]
-    return list(b.emit(OPS["SPLIT_V"], operands, as_is=True, num_splits=len(lengths)))
+    return list(b.emit(SPLIT_V, operands, as_is=True, num_splits=len(lengths)))
 
 
 def _column(b: Builder, value: Value | None) -> Value:
     assert value is not None
-    return reshape(b, value, [math.prod(value.type.static_shape), 1])
+    return reshape(b, value, [_count(value), 1])
+
+
+def _count(value: Value) -> int:
+    count = value.type.count
+    assert isinstance(count, int)
+    return count

@@ -9,6 +9,14 @@ import numpy as np
 
 from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Graph, Op, Value
+from litesmith.ir.opdef import Trait
+from litesmith.ops.comparison import GREATER, LESS
+from litesmith.ops.elementwise import ADD, SUB
+from litesmith.ops.indexing import GATHER
+from litesmith.ops.joining import CONCATENATION, PACK
+from litesmith.ops.logical import LOGICAL_AND
+from litesmith.ops.shape import RESHAPE
+from litesmith.ops.slicing import DYNAMIC_UPDATE_SLICE, STRIDED_SLICE
 from litesmith.passes.driver import has_effects
 from litesmith.passes.match import activation, producer, scalar
 from litesmith.passes.recurrent.affine import UnclearError, same_value
@@ -94,7 +102,7 @@ def _counts(op: Op, index: int) -> bool:
         return False
     if _is_one(body.outputs[index]):
         return True
-    step = producer(body.outputs[index], "ADD")
+    step = producer(body.outputs[index], ADD)
     if step is None or activation(step) != "NONE" or body.inputs[index] not in step.inputs:
         return False
     return any(scalar(v) == 1 for v in step.inputs)
@@ -117,7 +125,7 @@ def _length(op: Op, counters: set[int]) -> Dim:
 
 
 def _conjuncts(condition: Value) -> Iterator[Value]:
-    both = producer(condition, "LOGICAL_AND")
+    both = producer(condition, LOGICAL_AND)
     if both is None:
         yield condition
     else:
@@ -126,10 +134,10 @@ def _conjuncts(condition: Value) -> Iterator[Value]:
 
 
 def _bound(op: Op, cond: Graph, condition: Value, counters: set[int]) -> Dim:
-    less = producer(condition, "LESS", "GREATER")
+    less = producer(condition, LESS, GREATER)
     if less is None:
         raise UnclearError("the loop does not run a number of steps")
-    count, limit = less.inputs if less.name == "LESS" else reversed(less.inputs)
+    count, limit = less.inputs if less.defn is LESS else reversed(less.inputs)
     if count not in cond.inputs or cond.inputs.index(count) not in counters:
         raise UnclearError("the condition compares what is no counter")
     known = limit.sym
@@ -177,14 +185,14 @@ class _Places:
         op = value.op
         if op is None or len(op.results) != 1:
             return None
-        if op.name in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS") or (op.name == "PACK" and len(op.inputs) == 1):
+        if bool(op.defn.traits & Trait.KEEPS_ORDER) or (op.defn is PACK and len(op.inputs) == 1):
             return self._linear(op.inputs[0])
-        if op.name not in ("ADD", "SUB") or activation(op) != "NONE":
+        if op.defn not in (ADD, SUB) or activation(op) != "NONE":
             return None
         x, y = (self._linear(v) for v in op.inputs)
         if x is None or y is None:
             return None
-        sign = 1 if op.name == "ADD" else -1
+        sign = 1 if op.defn is ADD else -1
         return x[0] + sign * y[0], x[1] + sign * y[1]
 
 
@@ -202,12 +210,12 @@ def _row(scan: Scan, places: _Places, op: Op) -> Row | None:
 
 def _taken(op: Op) -> tuple[Value, int] | None:
     """The index an operation takes of its first operand, and along which axis; None where it does anything else."""
-    if op.name == "GATHER":
+    if op.defn is GATHER:
         plain = op.inputs[0].type.shape and not op.attrs["batch_dims"] and op["indices"].type.count == 1
         return (op["indices"], int(op.attrs["axis"]) % op.inputs[0].rank) if plain else None
-    if op.name != "STRIDED_SLICE" or op["x"].type.shape is None or op["strides"].const is None:
+    if op.defn is not STRIDED_SLICE or op["x"].type.shape is None or op["strides"].const is None:
         return None
-    begin, shrunk = producer(op["begin"], "PACK"), op.attrs["shrink_axis_mask"]
+    begin, shrunk = producer(op["begin"], PACK), op.attrs["shrink_axis_mask"]
     if begin is None or any(op.attrs[name] for name in ("ellipsis_mask", "new_axis_mask", "offset")):
         return None
     axis = shrunk.bit_length() - 1
@@ -240,10 +248,10 @@ def _classify(scan: Scan, places: _Places, index: int) -> None:
 
 
 def _collected(places: _Places, before: Value, after: Value) -> Collected | None:
-    update = producer(after, "DYNAMIC_UPDATE_SLICE")
+    update = producer(after, DYNAMIC_UPDATE_SLICE)
     if update is None or update["x"] is not before or before.use_count != 1:
         return None
-    row, start = update["update"], producer(update["start"], "PACK", "CONCATENATION", "RESHAPE")
+    row, start = update["update"], producer(update["start"], PACK, CONCATENATION, RESHAPE)
     if start is None or row.dims[0] != 1 or row.dims[1:] != before.dims[1:]:
         return None
     if not all(_is_zero(v) for v in start.inputs[1:]):
@@ -254,3 +262,8 @@ def _collected(places: _Places, before: Value, after: Value) -> Collected | None
 
 def _is_zero(value: Value) -> bool:
     return value.is_small_const and not np.any(value.numpy())
+
+
+def label_of(loop: Op) -> str:
+    """What a loop is called in texts for users."""
+    return loop.origin.label or str(loop.attrs["body_subgraph"].name)

@@ -23,12 +23,15 @@ from litesmith.decompositions.recurrent.states import is_zero
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Graph, Op, Program, Value
 from litesmith.ops import OPS
-from litesmith.passes.driver import PassResult, erase_dead, merge_origins
+from litesmith.ops.control import WHILE
+from litesmith.ops.layout import REVERSE_V2, TRANSPOSE
+from litesmith.ops.shape import RESHAPE
+from litesmith.passes.driver import PassResult, between, erase_dead, merge_origins
 from litesmith.passes.match import producer
 from litesmith.passes.recurrent.affine import UnclearError
 from litesmith.passes.recurrent.cells import read_cell
 from litesmith.passes.recurrent.kept_states import KeptStates, Stored, kept_states, stored
-from litesmith.passes.recurrent.loops import read_scan
+from litesmith.passes.recurrent.loops import label_of, read_scan
 from litesmith.passes.recurrent.repeating import is_faster_unrolled
 from litesmith.passes.recurrent.results import LoopResults
 
@@ -45,10 +48,6 @@ def raise_loops(program: Program, asked: str) -> PassResult:
     for graph in program.graphs:
         _Raising(graph, known, asked, result).run()
     return result
-
-
-def _label(op: Op) -> str:
-    return op.origin.label or str(op.attrs["body_subgraph"].name)
 
 
 @dataclass
@@ -85,7 +84,7 @@ class _Loop:
             stateful=self.kept is not None,
             time_major=time_major,
             reverse=row.reverse != flipped,
-            name=_label(self.op),
+            name=label_of(self.op),
         )
 
     @property
@@ -116,7 +115,7 @@ class _Raising:
 
     def run(self) -> None:
         for op in self.graph.ops:
-            if op.name == "WHILE":
+            if op.defn is WHILE:
                 try:
                     self.loops[op] = self._read(op)
                 except UnclearError as reason:
@@ -131,8 +130,7 @@ class _Raising:
         return _Loop(op, LoopResults(scan, cell), kept_states(self.known, scan, cell))
 
     def _raise(self, loop: _Loop) -> None:
-        b = Builder(self.graph, OPS, before=loop.op)
-        b.origins = loop.op.origins
+        b = Builder(self.graph, OPS, loop.op, loop.op.origins)
         reason = loop.form(b, self.asked)
         if reason is not None:
             self.result.declined.append((loop.op, reason))
@@ -166,7 +164,7 @@ class _Raising:
         self._finish([loop, twin], previous)
 
     def _finish(self, loops: list[_Loop], previous: Op | None) -> None:
-        made = list(_between(self.graph, previous, loops[0].op))
+        made = list(between(self.graph, previous, loops[0].op))
         origins = [loop.op for loop in loops]
         for loop in loops:
             for assignment in loop.kept.assignments if loop.kept else ():
@@ -188,30 +186,23 @@ def _dying(loop: Op, layer: RecurrentLayer) -> set[Op]:
     return dying
 
 
-def _between(graph: Graph, previous: Op | None, end: Op) -> Iterator[Op]:
-    op = next(graph.ops) if previous is None else previous.next
-    while op is not None and op is not end:
-        yield op
-        op = op.next
-
-
 def _source(x: Value) -> tuple[Value, bool, bool]:
     """What a time-major tensor was made of: that, whether it is reversed in time, and whether it is time-major."""
-    flipped = producer(x, "REVERSE_V2")
+    flipped = producer(x, REVERSE_V2)
     if flipped is not None and _numbers(flipped["axes"]) == [0]:
         source, before, time_major = _source(flipped["x"])
         return source, not before, time_major
-    moved = producer(x, "TRANSPOSE")
+    moved = producer(x, TRANSPOSE)
     if moved is not None and _numbers(moved["perm"]) == [1, 0, 2]:
         return _source_of_batches(moved["x"])
-    moved = producer(x, "RESHAPE")
+    moved = producer(x, RESHAPE)
     if moved is not None and x.dims[1] == 1 and moved["x"].type.shape == (1, x.dims[0], x.dims[2]):
         return _source_of_batches(moved["x"])
     return x, False, True
 
 
 def _source_of_batches(x: Value) -> tuple[Value, bool, bool]:
-    flipped = producer(x, "REVERSE_V2")
+    flipped = producer(x, REVERSE_V2)
     if flipped is not None and _numbers(flipped["axes"]) == [1]:
         source, before, time_major = _source_of_batches(flipped["x"])
         return source, not before, time_major

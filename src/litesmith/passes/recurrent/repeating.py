@@ -23,6 +23,7 @@ from litesmith.ir.dims import Dim
 from litesmith.ir.dtypes import DType
 from litesmith.ir.graph import Graph, Op, Value
 from litesmith.ops import OPS
+from litesmith.ops.joining import UNPACK
 from litesmith.passes.driver import erase_dead, replace_result
 from litesmith.passes.kernel_types import WIDER
 from litesmith.passes.recurrent.loops import Row, Scan
@@ -210,7 +211,7 @@ def _run_steps(b: Builder, scan: Scan, steps: int) -> list[Value]:
 def _rows(b: Builder, scan: Scan, value: Value, row: Row, steps: int) -> list[Value]:
     """What each step takes of a tensor."""
     b.origins = scan.op.origins
-    made = b.emit(OPS["UNPACK"], [scan.outer(row.variable)], num=steps, axis=row.axis)
+    made = b.emit(UNPACK, [scan.outer(row.variable)], num=steps, axis=row.axis)
     shaped = [_shaped(b, v, value.dims) for v in made]
     return shaped[::-1] if row.reverse else shaped
 

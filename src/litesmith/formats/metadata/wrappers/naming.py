@@ -75,10 +75,10 @@ def identifiers(names: Iterable[str], language: str, what: str) -> list[str]:
 
 def text_literal(text: str, language: str) -> str:
     """A string literal, in ASCII."""
-    return '"' + "".join(_escaped(character, language) for character in text) + '"'
+    return '"' + "".join(_escape(character, language) for character in text) + '"'
 
 
-def _escaped(character: str, language: str) -> str:
+def _escape(character: str, language: str) -> str:
     if character in '"\\' or (character == "$" and language == "kotlin"):
         return f"\\{character}"
     if " " <= character <= "~":

@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-from litesmith.frontends.jax.lowering import (
-    complex_functions,
-    contraction,
-    control,
-    elementwise,
-    fourier,
-    indexing,
-    linalg,
-    random,
-    reduction,
-    structure,
-    types,
-)
+from litesmith._util.modules import modules_of
 from litesmith.frontends.jax.registry import collect
 
-FAMILIES = (
-    complex_functions,
-    contraction,
-    control,
-    elementwise,
-    fourier,
-    indexing,
-    linalg,
-    random,
-    reduction,
-    structure,
-    types,
-)
+FAMILIES = modules_of(__name__)
 """The modules that hold lowerings."""
 
 LOWERINGS, COMPLEX_LOWERINGS = collect(FAMILIES)
@@ -69,6 +45,6 @@ REFUSED: dict[str, tuple[str, str]] = {
         ("after_all", "create_token"), ("orders effects, which the model has none of", "remove the effect")
     ),
     "select_and_gather_add": ("is the forward derivative of a pool", "differentiate in reverse, or outside the model"),
-    "select_and_scatter": ("scatters by a function of one's own", "use the gradient of a maximum pool"),
+    "select_and_scatter": ("scatters by a custom function", "use the gradient of a maximum pool"),
 }
 """Primitives that are refused on purpose: the reason and a way out."""

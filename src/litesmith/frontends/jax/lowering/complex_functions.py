@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -18,11 +17,11 @@ from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.lowering import contraction, indexing
 from litesmith.frontends.jax.lowering.fourier import abs_, div, exp, log, mul
 from litesmith.frontends.jax.registry import lowers
-from litesmith.frontends.jax.types import Complex
+from litesmith.frontends.jax.types import Complex, Tensor
 from litesmith.ir import Builder, DType, Value
 
 
-def _chosen(b: Builder, condition: Value, x: Complex, y: Complex) -> Complex:
+def _select(b: Builder, condition: Value, x: Complex, y: Complex) -> Complex:
     return Complex(select(b, condition, x.real, y.real), select(b, condition, x.imag, y.imag))
 
 
@@ -49,8 +48,7 @@ def sqrt(b: Builder, x: Complex) -> Complex:
 
 @lowers("rsqrt", complex=True)
 def rsqrt(b: Builder, x: Complex) -> Complex:
-    quotient: Complex = div(b, _number(b, 1, x), sqrt(b, x))
-    return quotient
+    return div(b, _number(b, 1, x), sqrt(b, x))
 
 
 @lowers("sin", complex=True)
@@ -122,19 +120,18 @@ def log1p(b: Builder, x: Complex) -> Complex:
 @lowers("exp2", complex=True)
 def exp2(b: Builder, x: Complex) -> Complex:
     scale = number(b, math.log(2), x.real)
-    power: Complex = exp(b, x.each(lambda part: b.mul(part, scale)))
-    return power
+    return exp(b, x.each(lambda part: b.mul(part, scale)))
 
 
 @lowers("pow", complex=True)
-def pow_(ctx: Context, x: Any, y: Any) -> Complex:
+def pow_(ctx: Context, x: Tensor, y: Tensor) -> Complex:
     """exp(y log(x)); of 0 it is 0, or 1 where y is 0."""
     b = ctx.b
     x, y = (v if isinstance(v, Complex) else Complex(v, number(b, 0, v)) for v in (x, y))
     nothing = _is_zero(b, x)
-    made = exp.function(b, mul.function(b, y, log.function(b, _chosen(b, nothing, _number(b, 1, x), x))))
-    power = _chosen(b, _is_zero(b, y), _number(b, 1, x), _number(b, 0, x))
-    return _chosen(b, nothing, power, made)
+    made = exp.function(b, mul.function(b, y, log.function(b, _select(b, nothing, _number(b, 1, x), x))))
+    power = _select(b, _is_zero(b, y), _number(b, 1, x), _number(b, 0, x))
+    return _select(b, nothing, power, made)
 
 
 @lowers("sign", complex=True)
@@ -152,7 +149,7 @@ def iota(ctx: Context, dynamic_sizes: list[Value], *, dimension: int) -> Complex
 
 
 @lowers("conv_general_dilated", complex=True)
-def conv_general_dilated(ctx: Context, lhs: Complex, rhs: Complex, **options: Any) -> Complex:
+def conv_general_dilated(ctx: Context, lhs: Complex, rhs: Complex, **options: object) -> Complex:
     """Four real convolutions."""
     b = ctx.b
 
@@ -165,11 +162,11 @@ def conv_general_dilated(ctx: Context, lhs: Complex, rhs: Complex, **options: An
 
 
 @lowers("scatter-mul", "scatter_mul", complex=True)
-def scatter_mul(ctx: Context, x: Complex, indices: Value, updates: Complex, **options: Any) -> Complex:
+def scatter_mul(ctx: Context, x: Complex, indices: Value, updates: Complex, **options: object) -> Complex:
     """By real numbers alone: part by part."""
     if not updates.imag.is_const or bool(np.any(updates.imag.numpy() != 0)):
         raise UnsupportedError(
-            "multiplies at places with complex numbers", "multiply by an array that is 1 elsewhere", code="LS010"
+            "a scatter multiplies by complex numbers", "multiply by an array that is 1 elsewhere", code="LS010"
         )
     lowering = next(v for v in indexing.SCATTERS if "scatter-mul" in v.names)
     wanted = lowering.bind_attrs(options)

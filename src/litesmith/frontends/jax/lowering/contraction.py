@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,13 +11,14 @@ from litesmith.decompositions.convolution import conv_general
 from litesmith.decompositions.shapes import cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.live import ConvNumbers, DotNumbers, Size
 from litesmith.frontends.jax.registry import lowers
-from litesmith.frontends.jax.types import dim_of, is_unsigned_word
+from litesmith.frontends.jax.types import Item, dim_of, is_unsigned_word
 from litesmith.ir import DType, Value
 
 
 @lowers("dot_general")
-def dot_general(ctx: Context, lhs: Value, rhs: Value, *, dimension_numbers: Any) -> Value:
+def dot_general(ctx: Context, lhs: Value, rhs: Value, *, dimension_numbers: DotNumbers) -> Value:
     (contract, batch) = dimension_numbers
     mixed = {lhs.type.dtype, rhs.type.dtype}
     if len(mixed) > 1 and DType.FLOAT32 in mixed:
@@ -30,7 +31,7 @@ def dot_general(ctx: Context, lhs: Value, rhs: Value, *, dimension_numbers: Any)
     return matmul.dot_general(ctx.b, lhs, rhs, pairs[0], pairs[1], ctx.dtype)
 
 
-def _any_common(ctx: Context, lhs: Value, rhs: Value, dimension_numbers: Any) -> Value:
+def _any_common(ctx: Context, lhs: Value, rhs: Value, dimension_numbers: DotNumbers) -> Value:
     """The product of bools: whether any pair holds. Their number is a float that cannot vanish."""
     pairs = [(tuple(x), tuple(y)) for x, y in dimension_numbers]
     x, y = cast(ctx.b, lhs, DType.FLOAT32), cast(ctx.b, rhs, DType.FLOAT32)
@@ -43,11 +44,11 @@ def conv_general_dilated(
     lhs: Value,
     rhs: Value,
     *,
-    window_strides: Any,
-    padding: Any,
-    lhs_dilation: Any,
-    rhs_dilation: Any,
-    dimension_numbers: Any,
+    window_strides: Sequence[int],
+    padding: Sequence[tuple[Size, Size]],
+    lhs_dilation: Sequence[int],
+    rhs_dilation: Sequence[int],
+    dimension_numbers: ConvNumbers,
     feature_group_count: int,
     batch_group_count: int,
 ) -> Value:
@@ -71,8 +72,8 @@ def conv_general_dilated(
 
 @lowers("ragged_dot_general")
 def ragged_dot_general(
-    ctx: Context, operands: list[Value], *, ragged_dot_dimension_numbers: Any, group_offset: Any = None
-) -> list[Any]:
+    ctx: Context, operands: list[Value], *, ragged_dot_dimension_numbers: DotNumbers, group_offset: object = None
+) -> list[Item]:
     """A dense product for each group, of operands that are zero outside of it: JAX's own form for processors."""
     import jax
     from jax._src.lax import lax as internals

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
@@ -12,13 +12,28 @@ from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import full, reshape, size_value
 from litesmith.errors import UnsupportedError
 from litesmith.frontends import plugins
-from litesmith.frontends.frame import POISON
+from litesmith.frontends.frame import POISON, Poison
 from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.live import Atom, Aval, Jaxpr, Size, is_jaxpr, opened
 from litesmith.frontends.jax.lowering import resize, searching
 from litesmith.frontends.jax.lowering.kept_composites import attributes_of, is_kept, keep
 from litesmith.frontends.jax.registry import lowers
-from litesmith.frontends.jax.types import Complex, dim_of, tensor_type
+from litesmith.frontends.jax.types import Complex, Item, Tensor, dim_of, tensor_type
 from litesmith.ir import Builder, DType, Graph, Sym, TensorType, Value
+
+
+class HiPrimitive(Protocol):
+    """A primitive that says itself which others it stands for."""
+
+    in_tree: object
+    expand: Callable[..., object]
+
+
+class Groups(Protocol):
+    """How the operands of a loop are grouped."""
+
+    def unpack(self) -> Sequence[Sequence[object]]: ...
+
 
 _JAXPRS = ("jaxpr", "call_jaxpr", "fun_jaxpr", "call")
 
@@ -44,11 +59,11 @@ _JAXPRS = ("jaxpr", "call_jaxpr", "fun_jaxpr", "call")
     broadcasts=True,
     complex=None,
 )
-def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
+def call(ctx: Context, args: list[Tensor], **params: object) -> list[Item]:
     """A call is inlined; a composite by its decomposition, resizes of images and searches as kernels that do it."""
     jaxpr = next((params[name] for name in _JAXPRS if params.get(name) is not None), None)
-    if jaxpr is None:
-        raise UnsupportedError("a call whose function JAX does not show", "use a supported version of JAX")
+    if not is_jaxpr(jaxpr):
+        raise UnsupportedError("a call whose jaxpr JAX does not provide", "use a supported version of JAX")
     lowering = plugins.registered(str(params.get("name", ""))) if _is_composite(params) else None
     if _is_composite(params) and is_kept(ctx, str(params.get("name", ""))):
         return keep(ctx, jaxpr, [ctx.expanded(v, a) for v, a in zip(args, ctx.avals_in, strict=True)], params)
@@ -68,11 +83,13 @@ def call(ctx: Context, args: list[Any], **params: Any) -> list[Any]:
     return ctx.call(jaxpr, args)
 
 
-def _is_composite(params: Mapping[str, Any]) -> bool:
+def _is_composite(params: Mapping[str, object]) -> bool:
     return "attributes" in params
 
 
-def _whole(ctx: Context, lowering: plugins.Lowering | None, args: list[Any], params: Mapping[str, Any]) -> Any:
+def _whole(
+    ctx: Context, lowering: plugins.Lowering | None, args: list[Tensor], params: Mapping[str, object]
+) -> Sequence[Item] | None:
     """The results of a call that somebody lowers whole; None where nobody does."""
     name, attrs = str(params.get("name", "")), attributes_of(params)
     taken = ctx.session.composite(ctx.b, name, args, attrs) if ctx.session.composite is not None else None
@@ -82,34 +99,41 @@ def _whole(ctx: Context, lowering: plugins.Lowering | None, args: list[Any], par
 
 
 @lowers("custom_lin")
-def custom_lin(ctx: Context, args: list[Any]) -> list[Any]:
-    raise UnsupportedError("a derivative is left open", "convert the function, or jax.grad of it", code="LS010")
+def custom_lin(ctx: Context, args: list[Tensor]) -> list[Item]:
+    raise UnsupportedError("a linear function is not evaluated", "convert the function, or jax.grad of it", code="LS010")
 
 
 # -- what travels in and out of a subgraph ----------------------------------------------------------------------------
 
 
-def _flat(values: Sequence[Any]) -> list[Value]:
+def _flat(values: Sequence[Item]) -> list[Value]:
     """Tensors of the values, complex ones as two."""
-    return [p for v in values for p in ((v.real, v.imag) if isinstance(v, Complex) else (v,))]
+    return [p for v in values for p in _parts(v)]
 
 
-def _like(values: Sequence[Any], tensors: Sequence[Value]) -> list[Any]:
+def _parts(value: Item) -> tuple[Value, ...]:
+    if isinstance(value, Complex):
+        return value.real, value.imag
+    assert isinstance(value, Value)
+    return (value,)
+
+
+def _like(values: Sequence[Item], tensors: Sequence[Value]) -> list[Tensor]:
     """Values of the same kinds made of other tensors."""
     source = iter(tensors)
     return [Complex(next(source), next(source)) if isinstance(v, Complex) else next(source) for v in values]
 
 
-def _is_const(value: Any) -> bool:
+def _is_const(value: Item) -> bool:
     return all(v.is_const for v in _flat([value]))
 
 
-def _returned(ctx: Context, values: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
+def _expand_results(ctx: Context, values: Sequence[Item], avals: Sequence[Aval]) -> list[Item]:
     """Results of a subgraph in their full shapes."""
-    return [v if v is POISON else ctx.expanded(v, a) for v, a in zip(values, avals, strict=True)]
+    return [v if isinstance(v, Poison) else ctx.expanded(v, a) for v, a in zip(values, avals, strict=True)]
 
 
-def _hidden_sizes(ctx: Context, jaxprs: Sequence[Any], values: Sequence[Any]) -> list[Value]:
+def _hidden_sizes(ctx: Context, jaxprs: Sequence[Jaxpr], values: Sequence[Item]) -> list[Value]:
     """Unknown sizes the subgraphs may need that no tensor passed in has: int32 scalars to pass in, too."""
     shown = {d for v in _flat(values) if not v.is_const for d in v.dims}
     needed = [Sym.named(n) for n in sorted(ctx.unknown_sizes(jaxprs)) if Sym.named(n) not in shown]
@@ -131,14 +155,14 @@ def _inner_inputs(graph: Graph, values: Sequence[Value]) -> list[Value]:
 
 
 @lowers("cond", complex=None)
-def cond(ctx: Context, index: Value, args: list[Any], *, branches: Any) -> list[Any]:
+def cond(ctx: Context, index: Value, args: list[Tensor], *, branches: Sequence[Jaxpr]) -> Sequence[Item]:
     if index.is_const:
         chosen = min(max(int(index.numpy()), 0), len(branches) - 1)
         return ctx.call(branches[chosen], args)
     return _cond_from(ctx, index, args, branches, 0)
 
 
-def _cond_from(ctx: Context, index: Value, args: list[Any], branches: Any, first: int) -> list[Any]:
+def _cond_from(ctx: Context, index: Value, args: list[Tensor], branches: Sequence[Jaxpr], first: int) -> Sequence[Item]:
     """An IF between the first of the remaining branches and the others; between those the other side chooses."""
     if first == len(branches) - 1:
         return ctx.call(branches[first], args)
@@ -147,13 +171,15 @@ def _cond_from(ctx: Context, index: Value, args: list[Any], branches: Any, first
     sizes = _hidden_sizes(ctx, branches[first:], live)
     passed = [*_flat(live), *sizes, *([] if last_two else [index])]
 
-    def side(name: str, run: Callable[[Context, list[Any], Value | None], list[Any]]) -> tuple[Graph, list[Any]]:
+    def side(
+        name: str, run: Callable[[Context, list[Tensor], Value | None], Sequence[Item]]
+    ) -> tuple[Graph, list[Item]]:
         graph = ctx.session.new_graph(name)
         tensors = _inner_inputs(graph, passed)
         renewed = iter(_like(live, tensors))
         inner_args = [a if _is_const(a) else next(renewed) for a in args]
         inner = ctx.into(graph)
-        results = _returned(inner, run(inner, inner_args, None if last_two else tensors[-1]), ctx.avals_out)
+        results = _expand_results(inner, run(inner, inner_args, None if last_two else tensors[-1]), ctx.avals_out)
         if all(r is not POISON for r in results):
             graph.outputs = _flat(results)
         return graph, results
@@ -188,8 +214,8 @@ def _beyond(b: Builder, index: Value, first: int) -> Value:
 
 @lowers("while", complex=None)
 def while_(
-    ctx: Context, args: list[Any], *, cond_jaxpr: Any, body_jaxpr: Any, cond_nconsts: int, body_nconsts: int
-) -> list[Any]:
+    ctx: Context, args: list[Tensor], *, cond_jaxpr: Jaxpr, body_jaxpr: Jaxpr, cond_nconsts: int, body_nconsts: int
+) -> Sequence[Item]:
     """Of a loop mapped over a batch, each element stays as it is from where its own condition is false."""
     cond_consts, body_consts = args[:cond_nconsts], args[cond_nconsts : cond_nconsts + body_nconsts]
     init = args[cond_nconsts + body_nconsts :]
@@ -202,14 +228,16 @@ def while_(
     decided = getattr(_outvars(cond_jaxpr)[0], "aval", None)  # conditions of StableHLO are scalars
     batched = decided is not None and bool(decided.shape)
 
-    def bind(tensors: list[Value]) -> tuple[list[Any], list[Any], list[Any]]:
+    def bind(tensors: list[Value]) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Constants of the condition and the body, and the loop's variables."""
         _know_sizes(tensors[len(carried) :], state[len(carried) :])
         renewed = iter(_like(live, tensors[len(carried) : len(state) - len(sizes)]))
         consts = [v if _is_const(v) else next(renewed) for v in outer]
         variables = _like(init, tensors[: len(carried)])
-        kept = [i for i in _unchanged(body_jaxpr, body_nconsts) if isinstance(init[i], Value)]
-        _know_sizes([variables[i] for i in kept], [init[i] for i in kept])
+        for i in _unchanged_variables(body_jaxpr, body_nconsts):
+            mine, theirs = variables[i], init[i]
+            if isinstance(mine, Value) and isinstance(theirs, Value):
+                _know_sizes([mine], [theirs])
         return consts[:cond_nconsts], consts[cond_nconsts:], variables
 
     def condition(b: Builder, tensors: list[Value]) -> Value:
@@ -217,21 +245,24 @@ def while_(
         consts, _, variables = bind(tensors)
         (made,) = _at(ctx, b).call(cond_jaxpr, [*consts, *variables])
         failed = failed or made is POISON
-        return b.constant(np.array(False)) if made is POISON else _any(b, made)
+        return _any(b, made) if isinstance(made, Value) else b.constant(np.array(False))
 
     def body(b: Builder, tensors: list[Value]) -> list[Value]:
         nonlocal failed
         cond_values, consts, variables = bind(tensors)
         inner = _at(ctx, b)
-        made = _returned(inner, inner.call(body_jaxpr, [*consts, *variables]), ctx.avals_out)
+        made = _expand_results(inner, inner.call(body_jaxpr, [*consts, *variables]), ctx.avals_out)
         failed = failed or any(v is POISON for v in made)
         if batched and not failed:
-            (goes_on,) = inner.call(cond_jaxpr, [*cond_values, *variables])
-            made = [_chosen(b, goes_on, new, old) for new, old in zip(made, variables, strict=True)]
+            (goes_on,) = _flat(inner.call(cond_jaxpr, [*cond_values, *variables]))
+            following = zip(_flat(made), _flat(variables), strict=True)
+            return [*(_select_going_on(b, goes_on, new, old) for new, old in following), *tensors[len(carried) :]]
         return [*(tensors[: len(carried)] if failed else _flat(made)), *tensors[len(carried) :]]
 
     results = rnn.loop(ctx.b, condition, body, state, ctx.session.new_graph("while").name)
-    return [POISON] * len(init) if failed else _like(init, results[: len(carried)])
+    if failed:
+        return [POISON] * len(init)
+    return _like(init, results[: len(carried)])
 
 
 def _any(b: Builder, condition: Value) -> Value:
@@ -239,16 +270,14 @@ def _any(b: Builder, condition: Value) -> Value:
     return b.reduce_any(condition, np.arange(condition.rank, dtype=np.int32)) if condition.rank else condition
 
 
-def _chosen(b: Builder, goes_on: Value, new: Any, old: Any) -> Any:
+def _select_going_on(b: Builder, goes_on: Value, new: Value, old: Value) -> Value:
     """The new elements of a batch where they go on, else the old ones; the batch's dimensions are the first."""
-    if isinstance(new, Complex):
-        return Complex(_chosen(b, goes_on, new.real, old.real), _chosen(b, goes_on, new.imag, old.imag))
     return select(b, reshape(b, goes_on, [*goes_on.dims, *[1] * (new.rank - goes_on.rank)]), new, old)
 
 
-def _unchanged(body_jaxpr: Any, consts: int) -> list[int]:
+def _unchanged_variables(body_jaxpr: Jaxpr, consts: int) -> list[int]:
     """The variables of a loop that its body hands on as they are."""
-    inner = getattr(body_jaxpr, "jaxpr", body_jaxpr)
+    inner = opened(body_jaxpr)
     return [i for i, (x, y) in enumerate(zip(inner.invars[consts:], inner.outvars, strict=True)) if x is y]
 
 
@@ -267,7 +296,7 @@ def _know_sizes(inner: Sequence[Value], outer: Sequence[Value]) -> None:
 
 
 @lowers("call_hi_primitive", broadcasts=True, complex=None)
-def call_hi_primitive(ctx: Context, args: list[Any], *, _prim: Any) -> list[Any]:
+def call_hi_primitive(ctx: Context, args: list[Tensor], *, _prim: HiPrimitive) -> list[Item]:
     """A primitive that says itself which others it stands for."""
     import jax
 
@@ -279,15 +308,15 @@ def call_hi_primitive(ctx: Context, args: list[Any], *, _prim: Any) -> list[Any]
 @lowers("scan", complex=None)
 def scan(
     ctx: Context,
-    args: list[Any],
+    args: list[Tensor],
     *,
-    jaxpr: Any,
-    length: Any,
+    jaxpr: Jaxpr,
+    length: Size,
     reverse: bool,
-    num_consts: Any = None,
-    num_carry: Any = None,
-    ft_in: Any = None,
-) -> list[Any]:
+    num_consts: int = 0,
+    num_carry: int = 0,
+    ft_in: Groups | None = None,
+) -> list[Item]:
     """Newer versions of JAX say how the operands are grouped (constants, carry, rows), older ones how many there are."""
     if ft_in is not None:
         num_consts, num_carry, _ = (len(group) for group in ft_in.unpack())
@@ -317,7 +346,7 @@ def scan(
         if any(v is POISON for v in made):
             failed = True
             return carry, [b.constant(np.zeros((), t.dtype.numpy)) for t in kinds]
-        made = _returned(inner, made, [*carry_avals, *row_avals])
+        made = _expand_results(inner, made, [*carry_avals, *row_avals])
         return _flat(made[:num_carry]), _flat(made[num_carry:])
 
     name = ctx.session.new_graph("scan").name
@@ -327,38 +356,38 @@ def scan(
     return [*_like(init, carry), *_by_kind(row_avals, rows)]
 
 
-def _outvars(jaxpr: Any) -> Any:
-    return getattr(jaxpr, "jaxpr", jaxpr).outvars
+def _outvars(jaxpr: Jaxpr) -> Sequence[Atom]:
+    return opened(jaxpr).outvars
 
 
-def _nothing(ctx: Context, aval: Any) -> Any:
+def _nothing(ctx: Context, aval: Aval) -> Tensor:
     """The rows of a loop of no steps."""
     declared = tensor_type(aval)
     empty = full(ctx.b, declared.dims, 0, declared.dtype)
     return Complex(empty, empty) if _is_complex(aval) else empty
 
 
-def _kinds(avals: Sequence[Any]) -> list[TensorType]:
+def _kinds(avals: Sequence[Aval]) -> list[TensorType]:
     """Types of the tensors that carry these abstract values."""
     return [t for a in avals for t in [tensor_type(a)] * (2 if _is_complex(a) else 1)]
 
 
-def _is_complex(aval: Any) -> bool:
+def _is_complex(aval: Aval) -> bool:
     return getattr(aval.dtype, "kind", "") == "c"
 
 
-def _by_kind(avals: Sequence[Any], tensors: Sequence[Value]) -> list[Any]:
+def _by_kind(avals: Sequence[Aval], tensors: Sequence[Value]) -> list[Item]:
     source = iter(tensors)
     return [Complex(next(source), next(source)) if _is_complex(a) else next(source) for a in avals]
 
 
-def _scan_once(ctx: Context, consts: list[Any], init: list[Any], xs: list[Any], jaxpr: Any) -> list[Any]:
+def _scan_once(ctx: Context, consts: list[Tensor], init: list[Tensor], xs: list[Tensor], jaxpr: Jaxpr) -> list[Item]:
     """A loop of one step is the step."""
 
     rows = _like(xs, [reshape(ctx.b, x, x.dims[1:]) for x in _flat(xs)])
     made = ctx.call(jaxpr, [*consts, *init, *rows])
     if any(v is POISON for v in made):
         return [POISON] * len(ctx.avals_out)
-    made = _returned(ctx, made, [v.aval for v in _outvars(jaxpr)])
+    made = _expand_results(ctx, made, [v.aval for v in _outvars(jaxpr)])
     stacked = [reshape(ctx.b, v, [1, *v.dims]) for v in _flat(made[len(init) :])]
     return [*made[: len(init)], *_like(made[len(init) :], stacked)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from litesmith.decompositions.shapes import bitcast, broadcast_to, cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.registry import Lowering, lowers
-from litesmith.frontends.jax.types import is_unsigned_word
+from litesmith.frontends.jax.types import Results, is_unsigned_word
 from litesmith.ir import Builder, DType, Value
 
 NARROW = frozenset({DType.INT8, DType.INT16, DType.UINT8})
@@ -39,36 +38,23 @@ def _builtin(name: str) -> Callable[..., Value]:
     return widened(run)
 
 
-def _wrapped(function: Callable[..., Value]) -> Callable[[Builder, list[Value]], Value]:
+def _take_list(function: Callable[..., Value]) -> Callable[[Builder, list[Value]], Value]:
     def lowering(b: Builder, operands: list[Value]) -> Value:
         return function(b, *operands)
 
     return lowering
 
 
-def _table(functions: dict[str, Callable[..., Value]]) -> tuple[Lowering, ...]:
-    return tuple(lowers(name, broadcasts=True)(_wrapped(function)) for name, function in functions.items())
+def _table(functions: dict[str, Callable[..., Value]]) -> tuple[Lowering[..., Results], ...]:
+    return tuple(lowers(name, broadcasts=True)(_take_list(function)) for name, function in functions.items())
 
 
 # -- one built-in, or one decomposition -------------------------------------------------------------------------------
 
 BUILTINS = _table(
     {
-        "add": _builtin("add"),
+        **{n: _builtin(n) for n in "add sub mul neg exp log sin cos tanh sqrt rsqrt logistic floor ceil".split()},
         "add_any": _builtin("add"),
-        "sub": _builtin("sub"),
-        "mul": _builtin("mul"),
-        "neg": _builtin("neg"),
-        "exp": _builtin("exp"),
-        "log": _builtin("log"),
-        "sin": _builtin("sin"),
-        "cos": _builtin("cos"),
-        "tanh": _builtin("tanh"),
-        "sqrt": _builtin("sqrt"),
-        "rsqrt": _builtin("rsqrt"),
-        "logistic": _builtin("logistic"),
-        "floor": _builtin("floor"),
-        "ceil": _builtin("ceil"),
         "exp2": special.exp2,
         "log2": special.log2,
         "cbrt": special.cbrt,
@@ -85,7 +71,7 @@ _SUMMED: dict[str, Callable[..., Value]] = {
     "zeta": series.zeta,
     "polygamma": series.polygamma,
 }
-SUMMED = tuple(lowers(name)(_wrapped(function)) for name, function in _SUMMED.items())
+SUMMED = tuple(lowers(name)(_take_list(function)) for name, function in _SUMMED.items())
 
 
 @lowers("square", broadcasts=True)
@@ -157,7 +143,7 @@ def _power(b: Builder, x: Value, y: int) -> Value:
 
 
 @lowers("round", broadcasts=True)
-def round_(b: Builder, x: Value, *, rounding_method: Any) -> Value:
+def round_(b: Builder, x: Value, *, rounding_method: int) -> Value:
     return b.round(x) if int(rounding_method) == 1 else special.round_away(b, x)
 
 
@@ -313,7 +299,7 @@ def not_(b: Builder, x: Value) -> Value:
 
 def _require_words(ctx: Context, x: Value) -> None:
     if x.type.dtype is not DType.INT32:
-        raise UnsupportedError(f"bits of {ctx.avals_in[0].dtype} are moved", "use int32 or uint32", code="LS012")
+        raise UnsupportedError(f"a shift of {ctx.avals_in[0].dtype}", "use int32 or uint32", code="LS012")
 
 
 def _shift(function: Callable[..., Value]) -> Callable[[Context, Value, Value], Value]:

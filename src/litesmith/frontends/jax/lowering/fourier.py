@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,8 +12,9 @@ from litesmith.decompositions.shapes import cast
 from litesmith.decompositions.special import number
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.live import DotNumbers, ElementType, Size
 from litesmith.frontends.jax.registry import Lowering, lowers
-from litesmith.frontends.jax.types import Complex, dim_of
+from litesmith.frontends.jax.types import Complex, Results, Tensor, dim_of
 from litesmith.ir import Builder, DType, Value
 
 
@@ -33,7 +34,7 @@ def imag(b: Builder, x: Complex) -> Value:
 
 
 @lowers("conj", complex=True)
-def conj(b: Builder, x: Any) -> Complex:
+def conj(b: Builder, x: Tensor) -> Complex:
     return Complex(x.real, b.neg(x.imag)) if isinstance(x, Complex) else Complex(x, number(b, 0, x))
 
 
@@ -53,8 +54,7 @@ def integer_pow(b: Builder, x: Complex, *, y: int) -> Complex:
     """By repeated products; a negative power is the inverse of the positive one."""
     one = Complex(number(b, 1, x.real), number(b, 0, x.imag))
     if y < 0:
-        inverse: Complex = div(b, one, integer_pow(b, x, y=-y))
-        return inverse
+        return div(b, one, integer_pow(b, x, y=-y))
     made = x if y else one
     for _ in range(y - 1):
         made = mul.function(b, made, x)
@@ -92,7 +92,7 @@ def ne(b: Builder, x: Complex, y: Complex) -> Value:
 
 
 @lowers("convert_element_type", complex=True)
-def convert_element_type(b: Builder, x: Any, *, new_dtype: Any) -> Any:
+def convert_element_type(b: Builder, x: Tensor, *, new_dtype: ElementType) -> Tensor:
     if isinstance(x, Complex):
         return x if np.dtype(new_dtype).kind == "c" else cast(b, x.real, DType.FLOAT32)
     wide = cast(b, x, DType.FLOAT32)
@@ -100,7 +100,7 @@ def convert_element_type(b: Builder, x: Any, *, new_dtype: Any) -> Any:
 
 
 @lowers("dot_general", complex=True)
-def dot_general(b: Builder, x: Complex, y: Complex, *, dimension_numbers: Any) -> Complex:
+def dot_general(b: Builder, x: Complex, y: Complex, *, dimension_numbers: DotNumbers) -> Complex:
     pairs = [(tuple(p), tuple(q)) for p, q in dimension_numbers]
 
     def product(p: Value, q: Value) -> Value:
@@ -110,11 +110,11 @@ def dot_general(b: Builder, x: Complex, y: Complex, *, dimension_numbers: Any) -
 
 
 @lowers("fft", complex=True)
-def fft(ctx: Context, x: Any, *, fft_type: Any, fft_lengths: Any) -> Any:
+def fft(ctx: Context, x: Tensor, *, fft_type: object, fft_lengths: Sequence[Size]) -> Tensor:
     b, kind = ctx.b, getattr(fft_type, "name", str(fft_type)).rsplit(".", 1)[-1]
     rank = len(ctx.avals_in[0].shape)
     axes = list(range(rank - len(fft_lengths), rank))
-    if kind == "RFFT":
+    if isinstance(x, Value):
         made = transforms.rfft(b, x, axes[-1])
         return _over(b, made, axes[:-1], inverse=False)
     parts: complex_parts.Complex = x
@@ -135,4 +135,4 @@ def _over(b: Builder, parts: complex_parts.Complex, axes: list[int], inverse: bo
     return Complex(parts.real, parts.imag)
 
 
-REAL_FFT: tuple[Lowering, ...] = (lowers("fft")(fft.function),)
+REAL_FFT: tuple[Lowering[..., Results], ...] = (lowers("fft")(fft.function),)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,13 +11,14 @@ from litesmith.decompositions import indexing as places
 from litesmith.decompositions.gather import GatherDims, gather_general
 from litesmith.decompositions.scatter import scatter_general
 from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.live import ElementType, GatherNumbers, ScatterNumbers, Size, key_impl
 from litesmith.frontends.jax.registry import Lowering, lowers
 from litesmith.frontends.jax.types import dims_of, is_unsigned_word
 from litesmith.ir import Value
 
 
 @lowers("dynamic_slice")
-def dynamic_slice(ctx: Context, x: Value, starts: list[Value], *, slice_sizes: Any) -> Value:
+def dynamic_slice(ctx: Context, x: Value, starts: list[Value], *, slice_sizes: Sequence[Size]) -> Value:
     spare = x.rank - len(dims_of(slice_sizes))
     sizes = [*dims_of(slice_sizes), *x.dims[x.rank - spare :]]
     return places.dynamic_slice(ctx.b, x, [*starts[: len(slice_sizes)], *[0] * spare], sizes)
@@ -29,18 +29,18 @@ def dynamic_update_slice(ctx: Context, x: Value, update: Value, starts: list[Val
     return places.dynamic_update_slice(ctx.b, x, update, [*starts, *[0] * (x.rank - len(starts))])
 
 
-def _mode(mode: Any) -> str:
+def _mode(mode: object) -> str:
     name = getattr(mode, "name", str(mode)).upper()
     return "clip" if "CLIP" in name else "promise" if "PROMISE" in name else "fill"
 
 
-def _default_fill(dtype: Any) -> Any:
+def _default_fill(dtype: ElementType) -> float:
     """What a gather gives for indices out of bounds when it is not told: NaN, the lowest int, the highest unsigned."""
     kind = np.dtype(dtype)
     if kind.kind == "b":
         return True
     if kind.kind in "iu":
-        limits = np.iinfo(kind)
+        limits = np.iinfo(kind.name)
         return limits.max if kind.kind == "u" else limits.min
     return np.nan
 
@@ -51,10 +51,10 @@ def gather(
     x: Value,
     indices: Value,
     *,
-    dimension_numbers: Any,
-    slice_sizes: Any,
-    mode: Any,
-    fill_value: Any = None,
+    dimension_numbers: GatherNumbers,
+    slice_sizes: Sequence[Size],
+    mode: object,
+    fill_value: float | None = None,
 ) -> Value:
     """Indices promised to be within bounds are clamped, as XLA does; the kernel would stop the model at others."""
     numbers = dimension_numbers
@@ -70,16 +70,18 @@ def gather(
         tuple(numbers.start_indices_batching_dims),
     )
     how = _mode(mode).replace("promise", "clip")
-    fill: Any = 0
-    if how == "fill" and not hasattr(ctx.aval.dtype, "_impl"):
+    fill: float = 0
+    if how == "fill" and key_impl(ctx.aval.dtype) is None:
         fill = _default_fill(ctx.aval.dtype) if fill_value is None else fill_value
         if is_unsigned_word(ctx.aval.dtype):
             fill = int(np.uint32(fill % 2**32).view(np.int32))
     return gather_general(ctx.b, x, indices, dims, sizes, how, fill)
 
 
-def _scatter(combine: str) -> Any:
-    def lowering(ctx: Context, x: Value, indices: Value, updates: Value, *, dimension_numbers: Any, mode: Any) -> Value:
+def _scatter(combine: str) -> Callable[..., Value]:
+    def lowering(
+        ctx: Context, x: Value, indices: Value, updates: Value, *, dimension_numbers: ScatterNumbers, mode: object
+    ) -> Value:
         flips = is_unsigned_word(ctx.aval.dtype) and combine in ("min", "max")
         if flips:
             x, updates = bits.signed_order(ctx.b, x), bits.signed_order(ctx.b, updates)
@@ -97,7 +99,7 @@ def _scatter(combine: str) -> Any:
     return lowering
 
 
-SCATTERS: tuple[Lowering, ...] = tuple(
+SCATTERS: tuple[Lowering[..., Value], ...] = tuple(
     lowers(primitive)(_scatter(combine))
     for primitive, combine in {
         "scatter": "set",
@@ -114,6 +116,7 @@ SCATTERS: tuple[Lowering, ...] = tuple(
 
 
 @lowers("scatter-sub", "scatter_sub")
-def scatter_sub(ctx: Context, x: Value, indices: Value, updates: Value, *, dimension_numbers: Any, mode: Any) -> Value:
-    subtract: Callable[..., Value] = _scatter("add")
-    return subtract(ctx, x, indices, ctx.b.neg(updates), dimension_numbers=dimension_numbers, mode=mode)
+def scatter_sub(
+    ctx: Context, x: Value, indices: Value, updates: Value, *, dimension_numbers: ScatterNumbers, mode: object
+) -> Value:
+    return _scatter("add")(ctx, x, indices, ctx.b.neg(updates), dimension_numbers=dimension_numbers, mode=mode)

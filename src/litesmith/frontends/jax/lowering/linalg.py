@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
@@ -12,9 +12,25 @@ from litesmith.decompositions.shapes import expand_dims
 from litesmith.decompositions.special import number
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.live import Jaxpr
 from litesmith.frontends.jax.registry import lowers
-from litesmith.frontends.jax.types import dim_of
+from litesmith.frontends.jax.types import Item, Tensor, dim_of
 from litesmith.ir import Builder, Value
+
+
+class Lengths(Protocol):
+    """How many constants each function of `jax.lax.custom_linear_solve` has."""
+
+    matvec: int
+    vecmat: int
+    solve: int
+    transpose_solve: int
+
+
+class Solver(Protocol):
+    """The functions of `jax.lax.custom_linear_solve`."""
+
+    solve: Jaxpr
 
 
 @lowers("cholesky")
@@ -40,12 +56,12 @@ def lu(b: Builder, x: Value) -> list[Value]:
 
 
 @lowers("lu_pivots_to_permutation")
-def lu_pivots_to_permutation(b: Builder, pivots: Value, *, permutation_size: Any) -> Value:
+def lu_pivots_to_permutation(b: Builder, pivots: Value, *, permutation_size: int) -> Value:
     return linalg.permutation_of(b, pivots, int(permutation_size))
 
 
 @lowers("custom_linear_solve", complex=None)
-def custom_linear_solve(ctx: Context, args: list[Any], *, const_lengths: Any, jaxprs: Any) -> list[Any]:
+def custom_linear_solve(ctx: Context, args: list[Tensor], *, const_lengths: Lengths, jaxprs: Solver) -> list[Item]:
     """The solver the function brings along."""
     first = const_lengths.matvec + const_lengths.vecmat
     total = first + const_lengths.solve + const_lengths.transpose_solve
@@ -55,7 +71,7 @@ def custom_linear_solve(ctx: Context, args: list[Any], *, const_lengths: Any, ja
 @lowers("qr")
 def qr(b: Builder, x: Value, *, full_matrices: bool, pivoting: bool = False) -> list[Value]:
     if pivoting:
-        raise UnsupportedError("exchanges columns while factorizing", "factorize without pivoting", code="LS010")
+        raise UnsupportedError("pivots columns while factorizing", "factorize without pivoting", code="LS010")
     return list(linalg.qr(b, x, full_matrices))
 
 
@@ -75,7 +91,7 @@ def tridiagonal_solve(
 ) -> Value:
     """As equations of whole matrices."""
     if perturb_singular:
-        raise UnsupportedError("changes a singular matrix", "leave perturb_singular out", code="LS010")
+        raise UnsupportedError("perturbs singular matrices", "leave perturb_singular out", code="LS010")
     n = int(dim_of(diagonal.dims[-1]))  # type: ignore[arg-type]
     places = np.arange(n)[None] - np.arange(n)[:, None]
     matrix = number(b, 0, diagonal)
@@ -84,13 +100,13 @@ def tridiagonal_solve(
     return linalg.solve(b, matrix, y)
 
 
-def _whole(subset_by_index: Any) -> None:
+def _whole(subset_by_index: object) -> None:
     if subset_by_index is not None:
-        raise UnsupportedError("computes some of the values", "compute all, and slice them", code="LS010")
+        raise UnsupportedError("computes a subset of the values", "compute all, and slice them", code="LS010")
 
 
 @lowers("eigh")
-def eigh(b: Builder, x: Value, *, lower: bool, subset_by_index: Any = None) -> list[Value]:
+def eigh(b: Builder, x: Value, *, lower: bool, subset_by_index: object = None) -> list[Value]:
     """The signs of the vectors are not those of other methods."""
     _whole(subset_by_index)
     values, vectors = spectral.eigh(b, x, lower)
@@ -98,7 +114,7 @@ def eigh(b: Builder, x: Value, *, lower: bool, subset_by_index: Any = None) -> l
 
 
 @lowers("svd")
-def svd(b: Builder, x: Value, *, full_matrices: bool, compute_uv: bool, subset_by_index: Any = None) -> list[Value]:
+def svd(b: Builder, x: Value, *, full_matrices: bool, compute_uv: bool, subset_by_index: object = None) -> list[Value]:
     """The signs of the vectors are not those of other methods."""
     _whole(subset_by_index)
     if not compute_uv:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -13,15 +12,17 @@ from litesmith.decompositions import sort as sorting
 from litesmith.decompositions.shapes import cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.live import ElementType, Jaxpr, Size, opened
 from litesmith.frontends.jax.lowering.elementwise import NARROW
 from litesmith.frontends.jax.registry import Lowering, lowers
-from litesmith.frontends.jax.types import dim_of, is_unsigned_word
+from litesmith.frontends.jax.types import Results, dim_of, is_unsigned_word
 from litesmith.ir import Builder, DType, Value
+from litesmith.ir.constant import Array
 
 MONOIDS = {"sum": "add", "max": "max", "min": "min", "prod": "mul", "and": "and", "or": "or"}
 
 
-def reduced(ctx: Context, x: Value, kind: str, axes: Any) -> Value:
+def reduced(ctx: Context, x: Value, kind: str, axes: Sequence[int]) -> Value:
     """``x`` without ``axes``, reduced by ``kind`` (sum, max, min, prod, and, or, xor)."""
     b, over = ctx.b, np.array(sorted(int(a) for a in axes), np.int32)
     if not over.size:
@@ -41,11 +42,11 @@ def reduced(ctx: Context, x: Value, kind: str, axes: Any) -> Value:
     return _reduce(b, x, kind, over)
 
 
-def _reduce(b: Builder, x: Value, kind: str, over: Any) -> Value:
+def _reduce(b: Builder, x: Value, kind: str, over: Array) -> Value:
     return b.apply(windows.REDUCERS[MONOIDS[kind]][0], x, over, keep_dims=False)
 
 
-def _parity(ctx: Context, x: Value, over: Any) -> Value:
+def _parity(ctx: Context, x: Value, over: Array) -> Value:
     """Whether an odd number of bools holds."""
     if x.type.dtype is not DType.BOOL:
         raise UnsupportedError("a bitwise xor over a dimension", "reduce bools", code="LS012")
@@ -54,19 +55,21 @@ def _parity(ctx: Context, x: Value, over: Any) -> Value:
 
 
 def _reduction(kind: str) -> Callable[..., Value]:
-    def lowering(ctx: Context, x: Value, *, axes: Any) -> Value:
+    def lowering(ctx: Context, x: Value, *, axes: Sequence[int]) -> Value:
         return reduced(ctx, x, kind, axes)
 
     return lowering
 
 
-REDUCTIONS: tuple[Lowering, ...] = tuple(
+REDUCTIONS: tuple[Lowering[..., Results], ...] = tuple(
     lowers(f"reduce_{kind}")(_reduction(kind)) for kind in ("sum", "max", "min", "prod", "and", "or", "xor")
 )
 
 
 def _over_axes(kind: str) -> Callable[..., list[Value]]:
-    def lowering(ctx: Context, xs: list[Value], *, axes: Any = (), axis_index_groups: Any = None) -> list[Value]:
+    def lowering(
+        ctx: Context, xs: list[Value], *, axes: Sequence[int] = (), axis_index_groups: object = None
+    ) -> list[Value]:
         """A collective over the axis of `jax.vmap` is a reduction over that dimension."""
         if axis_index_groups is not None or not all(isinstance(a, int) for a in axes):
             raise UnsupportedError("runs on several devices", "convert the function of one device", code="LS010")
@@ -76,23 +79,23 @@ def _over_axes(kind: str) -> Callable[..., list[Value]]:
     return lowering
 
 
-COLLECTIVES: tuple[Lowering, ...] = tuple(
+COLLECTIVES: tuple[Lowering[..., Results], ...] = tuple(
     lowers(f"p{kind}", *more)(_over_axes(kind))
     for kind, more in {"sum": ("psum_invariant",), "max": (), "min": ()}.items()
 )
 
 
 @lowers("reduce")
-def reduce(ctx: Context, operands: list[Value], *, jaxpr: Any, dimensions: Any) -> Value:
+def reduce(ctx: Context, operands: list[Value], *, jaxpr: Jaxpr, dimensions: Sequence[int]) -> Value:
     """A reduction by a function: one of the known ones, over one operand."""
     kind = monoid_of(jaxpr)
     x, init = operands if len(operands) == 2 else (None, None)
     if kind is None or x is None or init is None:
-        raise UnsupportedError("a reduction by a function of one's own", "use jnp.sum, max, min, prod, all or any")
+        raise UnsupportedError("a reduction by a custom function", "use jnp.sum, max, min, prod, all or any")
     return reduced_from(ctx, x, init, kind, dimensions)
 
 
-def reduced_from(ctx: Context, x: Value, init: Value, kind: str, axes: Any) -> Value:
+def reduced_from(ctx: Context, x: Value, init: Value, kind: str, axes: Sequence[int]) -> Value:
     """``x`` without ``axes``, reduced by ``kind`` (add, max, min, mul, and, or) from a start value."""
     name = {v: k for k, v in MONOIDS.items()}[kind]
     made = reduced(ctx, x, name, axes)
@@ -111,9 +114,9 @@ def _join(b: Builder, kind: str, x: Value, y: Value) -> Value:
     return b.apply(names[kind], x, y)
 
 
-def monoid_of(jaxpr: Any) -> str | None:
+def monoid_of(jaxpr: Jaxpr) -> str | None:
     """The kind of a jaxpr of one binary equation on its two inputs, or None."""
-    inner = getattr(jaxpr, "jaxpr", jaxpr)
+    inner = opened(jaxpr)
     if len(inner.eqns) != 1 or len(inner.invars) != 2:
         return None
     (eqn,) = inner.eqns
@@ -126,8 +129,8 @@ def monoid_of(jaxpr: Any) -> str | None:
 # -- places of extrema ------------------------------------------------------------------------------------------------
 
 
-def _place(name: str) -> Callable[..., Value]:
-    def lowering(ctx: Context, x: Value, *, axes: Any, index_dtype: Any) -> Value:
+def _arg_lowering(name: str) -> Callable[..., Value]:
+    def lowering(ctx: Context, x: Value, *, axes: Sequence[int], index_dtype: ElementType) -> Value:
         (axis,) = axes
         b = ctx.b
         if is_unsigned_word(ctx.avals_in[0].dtype):
@@ -142,7 +145,7 @@ def _place(name: str) -> Callable[..., Value]:
     return lowering
 
 
-PLACES = (lowers("argmax")(_place("arg_max")), lowers("argmin")(_place("arg_min")))
+PLACES = (lowers("argmax")(_arg_lowering("arg_max")), lowers("argmin")(_arg_lowering("arg_min")))
 
 # -- running functions ------------------------------------------------------------------------------------------------
 
@@ -159,7 +162,7 @@ def _running(kind: str) -> Callable[..., Value]:
     return lowering
 
 
-RUNNING: tuple[Lowering, ...] = tuple(
+RUNNING: tuple[Lowering[..., Results], ...] = tuple(
     lowers(f"cum{kind}")(_running(kind)) for kind in ("sum", "prod", "max", "min", "logsumexp")
 )
 
@@ -171,11 +174,11 @@ def _window(kind: str) -> Callable[..., Value]:
         ctx: Context,
         x: Value,
         *,
-        window_dimensions: Any,
-        window_strides: Any,
-        padding: Any,
-        base_dilation: Any,
-        window_dilation: Any,
+        window_dimensions: Sequence[int],
+        window_strides: Sequence[int],
+        padding: Sequence[tuple[Size, Size]],
+        base_dilation: Sequence[int],
+        window_dilation: Sequence[int],
     ) -> Value:
         return windowed(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
 
@@ -183,21 +186,29 @@ def _window(kind: str) -> Callable[..., Value]:
 
 
 def windowed(
-    ctx: Context, x: Value, kind: str, window: Any, strides: Any, padding: Any, base: Any, dilation: Any
+    ctx: Context,
+    x: Value,
+    kind: str,
+    window: Sequence[Size],
+    strides: Sequence[Size],
+    padding: Sequence[tuple[Size, Size]],
+    base: Sequence[Size],
+    dilation: Sequence[Size],
 ) -> Value:
     """``kind`` (add, max, min, mul, and, or) of each window over ``x``, padded with the neutral element."""
     if is_unsigned_word(ctx.avals_in[0].dtype) and kind in ("max", "min"):
         raise UnsupportedError(f"a window {kind} of uint32", "convert to int32", code="LS012")
     narrow = x.type.dtype
     wide = cast(ctx.b, x, DType.INT32) if narrow in NARROW else x
-    if any(not isinstance(dim_of(d), int) for d in window):
+    known = [[d for d in map(dim_of, sizes) if isinstance(d, int)] for sizes in (window, strides, base, dilation)]
+    if any(len(sizes) < x.rank for sizes in known):
         raise UnsupportedError("a window of unknown size", "use fixed shapes")
     pads = [(dim_of(low), dim_of(high)) for low, high in padding]
-    made = windows.reduce_window(ctx.b, wide, kind, [int(d) for d in window], strides, pads, base, dilation)
+    made = windows.reduce_window(ctx.b, wide, kind, known[0], known[1], pads, *known[2:])
     return cast(ctx.b, made, narrow)
 
 
-WINDOWS: tuple[Lowering, ...] = tuple(
+WINDOWS: tuple[Lowering[..., Results], ...] = tuple(
     lowers(primitive)(_window(kind))
     for primitive, kind in {
         "reduce_window_sum": "add",
@@ -212,16 +223,16 @@ def reduce_window(
     ctx: Context,
     operands: list[Value],
     *,
-    jaxpr: Any,
-    window_dimensions: Any,
-    window_strides: Any,
-    padding: Any,
-    base_dilation: Any,
-    window_dilation: Any,
+    jaxpr: Jaxpr,
+    window_dimensions: Sequence[int],
+    window_strides: Sequence[int],
+    padding: Sequence[tuple[Size, Size]],
+    base_dilation: Sequence[int],
+    window_dilation: Sequence[int],
 ) -> Value:
     kind = monoid_of(jaxpr)
     if kind is None or len(operands) != 2:
-        raise UnsupportedError("a window reduced by a function of one's own", "use sum, max, min or prod")
+        raise UnsupportedError("a window reduced by a custom function", "use sum, max, min or prod")
     x, init = operands
     require_neutral(init, kind, x.type.dtype)
     return windowed(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
@@ -230,7 +241,9 @@ def reduce_window(
 def require_neutral(init: Value, kind: str, dtype: DType) -> None:
     """Raises UnsupportedError where windows start from something else than the neutral element."""
     if not init.is_const or not bool(np.all(init.numpy() == windows.identity_of(kind, dtype))):
-        raise UnsupportedError("a window that does not start from the neutral element", "add the start value after")
+        raise UnsupportedError(
+            "a window reduction whose initial value is not the neutral element", "add the initial value afterwards"
+        )
 
 
 @lowers("select_and_scatter_add")
@@ -239,14 +252,14 @@ def select_and_scatter_add(
     source: Value,
     x: Value,
     *,
-    select_prim: Any,
-    window_dimensions: Any,
-    window_strides: Any,
-    padding: Any,
+    select_prim: object,
+    window_dimensions: Sequence[int],
+    window_strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
 ) -> Value:
     kind = {"ge": "max", "le": "min"}.get(getattr(select_prim, "name", ""))
     if kind is None:
-        raise UnsupportedError("the gradient of a pool by a function of one's own", "use a maximum pool")
+        raise UnsupportedError("the gradient of a pool by a custom function", "use a maximum pool")
     pads = [(int(low), int(high)) for low, high in padding]
     return windows.select_and_scatter_add(ctx.b, x, source, kind, window_dimensions, window_strides, pads)
 
@@ -263,7 +276,7 @@ def sort(ctx: Context, operands: list[Value], *, dimension: int, num_keys: int) 
 
 
 @lowers("top_k")
-def top_k(ctx: Context, x: Value, *, k: Any, axis: int = -1) -> list[Value]:
+def top_k(ctx: Context, x: Value, *, k: Size, axis: int = -1) -> list[Value]:
     count = dim_of(k)
     if not isinstance(count, int):
         raise UnsupportedError("top_k of an unknown number of elements", "use a fixed k")
@@ -273,7 +286,7 @@ def top_k(ctx: Context, x: Value, *, k: Any, axis: int = -1) -> list[Value]:
 
 
 @lowers("approx_top_k")
-def approx_top_k(ctx: Context, x: Value, *, k: Any, reduction_dimension: int, is_max_k: bool) -> list[Value]:
+def approx_top_k(ctx: Context, x: Value, *, k: int, reduction_dimension: int, is_max_k: bool) -> list[Value]:
     """The exact ones."""
     values, order = sorting.topk(ctx.b, x, int(k), reduction_dimension, largest=is_max_k)
     return [values, order]

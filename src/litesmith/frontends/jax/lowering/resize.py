@@ -8,19 +8,33 @@ as NaN over whole rows and columns, the kernel over the pixels next to them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TypeAlias, cast
 
 import numpy as np
 
 from litesmith.decompositions.shapes import expand_dims, squeeze, transpose
 from litesmith.frontends.jax.importer import Context, import_equation
-from litesmith.frontends.jax.types import constant_of
+from litesmith.frontends.jax.live import (
+    Atom,
+    ClosedJaxpr,
+    DotNumbers,
+    Equation,
+    GatherNumbers,
+    Jaxpr,
+    OpenJaxpr,
+    Size,
+    opened,
+)
+from litesmith.frontends.jax.types import Item, Tensor, constant_of
 from litesmith.ir import DType, Value
+from litesmith.ir.constant import Array
 from litesmith.ops import OPS
 
-Array = np.ndarray[Any, Any]
 Axes = list[tuple[int, Array | None]]
 """For each dimension of a value: the image's dimension it comes from, and its weights [old size, new size] if any."""
+
+Followed: TypeAlias = Item | Axes
+"""A constant, or what became of the image."""
 
 NAMES = frozenset({"_resize", "resize"})
 LARGEST = 2**24  # elements of a matrix that is looked at
@@ -40,7 +54,7 @@ class NotAResizeError(Exception):
     """The function is no resize."""
 
 
-def resized(ctx: Context, jaxpr: Any, args: Sequence[Any]) -> Value | None:
+def resized(ctx: Context, jaxpr: Jaxpr, args: Sequence[Tensor]) -> Value | None:
     """The result of a jaxpr that resizes its only argument as a kernel does; None where it is something else."""
     if len(args) != 1 or not isinstance(args[0], Value) or args[0].is_const:
         return None
@@ -49,7 +63,7 @@ def resized(ctx: Context, jaxpr: Any, args: Sequence[Any]) -> Value | None:
         return None
     try:
         consts = ctx.session.constants_of(jaxpr)
-        (axes,) = _walk(ctx, getattr(jaxpr, "jaxpr", jaxpr), consts, [[(d, None) for d in range(image.rank)]])
+        (axes,) = _walk(ctx, opened(jaxpr), consts, [[(d, None) for d in range(image.rank)]])
         return _emit(ctx, image, axes)
     except NotAResizeError:
         return None
@@ -58,79 +72,96 @@ def resized(ctx: Context, jaxpr: Any, args: Sequence[Any]) -> Value | None:
 # -- what the function does -------------------------------------------------------------------------------------------
 
 
-def _walk(ctx: Context, jaxpr: Any, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+def _walk(ctx: Context, jaxpr: OpenJaxpr, consts: Sequence[Followed], args: Sequence[Followed]) -> list[Followed]:
     """Results of a jaxpr: constants, and what became of the image. Raises NotAResizeError where that cannot be said."""
-    env: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
+    env: dict[Atom, Followed] = dict(zip(jaxpr.constvars, consts, strict=True))
     env.update(zip(jaxpr.invars, args, strict=True))
 
-    def read(atom: Any) -> Any:
+    def constant(atom: Atom) -> Item:
+        known = read(atom)
+        assert not isinstance(known, list)
+        return known
+
+    def read(atom: Atom) -> Followed:
         return constant_of(np.asarray(atom.val, atom.aval.dtype)) if hasattr(atom, "val") else env[atom]
 
     for eqn in jaxpr.eqns:
         operands = [read(a) for a in eqn.invars]
         live = any(isinstance(v, list) for v in operands)
-        made = _step(ctx, eqn, operands) if live else import_equation(ctx, eqn, read)
+        made = _step(ctx, eqn, operands) if live else import_equation(ctx, eqn, constant)
         if not all(isinstance(v, list) or (isinstance(v, Value) and v.is_const) for v in made):
             raise NotAResizeError
         env.update(zip(eqn.outvars, made, strict=True))
     return [read(v) for v in jaxpr.outvars]
 
 
-def _step(ctx: Context, eqn: Any, operands: list[Any]) -> Sequence[Any]:
+def _step(ctx: Context, eqn: Equation, operands: list[Followed]) -> Sequence[Followed]:
     name = eqn.primitive.name
     if name in ("jit", "pjit"):
-        inner = eqn.params["jaxpr"]
+        inner = cast(ClosedJaxpr, eqn.params["jaxpr"])
         return _walk(ctx, inner.jaxpr, ctx.session.constants_of(inner), operands)
     if name not in _STEPS:
         raise NotAResizeError
-    given = [v if isinstance(v, list) else ctx.expanded(v, a.aval) for v, a in zip(operands, eqn.invars, strict=True)]
+    given: list[Followed] = [
+        ctx.expanded(v, a.aval) if isinstance(v, Value) else v for v, a in zip(operands, eqn.invars, strict=True)
+    ]
     return [_STEPS[name](given, eqn)]
 
 
-def _product(operands: list[Any], eqn: Any) -> Axes:
+def _product(operands: list[Followed], eqn: Equation) -> Axes:
     """The image by a constant matrix."""
-    (contract, batch) = eqn.params["dimension_numbers"]
+    (contract, batch) = cast(DotNumbers, eqn.params["dimension_numbers"])
     side = 0 if isinstance(operands[0], list) else 1
     image, weights = operands[side], operands[1 - side]
-    one_each = len(contract[0]) == 1 and not batch[0] and isinstance(weights, Value) and weights.rank == 2
-    if not one_each or weights.type.dtype is not DType.FLOAT32:
+    if not isinstance(image, list) or not isinstance(weights, Value) or weights.rank != 2:
+        raise NotAResizeError
+    if len(contract[0]) != 1 or batch[0] or weights.type.dtype is not DType.FLOAT32:
         raise NotAResizeError
     place, inner = contract[side][0], contract[1 - side][0]
     matrix = weights.numpy()
-    new = [_weighted(image[place], matrix if inner == 0 else matrix.T)]
+    new = [_set_weights(image[place], matrix if inner == 0 else matrix.T)]
     rest = [axis for i, axis in enumerate(image) if i != place]
     return [*rest, *new] if side == 0 else [*new, *rest]
 
 
-def _gather(operands: list[Any], eqn: Any) -> Axes:
+def _gather(operands: list[Followed], eqn: Equation) -> Axes:
     """Whole slices along one dimension of the image."""
     image, places = operands
-    numbers, sizes, shape = eqn.params["dimension_numbers"], eqn.params["slice_sizes"], eqn.invars[0].aval.shape
-    if not isinstance(image, list) or len(numbers.start_index_map) != 1 or len(shape) != len(image):
+    numbers = cast(GatherNumbers, eqn.params["dimension_numbers"])
+    sizes, shape = cast(Sequence[Size], eqn.params["slice_sizes"]), eqn.invars[0].aval.shape
+    if (
+        not isinstance(image, list)
+        or not isinstance(places, Value)
+        or len(numbers.start_index_map) != 1
+        or len(shape) != len(image)
+    ):
         raise NotAResizeError
     place = numbers.start_index_map[0]
     rest = tuple(i for i in range(len(image)) if i != place)
     whole = all(sizes[i] == shape[i] for i in rest) and sizes[place] == 1
     plain = tuple(numbers.collapsed_slice_dims) == (place,) and tuple(numbers.offset_dims) == rest
-    if not (whole and plain and places.rank == 2 and isinstance(shape[place], int)):
+    size = shape[place]
+    if not (whole and plain and places.rank == 2 and isinstance(size, int)):
         raise NotAResizeError
     index = places.numpy()[:, 0]
-    if index.size * shape[place] > LARGEST or index.min() < 0 or index.max() >= shape[place]:
+    if index.size * size > LARGEST or index.min() < 0 or index.max() >= size:
         raise NotAResizeError
-    return [_weighted(a, np.eye(shape[place], dtype=bool)[:, index]) if i == place else a for i, a in enumerate(image)]
+    return [_set_weights(a, np.eye(size, dtype=bool)[:, index]) if i == place else a for i, a in enumerate(image)]
 
 
-def _transpose(operands: list[Any], eqn: Any) -> Axes:
-    return [operands[0][p] for p in eqn.params["permutation"]]
+def _transpose(operands: list[Followed], eqn: Equation) -> Axes:
+    image = operands[0]
+    assert isinstance(image, list)
+    return [image[p] for p in cast(Sequence[int], eqn.params["permutation"])]
 
 
-def _weighted(axis: tuple[int, Array | None], matrix: Array) -> tuple[int, Array]:
+def _set_weights(axis: tuple[int, Array | None], matrix: Array) -> tuple[int, Array]:
     if axis[1] is not None:
         raise NotAResizeError
     return axis[0], matrix
 
 
-_STEPS: Mapping[str, Callable[[list[Any], Any], Axes]] = {
+_STEPS: Mapping[str, Callable[[list[Followed], Equation], Axes]] = {
     "dot_general": _product,
     "gather": _gather,
     "transpose": _transpose,
@@ -155,12 +186,12 @@ def _agrees(name: str, matrix: Array) -> bool:
     return bool(np.max(np.abs(_kernel_weights(name, *matrix.shape) - matrix)) <= allowed)
 
 
-def _emit(ctx: Context, image: Value, axes: Any) -> Value:
+def _emit(ctx: Context, image: Value, axes: Followed) -> Value:
     """The kernel that does to the image what ``axes`` say. Raises NotAResizeError where none does."""
     if not isinstance(axes, list) or [d for d, _ in axes] != list(range(image.rank)):
         raise NotAResizeError
     changed = {d: m for d, m in axes if m is not None}
-    (rank, *pair), order = _place(image.rank, changed)
+    (rank, *pair), order = _spatial_order(image.rank, changed)
     nearest = all(m.dtype == np.bool_ for m in changed.values())
     name = NEAREST if nearest else BILINEAR
     if not changed or not all(m.dtype == (np.bool_ if nearest else np.float32) for m in changed.values()):
@@ -179,7 +210,7 @@ def _emit(ctx: Context, image: Value, axes: Any) -> Value:
     return transpose(b, x, [int(i) for i in np.argsort(order)])
 
 
-def _place(rank: int, changed: Mapping[int, Array]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+def _spatial_order(rank: int, changed: Mapping[int, Array]) -> tuple[tuple[int, int, int], tuple[int, ...]]:
     """Where height and width are, and the order that brings them to the middle."""
     for place, order in PLACES.items():
         if place[0] == rank and set(changed) <= set(place[1:]):

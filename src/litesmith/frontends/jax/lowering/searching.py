@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.live import Equation, Jaxpr, is_jaxpr, opened
+from litesmith.frontends.jax.types import Tensor
 from litesmith.ir import DType, Value
+from litesmith.ir.constant import Array
 
 NAME = "searchsorted"
 LOOP = "_searchsorted_scan_impl"
@@ -20,11 +22,12 @@ EXACT = 2**24
 """The kernel compares in float32, which holds integers up to here."""
 
 
-def searched(ctx: Context, jaxpr: Any, args: Sequence[Any]) -> Value | None:
+def searched(ctx: Context, jaxpr: Jaxpr, args: Sequence[Tensor]) -> Value | None:
     """Where numbers belong among sorted boundaries; None where these are unknown, or the function is another one."""
-    if len(args) != 2 or not all(isinstance(a, Value) for a in args):
+    tensors = [a for a in args if isinstance(a, Value)]
+    if len(args) != 2 or len(tensors) != 2:
         return None
-    boundaries, numbers = args
+    boundaries, numbers = tensors
     if not boundaries.is_const or boundaries.rank != 1 or numbers.is_const or ctx.aval.dtype != np.int32:
         return None
     if numbers.type.dtype not in (DType.FLOAT32, DType.INT32) or boundaries.type.dtype is not numbers.type.dtype:
@@ -35,9 +38,9 @@ def searched(ctx: Context, jaxpr: Any, args: Sequence[Any]) -> Value | None:
     return ctx.b.bucketize(ctx.expanded(numbers, ctx.avals_in[1]), boundaries=tuple(map(float, limits)))
 
 
-def _side(jaxpr: Any) -> str | None:
+def _side(jaxpr: Jaxpr) -> str | None:
     """Which side of equal elements the loop ends at; None where there is more than such a loop."""
-    outer = getattr(jaxpr, "jaxpr", jaxpr)
+    outer = opened(jaxpr)
     if len(outer.eqns) != 1:
         return None
     primitive = outer.eqns[0].params.get("_prim")
@@ -52,7 +55,7 @@ def _side(jaxpr: Any) -> str | None:
     return sides.pop() if len(sides) == 1 else None
 
 
-def _side_of_primitive(primitive: Any) -> str | None:
+def _side_of_primitive(primitive: object) -> str | None:
     """The side of the primitive that JAX 0.12 has for the loop; None for another one, or other dimensions."""
     params = dict(getattr(primitive, "params", None) or {})
     if type(primitive).__name__ != PRIMITIVE or params.get("dimension") != 0 or params.get("batch_dims") != 0:
@@ -61,15 +64,15 @@ def _side_of_primitive(primitive: Any) -> str | None:
     return side if side in ("left", "right") else None
 
 
-def _equations(jaxpr: Any) -> Iterator[Any]:
-    for eqn in getattr(jaxpr, "jaxpr", jaxpr).eqns:
+def _equations(jaxpr: Jaxpr) -> Iterator[Equation]:
+    for eqn in opened(jaxpr).eqns:
         yield eqn
         for param in eqn.params.values():
-            if hasattr(getattr(param, "jaxpr", param), "eqns"):
+            if is_jaxpr(param):
                 yield from _equations(param)
 
 
-def _upper_bounds(boundaries: Any, side: str | None) -> Any:
+def _upper_bounds(boundaries: Array, side: str | None) -> Array | None:
     """Boundaries whose number at or below an element is what is asked for; None where there are none.
 
     On the left of equal elements, that is the next greater number of each; denormal ones are 0, as for XLA.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from litesmith.decompositions.shapes import (
 )
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.live import Size
 from litesmith.frontends.jax.registry import lowers
 from litesmith.frontends.jax.types import aval_dims, dim_of, dims_of
 from litesmith.ir import Builder, Dim, DType, Value
@@ -40,7 +40,9 @@ def _with_key_axes(ctx: Context, operand: int, axes: Sequence[int]) -> list[int]
 
 
 @lowers("broadcast_in_dim", broadcasts=True)
-def broadcast_in_dim(ctx: Context, x: Value, dynamic_sizes: list[Value], *, broadcast_dimensions: Any) -> Value:
+def broadcast_in_dim(
+    ctx: Context, x: Value, dynamic_sizes: list[Value], *, broadcast_dimensions: Sequence[int]
+) -> Value:
     """Only puts dimensions of size 1 in; whoever needs the full shape broadcasts."""
     if not x.rank or ctx.dims == x.type.shape:
         return x
@@ -54,7 +56,7 @@ def broadcast_in_dim(ctx: Context, x: Value, dynamic_sizes: list[Value], *, broa
 
 
 @lowers("reshape")
-def reshape(ctx: Context, x: Value, dynamic_sizes: list[Value], *, dimensions: Any = None) -> Value:
+def reshape(ctx: Context, x: Value, dynamic_sizes: list[Value], *, dimensions: Sequence[int] | None = None) -> Value:
     if dimensions is not None:
         x = permuted(ctx.b, x, dimensions)
     return reshaped(ctx.b, x, ctx.dims)
@@ -66,12 +68,12 @@ def squeeze(ctx: Context, x: Value) -> Value:
 
 
 @lowers("transpose")
-def transpose(ctx: Context, x: Value, *, permutation: Any) -> Value:
+def transpose(ctx: Context, x: Value, *, permutation: Sequence[int]) -> Value:
     return permuted(ctx.b, x, _with_key_axes(ctx, 0, permutation))
 
 
 @lowers("rev")
-def rev(b: Builder, x: Value, *, dimensions: Any) -> Value:
+def rev(b: Builder, x: Value, *, dimensions: Sequence[int]) -> Value:
     return reverse(b, x, tuple(dimensions))
 
 
@@ -81,16 +83,23 @@ def concatenate(b: Builder, xs: list[Value], *, dimension: int) -> Value:
 
 
 @lowers("pad", broadcasts=True)
-def pad(ctx: Context, x: Value, value: Value, *, padding_config: Any) -> Value:
+def pad(ctx: Context, x: Value, value: Value, *, padding_config: Sequence[tuple[Size, Size, int]]) -> Value:
     x = ctx.expanded(x, ctx.avals_in[0])
-    fill: Any = value.numpy().reshape(-1)[0] if value.is_const else value
+    fill: Value | float = value.numpy().reshape(-1)[0] if value.is_const else value
     low, high, interior = zip(*padding_config, strict=True) if padding_config else ((), (), ())
     x = pad_interior(ctx.b, x, [int(i) for i in interior], fill)
     return padded(ctx.b, x, [(dim_of(a), dim_of(c)) for a, c in zip(low, high, strict=True)], fill)
 
 
 @lowers("slice")
-def slice_(ctx: Context, x: Value, *, start_indices: Any, limit_indices: Any, strides: Any = None) -> Value:
+def slice_(
+    ctx: Context,
+    x: Value,
+    *,
+    start_indices: Sequence[Size],
+    limit_indices: Sequence[Size],
+    strides: Sequence[int] | None = None,
+) -> Value:
     starts, limits = dims_of(start_indices), dims_of(limit_indices)
     spare = x.rank - len(starts)
     steps = [*(int(s) for s in strides or [1] * len(starts)), *[1] * spare]
@@ -98,7 +107,7 @@ def slice_(ctx: Context, x: Value, *, start_indices: Any, limit_indices: Any, st
 
 
 @lowers("split")
-def split(b: Builder, x: Value, *, sizes: Any, axis: int) -> list[Value]:
+def split(b: Builder, x: Value, *, sizes: Sequence[Size], axis: int) -> list[Value]:
     parts = [int(dim_of(s)) for s in sizes]  # type: ignore[arg-type]
     if len(parts) == 1:
         return [x]
@@ -125,14 +134,14 @@ def unstack(ctx: Context, x: Value, *, axis: int) -> list[Value]:
 
 
 @lowers("platform_index")
-def platform_index(ctx: Context, *, platforms: Any) -> Value:
+def platform_index(ctx: Context, *, platforms: Sequence[Collection[str] | None]) -> Value:
     """Which of the platform-dependent branches is taken: that of the CPU, else the default one."""
     chosen = next((i for i, group in enumerate(platforms) if group is None or "cpu" in group), 0)
     return ctx.b.constant(np.array(chosen, np.int32))
 
 
 @lowers("tile")
-def tile(b: Builder, x: Value, *, reps: Any) -> Value:
+def tile(b: Builder, x: Value, *, reps: Sequence[int]) -> Value:
     return b.tile(x, shape_vector(b, dims_of(reps), x))
 
 
@@ -162,7 +171,7 @@ def empty(ctx: Context) -> Value:
 
 
 @lowers("dim_as_value")
-def dim_as_value(ctx: Context, *, dim: Any) -> Value:
+def dim_as_value(ctx: Context, *, dim: Size) -> Value:
     return cast(ctx.b, size_value(ctx.b, dim_of(dim)), ctx.dtype)
 
 

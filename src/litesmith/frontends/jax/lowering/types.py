@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import ml_dtypes
 import numpy as np
 
 from litesmith.decompositions import bits
@@ -12,6 +11,7 @@ from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import bitcast, cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
+from litesmith.frontends.jax.live import ElementType
 from litesmith.frontends.jax.registry import lowers
 from litesmith.frontends.jax.types import carried_dtype, is_unsigned_word, rounded
 from litesmith.ir import Builder, DType, Value
@@ -20,7 +20,7 @@ _SATURATED = {"int8", "int16", "uint8"}
 
 
 @lowers("convert_element_type", broadcasts=True)
-def convert_element_type(ctx: Context, x: Value, *, new_dtype: Any) -> Value:
+def convert_element_type(ctx: Context, x: Value, *, new_dtype: ElementType) -> Value:
     b, source = ctx.b, ctx.avals_in[0].dtype
     target = carried_dtype(new_dtype)
     if is_unsigned_word(source) and not is_unsigned_word(new_dtype) and target in (DType.FLOAT32, DType.INT64):
@@ -32,7 +32,7 @@ def convert_element_type(ctx: Context, x: Value, *, new_dtype: Any) -> Value:
     return rounded(b, cast(b, x, target), new_dtype)
 
 
-def _to_integer(b: Builder, x: Value, new_dtype: Any) -> Value:
+def _to_integer(b: Builder, x: Value, new_dtype: ElementType) -> Value:
     """Toward zero; numbers out of a narrow type's range become its nearest one, as in XLA."""
     if is_unsigned_word(new_dtype):
         return cast(b, cast(b, x, DType.INT64), DType.INT32)
@@ -45,7 +45,7 @@ def _to_integer(b: Builder, x: Value, new_dtype: Any) -> Value:
 
 
 @lowers("bitcast_convert_type")
-def bitcast_convert_type(ctx: Context, x: Value, *, new_dtype: Any) -> Value:
+def bitcast_convert_type(ctx: Context, x: Value, *, new_dtype: ElementType) -> Value:
     source, target = np.dtype(ctx.avals_in[0].dtype), np.dtype(new_dtype)
     words = {np.dtype(t) for t in ("float32", "int32", "uint32")}
     if source in words and target in words:
@@ -57,9 +57,9 @@ def bitcast_convert_type(ctx: Context, x: Value, *, new_dtype: Any) -> Value:
 
 @lowers("reduce_precision", broadcasts=True)
 def reduce_precision(b: Builder, x: Value, *, exponent_bits: int, mantissa_bits: int) -> Value:
-    known = {(8, 23): np.float32, (5, 10): np.float16}
+    known: dict[tuple[int, int], ElementType] = {(8, 23): np.dtype(np.float32), (5, 10): np.dtype(np.float16)}
     if (exponent_bits, mantissa_bits) == (8, 7):
-        return rounded(b, x, "bfloat16")
+        return rounded(b, x, np.dtype(ml_dtypes.bfloat16))
     if (exponent_bits, mantissa_bits) not in known:
         reason = f"rounding to {exponent_bits} exponent and {mantissa_bits} mantissa bits"
         raise UnsupportedError(reason, "round to float16 or bfloat16")

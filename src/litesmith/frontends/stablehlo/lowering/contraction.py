@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from litesmith.decompositions import einsum as sums
 from litesmith.decompositions.cumulative import reverse
 from litesmith.decompositions.normalization import normalize
 from litesmith.decompositions.shapes import reshape
+from litesmith.frontends.jax.types import Item, Tensor
+from litesmith.frontends.stablehlo.attributes import ConvNumbers
 from litesmith.frontends.stablehlo.importer import Context
 from litesmith.frontends.stablehlo.lowering.structure import known_dims
-from litesmith.frontends.stablehlo.registry import direct, lowers
+from litesmith.frontends.stablehlo.registry import Lowering, direct, lowers
 from litesmith.ir import Dim, Value
 
 DOT_GENERAL = direct("stablehlo.dot_general", to="dot_general", dimension_numbers="dot_dimension_numbers")
@@ -19,7 +20,7 @@ FFT = direct("stablehlo.fft", to="fft", fft_type="fft_type", fft_lengths="fft_le
 
 
 @lowers("stablehlo.dot")
-def dot(ctx: Context, x: Any, y: Any) -> Any:
+def dot(ctx: Context, x: Tensor, y: Tensor) -> Item:
     last = len(ctx.avals_in[0].shape) - 1
     return ctx.primitive("dot_general", [x, y], dimension_numbers=(((last,), (0,)), ((), ())))
 
@@ -30,15 +31,15 @@ def convolution(
     x: Value,
     kernel: Value,
     *,
-    dimension_numbers: Any,
+    dimension_numbers: ConvNumbers,
     feature_group_count: int,
     batch_group_count: int,
     window_strides: Sequence[int] | None = None,
-    padding: Any = None,
+    padding: Sequence[Sequence[int]] | None = None,
     lhs_dilation: Sequence[int] | None = None,
     rhs_dilation: Sequence[int] | None = None,
     window_reversal: Sequence[bool] | None = None,
-) -> Any:
+) -> Item:
     spatial = dimension_numbers.rhs_spec[2:]
     turned = [a for a, is_reversed in zip(spatial, window_reversal or (), strict=False) if is_reversed]
     ones = [1] * len(spatial)
@@ -56,10 +57,11 @@ def convolution(
 
 
 @lowers("stablehlo.dynamic_conv")
-def dynamic_conv(ctx: Context, x: Value, kernel: Value, padding: Value, **attrs: Any) -> Any:
+def dynamic_conv(ctx: Context, x: Value, kernel: Value, padding: Value, **attrs: object) -> Item:
     amounts = known_dims(padding, "a padding")
     pairs = list(zip(amounts[::2], amounts[1::2], strict=True))
-    return convolution(ctx, x, kernel, **convolution.bind_attrs({**attrs, "padding": pairs}))
+    static: Lowering[..., Item] = convolution
+    return static(ctx, x, kernel, **static.bind_attrs({**attrs, "padding": pairs}))
 
 
 @lowers("stablehlo.einsum", "stablehlo.unary_einsum")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.shapes import size_value
 from litesmith.frontends.frame import POISON
+from litesmith.frontends.jax.types import Tensor
 from litesmith.frontends.stablehlo.importer import (
     Aval,
     Bound,
@@ -27,13 +27,13 @@ from litesmith.ir.dims import floordiv, modulo
 
 
 @lowers("func.call", broadcasts=True)
-def call(ctx: Context, args: list[Any], *, callee: str) -> list[Bound]:
+def call(ctx: Context, args: list[Tensor], *, callee: str) -> list[Bound]:
     function = ctx.function(callee)
     size = _size(ctx, function, args)
     return [size] if size is not None else ctx.inline(function, _as_given(ctx, args))
 
 
-def _size(ctx: Context, function: Function, args: Sequence[Any]) -> Bound | None:
+def _size(ctx: Context, function: Function, args: Sequence[Tensor]) -> Bound | None:
     """The quotient or rest of two sizes, which stays a known size; None for any other call."""
     known = [v for v in args[-2:] if isinstance(v, Value) and v.rank == 0 and (v.is_const or v.sym is not None)]
     if len(known) < 2 or all(v.is_const for v in known):
@@ -47,17 +47,17 @@ def _size(ctx: Context, function: Function, args: Sequence[Any]) -> Bound | None
 
 
 @lowers("stablehlo.composite", broadcasts=True)
-def composite(ctx: Context, args: list[Any], *, decomposition: str) -> list[Bound]:
+def composite(ctx: Context, args: list[Tensor], *, decomposition: str) -> list[Bound]:
     """One that is not known as a whole is its decomposition."""
     return ctx.inline(ctx.function(decomposition), _as_given(ctx, args))
 
 
-def _as_given(ctx: Context, args: Sequence[Any]) -> list[Bound]:
+def _as_given(ctx: Context, args: Sequence[Tensor]) -> list[Bound]:
     return [Bound(v, a) for v, a in zip(args, ctx.avals_in, strict=True)]
 
 
 @lowers("stablehlo.while")
-def while_(ctx: Context, init: list[Any], *, regions: Sequence[Region]) -> list[Bound]:
+def while_(ctx: Context, init: list[Tensor], *, regions: Sequence[Region]) -> list[Bound]:
     avals = [aval_of(v, a.dtype) for v, a in zip(init, ctx.avals_in, strict=True)]
     condition, body = ctx.closure(regions[0]), ctx.closure(regions[1], avals)
     outer = [*condition.live_values, *body.live_values]
@@ -76,7 +76,7 @@ def while_(ctx: Context, init: list[Any], *, regions: Sequence[Region]) -> list[
 
 @lowers("stablehlo.if")
 def if_(ctx: Context, condition: Value, *, regions: Sequence[Region]) -> list[Bound]:
-    return _chosen(ctx, condition, [regions[1], regions[0]])
+    return _conditional(ctx, condition, [regions[1], regions[0]])
 
 
 @lowers("stablehlo.case")
@@ -84,7 +84,7 @@ def case(ctx: Context, index: Value, *, regions: Sequence[Region]) -> list[Bound
     """The last branch for an index that is none."""
     last = len(regions) - 1
     is_bool = index.op is not None and index.op.name == "CAST" and index.op["x"].type.dtype is DType.BOOL
-    return _chosen(ctx, index if is_bool else _without_negative(ctx.b, index, last), list(regions))
+    return _conditional(ctx, index if is_bool else _without_negative(ctx.b, index, last), list(regions))
 
 
 def _without_negative(b: Builder, index: Value, last: int) -> Value:
@@ -94,7 +94,7 @@ def _without_negative(b: Builder, index: Value, last: int) -> Value:
     return select(b, b.less(index, zero), end, index)
 
 
-def _chosen(ctx: Context, index: Value, branches: Sequence[Region]) -> list[Bound]:
+def _conditional(ctx: Context, index: Value, branches: Sequence[Region]) -> list[Bound]:
     closures = _of_the_same(ctx, branches)
     live = closures[0].live_values
     dtypes = [closures[0].dtypes[v] for v in closures[0].live]

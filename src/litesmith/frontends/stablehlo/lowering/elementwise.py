@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from litesmith.decompositions import special
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.jax.types import Item, Tensor
 from litesmith.frontends.stablehlo.importer import Context
 from litesmith.frontends.stablehlo.registry import Lowering, direct, lowers
 from litesmith.ir import Builder, Value
+
+if TYPE_CHECKING:
+    from litesmith.frontends.stablehlo.importer import Results
 
 _SAME = """abs atan2 cbrt ceil clamp complex floor imag is_finite log logistic not or and real rsqrt
     shift_left shift_right_arithmetic shift_right_logical sign sqrt tan tanh xor""".split()
@@ -32,7 +37,7 @@ _RENAMED = {
     "count_leading_zeros": "clz",
 }
 
-PRIMITIVES: tuple[Lowering, ...] = tuple(
+PRIMITIVES: tuple[Lowering[..., Results], ...] = tuple(
     direct(f"stablehlo.{name}", to=primitive, broadcasts=True)
     for name, primitive in {**dict(zip(_SAME, _SAME, strict=True)), **_RENAMED}.items()
 )
@@ -43,7 +48,7 @@ _FUNCTIONS = {
     "next_after": "nextafter",
 }
 
-FUNCTIONS: tuple[Lowering, ...] = tuple(
+FUNCTIONS: tuple[Lowering[..., Results], ...] = tuple(
     direct(f"chlo.{name}", f"@mhlo.{name}", f"@chlo.{name}", to=primitive, broadcasts=True)
     for name, primitive in _FUNCTIONS.items()
 )
@@ -60,10 +65,10 @@ REDUCE_PRECISION = direct(
 )
 
 
-def _of_bools(name: str, logical: str) -> Any:
+def _of_bools(name: str, logical: str) -> Callable[[Context, Tensor, Tensor], Item]:
     """Sums of bools are disjunctions, products conjunctions."""
 
-    def lowering(ctx: Context, x: Any, y: Any) -> Any:
+    def lowering(ctx: Context, x: Tensor, y: Tensor) -> Item:
         is_bool = ctx.aval.dtype == np.bool_
         return ctx.primitive(logical if is_bool else name, [x, y])
 
@@ -75,18 +80,18 @@ PRODUCT = lowers("stablehlo.multiply", broadcasts=True)(_of_bools("mul", "and"))
 
 
 @lowers("stablehlo.select", broadcasts=True)
-def select(ctx: Context, which: Any, on_true: Any, on_false: Any) -> Any:
+def select(ctx: Context, which: Tensor, on_true: Tensor, on_false: Tensor) -> Item:
     swapped = ctx.reordered([0, 2, 1])
     return swapped.primitive("select_n", [which, on_false, on_true])
 
 
 @lowers("stablehlo.convert", broadcasts=True)
-def convert(ctx: Context, x: Any) -> Any:
+def convert(ctx: Context, x: Tensor) -> Item:
     return ctx.primitive("convert_element_type", [x], new_dtype=ctx.aval.dtype)
 
 
 @lowers("stablehlo.bitcast_convert")
-def bitcast_convert(ctx: Context, x: Any) -> Any:
+def bitcast_convert(ctx: Context, x: Tensor) -> Item:
     return ctx.primitive("bitcast_convert_type", [x], new_dtype=ctx.result_types[0].dtype)
 
 
@@ -95,11 +100,11 @@ _TOTAL["GE"] = ("le_to", True)
 
 
 @lowers("stablehlo.compare", broadcasts=True)
-def compare(ctx: Context, x: Any, y: Any, *, comparison_direction: str, compare_type: str = "NOTYPE") -> Any:
+def compare(ctx: Context, x: Tensor, y: Tensor, *, comparison_direction: str, compare_type: str = "NOTYPE") -> Item:
     if compare_type != "TOTALORDER":
         return ctx.primitive(comparison_direction.lower(), [x, y])
     if comparison_direction not in _TOTAL:
-        raise UnsupportedError("a total order's NE", "negate EQ")
+        raise UnsupportedError("the comparison NE in total order", "negate EQ")
     name, swapped = _TOTAL[comparison_direction]
     return ctx.reordered([1, 0]).primitive(name, [y, x]) if swapped else ctx.primitive(name, [x, y])
 

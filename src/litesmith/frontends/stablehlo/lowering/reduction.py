@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import typing
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from litesmith.decompositions import sort as sorting
 from litesmith.decompositions.shapes import cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.lowering.reduction import reduced, reduced_from, require_neutral, windowed
-from litesmith.frontends.jax.types import is_unsigned_word
+from litesmith.frontends.jax.types import Item, Tensor, is_unsigned_word
 from litesmith.frontends.stablehlo.importer import Aval, Context
 from litesmith.frontends.stablehlo.lowering.structure import known_dims
 from litesmith.frontends.stablehlo.module import Region, Variable
@@ -20,37 +20,40 @@ from litesmith.frontends.stablehlo.regions import extremum_of, kind_of, order_of
 from litesmith.frontends.stablehlo.registry import lowers
 from litesmith.ir import Dim, DType, Value
 
-_OWN = ("a reduction by a function of one's own", "use a sum, product, maximum, minimum, all or any")
+_OWN = ("a reduction by a custom function", "use a sum, product, maximum, minimum, all or any")
 
 
 @lowers("stablehlo.reduce")
-def reduce(ctx: Context, operands: list[Any], *, dimensions: Sequence[int], regions: Any) -> Any:
+def reduce(
+    ctx: Context, operands: list[Tensor], *, dimensions: Sequence[int], regions: Sequence[Region]
+) -> Item | list[Item]:
     """One tensor by a known function, or numbers and their indices by which number is the extremum."""
     if len(operands) == 2:
         kind = kind_of(regions[0])
         if kind is None:
             raise UnsupportedError(*_OWN)
-        return _reduced(ctx, operands[0], operands[1], kind, dimensions)
-    if len(operands) == 4 and len(dimensions) == 1:
-        return _place_of_extremum(ctx, operands[0], regions[0], dimensions[0])
+        return _reduce_tensor(ctx, operands[0], operands[1], kind, dimensions)
+    x = operands[0]
+    if len(operands) == 4 and len(dimensions) == 1 and isinstance(x, Value):
+        return _place_of_extremum(ctx, x, regions[0], dimensions[0])
     raise UnsupportedError("a reduction of several tensors at once", "reduce them one by one")
 
 
-def _reduced(ctx: Context, x: Any, init: Value, kind: str, dimensions: Sequence[int]) -> Any:
-    if kind == "xor":
+def _reduce_tensor(ctx: Context, x: Tensor, init: Tensor, kind: str, dimensions: Sequence[int]) -> Item:
+    if kind == "xor" and isinstance(x, Value):
         return reduced(ctx, x, "xor", dimensions)
-    if isinstance(x, Value):
+    if isinstance(x, Value) and isinstance(init, Value):
         return reduced_from(ctx, x, init, kind, dimensions)
     if kind != "add":
         raise UnsupportedError(f"a {kind} over complex numbers", "reduce real and imaginary parts", code="LS012")
     return ctx.first(1).primitive("reduce_sum", [x], axes=dimensions)
 
 
-def _place_of_extremum(ctx: Context, x: Value, region: Region, axis: int) -> list[Value]:
+def _place_of_extremum(ctx: Context, x: Value, region: Region, axis: int) -> list[Item]:
     kind = extremum_of(region)
     assert ctx.operation is not None
     if kind is None or not _counts_along(ctx, ctx.operation.operands[1], axis):
-        raise UnsupportedError("a reduction of several tensors by a function of one's own", "use argmax or argmin")
+        raise UnsupportedError("a reduction of several tensors by a custom function", "use argmax or argmin")
     index_type = ctx.result_types[1].dtype
     first = ctx.first(1)
     number = first.of(first.avals_in, ctx.avals_out[:1]).primitive(f"reduce_{kind}", [x], axes=(axis,))
@@ -82,12 +85,12 @@ def reduce_window(
     operands: list[Value],
     *,
     window_dimensions: Sequence[int],
-    regions: Any,
+    regions: Sequence[Region],
     window_strides: Sequence[int] | None = None,
     base_dilations: Sequence[int] | None = None,
     window_dilations: Sequence[int] | None = None,
-    padding: Any = None,
-) -> Any:
+    padding: Sequence[Sequence[int]] | None = None,
+) -> Item:
     if len(operands) != 2:
         raise UnsupportedError("windows of several tensors at once", "reduce them one by one")
     ones: list[Dim] = [1] * len(window_dimensions)
@@ -97,7 +100,7 @@ def reduce_window(
 
 
 @lowers("@stablehlo.dynamic_reduce_window")
-def dynamic_reduce_window(ctx: Context, operands: list[Value], *, called_computations: Sequence[str]) -> Any:
+def dynamic_reduce_window(ctx: Context, operands: list[Value], *, called_computations: Sequence[str]) -> Item:
     """Its sizes are operands: window, strides, dilations of operand and window, paddings."""
     if len(operands) != 7:
         raise UnsupportedError("windows of several tensors at once", "reduce them one by one")
@@ -113,10 +116,10 @@ def _windows(
     window: Sequence[Dim],
     steps: Sequence[Sequence[Dim]],
     pads: Sequence[tuple[Dim, Dim]],
-) -> Any:
+) -> Item:
     kind, (x, init) = kind_of(region), operands
     if kind is None or kind == "xor":
-        raise UnsupportedError("a window reduced by a function of one's own", "use sum, max, min or prod")
+        raise UnsupportedError("a window reduced by a custom function", "use sum, max, min or prod")
     require_neutral(init, kind, x.type.dtype)
     running = _running(x, window, steps, pads)
     if running is not None and kind in _CUMULATIVE:
@@ -152,15 +155,15 @@ def select_and_scatter(
     source: Value,
     init: Value,
     *,
-    regions: Any,
+    regions: Sequence[Region],
     window_dimensions: Sequence[int] | None = None,
     window_strides: Sequence[int] | None = None,
-    padding: Any = None,
-) -> Any:
+    padding: Sequence[Sequence[int]] | None = None,
+) -> Item:
     """The gradient of a maximum or minimum pool."""
     chooses = _choice(regions[0])
     if chooses is None or kind_of(regions[1]) != "add" or not init.is_const or bool(np.any(init.numpy())):
-        raise UnsupportedError("scatters by a function of one's own", "use the gradient of a maximum pool")
+        raise UnsupportedError("scatters by a custom function", "use the gradient of a maximum pool")
     ones = [1] * x.rank
     return ctx.reordered([1, 0]).primitive(
         "select_and_scatter_add",
@@ -194,47 +197,52 @@ def _choice(region: Region) -> str | None:
 
 
 @lowers("stablehlo.sort")
-def sort(ctx: Context, operands: list[Value], *, regions: Any, dimension: int = -1) -> Any:
+def sort(ctx: Context, operands: list[Value], *, regions: Sequence[Region], dimension: int = -1) -> Sequence[Item]:
     order = order_of(regions[0])
     if order is None:
-        raise UnsupportedError("a sort by a comparison of one's own", "sort by values, in one direction")
+        raise UnsupportedError("a sort by a custom comparison", "sort by values, in one direction")
     keys, descending = order
     axis = dimension % len(ctx.avals_in[0].shape)
     if not descending:
-        return ctx.primitive("sort", operands, dimension=axis, num_keys=keys)
+        return ctx.lowered("sort", operands, dimension=axis, num_keys=keys)
     flips = [is_unsigned_word(a.dtype) for a in ctx.avals_in]
     ordered = [bits.signed_order(ctx.b, x) if f else x for x, f in zip(operands, flips, strict=True)]
     made = sorting.sort(ctx.b, ordered, axis, keys, descending=True)
     return [bits.signed_order(ctx.b, x) if f else x for x, f in zip(made, flips, strict=True)]
 
 
+def _settings(attribute: object) -> Mapping[str, object]:
+    """An attribute that is a dict of others; none where it is missing."""
+    return attribute if isinstance(attribute, Mapping) else {}
+
+
 @lowers("chlo.top_k", "@mhlo.topk", "@mhlo.top_k")
-def top_k(ctx: Context, x: Value, **attrs: Any) -> Any:
-    settings = {**attrs, **(attrs.get("mhlo.attributes") or {})}
+def top_k(ctx: Context, x: Value, **attrs: object) -> Sequence[Item]:
+    settings = {**attrs, **_settings(attrs.get("mhlo.attributes"))}
     k, largest = settings.get("k"), settings.get("largest", True)
-    if k is None:
-        raise UnsupportedError("top_k does not say how many", "export the model again")
+    if not isinstance(k, int):
+        raise UnsupportedError("top_k lacks the number of elements", "export the model again")
     if largest:
-        return ctx.primitive("top_k", [x], k=int(k), axis=-1)
-    values, order = sorting.topk(ctx.b, x, int(k), largest=False)
+        return ctx.lowered("top_k", [x], k=k, axis=-1)
+    values, order = sorting.topk(ctx.b, x, k, largest=False)
     return [values, cast(ctx.b, order, DType.INT32)]
 
 
 @lowers("@stablehlo.dynamic_top_k")
-def dynamic_top_k(ctx: Context, x: Value, k: Value) -> Any:
+def dynamic_top_k(ctx: Context, x: Value, k: Value) -> list[Item]:
     (count,) = known_dims(k, "the number of elements")
-    return ctx.first(1).primitive("top_k", [x], k=count, axis=-1)
+    return ctx.first(1).lowered("top_k", [x], k=count, axis=-1)
 
 
 @lowers("@ApproxTopK")
-def approx_top_k(ctx: Context, operands: list[Value], **attrs: Any) -> Any:
+def approx_top_k(ctx: Context, operands: list[Value], **attrs: object) -> list[Value]:
     """The exact ones, which an approximation may be."""
-    settings = {**attrs, **(attrs.get("mhlo.backend_config") or {}), **(attrs.get("backend_config") or {})}
-    called = ctx.function(str((settings.get("called_computations") or [""])[0]))
+    settings = {**attrs, **_settings(attrs.get("mhlo.backend_config")), **_settings(attrs.get("backend_config"))}
+    called = ctx.function(str([*typing.cast("Sequence[str]", settings.get("called_computations") or []), ""][0]))
     order = order_of(called.body)
     assert ctx.operation is not None
-    axis, k = int(settings["reduction_dim"]), int(settings["top_k"])
+    axis, k = int(str(settings["reduction_dim"])), int(str(settings["top_k"]))
     if order is None or len(operands) != 4 or not _counts_along(ctx, ctx.operation.operands[1], axis):
-        raise UnsupportedError("an approximate top_k by a comparison of one's own", "use jax.lax.top_k")
+        raise UnsupportedError("an approximate top_k by a custom comparison", "use jax.lax.top_k")
     values, places = sorting.topk(ctx.b, operands[0], k, axis, largest=order[1])
     return [values, cast(ctx.b, places, DType.INT32)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -13,10 +12,11 @@ from litesmith.decompositions.shapes import dim_value
 from litesmith.decompositions.shapes import reshape as reshaped
 from litesmith.decompositions.splats import large_splat
 from litesmith.errors import UnsupportedError
-from litesmith.frontends.jax.types import Complex, constant_of
+from litesmith.frontends.jax.types import Complex, Item, Tensor, constant_of
 from litesmith.frontends.stablehlo.importer import Aval, Bound, Context
 from litesmith.frontends.stablehlo.registry import direct, lowers
 from litesmith.ir import Dim, Value
+from litesmith.ir.constant import Array
 
 TRANSPOSE = direct("stablehlo.transpose", to="transpose", permutation="permutation")
 REVERSE = direct("stablehlo.reverse", to="rev", dimensions="dimensions")
@@ -32,7 +32,7 @@ SLICE = direct(
 
 
 @lowers("stablehlo.constant", "chlo.constant")
-def constant(ctx: Context, *, value: Any) -> Any:
+def constant(ctx: Context, *, value: Array | None) -> Tensor:
     if value is None:
         raise UnsupportedError("the elements of a constant cannot be read", "export the model again")
     made = large_splat(ctx.b, np.asarray(value))
@@ -40,7 +40,7 @@ def constant(ctx: Context, *, value: Any) -> Any:
 
 
 @lowers("stablehlo.broadcast")
-def broadcast(ctx: Context, x: Value, *, broadcast_sizes: Sequence[int]) -> Any:
+def broadcast(ctx: Context, x: Value, *, broadcast_sizes: Sequence[int]) -> Item:
     spare = len(broadcast_sizes)
     return ctx.primitive("broadcast_in_dim", [x], broadcast_dimensions=range(spare, spare + x.rank))
 
@@ -48,13 +48,13 @@ def broadcast(ctx: Context, x: Value, *, broadcast_sizes: Sequence[int]) -> Any:
 @lowers("stablehlo.pad")
 def pad(
     ctx: Context,
-    x: Any,
-    fill: Any,
+    x: Tensor,
+    fill: Tensor,
     *,
     edge_padding_low: Sequence[int],
     edge_padding_high: Sequence[int],
     interior_padding: Sequence[int],
-) -> Any:
+) -> Item:
     config = list(zip(edge_padding_low, edge_padding_high, interior_padding, strict=True))
     return ctx.primitive("pad", [x, fill], padding_config=config)
 
@@ -72,7 +72,7 @@ def known_dims(value: Value, what: str) -> list[Dim]:
 
 
 @lowers("stablehlo.get_dimension_size")
-def get_dimension_size(ctx: Context, x: Any, *, dimension: int) -> Value:
+def get_dimension_size(ctx: Context, x: Tensor, *, dimension: int) -> Value:
     return dim_value(ctx.b, x.real if isinstance(x, Complex) else x, dimension)
 
 
@@ -82,13 +82,13 @@ def _whole(ctx: Context, shape: Sequence[Dim]) -> Context:
 
 
 @lowers("stablehlo.dynamic_broadcast_in_dim", broadcasts=True)
-def dynamic_broadcast_in_dim(ctx: Context, x: Any, shape: Any, *, broadcast_dimensions: Sequence[int]) -> Any:
+def dynamic_broadcast_in_dim(ctx: Context, x: Tensor, shape: Value, *, broadcast_dimensions: Sequence[int]) -> Bound:
     inner = _whole(ctx, known_dims(shape, "a shape")).first(1)
     return Bound(inner.primitive("broadcast_in_dim", [x], broadcast_dimensions=broadcast_dimensions), inner.aval)
 
 
 @lowers("stablehlo.dynamic_reshape")
-def dynamic_reshape(ctx: Context, x: Any, shape: Value) -> Any:
+def dynamic_reshape(ctx: Context, x: Tensor, shape: Value) -> Item:
     return _whole(ctx, known_dims(shape, "a shape")).first(1).primitive("reshape", [x])
 
 
@@ -100,7 +100,7 @@ def dynamic_iota(ctx: Context, shape: Value, *, iota_dimension: int) -> Bound:
 
 @lowers("stablehlo.dynamic_pad")
 def dynamic_pad(ctx: Context, x: Value, fill: Value, low: Value, high: Value, interior: Value) -> Value:
-    element: Any = fill.numpy().reshape(-1)[0] if fill.is_const else fill
+    element: Value | float = fill.numpy().reshape(-1)[0] if fill.is_const else fill
     between = known_dims(interior, "a padding")
     x = pad_interior(ctx.b, x, [int(i) for i in between if isinstance(i, int)], element)
     pads = zip(known_dims(low, "a padding"), known_dims(high, "a padding"), strict=True)
@@ -108,7 +108,7 @@ def dynamic_pad(ctx: Context, x: Value, fill: Value, low: Value, high: Value, in
 
 
 @lowers("stablehlo.real_dynamic_slice")
-def real_dynamic_slice(ctx: Context, x: Any, starts: Value, limits: Value, strides: Value) -> Any:
+def real_dynamic_slice(ctx: Context, x: Tensor, starts: Value, limits: Value, strides: Value) -> Item:
     if _is_known(starts) and _is_known(limits):
         bounds = [known_dims(v, "a bound of a slice") for v in (starts, limits, strides)]
         return ctx.first(1).primitive("slice", [x], start_indices=bounds[0], limit_indices=bounds[1], strides=bounds[2])
@@ -137,19 +137,19 @@ def _slice_sizes(ctx: Context) -> list[Dim] | None:
         return None
     (added,) = [v for v in total.operands if v is not starts] or [starts]
     value = ctx.env[added].value
-    return known_dims(value, "the size of a slice") if _is_known(value) else None
+    return known_dims(value, "the size of a slice") if isinstance(value, Value) and _is_known(value) else None
 
 
 @lowers("stablehlo.optimization_barrier", "sdy.sharding_constraint", "@Sharding", "@annotate_device_placement")
-def pass_through(ctx: Context, xs: list[Any]) -> list[Any]:
+def pass_through(ctx: Context, xs: list[Tensor]) -> list[Tensor]:
     return xs
 
 
 @lowers("@shape_assertion")
-def nothing(ctx: Context, xs: list[Any]) -> None:
+def nothing(ctx: Context, xs: list[Tensor]) -> None:
     """Sizes that do not fit stop the kernels."""
 
 
 @lowers("stablehlo.create_token", "stablehlo.after_all")
-def token(ctx: Context, xs: list[Any]) -> Bound:
+def token(ctx: Context, xs: list[Tensor]) -> Bound:
     return Bound(None, Aval((), None))

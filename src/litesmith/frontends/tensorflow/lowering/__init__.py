@@ -2,70 +2,10 @@
 
 from __future__ import annotations
 
-from litesmith.frontends.tensorflow.lowering import (
-    array,
-    basic,
-    complex_numbers,
-    control,
-    control_v1,
-    ctc,
-    gradients,
-    image,
-    indexing,
-    linear_algebra,
-    lists,
-    math,
-    matrix,
-    nn,
-    normalization,
-    pooling,
-    quantization,
-    random,
-    reduction,
-    sampling,
-    signal,
-    slice_updates,
-    stablehlo,
-    stateless_random,
-    suppression,
-    tables,
-    tensor_arrays,
-    variables,
-    window_gradients,
-)
+from litesmith._util.modules import modules_of
 from litesmith.frontends.tensorflow.registry import collect
 
-FAMILIES = (
-    array,
-    basic,
-    complex_numbers,
-    control,
-    control_v1,
-    ctc,
-    gradients,
-    image,
-    indexing,
-    linear_algebra,
-    lists,
-    math,
-    matrix,
-    nn,
-    normalization,
-    pooling,
-    quantization,
-    random,
-    reduction,
-    sampling,
-    signal,
-    slice_updates,
-    stablehlo,
-    stateless_random,
-    suppression,
-    tables,
-    tensor_arrays,
-    variables,
-    window_gradients,
-)
+FAMILIES = modules_of(__name__)
 """The modules that hold lowerings."""
 
 LOWERINGS = collect(FAMILIES)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.frame import POISON
 from litesmith.frontends.tensorflow.control_v1 import ControlFlow, Cut, Loop, tensor_key
 from litesmith.frontends.tensorflow.importer import Context, Scope
-from litesmith.frontends.tensorflow.lowering.control import Build, conditional, loop, scalar_bool
+from litesmith.frontends.tensorflow.lowering.control import Build, conditional, loop, scalar_bool, tensor_of
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import DType, Value
 
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.resources import Item
 
-def _place(context: Context) -> tuple[Scope, ControlFlow]:
+
+def _scope_and_flow(context: Context) -> tuple[Scope, ControlFlow]:
     scope = context.scope
     assert scope is not None
     assert scope.flow is not None
@@ -24,7 +27,7 @@ def _place(context: Context) -> tuple[Scope, ControlFlow]:
 def _cut_out(scope: Scope, cut: Cut, arguments: Sequence[str]) -> Build:
     """What imports a part of the graph. ``arguments``: the tensors outside that are handed in, in order."""
 
-    def build(context: Context, args: Sequence[Any]) -> list[Any]:
+    def build(context: Context, args: Sequence[Item]) -> Sequence[Item]:
         items = dict(zip(arguments, args, strict=True))
         part = scope.part(context, cut.inside)
         for inside, outside in cut.fed.items():
@@ -36,7 +39,7 @@ def _cut_out(scope: Scope, cut: Cut, arguments: Sequence[str]) -> Build:
 
 
 @lowers("Switch", "RefSwitch", outputs=("output_false", "output_true"))
-def switch(context: Context, data: Any, pred: Value) -> list[Any]:
+def switch(context: Context, data: Item, pred: Value) -> Sequence[Item]:
     """The data on both sides: of a predicate that is known, only the side that lives is asked for."""
     if not pred.is_const:
         raise UnsupportedError("a side of a Switch is used outside its branch", "write it with tf.cond")
@@ -44,14 +47,15 @@ def switch(context: Context, data: Any, pred: Value) -> list[Any]:
 
 
 @lowers("Merge", "RefMerge", outputs=("output", "value_index"))
-def merge(context: Context, inputs: list[Any]) -> list[Any]:
+def merge(context: Context, inputs: list[Item]) -> Sequence[Item]:
     """All results of the conditional at once: an IF, or the side that lives where the predicate is known."""
-    scope, flow = _place(context)
+    scope, flow = _scope_and_flow(context)
     name = context.node.name
     predicate = flow.predicate(name)
-    condition = scope.result(predicate)
-    if condition is POISON:
+    known = scope.result(predicate)
+    if known is POISON:
         return [POISON, POISON]
+    condition = tensor_of(known)
     side = scope.decided(predicate)
     if side is not None:
         return [scope.result(flow.sides[name][side]), _index(context, flow, name, side)]
@@ -60,14 +64,14 @@ def merge(context: Context, inputs: list[Any]) -> list[Any]:
     outside = list(dict.fromkeys(key for cut in cuts for key in cut.fed.values()))
     args = [scope.result(key) for key in outside]
     if any(item is POISON for item in args):
-        results: list[Any] = [POISON] * len(merges)
+        results: Sequence[Item] = [POISON] * len(merges)
     else:
         branches = (_cut_out(scope, cuts[1], outside), _cut_out(scope, cuts[0], outside))
         results = conditional(context, scalar_bool(context, condition), branches, args)
     chosen = dict(zip(merges, results, strict=True))
     for other, result in chosen.items():
         scope.feed(other, [result, _live_index(context, flow, other, condition)])
-    return list(scope.results[name])
+    return [scope.result(f"{name}:{i}") for i in (0, 1)]
 
 
 def _input_places(flow: ControlFlow, merge_: str) -> tuple[int, int]:
@@ -89,16 +93,16 @@ def _live_index(context: Context, flow: ControlFlow, merge_: str, condition: Val
 
 
 @lowers("Exit", "RefExit")
-def exit_(context: Context, inputs: list[Any]) -> Any:
+def exit_(context: Context, inputs: list[Item]) -> Item:
     """All results of the loop at once: a WHILE."""
-    scope, flow = _place(context)
+    scope, flow = _scope_and_flow(context)
     found = flow.loop(flow.frame_of_exit(context.node.name))
     if not any(context.node.name in variable.exits for variable in found.variables):
-        raise UnsupportedError("a loop is left by what is none of its variables", "write it with tf.while_loop")
+        raise UnsupportedError("a loop returns a tensor that is not one of its variables", "write it with tf.while_loop")
     initial = [scope.result(tensor_key(v.initial)) for v in found.variables]
     others = list(dict.fromkeys(found.invariants.values()))
     args = [*initial, *(scope.result(key) for key in others)]
-    results: list[Any] = [POISON] * len(args)
+    results: Sequence[Item] = [POISON] * len(args)
     if not any(item is POISON for item in args):
         condition = _iteration(scope, found, [found.condition], others)
         following = _iteration(scope, found, [v.following for v in found.variables], others)
@@ -115,7 +119,7 @@ def _iteration(scope: Scope, found: Loop, roots: Sequence[str], others: Sequence
     """What imports some tensors of a loop. Its arguments are the variables and then what never changes."""
     cut = found.cut(roots)
 
-    def build(context: Context, args: Sequence[Any]) -> list[Any]:
+    def build(context: Context, args: Sequence[Item]) -> Sequence[Item]:
         items = dict(zip(others, args[len(found.variables) :], strict=True))
         part = scope.part(context, cut.inside)
         for inside, outside in cut.fed.items():

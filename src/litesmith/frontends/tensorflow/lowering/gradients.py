@@ -126,7 +126,7 @@ def broadcast_gradient_args(b: Builder, s0: Value, s1: Value) -> tuple[Value, Va
     left, right = ([1] * (rank - len(s)) + list(s) for s in (s0.sym, s1.sym))
     pairs = list(zip(left, right, strict=True))
     if any(d != e and 1 not in (d, e) and (isinstance(d, Sym) or isinstance(e, Sym)) for d, e in pairs):
-        raise UnsupportedError("whether a dimension of unknown size is broadcast is unknown", "give it a fixed size")
+        raise UnsupportedError("a dimension of unknown size may have to be broadcast", "give it a fixed size")
     sides = ([a for a, (d, e) in enumerate(pairs) if (d, e)[side] == 1 and d != e] for side in (0, 1))
     ones = [a for a, (d, e) in enumerate(pairs) if d == e == 1]
     r0, r1 = (b.constant(np.array(sorted([*axes, *ones]), s0.type.dtype.numpy)) for axes in sides)

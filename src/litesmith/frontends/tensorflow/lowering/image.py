@@ -20,9 +20,9 @@ from litesmith.frontends.tensorflow.lowering.math import in_float32
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_floats, const_ints
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, DType, Value
+from litesmith.ir.constant import Array
+from litesmith.ops.image import nearest_rows
 from litesmith.ops.windows import padding_around, window_count
-
-Array = np.ndarray[Any, Any]
 
 # -- resizing ---------------------------------------------------------------------------------------------------------
 
@@ -50,8 +50,6 @@ def resize_nearest(
     attrs: dict[str, Any] = dict(align_corners=align_corners, half_pixel_centers=half_pixel_centers)
     if images.type.dtype in (DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16):
         return b.resize_nearest_neighbor(images, sizes, **attrs)
-    from litesmith.ops.image import _nearest
-
     x = images
     if _is_open(images) or not size.is_const:
         for axis, new in zip((1, 2), b.unpack(sizes, num=2, axis=0), strict=True):
@@ -59,7 +57,7 @@ def resize_nearest(
         return x
     for axis, count in zip((1, 2), const_ints(size, "the size"), strict=True):
         old = static_int(images.dims[axis], "resizing integers")
-        x = b.gather(x, _nearest(old, count, **attrs).astype(np.int32), axis=axis)
+        x = b.gather(x, nearest_rows(old, count, **attrs).astype(np.int32), axis=axis)
     return x
 
 
@@ -284,11 +282,10 @@ def _open_patches(
 # -- suppression of boxes ---------------------------------------------------------------------------------------------
 
 
-def _selected(
+def _select_boxes(
     b: Builder, boxes: Value, scores: Value, limit: Value, overlap: Value, least: Value
 ) -> tuple[Value, Value]:
-    made: tuple[Value, Value] = b.non_max_suppression_v4(boxes, scores, as_int32(b, limit), overlap, least)
-    return made
+    return b.non_max_suppression_v4(boxes, scores, as_int32(b, limit), overlap, least)
 
 
 def _require_same_suppression(overlap: Value, least: Value, sigma: Value) -> None:
@@ -319,21 +316,21 @@ def non_max_suppression(
     b: Builder, boxes: Value, scores: Value, max_output_size: Value, *, iou_threshold: float = 0.5
 ) -> Value:
     overlap = b.constant(np.array(iou_threshold, np.float32))
-    return _valid_part(b, *_selected(b, boxes, scores, max_output_size, overlap, _lowest(b)))
+    return _valid_part(b, *_select_boxes(b, boxes, scores, max_output_size, overlap, _lowest(b)))
 
 
 @lowers("NonMaxSuppressionV2")
 def non_max_suppression_v2(
     b: Builder, boxes: Value, scores: Value, max_output_size: Value, iou_threshold: Value
 ) -> Value:
-    return _valid_part(b, *_selected(b, boxes, scores, max_output_size, iou_threshold, _lowest(b)))
+    return _valid_part(b, *_select_boxes(b, boxes, scores, max_output_size, iou_threshold, _lowest(b)))
 
 
 @lowers("NonMaxSuppressionV3")
 def non_max_suppression_v3(
     b: Builder, boxes: Value, scores: Value, max_output_size: Value, iou_threshold: Value, score_threshold: Value
 ) -> Value:
-    return _valid_part(b, *_selected(b, boxes, scores, max_output_size, iou_threshold, score_threshold))
+    return _valid_part(b, *_select_boxes(b, boxes, scores, max_output_size, iou_threshold, score_threshold))
 
 
 @lowers("NonMaxSuppressionV4", outputs=("selected_indices", "valid_outputs"))
@@ -346,8 +343,8 @@ def non_max_suppression_v4(
     score_threshold: Value,
     *,
     pad_to_max_output_size: bool = False,
-) -> Any:
-    chosen, count = _selected(b, boxes, scores, max_output_size, iou_threshold, score_threshold)
+) -> tuple[Value, Value]:
+    chosen, count = _select_boxes(b, boxes, scores, max_output_size, iou_threshold, score_threshold)
     return (chosen if pad_to_max_output_size else _valid_part(b, chosen, count)), count
 
 
@@ -362,7 +359,7 @@ def non_max_suppression_v5(
     soft_nms_sigma: Value,
     *,
     pad_to_max_output_size: bool = False,
-) -> Any:
+) -> tuple[Value, Value, Value]:
     _require_same_suppression(iou_threshold, score_threshold, soft_nms_sigma)
     limit = as_int32(b, max_output_size)
     settings = (single(b, v) for v in (iou_threshold, score_threshold, soft_nms_sigma))

@@ -5,20 +5,24 @@ An index out of range is an error in TensorFlow on a CPU and in LiteRT alike, wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from litesmith.decompositions import scatter
 from litesmith.decompositions.gather import select
+from litesmith.decompositions.integers import floor_div
 from litesmith.decompositions.padding import slice_static
 from litesmith.decompositions.shapes import cast, dim_value, expand_dims, full, iota, reshape, shape_vector, vector_of
 from litesmith.decompositions.sort import sort, topk
 from litesmith.errors import UnsupportedError
+from litesmith.frontends.tensorflow.attributes import Attribute
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_floats, const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, DType, Value
 from litesmith.ir.budget import require_room
+from litesmith.ir.constant import Array
 from litesmith.ir.dims import product
 
 # -- gathers ----------------------------------------------------------------------------------------------------------
@@ -58,12 +62,10 @@ def scatter_nd(b: Builder, indices: Value, updates: Value, shape: Value, *, bad_
     return b.scatter_nd(as_int32(b, indices), updates, as_int32(b, shape))
 
 
-def scattered(combine: str) -> Any:
+def scattered(combine: str) -> Callable[..., Value]:
     """The lowering that combines rows of updates into a tensor."""
 
-    def function(
-        b: Builder, tensor: Value, indices: Value, updates: Value, *, bad_indices_policy: str = ""
-    ) -> Value:
+    def function(b: Builder, tensor: Value, indices: Value, updates: Value, *, bad_indices_policy: str = "") -> Value:
         return scatter.scatter_nd(b, tensor, as_int32(b, indices), updates, combine)
 
     return function
@@ -135,7 +137,7 @@ _KERNEL_SEGMENTS = (DType.FLOAT32, DType.INT32)
 _NEUTRAL = {"sum": 0, "prod": 1}
 
 
-def _extreme(kind: str, dtype: DType) -> Any:
+def _extreme(kind: str, dtype: DType) -> float:
     """What TensorFlow has in a segment without elements."""
     if kind in _NEUTRAL:
         return _NEUTRAL[kind]
@@ -146,7 +148,7 @@ def _extreme(kind: str, dtype: DType) -> Any:
     return limits.min if kind == "max" else limits.max
 
 
-def _unsorted(kind: str) -> Any:
+def _unsorted_lowering(kind: str) -> Callable[..., Value]:
     def function(b: Builder, data: Value, segment_ids: Value, num_segments: Value) -> Value:
         return unsorted_segment(b, kind, data, segment_ids, num_segments)
 
@@ -161,8 +163,7 @@ def unsorted_segment(b: Builder, kind: str, data: Value, segment_ids: Value, num
     count, ids = as_int32(b, num_segments), as_int32(b, segment_ids)
     dtype = data.type.dtype
     if dtype in _KERNEL_SEGMENTS:
-        made: Value = b.apply(f"unsorted_segment_{kind}", data, ids, count)
-        return made
+        return b.apply(f"unsorted_segment_{kind}", data, ids, count)
     if dtype in (DType.FLOAT16, DType.BFLOAT16):
         made = b.apply(f"unsorted_segment_{kind}", cast(b, data, DType.FLOAT32), ids, count)
         limit = b.constant(np.array(_extreme(kind, dtype), np.float32))
@@ -182,11 +183,12 @@ def _scattered_segments(b: Builder, kind: str, data: Value, ids: Value, count: V
     combine = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}[kind]
     made = scatter.scatter_nd(b, neutral, expand_dims(b, spare, ids.rank), data, combine)
     sizes = b.sub(b.shape(made, out_type=DType.INT32), np.eye(1, made.rank, dtype=np.int32)[0])
-    cut: Value = b.slice(made, np.zeros(made.rank, np.int32), sizes)
-    return cut
+    return b.slice(made, np.zeros(made.rank, np.int32), sizes)
 
 
-UNSORTED = tuple(lowers(f"UnsortedSegment{kind.title()}")(_unsorted(kind)) for kind in ("sum", "prod", "max", "min"))
+UNSORTED = tuple(
+    lowers(f"UnsortedSegment{kind.title()}")(_unsorted_lowering(kind)) for kind in ("sum", "prod", "max", "min")
+)
 
 
 def _last_segment(b: Builder, segment_ids: Value) -> Value:
@@ -197,23 +199,22 @@ def _last_segment(b: Builder, segment_ids: Value) -> Value:
     return made if some else b.maximum(made, b.constant(np.array(0, np.int32)))
 
 
-def _segment(kind: str) -> Any:
+def _segment(kind: str) -> Callable[..., Value]:
     def function(b: Builder, data: Value, segment_ids: Value) -> Value:
         """Over sorted numbers. A segment without elements holds 1 (prod) or 0."""
         number = _last_segment(b, segment_ids)
         made = unsorted_segment(b, kind, data, segment_ids, number)
-        return made if kind in _NEUTRAL else _where_counted(b, made, segment_ids, number)
+        return made if kind in _NEUTRAL else _zero_empty_segments(b, made, segment_ids, number)
 
     return function
 
 
 def _counts(b: Builder, segment_ids: Value, num_segments: Value, dtype: DType) -> Value:
     ones = full(b, segment_ids.dims, 1, dtype, segment_ids)
-    made: Value = b.unsorted_segment_sum(ones, as_int32(b, segment_ids), as_int32(b, num_segments))
-    return made
+    return b.unsorted_segment_sum(ones, as_int32(b, segment_ids), as_int32(b, num_segments))
 
 
-def _where_counted(b: Builder, made: Value, segment_ids: Value, num_segments: Value) -> Value:
+def _zero_empty_segments(b: Builder, made: Value, segment_ids: Value, num_segments: Value) -> Value:
     """The result, but 0 in segments without elements."""
     counts = _counts(b, segment_ids, num_segments, DType.INT32)
     filled = b.greater(counts, b.constant(np.array(0, np.int32)))
@@ -248,8 +249,7 @@ def segment_mean(b: Builder, data: Value, segment_ids: Value) -> Value:
 SEGMENTS = tuple(lowers(f"Segment{kind.title()}")(_segment(kind)) for kind in ("prod", "max", "min"))
 
 
-
-def _sparse_segment(kind: str) -> Any:
+def _sparse_segment(kind: str) -> Callable[..., Value]:
     def function(b: Builder, data: Value, indices: Value, rest: list[Value]) -> Value:
         """Rows of ``data`` gathered, and joined over sorted numbers: their sum, mean, or sum by the root of the count."""
         segment_ids = rest[0]
@@ -273,21 +273,23 @@ SPARSE_SEGMENTS = tuple(
 
 
 @lowers("TopKV2", outputs=("values", "indices"))
-def top_k(b: Builder, input: Value, k: Value, *, sorted: bool = True, index_type: DType = DType.INT32) -> Any:
+def top_k(
+    b: Builder, input: Value, k: Value, *, sorted: bool = True, index_type: DType = DType.INT32
+) -> tuple[Value, Value]:
     """TOPK_V2, which always sorts; where NaN lies among the elements is the kernel's choice."""
     values, places = b.topk_v2(input, as_int32(b, k))
     return values, cast(b, places, index_type)
 
 
 @lowers("TopK", outputs=("values", "indices"))
-def top_k_of_attribute(b: Builder, input: Value, *, k: int, sorted: bool = True) -> Any:
+def top_k_of_attribute(b: Builder, input: Value, *, k: int, sorted: bool = True) -> tuple[Value, Value]:
     return b.topk_v2(input, b.constant(np.array(k, np.int32)))
 
 
 @lowers("ApproxTopK", outputs=("values", "indices"))
 def approximate_top_k(
-    b: Builder, input: Value, *, k: int, reduction_dimension: int = -1, is_max_k: bool = True, **speed: Any
-) -> Any:
+    b: Builder, input: Value, *, k: int, reduction_dimension: int = -1, is_max_k: bool = True, **speed: Attribute
+) -> tuple[Value, Value]:
     """The exact ones, whatever the recall that is asked for."""
     return topk(b, input, k, reduction_dimension, is_max_k)
 
@@ -310,40 +312,42 @@ def where(b: Builder, input: Value) -> Value:
 
 
 @lowers("Unique", outputs=("y", "idx"))
-def unique(b: Builder, x: Value, *, out_idx: DType = DType.INT32) -> Any:
+def unique(b: Builder, x: Value, *, out_idx: DType = DType.INT32) -> tuple[Value, Value]:
     return b.unique(x, idx_out_type=out_idx)
 
 
 @lowers("UniqueV2", outputs=("y", "idx"))
-def unique_v2(b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32) -> Any:
+def unique_v2(b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32) -> tuple[Value, Value]:
     _require_vector(x, axis)
     return b.unique(x, idx_out_type=out_idx)
 
 
 def _require_vector(x: Value, axis: Value | None) -> None:
     if x.rank != 1 or (axis is not None and axis.dims[0] not in (0, 1)):
-        raise UnsupportedError(f"distinct rows of {x.type}", "give it a vector")
+        raise UnsupportedError(f"unique rows of {x.type}", "give it a vector")
 
 
 @lowers("UniqueWithCounts", outputs=("y", "idx", "count"))
-def unique_with_counts(b: Builder, x: Value, *, out_idx: DType = DType.INT32) -> Any:
+def unique_with_counts(b: Builder, x: Value, *, out_idx: DType = DType.INT32) -> tuple[Value, Value, Value]:
     return _with_counts(b, x, out_idx)
 
 
 @lowers("UniqueWithCountsV2", outputs=("y", "idx", "count"))
-def unique_with_counts_v2(b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32) -> Any:
+def unique_with_counts_v2(
+    b: Builder, x: Value, axis: Value, *, out_idx: DType = DType.INT32
+) -> tuple[Value, Value, Value]:
     _require_vector(x, axis)
     return _with_counts(b, x, out_idx)
 
 
-def _with_counts(b: Builder, x: Value, out_idx: DType) -> Any:
+def _with_counts(b: Builder, x: Value, out_idx: DType) -> tuple[Value, Value, Value]:
     values, places = b.unique(x, idx_out_type=DType.INT32)
     counts = _counts(b, places, dim_value(b, values, 0), DType.INT32)
     return values, cast(b, places, out_idx), cast(b, counts, out_idx)
 
 
 @lowers("ListDiff", outputs=("out", "idx"))
-def list_diff(b: Builder, x: Value, y: Value, *, out_idx: DType = DType.INT32) -> Any:
+def list_diff(b: Builder, x: Value, y: Value, *, out_idx: DType = DType.INT32) -> tuple[Value, Value]:
     """Elements of ``x`` that are not in ``y``, and their places."""
     known = b.reduce_any(b.equal(expand_dims(b, x, 1), expand_dims(b, y, 0)), [1])
     places = b.where(b.logical_not(known))
@@ -368,8 +372,7 @@ def in_top_k_v2(b: Builder, predictions: Value, targets: Value, k: Value) -> Val
 
 @lowers("InTopK")
 def in_top_k(b: Builder, predictions: Value, targets: Value, *, k: int) -> Value:
-    result: Value = in_top_k_v2(b, predictions, targets, b.constant(np.array(k, np.int32)))
-    return result
+    return in_top_k_v2(b, predictions, targets, b.constant(np.array(k, np.int32)))
 
 
 # -- counting and bins ------------------------------------------------------------------------------------------------
@@ -424,7 +427,7 @@ def bucketize(b: Builder, input: Value, *, boundaries: list[float]) -> Value:
     return b.bucketize(input, boundaries=tuple(boundaries))
 
 
-def _searchsorted(upper: bool) -> Any:
+def _search_lowering(upper: bool) -> Callable[..., Value]:
     def function(b: Builder, sorted_inputs: Value, values: Value, *, out_type: DType = DType.INT32) -> Value:
         """How many of the row's sorted numbers lie below (upper: at or below) each value."""
         compare = b.less_equal if upper else b.less
@@ -434,7 +437,7 @@ def _searchsorted(upper: bool) -> Any:
     return function
 
 
-SEARCHES = (lowers("LowerBound")(_searchsorted(False)), lowers("UpperBound")(_searchsorted(True)))
+SEARCHES = (lowers("LowerBound")(_search_lowering(False)), lowers("UpperBound")(_search_lowering(True)))
 
 
 @lowers("HistogramFixedWidth")
@@ -449,7 +452,9 @@ def histogram_fixed_width(
     low, high = const_floats(value_range, "the range")
     (count,) = const_ints(nbins, "the number of bins")
     if not (low < high and count > 0 and np.isfinite([low, high]).all()):
-        raise UnsupportedError(f"it has {count} bins from {low} to {high}", "give a range that grows and at least one bin")
+        raise UnsupportedError(
+            f"it has {count} bins from {low} to {high}", "give a range that grows and at least one bin"
+        )
     flat = reshape(b, values, [product(values.dims)])
     bins = b.bucketize(flat, boundaries=tuple(_bin_starts(low, high, count)))
     ones = full(b, flat.dims, 1, dtype, flat)
@@ -461,8 +466,8 @@ def _bin_starts(low: float, high: float, count: int) -> list[float]:
     require_room(8 * count, "the boundaries of the bins")
     step = (high - low) / count
     numbers = np.arange(1, count)
-    below = np.full(count - 1, _place(np.float32(low)), np.int64)
-    start = np.full(count - 1, _place(np.float32(high)) + 2, np.int64)
+    below = np.full(count - 1, _place_among_floats(np.float32(low)), np.int64)
+    start = np.full(count - 1, _place_among_floats(np.float32(high)) + 2, np.int64)
     while np.any(start - below > 1):
         middle = (below + start) // 2
         inside = ((_at_place(middle).astype(np.float64) - low) / step).astype(np.int64) >= numbers
@@ -470,13 +475,13 @@ def _bin_starts(low: float, high: float, count: int) -> list[float]:
     return [float(x) for x in _at_place(start)]
 
 
-def _place(x: np.float32) -> int:
+def _place_among_floats(x: np.float32) -> int:
     """The place of a number among all float32 numbers in order; 0 is at 0."""
     bits = int(x.view(np.int32))
     return bits if bits >= 0 else -(bits & 0x7FFFFFFF)
 
 
-def _at_place(places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _at_place(places: Array) -> Array:
     """The float32 numbers at these places."""
     magnitudes = np.abs(places).astype(np.int32).view(np.float32)
     return np.asarray(np.where(places < 0, -magnitudes, magnitudes))
@@ -489,7 +494,5 @@ def unravel_index(b: Builder, indices: Value, dims: Value) -> Value:
     rows, rest = [], indices
     for size in reversed(sizes):
         rows.append(b.floor_mod(rest, like(b, size, rest)))
-        from litesmith.decompositions.integers import floor_div
-
         rest = floor_div(b, b.sub(rest, rows[-1]), like(b, size, rest))
     return b.pack(*reversed(rows), axis=0)

@@ -11,6 +11,7 @@ from functools import reduce
 from litesmith.decompositions import linalg, series, spectral
 from litesmith.decompositions.shapes import broadcast_to, cast
 from litesmith.frontends.tensorflow.registry import Lowering, lowers
+from litesmith.frontends.tensorflow.resources import Results
 from litesmith.ir import Builder, Dim, DType, Value
 from litesmith.ir.dims import broadcast
 
@@ -96,7 +97,7 @@ def matrix_triangular_solve(
 # -- special functions ------------------------------------------------------------------------------------------------
 
 
-def _summed(name: str, function: Callable[..., Value]) -> Lowering:
+def _sum_lowering(name: str, function: Callable[..., Value]) -> Lowering[..., Results]:
     def lowering(b: Builder, operands: list[Value]) -> Value:
         dims = _joint(*(v.dims for v in operands))
         return function(b, *(broadcast_to(b, v, dims, *operands) for v in operands))
@@ -105,9 +106,9 @@ def _summed(name: str, function: Callable[..., Value]) -> Lowering:
 
 
 SUMMED = (
-    _summed("Igamma", series.igamma),
-    _summed("Igammac", series.igammac),
-    _summed("Betainc", series.betainc),
-    _summed("Zeta", series.zeta),
-    _summed("Polygamma", series.polygamma),
+    _sum_lowering("Igamma", series.igamma),
+    _sum_lowering("Igammac", series.igammac),
+    _sum_lowering("Betainc", series.betainc),
+    _sum_lowering("Zeta", series.zeta),
+    _sum_lowering("Polygamma", series.polygamma),
 )

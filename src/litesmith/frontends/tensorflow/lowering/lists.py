@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,18 +17,21 @@ from litesmith.frontends.tensorflow.resources import TensorList
 from litesmith.ir import Builder, Dim, DType, Value
 from litesmith.ops.common import unknown_dim
 
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.resources import Item
+
 _GIVE_SHAPE = "give the TensorArray an element_shape"
 
 
-def _list(handle: Any) -> TensorList:
+def list_at(handle: Item) -> TensorList:
     if not isinstance(handle, TensorList):
-        raise UnsupportedError("the operand is no list", "keep lists apart from tensors")
+        raise UnsupportedError("the operand is not a list", "keep lists apart from tensors")
     return handle
 
 
-def stacked_of(handle: Any) -> Value:
+def stacked_of(handle: Item) -> Value:
     """The list as a tensor. Raises UnsupportedError while its element shape is unknown."""
-    value = _list(handle).stacked
+    value = list_at(handle).stacked
     if value is None:
         raise UnsupportedError("a list is read before the shape of its elements is known", _GIVE_SHAPE)
     return value
@@ -78,39 +81,39 @@ def from_tensor(b: Builder, tensor: Value, element_shape: Value) -> TensorList:
 
 
 @lowers("TensorListStack")
-def stack(b: Builder, input_handle: Any, element_shape: Value) -> Value:
+def stack(b: Builder, input_handle: Item, element_shape: Value) -> Value:
     return stacked_of(input_handle)
 
 
 @lowers("TensorListLength")
-def length(b: Builder, input_handle: Any) -> Value:
-    items = _list(input_handle)
+def length(b: Builder, input_handle: Item) -> Value:
+    items = list_at(input_handle)
     if items.stacked is None and items.length is not None:
         return items.length
     return dim_value(b, stacked_of(items), 0)
 
 
 @lowers("TensorListElementShape")
-def element_shape(b: Builder, input_handle: Any, *, shape_type: DType) -> Value:
+def element_shape(b: Builder, input_handle: Item, *, shape_type: DType) -> Value:
     stacked = stacked_of(input_handle)
     return cast(b, shape_vector(b, stacked.dims[1:], stacked), shape_type)
 
 
 @lowers("TensorListGetItem")
-def get_item(b: Builder, input_handle: Any, index: Value, element_shape: Value) -> Value:
+def get_item(b: Builder, input_handle: Item, index: Value, element_shape: Value) -> Value:
     return row_at(b, stacked_of(input_handle), cast(b, index, DType.INT32))
 
 
 @lowers("TensorListSetItem")
 def set_item(
     b: Builder,
-    input_handle: Any,
+    input_handle: Item,
     index: Value,
     item: Value,
     *,
     resize_if_index_out_of_bounds: bool = False,
 ) -> TensorList:
-    items = _list(input_handle)
+    items = list_at(input_handle)
     place = cast(b, index, DType.INT32)
     if items.stacked is None:
         if items.is_trial:
@@ -150,8 +153,8 @@ def _grown(b: Builder, items: TensorList, size: Value) -> TensorList:
 
 
 @lowers("TensorListPushBack")
-def push_back(b: Builder, input_handle: Any, tensor: Value) -> TensorList:
-    items = _list(input_handle)
+def push_back(b: Builder, input_handle: Item, tensor: Value) -> TensorList:
+    items = list_at(input_handle)
     row = expand_dims(b, tensor, 0)
     if items.stacked is None:
         is_empty = items.length is not None and items.length.is_const and int(items.length.numpy()) == 0
@@ -162,7 +165,7 @@ def push_back(b: Builder, input_handle: Any, tensor: Value) -> TensorList:
 
 
 @lowers("TensorListPopBack", outputs=("output_handle", "tensor"))
-def pop_back(b: Builder, input_handle: Any, element_shape: Value) -> tuple[TensorList, Value]:
+def pop_back(b: Builder, input_handle: Item, element_shape: Value) -> tuple[TensorList, Value]:
     stacked = stacked_of(input_handle)
     count = stacked.rank
     begin = b.constant(np.zeros(count, np.int32))
@@ -175,12 +178,12 @@ def pop_back(b: Builder, input_handle: Any, element_shape: Value) -> tuple[Tenso
 
 
 @lowers("TensorListConcatLists")
-def concat_lists(b: Builder, input_a: Any, input_b: Any) -> TensorList:
+def concat_lists(b: Builder, input_a: Item, input_b: Item) -> TensorList:
     return list_of(b, b.concatenation(stacked_of(input_a), stacked_of(input_b), axis=0))
 
 
 @lowers("TensorListConcat", "TensorListConcatV2", outputs=("tensor", "lengths"))
-def concat(b: Builder, inputs: list[Any]) -> tuple[Value, Value]:
+def concat(b: Builder, inputs: list[Item]) -> tuple[Value, Value]:
     """All elements joined along their own first dimension; a dense list has elements of one length."""
     stacked = stacked_of(inputs[0])
     rows, size = stacked.dims[0], stacked.dims[1]
@@ -190,19 +193,19 @@ def concat(b: Builder, inputs: list[Any]) -> tuple[Value, Value]:
 
 
 @lowers("TensorListGather")
-def gather(b: Builder, input_handle: Any, indices: Value, element_shape: Value) -> Value:
+def gather(b: Builder, input_handle: Item, indices: Value, element_shape: Value) -> Value:
     return b.gather(stacked_of(input_handle), indices, axis=0)
 
 
 @lowers("TensorListScatter", "TensorListScatterV2")
-def scatter(b: Builder, inputs: list[Any]) -> TensorList:
+def scatter(b: Builder, inputs: list[Item]) -> TensorList:
     """The rows at their indices. The length is the largest index and one, or ``num_elements`` where that is given."""
-    tensor, indices = inputs[0], inputs[1]
+    tensor, indices, *_ = given = [v for v in inputs if isinstance(v, Value)]
     if not indices.is_const:
         raise UnsupportedError("the indices of a scatter into a list are computed at run time", "use constant indices")
     count = int(indices.numpy().max(initial=-1)) + 1
-    if len(inputs) > 3 and inputs[3].is_const and int(inputs[3].numpy()) >= 0:
-        count = max(count, int(inputs[3].numpy()))
+    if len(given) > 3 and given[3].is_const and int(given[3].numpy()) >= 0:
+        count = max(count, int(given[3].numpy()))
     source = np.full(count, -1)
     source[indices.numpy()] = np.arange(indices.numpy().size)
     if (source < 0).any():
@@ -219,8 +222,8 @@ def split(b: Builder, tensor: Value, element_shape: Value, lengths: Value) -> Te
 
 
 @lowers("TensorListResize")
-def resize(b: Builder, input_handle: Any, size: Value) -> TensorList:
-    items = _list(input_handle)
+def resize(b: Builder, input_handle: Item, size: Value) -> TensorList:
+    items = list_at(input_handle)
     if items.stacked is None:
         return replace(items, length=cast(b, size, DType.INT32))
     return list_of(b, _first(b, stacked_of(_grown(b, items, cast(b, size, DType.INT32))), size))

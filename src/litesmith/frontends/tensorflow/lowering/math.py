@@ -6,8 +6,8 @@ operands; TensorFlow keeps it. As with the official converter, that is not emula
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -18,46 +18,22 @@ from litesmith.decompositions.shapes import broadcast_to, cast, reshape, single
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import like
 from litesmith.frontends.tensorflow.registry import Lowering, direct, lowers
+from litesmith.frontends.tensorflow.resources import Results
 from litesmith.ir import Builder, DType, Value
 from litesmith.ir.dims import broadcast
 
+_OTHER_NAMES = {"Rint": "ROUND", "Sigmoid": "LOGISTIC", "AddV2": "ADD"}
+
 ONE_TO_ONE = tuple(
-    direct(op, builtin)
-    for op, builtin in {
-        "Neg": "NEG",
-        "Sqrt": "SQRT",
-        "Rsqrt": "RSQRT",
-        "Exp": "EXP",
-        "Log": "LOG",
-        "Sin": "SIN",
-        "Cos": "COS",
-        "Floor": "FLOOR",
-        "Ceil": "CEIL",
-        "Rint": "ROUND",
-        "Tanh": "TANH",
-        "Sigmoid": "LOGISTIC",
-        "Elu": "ELU",
-        "LogicalNot": "LOGICAL_NOT",
-        "LogicalAnd": "LOGICAL_AND",
-        "LogicalOr": "LOGICAL_OR",
-        "Add": "ADD",
-        "AddV2": "ADD",
-        "Sub": "SUB",
-        "Mul": "MUL",
-        "FloorMod": "FLOOR_MOD",
-        "Maximum": "MAXIMUM",
-        "Minimum": "MINIMUM",
-        "Equal": "EQUAL",
-        "NotEqual": "NOT_EQUAL",
-        "Less": "LESS",
-        "LessEqual": "LESS_EQUAL",
-        "Greater": "GREATER",
-        "GreaterEqual": "GREATER_EQUAL",
-    }.items()
+    direct(op, _OTHER_NAMES.get(op) or re.sub(r"\B([A-Z])", r"_\1", op).upper())
+    for op in (
+        "Neg Sqrt Rsqrt Exp Log Sin Cos Floor Ceil Rint Tanh Sigmoid Elu LogicalNot LogicalAnd LogicalOr Add AddV2 Sub Mul "
+        "FloorMod Maximum Minimum Equal NotEqual Less LessEqual Greater GreaterEqual"
+    ).split()
 )
 
 
-def _decomposed(function: Callable[[Builder, Value], Value]) -> Callable[[Builder, Value], Value]:
+def _unary_lowering(function: Callable[[Builder, Value], Value]) -> Callable[[Builder, Value], Value]:
     def lowering(b: Builder, x: Value) -> Value:
         return in_float32(b, x, function)
 
@@ -73,8 +49,8 @@ def _tensorflow_name(name: str) -> str:
     return "Erfinv" if name == "erf_inv" else "".join(word[0].upper() + word[1:] for word in name.split("_"))
 
 
-SPECIAL: tuple[Lowering, ...] = tuple(
-    lowers(op)(_decomposed(function))
+SPECIAL: tuple[Lowering[..., Results], ...] = tuple(
+    lowers(op)(_unary_lowering(function))
     for op, function in {
         **{_tensorflow_name(name): function for name, function in special.FUNCTIONS.items()},
         "BesselI0": lambda b, x: b.mul(special.bessel_i0e(b, x), b.exp(b.abs(x))),
@@ -125,8 +101,7 @@ def relu6(b: Builder, features: Value) -> Value:
 
 @lowers("Reciprocal", "Inv")
 def reciprocal(b: Builder, x: Value) -> Value:
-    quotient: Value = divide(b, like(b, 1, x), x)
-    return quotient
+    return divide(b, like(b, 1, x), x)
 
 
 @lowers("IsNan")
@@ -166,7 +141,7 @@ def softsign(b: Builder, features: Value) -> Value:
 
 
 @lowers("Cast")
-def cast_(b: Builder, x: Value, *, DstT: DType, Truncate: bool = False) -> Any:
+def cast_(b: Builder, x: Value, *, DstT: DType, Truncate: bool = False) -> Complex | Value:
     """CAST. Of a float that the integer type does not hold, both TensorFlow's and the kernel's result is undefined."""
     return Complex(cast(b, x, DType.FLOAT32)) if DstT is DType.COMPLEX64 else cast(b, x, DstT)
 
@@ -230,8 +205,7 @@ def _integer_power(b: Builder, x: Value, power: int) -> Value:
 def squared_difference(b: Builder, x: Value, y: Value) -> Value:
     broadcasts_far = max(x.rank, y.rank) > 4 and x.dims != y.dims  # further than the kernel does
     if x.type.dtype is DType.INT64 or broadcasts_far:
-        squared: Value = square(b, b.sub(x, y))
-        return squared
+        return square(b, b.sub(x, y))
     return b.squared_difference(x, y)
 
 
@@ -311,8 +285,7 @@ def select(b: Builder, condition: Value, t: Value, e: Value) -> Value:
         if t.type.shape == e.type.shape and t.dims[0] == condition.dims[0]:
             return b.select(condition, t, e)
         condition = reshape(b, condition, [condition.dims[0], *[1] * (t.rank - 1)])
-    selected: Value = select_v2(b, condition, t, e)
-    return selected
+    return select_v2(b, condition, t, e)
 
 
 @lowers("SelectV2")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from litesmith.decompositions.byte_matmul import narrow
@@ -15,9 +13,8 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import direct, lowers
 from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ir.constant import Array
 from litesmith.ir.dims import product
-
-Array = np.ndarray[Any, Any]
 
 # -- products ---------------------------------------------------------------------------------------------------------
 
@@ -54,15 +51,15 @@ def _integer_matmul(b: Builder, x: Value, y: Value, adj_x: bool, adj_y: bool, dt
         inner = (x.rank - 2 if adj_x else x.rank - 1,), (y.rank - 1 if adj_y else y.rank - 2,)
         return dot_general(b, x, y, inner, (tuple(batch), tuple(batch)), dtype)
     x, y = cast(b, x, dtype), cast(b, y, dtype)
-    rows = _swapped(b, x) if adj_x else x
-    columns = y if adj_y else _swapped(b, y)
+    rows = _swap_last_two(b, x) if adj_x else x
+    columns = y if adj_y else _swap_last_two(b, y)
     left = reshape(b, rows, [*rows.dims[:-1], 1, rows.dims[-1]])
     right = reshape(b, columns, [*columns.dims[:-2], 1, *columns.dims[-2:]])
     multiplied = b.mul(left, right)
     return b.sum(multiplied, [multiplied.rank - 1])
 
 
-def _swapped(b: Builder, x: Value) -> Value:
+def _swap_last_two(b: Builder, x: Value) -> Value:
     return b.transpose(x, [*range(x.rank - 2), x.rank - 1, x.rank - 2])
 
 
@@ -105,7 +102,7 @@ def matrix_band_part(b: Builder, input: Value, num_lower: Value, num_upper: Valu
         iota(b, [rows, 1], 0, DType.INT32, input),
         iota(b, [1, columns], 1, DType.INT32, input),
     )
-    kept = _both(b, _limited(b, below, distance), _limited(b, above, b.neg(distance)))
+    kept = _both(b, _limit_distance(b, below, distance), _limit_distance(b, above, b.neg(distance)))
     assert kept is not None
     return select(b, kept, input, b.constant(np.zeros((), input.type.dtype.numpy)))
 
@@ -114,7 +111,7 @@ def _limit(b: Builder, number: Value) -> Value | None:
     return None if number.is_const and int(number.numpy()) < 0 else cast(b, number, DType.INT32)
 
 
-def _limited(b: Builder, limit: Value | None, distance: Value) -> Value | None:
+def _limit_distance(b: Builder, limit: Value | None, distance: Value) -> Value | None:
     if limit is None:
         return None
     within: Value = b.less_equal(distance, limit)

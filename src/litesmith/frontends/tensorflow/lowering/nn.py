@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +21,11 @@ from litesmith.frontends.tensorflow.lowering.layouts import (
 from litesmith.frontends.tensorflow.lowering.operands import as_int32
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Dim, DType, Sym, Value
+from litesmith.ir.constant import Array
 from litesmith.ops.windows import padding_around, window_count
+
+if TYPE_CHECKING:
+    pass
 
 ONES = (1, 1, 1, 1)
 
@@ -41,7 +45,7 @@ def zero_bias(b: Builder, channels: Dim, x: Value) -> Value:
     return b.constant(np.zeros((size,), np.float32).astype(x.type.dtype.numpy))
 
 
-def _steps(letters: str, strides: Sequence[int], dilations: Sequence[int]) -> dict[str, Any]:
+def _steps(letters: str, strides: Sequence[int], dilations: Sequence[int]) -> dict[str, int]:
     made = {f"stride_{c}": s for c, s in zip(letters, strides, strict=True)}
     return made | {f"dilation_{c}_factor": d for c, d in zip(letters, dilations, strict=True)}
 
@@ -62,7 +66,7 @@ def conv2d(
     x, scheme = padded(b, to_last(b, input, data_format), padding, explicit_paddings, data_format)
     steps = _steps("hw", spatial(strides, data_format), spatial(dilations, data_format))
     weights = b.transpose(filter, [3, 0, 1, 2])
-    y = b.conv_2d(x, weights, zero_bias(b, filter.dims[3], x), padding=scheme, **steps)
+    y = b.apply("conv_2d", x, weights, zero_bias(b, filter.dims[3], x), padding=scheme, **steps)
     return from_last(b, y, data_format)
 
 
@@ -83,7 +87,7 @@ def depthwise_conv2d(
     steps = _steps("hw", spatial(strides, data_format), spatial(dilations, data_format))
     weights = b.reshape(filter, np.array([1, height, width, channels * multiplier], np.int32))
     bias = zero_bias(b, channels * multiplier, x)
-    y = b.depthwise_conv_2d(x, weights, bias, padding=scheme, depth_multiplier=multiplier, **steps)
+    y = b.apply("depthwise_conv_2d", x, weights, bias, padding=scheme, depth_multiplier=multiplier, **steps)
     return from_last(b, y, data_format)
 
 
@@ -203,7 +207,8 @@ def conv3d_transpose(
 ) -> Value:
     x = to_last(b, out_backprop, data_format)
     sizes = sizes_to_last(b, as_int32(b, input_sizes), data_format, 5)
-    y = b.conv_3d_transpose(
+    y = b.apply(
+        "conv_3d_transpose",
         _with_known_batch(b, sizes, x),
         filter,
         x,
@@ -218,9 +223,7 @@ def conv3d_transpose(
 
 
 @lowers("Dilation2D")
-def dilation2d(
-    b: Builder, input: Value, filter: Value, *, strides: list[int], rates: list[int], padding: str
-) -> Value:
+def dilation2d(b: Builder, input: Value, filter: Value, *, strides: list[int], rates: list[int], padding: str) -> Value:
     """The largest sum of element and filter tap in each window, tap by tap."""
     best: Value | None = None
     for place, part in _taps(b, input, filter.type.static_shape[:2], strides[1:3], rates[1:3], padding, -np.inf):
@@ -265,11 +268,11 @@ def max_pool_with_argmax(
     padding: str,
     Targmax: DType = DType.INT64,
     include_batch_in_index: bool = False,
-) -> Any:
+) -> tuple[Value, Value]:
     """The largest element of each window and its flat place in the image; the first of equal ones."""
     window, steps = spatial(ksize, "NHWC"), spatial(strides, "NHWC")
     if include_batch_in_index and isinstance(input.dims[0], Sym):
-        raise UnsupportedError("places counted over an unknown number of images", "give the batch a fixed size")
+        raise UnsupportedError("indices that count over a batch of unknown size", "give the batch a fixed size")
     parts = _taps(b, input, window, steps, (1, 1), padding, -np.inf)
     places = flat_places(input, window, steps, padding)
     best, where = parts[0][1], b.constant(places[0])
@@ -285,22 +288,17 @@ def max_pool_with_argmax(
     return best, cast(b, where, Targmax)
 
 
-def flat_places(x: Value, window: Sequence[int], steps: Sequence[int], padding: str) -> list[Any]:
+def flat_places(x: Value, window: Sequence[int], steps: Sequence[int], padding: str) -> list[Array]:
     """For each place of the window, [1, rows, columns, C] int32: where it is in the image."""
     height, width, channels = (static_int(d, "a pool with places") for d in x.dims[1:])
     counts = [
         static_int(window_count(n, k, s, 1, padding), "windows")
         for n, k, s in zip((height, width), window, steps, strict=True)
     ]
-    low = [
-        padding_around(n, c, k, s, 1)[0]
-        for n, c, k, s in zip((height, width), counts, window, steps, strict=True)
-    ]
+    low = [padding_around(n, c, k, s, 1)[0] for n, c, k, s in zip((height, width), counts, window, steps, strict=True)]
     made = []
     for row, column in np.ndindex(*window):
         rows = np.arange(counts[0]).reshape(-1, 1, 1) * steps[0] + row - low[0]
         columns = np.arange(counts[1]).reshape(1, -1, 1) * steps[1] + column - low[1]
         made.append(((rows * width + columns) * channels + np.arange(channels)).astype(np.int32)[None])
     return made
-
-

@@ -47,11 +47,11 @@ def fused_batch_norm(
     wide = cast(b, channels_last, DType.FLOAT32)
     if is_training:
         return _in_training(b, x, wide, scale, offset, (mean, variance), epsilon, exponential_avg_factor, data_format)
-    y = _normalized(b, wide, scale, offset, mean, variance, epsilon)
+    y = _normalize_by(b, wide, scale, offset, mean, variance, epsilon)
     return from_last(b, cast(b, y, x.type.dtype), data_format), mean, variance, mean, variance
 
 
-def _normalized(
+def _normalize_by(
     b: Builder, x: Value, scale: Value, offset: Value, mean: Value, variance: Value, epsilon: float
 ) -> Value:
     factor = b.mul(scale, b.rsqrt(b.add(variance, np.float32(epsilon))))
@@ -75,11 +75,14 @@ def _in_training(
     variance = b.mean(b.squared_difference(wide, mean), axes)
     y = b.add(b.mul(b.sub(wide, mean), b.mul(scale, b.rsqrt(b.add(variance, np.float32(epsilon))))), offset)
     made = from_last(b, cast(b, y, x.type.dtype), data_format)
-    moved = _mixed(b, running[0], mean, factor), _mixed(b, running[1], _unbiased(b, wide, variance), factor)
+    moved = (
+        _moving_average(b, running[0], mean, factor),
+        _moving_average(b, running[1], _unbiased_variance(b, wide, variance), factor),
+    )
     return made, *moved, mean, variance
 
 
-def _unbiased(b: Builder, x: Value, variance: Value) -> Value:
+def _unbiased_variance(b: Builder, x: Value, variance: Value) -> Value:
     """The variance times n / (n - 1), n the number of elements of a channel (n - 1 counts as 1 where it is 0)."""
     count = product(x.dims[:-1])
     if isinstance(count, int):
@@ -90,7 +93,7 @@ def _unbiased(b: Builder, x: Value, variance: Value) -> Value:
     return made
 
 
-def _mixed(b: Builder, old: Value, new: Value, factor: float) -> Value:
+def _moving_average(b: Builder, old: Value, new: Value, factor: float) -> Value:
     if factor == 1.0 or old.dims == (0,):
         return new
     return b.add(b.mul(old, np.float32(1 - factor)), b.mul(new, np.float32(factor)))

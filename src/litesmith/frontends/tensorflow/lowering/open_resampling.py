@@ -30,7 +30,7 @@ def _rows(new: int) -> np.ndarray:
     return np.arange(new, dtype=F)[:, None]
 
 
-def _normalized(b: Builder, weights: Value, inside: Value | None = None) -> Value:
+def _normalize_rows(b: Builder, weights: Value, inside: Value | None = None) -> Value:
     """Rows scaled to sum 1; those of (nearly) no weight, and those that are not inside, are zero."""
     total = b.sum(weights, np.array([1], np.int32), keep_dims=True)
     counts = b.greater_equal(b.abs(total), F(1000 * np.finfo(F).tiny))
@@ -110,10 +110,8 @@ def scaled(
     distance = b.abs(b.sub(b.add(_places(b, images, axis), F(0.5)), center))
     if antialias:
         distance = b.div(distance, b.maximum(inverse, F(1)))
-    inside = b.logical_and(
-        b.greater_equal(center, F(0)), b.less_equal(center, old_size(b, images, axis))
-    )
-    return _normalized(b, kernel(b, distance), inside)
+    inside = b.logical_and(b.greater_equal(center, F(0)), b.less_equal(center, old_size(b, images, axis)))
+    return _normalize_rows(b, kernel(b, distance), inside)
 
 
 def _scale(b: Builder, images: Value, axis: int, new: int, align_corners: bool) -> Value:
@@ -141,7 +139,7 @@ def cubic(b: Builder, images: Value, axis: int, new: int, align_corners: bool, h
         return b.abs(b.sub(b.sub(pixels, first), moved))
 
     if half_pixel_centers:
-        return _normalized(b, _KEYS(b, distance(places)))
+        return _normalize_rows(b, _KEYS(b, distance(places)))
     size = old_size(b, images, axis)
     before = _OLD_CUBIC(b, distance(b.constant(F(-1))))
     behind = b.add(_OLD_CUBIC(b, distance(size)), _OLD_CUBIC(b, distance(b.add(size, F(1)))))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -59,7 +58,7 @@ def avg_pool(
     return _pool(b, to_last(b, value, data_format), ksize, strides, padding, data_format, "average_pool_2d")
 
 
-def _pool3d(kind: str) -> Any:
+def _pool3d(kind: str) -> Callable[..., Value]:
     def function(
         b: Builder, input: Value, *, ksize: list[int], strides: list[int], padding: str, data_format: str = "NDHWC"
     ) -> Value:

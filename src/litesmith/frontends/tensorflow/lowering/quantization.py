@@ -7,7 +7,7 @@ said in arithmetic otherwise, as a range for each channel always is.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,9 +16,9 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Value
-from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP
+from litesmith.ir.constant import Array
+from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP, nudged
 
-Array = np.ndarray[Any, Any]
 F = np.float32
 
 
@@ -57,23 +57,20 @@ def _fake_quant(b: Builder, x: Value, low: np.float32, high: np.float32, bits: i
     if not narrow and low <= 0 <= high:
         return b.fake_quant(x, min=float(low), max=float(high), num_bits=bits, narrow_range=False)
     least, greatest, step = _grid(np.asarray(low), np.asarray(high), bits, narrow)
-    return _trained_grid(b, x, least, greatest, step, F(1) / step, SHIFTED)
+    return _trained_grid(b, x, (least, greatest, step, F(1) / step), SHIFTED)
 
 
-def _trained_grid(b: Builder, x: Value, *numbers: Any) -> Value:
-    names = ("least", "greatest", "step", "inverse")
-    attrs: dict[str, Any] = {name: float(number) for name, number in zip(names, numbers[:4], strict=True)}
-    (made,) = b.emit(TRAINED_GRID, [x], **attrs, rounding=numbers[4])
-    return made
+def _trained_grid(b: Builder, x: Value, numbers: Sequence[Array], rounding: int) -> Value:
+    least, greatest, step, inverse = map(float, numbers)
+    (result,) = b.emit(
+        TRAINED_GRID, [x], least=least, greatest=greatest, step=step, inverse=inverse, rounding=rounding
+    )
+    return result
 
 
 def _grid(low: Array, high: Array, bits: int, narrow: bool) -> tuple[Array, Array, Array]:
     """Least and greatest number and step of the grid nearest to the range on which 0 lies."""
-    first, last = F(1 if narrow else 0), F((1 << bits) - 1)
-    with np.errstate(all="ignore"):
-        scale = (high - low) / (last - first)
-        zero = first - low / scale
-    zero = np.clip(np.floor(zero + F(0.5)), first, last)
+    scale, zero, first, last = nudged(low, high, bits, narrow)
     return (first - zero) * scale, (last - zero) * scale, scale
 
 
@@ -106,12 +103,12 @@ def quantize_and_dequantize(
 ) -> Value:
     """round(clamped * scale) / scale, 0 staying 0; a range for each index of ``axis`` where it is not -1."""
     if not range_given:
-        raise UnsupportedError("the range of a quantization is that of each input", "give it: range_given=True")
+        raise UnsupportedError("the quantization range is computed from each input", "give it: range_given=True")
     low, high = _range(input_min, input_max)
     low, high, scale, inverse = _symmetric_grid(low.astype(F), high.astype(F), signed_input, num_bits, narrow_range)
     rounding = UP if round_mode == "HALF_UP" else TO_EVEN
     if axis == -1 and low.size == 1:
-        return _trained_grid(b, input, *(v.reshape(()) for v in (low, high, inverse, scale)), rounding)
+        return _trained_grid(b, input, [v.reshape(()) for v in (low, high, inverse, scale)], rounding)
     if axis != -1:
         shape = [-1 if a == axis % input.rank else 1 for a in range(input.rank)]
         low, high, scale, inverse = (v.reshape(shape) for v in (low, high, scale, inverse))
@@ -132,11 +129,10 @@ def quantize_and_dequantize_v3(
     axis: int = -1,
 ) -> Value:
     (bits,) = const_ints(num_bits, "the number of bits")
-    options = dict(range_given=range_given, narrow_range=narrow_range, axis=axis)
-    result: Value = quantize_and_dequantize(
-        b, input, input_min, input_max, signed_input=signed_input, num_bits=bits, **options
-    )
-    return result
+    return quantize_and_dequantize(
+        b, input, input_min, input_max, signed_input=signed_input, num_bits=bits, range_given=range_given,
+        narrow_range=narrow_range, axis=axis,
+    )  # fmt: skip
 
 
 def _symmetric_grid(

@@ -7,7 +7,7 @@ is a constant.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from litesmith.ir import Builder, DType, Value
 _NEEDING_ELEMENTS = ("reduce_max", "reduce_min")
 
 
-def _reduction(builtin: str) -> Any:
+def _reduction(builtin: str) -> Callable[..., Value]:
     def function(b: Builder, input: Value, reduction_indices: Value, *, keep_dims: bool = False) -> Value:
         if builtin in _NEEDING_ELEMENTS and not input.is_const and _reduces_nothing(input, reduction_indices):
             axes = [a % input.rank for a in const_ints(reduction_indices, "the axes")]
@@ -62,7 +62,7 @@ def euclidean_norm(b: Builder, input: Value, reduction_indices: Value, *, keep_d
     return in_float32(b, input, lambda b, x: b.sqrt(b.sum(b.square(x), axes, keep_dims=keep_dims)))
 
 
-def _arg(builtin: str, extremum: str) -> Any:
+def _arg(builtin: str, extremum: str) -> Callable[..., Value]:
     def function(b: Builder, input: Value, dimension: Value, *, output_type: DType = DType.INT64) -> Value:
         """The first of equal ones."""
         axis = as_int32(b, dimension)
@@ -83,7 +83,7 @@ ARGS = (
 )
 
 
-def _cumulative(kind: str) -> Any:
+def _cumulative(kind: str) -> Callable[..., Value]:
     def function(b: Builder, x: Value, axis: Value, *, exclusive: bool = False, reverse: bool = False) -> Value:
         (along,) = const_ints(axis, "the axis")
         if kind == "logsumexp":

@@ -7,11 +7,11 @@ They are computed in float32 in the kernels' own order, so that ties and table l
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from litesmith.ir.constant import Array
+
 F = np.float32
 
 # -- cubic ------------------------------------------------------------------------------------------------------------

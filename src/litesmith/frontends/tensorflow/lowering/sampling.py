@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from litesmith.decompositions.gather import select
@@ -23,7 +21,7 @@ from litesmith.decompositions.special import round_away
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering.operands import as_int32, const_ints
 from litesmith.frontends.tensorflow.registry import lowers
-from litesmith.ir import Builder, DType, Value
+from litesmith.ir import Builder, Dim, DType, Value
 
 
 def number(b: Builder, value: float) -> Value:
@@ -62,8 +60,8 @@ def crop_and_resize(
 
     limits = [cast(b, size_value(b, pixels.dims[1 + a] - 1, pixels), DType.FLOAT32) for a in (0, 1)]
     taps = [_taps(b, place, limit, method) for place, limit in zip(places, limits, strict=True)]
-    made = _mixed(b, [rows(index) for index, _ in taps[0]], taps[0], (2, 3))
-    made = _mixed(b, [columns(made, index) for index, _ in taps[1]], taps[1], (1, 3))
+    made = _blend(b, [rows(index) for index, _ in taps[0]], taps[0], (2, 3))
+    made = _blend(b, [columns(made, index) for index, _ in taps[1]], taps[1], (1, 3))
     valid = [
         b.logical_and(b.greater_equal(p, number(b, 0)), b.less_equal(p, limit))
         for p, limit in zip(places, limits, strict=True)
@@ -95,13 +93,12 @@ def _taps(b: Builder, places: Value, limit: Value, method: str) -> Taps:
     return [(cast(b, low, DType.INT32), None), (cast(b, b.ceil(inside), DType.INT32), b.sub(inside, low))]
 
 
-def _mixed(b: Builder, sources: list[Value], taps: Taps, axes: tuple[int, int]) -> Value:
+def _blend(b: Builder, sources: list[Value], taps: Taps, axes: tuple[int, int]) -> Value:
     if len(sources) == 1:
         return sources[0]
     share = taps[1][1]
     assert share is not None
-    made: Value = b.add(sources[0], b.mul(b.sub(sources[1], sources[0]), expand_dims(b, share, *axes)))
-    return made
+    return b.add(sources[0], b.mul(b.sub(sources[1], sources[0]), expand_dims(b, share, *axes)))
 
 
 # -- projective transforms --------------------------------------------------------------------------------------------
@@ -127,7 +124,7 @@ def projective_transform(
     sizes = [static_int(d, "a projective transform") for d in (old_height, old_width)]
     pixels = single(b, images)
     places = [
-        _mapped(b, place, size, fill_mode)
+        _map_outside(b, place, size, fill_mode)
         for place, size in zip(_sources(b, transforms, height, width), sizes, strict=True)
     ]
     if interpolation == "NEAREST":
@@ -172,8 +169,7 @@ def _sources(b: Builder, transforms: Value, height: int, width: int) -> tuple[Va
     y = np.arange(height, dtype=np.float32).reshape(1, -1, 1)
 
     def plane(by_x: Value, by_y: Value, offset: Value) -> Value:
-        made: Value = b.add(b.add(b.mul(by_x, x), b.mul(by_y, y)), offset)
-        return made
+        return b.add(b.add(b.mul(by_x, x), b.mul(by_y, y)), offset)
 
     scale = plane(c0, c1, number(b, 1))
     return b.div(plane(b0, b1, b2), scale), b.div(plane(a0, a1, a2), scale)
@@ -182,11 +178,10 @@ def _sources(b: Builder, transforms: Value, height: int, width: int) -> tuple[Va
 def _share(b: Builder, share: list[Value], row: int, column: int) -> Value:
     """How much one of the four neighbours counts."""
     parts = [s if upper else b.sub(number(b, 1), s) for s, upper in zip(share, (row, column), strict=True)]
-    made: Value = b.mul(*parts)
-    return made
+    return b.mul(*parts)
 
 
-def _mapped(b: Builder, place: Value, size: int, mode: str) -> Value:
+def _map_outside(b: Builder, place: Value, size: int, mode: str) -> Value:
     """Where a position outside the image reads from."""
     last = number(b, size - 1)
     if mode == "CONSTANT":
@@ -209,7 +204,7 @@ def _mapped(b: Builder, place: Value, size: int, mode: str) -> Value:
 
 
 def _pixels_at(
-    b: Builder, pixels: Value, rows: Value, columns: Value, sizes: list[int], fill: Value, count: Any
+    b: Builder, pixels: Value, rows: Value, columns: Value, sizes: list[int], fill: Value, count: Dim
 ) -> Value:
     """[images, height, width, C] pixels at whole positions, ``fill`` for those outside."""
     inside: Value | None = None

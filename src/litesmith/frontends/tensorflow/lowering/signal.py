@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,13 +15,16 @@ from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, DType, Value
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from litesmith.frontends.tensorflow.lowering.complex_numbers import Tensor
+
 
 def _to_length(b: Builder, x: Value, sizes: list[int]) -> Value:
     """The last dimensions cropped, or padded with zeros behind, to these sizes."""
     kept = x.rank - len(sizes)
-    pads = [
-        (0, size - static_int(d, "a Fourier transform")) for size, d in zip(sizes, x.dims[kept:], strict=True)
-    ]
+    pads = [(0, size - static_int(d, "a Fourier transform")) for size, d in zip(sizes, x.dims[kept:], strict=True)]
     return pad(b, x, [(0, 0)] * kept + pads)
 
 
@@ -38,7 +41,7 @@ def _kernel_takes(lengths: list[int]) -> bool:
 
 
 @lowers("RFFT")
-def rfft(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType.COMPLEX64) -> Any:
+def rfft(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType.COMPLEX64) -> Tensor:
     """RFFT2D of one row for powers of two, else products with the transform's matrix."""
     (length,) = const_ints(fft_length, "the length of the transform")
     if _kernel_takes([length]):
@@ -50,7 +53,7 @@ def rfft(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType
 
 
 @lowers("RFFT2D")
-def rfft_2d(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType.COMPLEX64) -> Any:
+def rfft_2d(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType.COMPLEX64) -> Tensor:
     lengths = list(const_ints(fft_length, "the lengths of the transform"))
     x = _to_length(b, input, lengths)
     if _kernel_takes(lengths):
@@ -59,7 +62,7 @@ def rfft_2d(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DT
 
 
 @lowers("RFFT3D")
-def rfft_3d(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType.COMPLEX64) -> Any:
+def rfft_3d(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType.COMPLEX64) -> Complex:
     x = _to_length(b, input, list(const_ints(fft_length, "the lengths of the transform")))
     return fourier.fft(b, fourier.fft(b, fourier.rfft(b, x), axis=-2), axis=-3)
 
@@ -67,8 +70,8 @@ def rfft_3d(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DT
 # -- of complex tensors -----------------------------------------------------------------------------------------------
 
 
-def _transform(axes: tuple[int, ...], inverse: bool) -> Any:
-    def function(b: Builder, input: Any) -> Complex:
+def _transform(axes: tuple[int, ...], inverse: bool) -> Callable[[Builder, Tensor], Complex]:
+    def function(b: Builder, input: Tensor) -> Complex:
         made = parts(b, input)
         for axis in axes:
             made = fourier.fft(b, made, axis, inverse)
@@ -86,8 +89,8 @@ TRANSFORMS = tuple(
 )
 
 
-def _inverse_real(axes: tuple[int, ...]) -> Any:
-    def function(b: Builder, input: Any, fft_length: Value, *, Treal: DType = DType.FLOAT32) -> Value:
+def _inverse_real(axes: tuple[int, ...]) -> Callable[..., Value]:
+    def function(b: Builder, input: Tensor, fft_length: Value, *, Treal: DType = DType.FLOAT32) -> Value:
         """The half along the last dimension is completed by its mirror image; only the real part is computed."""
         lengths = list(const_ints(fft_length, "the lengths of the transform"))
         sizes = [*lengths[:-1], lengths[-1] // 2 + 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from litesmith.frontends.tensorflow.lowering.variables import assign, variable_o
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.frontends.tensorflow.resources import Variable
 from litesmith.ir import Builder, Dim, DType, Value
+
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.resources import Item
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,12 @@ def strided_update(
             parts.append(_span(b, x, len(parts), first, last, step))
     shape += range(len(parts), x.rank)
     parts += [_Part()] * (x.rank - len(parts))
-    return _replaced(b, x, parts, _aligned(b, value, shape, x.rank))
+    return _replace_parts(b, x, parts, _align_dimensions(b, value, shape, x.rank))
 
 
 @lowers("ResourceStridedSliceAssign", "StridedSliceAssign")
 def strided_assign(
-    context: Context, ref: Any, begin: Value, end: Value, strides: Value, value: Value, **masks: int
+    context: Context, ref: Item, begin: Value, end: Value, strides: Value, value: Value, **masks: int
 ) -> Variable:
     known = {name: mask for name, mask in masks.items() if name.endswith("_mask")}
     old = context.read(variable_of(ref))
@@ -121,7 +124,7 @@ def _span(b: Builder, x: Value, axis: int, first: int | Value | None, last: int 
     if isinstance(size, int) and not isinstance(first, Value) and not isinstance(last, Value):
         return _Part(places=range(size)[slice(first, last, step)])
     if step != 1:
-        raise UnsupportedError("a part with steps, whose bounds are computed, is replaced", "use constant bounds")
+        raise UnsupportedError("assigns to a strided slice whose bounds are computed", "use constant bounds")
     low, high = (None if v is None else _from_start(b, x, axis, v) for v in (first, last))
     return _Part(low=low, high=high)
 
@@ -138,7 +141,7 @@ def _from_start(b: Builder, x: Value, axis: int, place: int | Value) -> Value:
 # -- replacing it -----------------------------------------------------------------------------------------------------
 
 
-def _aligned(b: Builder, value: Value, shape: Sequence[int | None], rank: int) -> Value:
+def _align_dimensions(b: Builder, value: Value, shape: Sequence[int | None], rank: int) -> Value:
     """The value with the dimensions of the tensor, 1 where it has to be broadcast."""
     dims: list[Dim] = [1] * rank
     for axis, size in zip(reversed(shape), reversed(value.dims), strict=False):
@@ -147,7 +150,7 @@ def _aligned(b: Builder, value: Value, shape: Sequence[int | None], rank: int) -
     return reshape(b, value, dims, value)
 
 
-def _replaced(b: Builder, x: Value, parts: Sequence[_Part], update: Value) -> Value:
+def _replace_parts(b: Builder, x: Value, parts: Sequence[_Part], update: Value) -> Value:
     if any(p.places is not None and not p.places for p in parts):
         return x
     if all(p.is_run for p in parts):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from litesmith.errors import FormatError, UnsupportedError
 from litesmith.frontends.registry import EXPORT_AGAIN
+from litesmith.frontends.tensorflow.attributes import FunctionName
 from litesmith.frontends.tensorflow.importer import Context
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Value
@@ -16,11 +17,11 @@ def xla_call_module(
     ctx: Context,
     args: list[Value],
     *,
-    module: Any,
+    module: str | bytes,
     version: int,
-    platforms: Any = (),
-    dim_args_spec: Any = (),
-    function_list: Any = (),
+    platforms: Sequence[str] = (),
+    dim_args_spec: Sequence[str] = (),
+    function_list: Sequence[FunctionName] = (),
     has_token_input_output: bool = False,
 ) -> list[Value]:
     """The module's operations; its shape assertions are left to the kernels."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.frontends.tensorflow.resources import RandomWords
 from litesmith.ir import Builder, DType, Value
+
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.resources import Item
 
 PHILOX = 1
 _AUTO = 3
@@ -39,7 +42,7 @@ def _seed_words(b: Builder, seed: Value) -> list[Value]:
     return [word for row in rows for word in b.unpack(row, num=2, axis=0)]
 
 
-def _mixed(b: Builder, seed: Value) -> tuple[RandomWords, RandomWords]:
+def _key_and_counter(b: Builder, seed: Value) -> tuple[RandomWords, RandomWords]:
     """Key and counter of a seed."""
     words = philox(b, [int32(b, k) for k in _MIX], _seed_words(b, seed))
     zero = int32(b, 0)
@@ -48,12 +51,12 @@ def _mixed(b: Builder, seed: Value) -> tuple[RandomWords, RandomWords]:
 
 @lowers("StatelessRandomGetKeyCounter", outputs=("key", "counter"))
 def key_counter(b: Builder, seed: Value) -> tuple[RandomWords, RandomWords]:
-    return _mixed(b, seed)
+    return _key_and_counter(b, seed)
 
 
 @lowers("StatelessRandomGetKeyCounterAlg", outputs=("key", "counter", "alg"))
 def key_counter_algorithm(b: Builder, seed: Value) -> tuple[RandomWords, RandomWords, Value]:
-    return *_mixed(b, seed), int32(b, PHILOX)
+    return *_key_and_counter(b, seed), int32(b, PHILOX)
 
 
 @lowers("StatelessRandomGetAlg")
@@ -61,7 +64,7 @@ def algorithm(b: Builder) -> Value:
     return int32(b, PHILOX)
 
 
-def _words(b: Builder, item: Any, count: int) -> Sequence[Value]:
+def _words(b: Builder, item: Item, count: int) -> Sequence[Value]:
     """The words of a key or counter, which may be a constant of uint64."""
     if isinstance(item, RandomWords):
         return item.words
@@ -77,7 +80,7 @@ def _words(b: Builder, item: Any, count: int) -> Sequence[Value]:
 
 def _require(dtype: DType, wanted: DType, alg: Value | None) -> None:
     if dtype is not wanted:
-        raise UnsupportedError(f"stateless random numbers of type {dtype} are not made", f"draw {wanted} and cast")
+        raise UnsupportedError(f"stateless random numbers of type {dtype} are not supported", f"draw {wanted} and cast")
     if alg is not None and not (alg.is_const and int(alg.numpy()) in (PHILOX, _AUTO)):
         raise UnsupportedError("the random algorithm is not Philox", 'use alg="philox" or "auto_select"')
 
@@ -140,7 +143,9 @@ def _integers(
 
 
 @lowers("StatelessRandomUniformV2")
-def uniform_v2(b: Builder, shape: Value, key: Any, counter: Any, alg: Value, *, dtype: DType = DType.FLOAT32) -> Value:
+def uniform_v2(
+    b: Builder, shape: Value, key: Item, counter: Item, alg: Value, *, dtype: DType = DType.FLOAT32
+) -> Value:
     _require(dtype, DType.FLOAT32, alg)
     return _uniform(b, shape, _words(b, key, 2), _words(b, counter, 4))
 
@@ -148,12 +153,12 @@ def uniform_v2(b: Builder, shape: Value, key: Any, counter: Any, alg: Value, *, 
 @lowers("StatelessRandomUniform")
 def uniform(b: Builder, shape: Value, seed: Value, *, dtype: DType = DType.FLOAT32) -> Value:
     _require(dtype, DType.FLOAT32, None)
-    key, counter = _mixed(b, seed)
+    key, counter = _key_and_counter(b, seed)
     return _uniform(b, shape, key.words, counter.words)
 
 
 @lowers("StatelessRandomNormalV2")
-def normal_v2(b: Builder, shape: Value, key: Any, counter: Any, alg: Value, *, dtype: DType = DType.FLOAT32) -> Value:
+def normal_v2(b: Builder, shape: Value, key: Item, counter: Item, alg: Value, *, dtype: DType = DType.FLOAT32) -> Value:
     _require(dtype, DType.FLOAT32, alg)
     return _gaussian(b, shape, _words(b, key, 2), _words(b, counter, 4))
 
@@ -161,13 +166,13 @@ def normal_v2(b: Builder, shape: Value, key: Any, counter: Any, alg: Value, *, d
 @lowers("StatelessRandomNormal")
 def normal(b: Builder, shape: Value, seed: Value, *, dtype: DType = DType.FLOAT32) -> Value:
     _require(dtype, DType.FLOAT32, None)
-    key, counter = _mixed(b, seed)
+    key, counter = _key_and_counter(b, seed)
     return _gaussian(b, shape, key.words, counter.words)
 
 
 @lowers("StatelessRandomUniformIntV2")
 def integers_v2(
-    b: Builder, shape: Value, key: Any, counter: Any, alg: Value, minval: Value, maxval: Value, *, dtype: DType
+    b: Builder, shape: Value, key: Item, counter: Item, alg: Value, minval: Value, maxval: Value, *, dtype: DType
 ) -> Value:
     _require(dtype, DType.INT32, alg)
     return _integers(b, shape, _words(b, key, 2), _words(b, counter, 4), minval, maxval)
@@ -176,13 +181,13 @@ def integers_v2(
 @lowers("StatelessRandomUniformInt")
 def integers(b: Builder, shape: Value, seed: Value, minval: Value, maxval: Value, *, dtype: DType) -> Value:
     _require(dtype, DType.INT32, None)
-    key, counter = _mixed(b, seed)
+    key, counter = _key_and_counter(b, seed)
     return _integers(b, shape, key.words, counter.words, minval, maxval)
 
 
 @lowers("StatelessRandomUniformFullIntV2")
 def full_integers_v2(
-    b: Builder, shape: Value, key: Any, counter: Any, alg: Value, *, dtype: DType = DType.UINT64
+    b: Builder, shape: Value, key: Item, counter: Item, alg: Value, *, dtype: DType = DType.UINT64
 ) -> Value:
     _require(dtype, DType.INT32, alg)
     return _numbers(b, shape, _words(b, key, 2), _words(b, counter, 4), lambda words: words)
@@ -191,5 +196,5 @@ def full_integers_v2(
 @lowers("StatelessRandomUniformFullInt")
 def full_integers(b: Builder, shape: Value, seed: Value, *, dtype: DType = DType.UINT64) -> Value:
     _require(dtype, DType.INT32, None)
-    key, counter = _mixed(b, seed)
+    key, counter = _key_and_counter(b, seed)
     return _numbers(b, shape, key.words, counter.words, lambda words: words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +13,13 @@ from litesmith.decompositions.padding import pad
 from litesmith.decompositions.rnn import row_at, set_row
 from litesmith.decompositions.shapes import cast, full, iota, reshape, size_value, static_int, transpose
 from litesmith.frontends.tensorflow.importer import Context
-from litesmith.frontends.tensorflow.lowering.control import loop
+from litesmith.frontends.tensorflow.lowering.control import loop, tensor_of
 from litesmith.frontends.tensorflow.lowering.operands import const_ints, like
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Dim, DType, Value
+
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.resources import Item
 
 _NONE = -np.inf
 """The score of a place that no box takes."""
@@ -57,7 +60,7 @@ def combined_non_max_suppression(
     corners = clamp(b, corners, like(b, 0, corners), like(b, 1, corners)) if clip_boxes else corners
     numbers = cast(b, b.floor_div(places, like(b, each, places)), DType.FLOAT32)
     width = min(total, count * each) if pad_per_class else total
-    results = [_padded(b, v, is_taken, width) for v in (corners, best, numbers)]
+    results = [_pad_results(b, v, is_taken, width) for v in (corners, best, numbers)]
     found = b.sum(cast(b, is_taken, DType.INT32), np.array([1], np.int32))
     return results[0], results[1], results[2], found
 
@@ -84,22 +87,23 @@ def _of_each_class(
         least,
     ]
 
-    def goes_on(inner: Context, items: Sequence[Any]) -> list[Any]:
-        return [inner.b.less(items[0], items[1])]
+    def goes_on(inner: Context, items: Sequence[Item]) -> Sequence[Item]:
+        index, end, *_ = map(tensor_of, items)
+        return [inner.b.less(index, end)]
 
-    def step(inner: Context, items: Sequence[Any]) -> list[Any]:
-        index, end, kept, chosen, *given = items
+    def step(inner: Context, items: Sequence[Item]) -> Sequence[Item]:
+        index, end, kept, chosen, *given = map(tensor_of, items)
         own = inner.b.floor_div(index, like(inner.b, count, index)) if is_shared else index
         ratings, corners = row_at(inner.b, given[0], index), row_at(inner.b, given[1], own)
-        score, corners = _chosen(inner.b, ratings, corners, each, *given[2:])
+        score, corners = _suppress_class(inner.b, ratings, corners, each, *given[2:])
         following = inner.b.add(index, like(inner.b, 1, index))
         return [following, end, set_row(inner.b, kept, score, index), set_row(inner.b, chosen, corners, index), *given]
 
     finished = loop(context, goes_on, step, start, [False, True, False, False, True, True, True, True])
-    return finished[2], finished[3]
+    return tensor_of(finished[2]), tensor_of(finished[3])
 
 
-def _chosen(b: Builder, scores: Value, boxes: Value, each: int, overlap: Value, least: Value) -> tuple[Value, Value]:
+def _suppress_class(b: Builder, scores: Value, boxes: Value, each: int, overlap: Value, least: Value) -> tuple[Value, Value]:
     """Scores [each] and boxes [each, 4] of one class; places without a box have the lowest score."""
     limit = b.constant(np.array(each, np.int32))
     places, count = b.non_max_suppression_v4(boxes, scores, limit, overlap, least)
@@ -108,7 +112,7 @@ def _chosen(b: Builder, scores: Value, boxes: Value, each: int, overlap: Value, 
     return select(b, is_taken, found, like(b, _NONE, found)), b.gather(boxes, places, axis=0)
 
 
-def _padded(b: Builder, values: Value, is_taken: Value, width: int) -> Value:
+def _pad_results(b: Builder, values: Value, is_taken: Value, width: int) -> Value:
     """Zeros for what no box takes, and up to ``width`` places for each image."""
     dims: list[Dim] = [*is_taken.dims, *[1] * (values.rank - is_taken.rank)]
     shown = select(b, reshape(b, is_taken, dims, values), values, like(b, 0, values))

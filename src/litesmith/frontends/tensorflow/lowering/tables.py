@@ -6,7 +6,7 @@ by arithmetic on integer keys, and a GATHER of that row.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from litesmith.frontends.tensorflow.resources import RuntimeTable, Table
 from litesmith.frontends.tensorflow.vocabulary import read_vocabulary
 from litesmith.ir import Builder, DType, Value
 from litesmith.ir.constant import Array
+
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.resources import Item
 
 _LOST = "create the table in the model (tf.Module or Keras layer) that is saved, so that its initializer is saved too"
 _SPARSE = 4
@@ -36,9 +39,9 @@ _DIRECT = {(DType.STRING, DType.INT64), (DType.INT64, DType.STRING)}
 # -- handles ----------------------------------------------------------------------------------------------------------
 
 
-def _table(resource: Any) -> Table:
+def _table(resource: Item) -> Table:
     if not isinstance(resource, Table):
-        raise UnsupportedError("the resource is no lookup table of the model", _LOST)
+        raise UnsupportedError("the resource is not a lookup table of the model", _LOST)
     return resource
 
 
@@ -72,7 +75,7 @@ def dense_table(
     container: str = "",
     shared_name: str = "",
     use_node_name_sharing: bool = False,
-    value_shape: Any = (),
+    value_shape: tuple[int, ...] = (),
     initial_num_buckets: int = 131072,
     max_load_factor: float = 0.8,
 ) -> Table:
@@ -82,7 +85,7 @@ def dense_table(
 # -- filling ----------------------------------------------------------------------------------------------------------
 
 
-def _fill(context: Context, resource: Any, keys: Value, values: Value) -> None:
+def _fill(context: Context, resource: Item, keys: Value, values: Value) -> None:
     table = _table(resource)
     if not context.session.is_initializing and not table.is_static:
         raise UnsupportedError("a lookup table is changed while the model runs", "use a table that is only read")
@@ -90,23 +93,23 @@ def _fill(context: Context, resource: Any, keys: Value, values: Value) -> None:
         raise UnsupportedError("the content of a lookup table is computed", "fill it with constants")
     content = keys.numpy().ravel(), values.numpy()
     if table.is_static and table.keys is not None and not _is_same(content, (table.keys, table.values)):
-        raise UnsupportedError(f"the lookup table {table.name!r} is filled twice, not alike", "use two tables")
+        raise UnsupportedError(f"the lookup table {table.name!r} is filled twice with different content", "use two tables")
     table.keys, table.values = content
 
 
-def _is_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+def _is_same(one: tuple[Array, Array], other: tuple[Array | None, Array | None]) -> bool:
+    return all(b is not None and np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @lowers("LookupTableImportV2", "LookupTableImport", "InitializeTableV2", "InitializeTable")
-def import_table(context: Context, table_handle: Any, keys: Value, values: Value) -> None:
+def import_table(context: Context, table_handle: Item, keys: Value, values: Value) -> None:
     _fill(context, table_handle, keys, values)
 
 
 @lowers("InitializeTableFromTextFileV2", "InitializeTableFromTextFile")
 def import_file(
     context: Context,
-    table_handle: Any,
+    table_handle: Item,
     filename: Value,
     *,
     key_index: int,
@@ -129,12 +132,12 @@ def import_file(
 
 
 @lowers("LookupTableInsertV2", "LookupTableInsert")
-def insert(context: Context, table_handle: Any, keys: Value, values: Value) -> None:
+def insert(context: Context, table_handle: Item, keys: Value, values: Value) -> None:
     raise UnsupportedError("a lookup table is changed while the model runs", "use a table that is only read")
 
 
 @lowers("LookupTableRemoveV2")
-def remove(context: Context, table_handle: Any, keys: Value) -> None:
+def remove(context: Context, table_handle: Item, keys: Value) -> None:
     raise UnsupportedError("a lookup table is changed while the model runs", "use a table that is only read")
 
 
@@ -142,20 +145,20 @@ def remove(context: Context, table_handle: Any, keys: Value) -> None:
 
 
 @lowers("LookupTableSizeV2", "LookupTableSize")
-def size(context: Context, table_handle: Any) -> Value:
+def size(context: Context, table_handle: Item) -> Value:
     keys, _ = _content(context, _table(table_handle))
     return context.b.constant(np.array(len(keys), np.int64))
 
 
 @lowers("LookupTableExportV2", "LookupTableExport", outputs=("keys", "values"))
-def export(context: Context, table_handle: Any) -> tuple[Value, Value]:
+def export(context: Context, table_handle: Item) -> tuple[Value, Value]:
     table = _table(table_handle)
     keys, values = _content(context, table)
     return context.b.constant(keys, table.key_dtype), context.b.constant(values, table.value_dtype)
 
 
 @lowers("LookupTableFindV2", "LookupTableFind")
-def find(context: Context, table_handle: Any, keys: Value, default_value: Value) -> Value:
+def find(context: Context, table_handle: Item, keys: Value, default_value: Value) -> Value:
     """The value of each key, or the default. keys: any shape; the result has it, and a value's own shape behind."""
     table = _table(table_handle)
     known, values = _content(context, table, keys.type.dtype, default_value.type.dtype)
@@ -212,11 +215,11 @@ def _row_number(context: Context, keys: Value, known: Array) -> Value:
     low, high = int(known.min()), int(known.max())
     limits = np.iinfo(keys.type.dtype.numpy)
     if high - low <= max(_SPARSE * count, _SMALL) and low > limits.min and high < limits.max:
-        return _counted(b, keys, known, low, high)
+        return _look_up_dense(b, keys, known, low, high)
     return _looked_up(context, cast(b, keys, DType.INT64), known)
 
 
-def _counted(b: Builder, keys: Value, known: Array, low: int, high: int) -> Value:
+def _look_up_dense(b: Builder, keys: Value, known: Array, low: int, high: int) -> Value:
     """Keys close to each other: their distance from the least, through a table of rows with a border on both sides."""
     dtype = keys.type.dtype
     clipped = b.minimum(b.maximum(keys, b.constant(low - 1, dtype)), b.constant(high + 1, dtype))

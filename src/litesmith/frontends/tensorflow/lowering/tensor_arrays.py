@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,18 +10,13 @@ from litesmith.decompositions.shapes import cast, equal_dims
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.lowering import lists
 from litesmith.frontends.tensorflow.registry import lowers
-from litesmith.frontends.tensorflow.resources import TensorList
+from litesmith.frontends.tensorflow.resources import TensorArray, TensorList
 from litesmith.ir import Builder, DType, Value
 
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.resources import Item
+
 _ANY_SHAPE = np.array(-1, np.int32)
-
-
-@dataclass(frozen=True, eq=False)
-class TensorArray:
-    """The handle of an array. Only its element type matters: the content is what flows."""
-
-    dtype: DType
-    grows: bool
 
 
 @lowers("TensorArrayV3", outputs=("handle", "flow"))
@@ -31,7 +25,7 @@ def tensor_array(
     size: Value,
     *,
     dtype: DType,
-    element_shape: Any = None,
+    element_shape: tuple[int, ...] | None = None,
     dynamic_size: bool = False,
     clear_after_read: bool = True,
     identical_element_shapes: bool = False,
@@ -42,33 +36,32 @@ def tensor_array(
 
 
 @lowers("TensorArrayReadV3")
-def read(b: Builder, handle: Any, index: Value, flow_in: Any, *, dtype: DType) -> Value:
-    made: Value = lists.get_item(b, flow_in, index, b.constant(_ANY_SHAPE))
-    return made
+def read(b: Builder, handle: Item, index: Value, flow_in: Item, *, dtype: DType) -> Value:
+    return lists.get_item(b, flow_in, index, b.constant(_ANY_SHAPE))
 
 
 @lowers("TensorArrayWriteV3")
-def write(b: Builder, handle: Any, index: Value, value: Value, flow_in: Any) -> TensorList:
-    made: TensorList = lists.set_item(b, flow_in, index, value, resize_if_index_out_of_bounds=handle.grows)
-    return made
+def write(b: Builder, handle: Item, index: Value, value: Value, flow_in: Item) -> TensorList:
+    assert isinstance(handle, TensorArray)
+    return lists.set_item(b, flow_in, index, value, resize_if_index_out_of_bounds=handle.grows)
 
 
 @lowers("TensorArrayGatherV3")
-def gather(b: Builder, handle: Any, indices: Value, flow_in: Any, *, dtype: DType, element_shape: Any = None) -> Value:
+def gather(
+    b: Builder, handle: Item, indices: Value, flow_in: Item, *, dtype: DType, element_shape: tuple[int, ...] | None = None
+) -> Value:
     """The elements at these indices; the array as it is where they count all of them."""
     items = lists.stacked_of(flow_in)
     if _counts_all(indices, items):
         return items
-    made: Value = b.gather(items, indices, axis=0)
-    return made
+    return b.gather(items, indices, axis=0)
 
 
 @lowers("TensorArrayScatterV3")
-def scatter(b: Builder, handle: Any, indices: Value, value: Value, flow_in: Any) -> TensorList:
+def scatter(b: Builder, handle: Item, indices: Value, value: Value, flow_in: Item) -> TensorList:
     if _counts_all(indices, value):
         return lists.list_of(b, value)
-    made: TensorList = lists.scatter(b, [value, indices, b.constant(_ANY_SHAPE), _length(flow_in)])
-    return made
+    return lists.scatter(b, [value, indices, b.constant(_ANY_SHAPE), _length(lists.list_at(flow_in))])
 
 
 def _length(items: TensorList) -> Value:
@@ -89,22 +82,21 @@ def _counts_all(indices: Value, rows: Value) -> bool:
 
 
 @lowers("TensorArraySplitV3")
-def split(b: Builder, handle: Any, value: Value, lengths: Value, flow_in: Any) -> TensorList:
-    made: TensorList = lists.split(b, value, b.constant(_ANY_SHAPE), lengths)
-    return made
+def split(b: Builder, handle: Item, value: Value, lengths: Value, flow_in: Item) -> TensorList:
+    return lists.split(b, value, b.constant(_ANY_SHAPE), lengths)
 
 
 @lowers("TensorArrayConcatV3", outputs=("value", "lengths"))
-def concat(b: Builder, handle: Any, flow_in: Any) -> tuple[Value, Value]:
+def concat(b: Builder, handle: Item, flow_in: Item) -> tuple[Value, Value]:
     value, lengths = lists.concat(b, [flow_in])
     return value, lengths
 
 
 @lowers("TensorArraySizeV3")
-def size(b: Builder, handle: Any, flow_in: Any) -> Value:
+def size(b: Builder, handle: Item, flow_in: Item) -> Value:
     return cast(b, lists.length(b, flow_in), DType.INT32)
 
 
 @lowers("TensorArrayCloseV3")
-def close(b: Builder, handle: Any) -> None:
+def close(b: Builder, handle: Item) -> None:
     return None

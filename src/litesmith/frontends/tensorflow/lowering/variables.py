@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,11 +16,14 @@ from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.frontends.tensorflow.resources import Variable
 from litesmith.ir import DType, Value
 
+if TYPE_CHECKING:
+    from litesmith.frontends.tensorflow.resources import Item
 
-def variable_of(resource: Any) -> Variable:
+
+def variable_of(resource: Item) -> Variable:
     """The variable a resource is. Raises UnsupportedError for another kind of resource."""
     if not isinstance(resource, Variable):
-        raise UnsupportedError("the resource is no variable of the model", "capture the variable in the function")
+        raise UnsupportedError("the resource is not a variable of the model", "capture the variable in the function")
     return resource
 
 
@@ -28,7 +32,7 @@ def var_handle(
     context: Context,
     *,
     dtype: DType,
-    shape: Any,
+    shape: tuple[int, ...] | None,
     container: str = "",
     shared_name: str = "",
 ) -> Variable:
@@ -40,7 +44,7 @@ def reference_variable(
     context: Context,
     *,
     dtype: DType,
-    shape: Any,
+    shape: tuple[int, ...] | None,
     container: str = "",
     shared_name: str = "",
 ) -> Variable:
@@ -50,17 +54,16 @@ def reference_variable(
 
 
 @lowers("ReadVariableOp")
-def read_variable(context: Context, resource: Any, *, dtype: DType) -> Value:
+def read_variable(context: Context, resource: Item, *, dtype: DType) -> Value:
     return context.read(variable_of(resource))
 
 
 @lowers("VariableShape")
-def variable_shape(context: Context, resource: Any, *, out_type: DType = DType.INT32) -> Value:
-    made: Value = context.b.shape(context.read(variable_of(resource)), out_type=out_type)
-    return made
+def variable_shape(context: Context, resource: Item, *, out_type: DType = DType.INT32) -> Value:
+    return context.b.shape(context.read(variable_of(resource)), out_type=out_type)
 
 
-def assign(context: Context, resource: Any, value: Value) -> Variable:
+def assign(context: Context, resource: Item, value: Value) -> Variable:
     """Assigns a variable in program order."""
     variable = variable_of(resource)
     if context.session.is_initializing:
@@ -88,7 +91,7 @@ def _require_same_shape(variable: Variable, value: Value) -> None:
 @lowers("AssignVariableOp", "Assign")
 def assign_variable(
     context: Context,
-    resource: Any,
+    resource: Item,
     value: Value,
     *,
     use_locking: bool = True,
@@ -96,8 +99,8 @@ def assign_variable(
     return assign(context, resource, value)
 
 
-def _assign_with(builtin: str) -> Any:
-    def function(context: Context, resource: Any, value: Value) -> Variable:
+def _assign_with(builtin: str) -> Callable[..., Variable]:
+    def function(context: Context, resource: Item, value: Value) -> Variable:
         old = context.read(variable_of(resource))
         return assign(context, resource, context.b.apply(builtin, old, value))
 
@@ -111,13 +114,13 @@ ASSIGN_WITH = (
 
 
 @lowers("VarIsInitializedOp", "IsVariableInitialized")
-def is_initialized(context: Context, resource: Any) -> Value:
+def is_initialized(context: Context, resource: Item) -> Value:
     """Always true: a converted model's variables are initialized before anything else runs."""
     return context.b.constant(np.array(True))
 
 
 @lowers("DisableCopyOnRead", "DestroyResourceOp")
-def nothing(context: Context, resource: Any) -> None:
+def nothing(context: Context, resource: Item) -> None:
     return None
 
 
@@ -127,7 +130,7 @@ def nothing(context: Context, resource: Any) -> None:
 @lowers("ResourceGather")
 def resource_gather(
     context: Context,
-    resource: Any,
+    resource: Item,
     indices: Value,
     *,
     batch_dims: int = 0,
@@ -135,20 +138,18 @@ def resource_gather(
     dtype: DType = DType.FLOAT32,
 ) -> Value:
     axis = int(batch_dims)
-    made: Value = context.b.gather(context.read(variable_of(resource)), indices, axis=axis, batch_dims=axis)
-    return made
+    return context.b.gather(context.read(variable_of(resource)), indices, axis=axis, batch_dims=axis)
 
 
 @lowers("ResourceGatherNd")
-def resource_gather_nd(context: Context, resource: Any, indices: Value, *, dtype: DType = DType.FLOAT32) -> Value:
-    made: Value = gather_nd(context.b, context.read(variable_of(resource)), indices)
-    return made
+def resource_gather_nd(context: Context, resource: Item, indices: Value, *, dtype: DType = DType.FLOAT32) -> Value:
+    return gather_nd(context.b, context.read(variable_of(resource)), indices)
 
 
-def _scatter(combine: str, by_row: bool) -> Any:
+def _scatter(combine: str, by_row: bool) -> Callable[..., Variable]:
     """Rows of a variable set, or combined with updates; ``by_row``: indices are row numbers, else index vectors."""
 
-    def function(context: Context, resource: Any, indices: Value, updates: Value) -> Variable:
+    def function(context: Context, resource: Item, indices: Value, updates: Value) -> Variable:
         b, old = context.b, context.read(variable_of(resource))
         vectors = expand_dims(b, indices, indices.rank) if by_row else indices
         rest = old.dims[1:] if by_row else old.dims[static_int(indices.dims[-1], "a scatter") :]

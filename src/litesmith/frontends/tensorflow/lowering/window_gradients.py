@@ -134,7 +134,7 @@ def depthwise_input_gradient(
 ) -> Value:
     """What flows back, spread by the strides, convolved with the mirrored filter, a group for each channel."""
     g = to_last(b, out_backprop, data_format)
-    sizes = _known(b, input_sizes, data_format)
+    sizes = _known_input_sizes(b, input_sizes, data_format)
     height, width, channels, _ = (static_int(d, "a filter") for d in filter.dims)
     steps, spread = spatial(strides, data_format), spatial(dilations, data_format)
     counts, window = _sizes(g), (height, width)
@@ -159,7 +159,7 @@ def depthwise_input_gradient(
     return from_last(b, made, data_format)
 
 
-def _known(b: Builder, input_sizes: Value, data_format: str) -> list[int]:
+def _known_input_sizes(b: Builder, input_sizes: Value, data_format: str) -> list[int]:
     sizes = as_int32(b, input_sizes)
     dims = list(sizes.sym) if sizes.sym is not None else []
     at = (2, 3) if data_format.startswith("NC") else (1, 2)
@@ -236,7 +236,7 @@ def average_pool_gradient(
     """What flows back, over the number of pixels of its window, is added to each of them."""
     g = to_last(b, grad, data_format)
     window, steps = spatial(ksize, data_format), spatial(strides, data_format)
-    sizes, counts = _known(b, orig_input_shape, data_format), _sizes(g)
+    sizes, counts = _known_input_sizes(b, orig_input_shape, data_format), _sizes(g)
     pads = _pads(sizes, counts, window, steps, (1, 1), padding, [(0, 0), (0, 0)])
     pixels = [
         [min(i * s - low + k, n) - max(i * s - low, 0) for i in range(count)]
