@@ -90,7 +90,7 @@ def read_scan(op: Op) -> Scan:
         if row is not None:
             scan.rows[inner.result] = row
     for index in range(len(op.results)):
-        if index not in counters and not scan.is_invariant(index):
+        if index not in scan.counters and not scan.is_invariant(index):
             _classify(scan, places, index)
     return scan
 
