@@ -47,6 +47,28 @@ def test_flax(cell: str, operator: str, options: dict[str, bool]) -> None:
         check(made, compiled, x.shape)
 
 
+def test_flax_of_any_size() -> None:
+    """One model with two layers over the same input, of any batch and length."""
+    linen = pytest.importorskip("flax.linen")
+    layers = [linen.RNN(linen.LSTMCell(UNITS), reverse=True, keep_order=True), linen.RNN(linen.GRUCell(UNITS))]
+    weights = [layer.init(jax.random.PRNGKey(0), jnp.ones((2, STEPS, FEATURES))) for layer in layers]
+
+    def model(x: Any) -> list[Any]:
+        return [layer.apply(w, x) for layer, w in zip(layers, weights, strict=True)]
+
+    shape = jax.export.symbolic_shape(f"n, t, {FEATURES}")
+    made = litesmith.convert(model, jax.ShapeDtypeStruct(shape, jnp.float32), rnn="fused", verify=False)
+    assert (made.operators.get(LSTM), made.operators.get("WHILE")) == (1, 1), made.notes
+    compiled, rng = jax.jit(model), np.random.default_rng(2)
+    for kernels in ("default", "builtin"):
+        runner = Runner(made.content, kernels=kernels)
+        for size in ((2, 7), (4, 9), (2, 7)):
+            x = rng.normal(size=(*size, FEATURES)).astype(np.float32)
+            for got, right in zip(runner.run([x]).values(), compiled(x), strict=True):
+                result = compare(got, np.asarray(right), 1e-5)
+                assert result.passed, f"{kernels}: {result}"
+
+
 @pytest.mark.parametrize("form", ["fused", "loop", "unrolled"])
 @pytest.mark.parametrize("reverse", [False, True])
 def test_scan(reverse: bool, form: str) -> None:

@@ -88,6 +88,32 @@ def test_tf_keras(batch: int | None, tmp_path: Path) -> None:
         check(made, model, batch)
 
 
+@pytest.mark.parametrize("form", ["fused", "loop"])
+def test_layers_of_tf_keras_of_any_size(form: str) -> None:
+    """One model with a layer of each kind over the same input."""
+    tf_keras = pytest.importorskip("tf_keras")
+    kinds = tf_keras.layers
+    x = tf_keras.Input((None, FEATURES), name="x")
+    _, *last = kinds.LSTM(UNITS, return_state=True)(x)
+    layers = {
+        "given": kinds.LSTM(UNITS, go_backwards=True, return_sequences=True)(x, initial_state=last),
+        "gru": kinds.GRU(UNITS, return_sequences=True)(x),
+        "masked": kinds.LSTM(UNITS)(kinds.Masking()(tf.where(x[..., :1] > 0.5, 0.0, x))),
+    }
+    model = tf_keras.Model(x, layers)
+    model.set_weights([floats(*w.shape) for w in model.get_weights()])
+    made = litesmith.convert(model, rnn=form, verify=False)
+    assert (made.operators.get(LSTM), made.operators.get("WHILE")) == ((2, 2) if form == "fused" else (None, 4)), made.notes
+    calls = [floats(*size, FEATURES) for size in ((2, 7), (1, 5), (4, 9))]
+    expected = [model(call) for call in calls]
+    for kernels in ("default", "builtin"):
+        runner = Runner(made.content, kernels=kernels)
+        for call, wanted in zip(calls, expected, strict=True):
+            for name, got in runner.run([call]).items():
+                result = compare(got, np.asarray(wanted[name]), 1e-5)
+                assert result.passed, f"{kernels} {name}: {result}"
+
+
 KERNEL, RECURRENT, BIAS = floats(FEATURES, 4 * UNITS), floats(UNITS, 4 * UNITS), floats(4 * UNITS)
 
 

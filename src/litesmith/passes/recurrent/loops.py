@@ -80,8 +80,8 @@ def read_scan(op: Op) -> Scan:
     body: Graph = op.attrs["body_subgraph"]
     counters = {i for i in range(len(op.results)) if _counts(op, i)}
     scan = Scan(op, _length(op, counters), counters)
-    if scan.length != 1 and any(_is_one(body.outputs[i]) for i in counters):
-        raise UnclearError("the loop does not end")
+    if scan.length != 1 and (flags := {i for i in counters if _is_one(body.outputs[i])}):
+        scan = Scan(op, _length(op, counters - flags), counters - flags)
     if any(has_effects(inner) or inner.subgraphs for inner in body.ops):
         raise UnclearError("a step does more than compute")
     places = _Places(scan)
@@ -90,7 +90,7 @@ def read_scan(op: Op) -> Scan:
         if row is not None:
             scan.rows[inner.result] = row
     for index in range(len(op.results)):
-        if index not in counters and not scan.is_invariant(index):
+        if index not in scan.counters and not scan.is_invariant(index):
             _classify(scan, places, index)
     return scan
 
