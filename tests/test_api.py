@@ -190,7 +190,7 @@ REFUSED = {
     ),
     "near signature": (lambda s: litesmith.convert(s, signature_keys="score"), UsageError, "did you mean 'scores'"),
     "near input": (lambda source: litesmith.convert(source, input_shapes={"X": [1, 4]}), UsageError, "did you mean 'x'"),
-    "no shape": (lambda source: litesmith.convert(source, input_shapes={"x": 4}), UsageError, "is no shape"),
+    "no shape": (lambda source: litesmith.convert(source, input_shapes={"x": 4}), UsageError, "is not a shape"),
     "missing as an OSError": (lambda source: litesmith.convert("nope"), FileNotFoundError, "does not exist"),
     "missing file": (lambda source: litesmith.convert("nope.tflite"), FileNotFoundError, "no such file"),
     "missing graph": (lambda source: litesmith.convert("nope.pb"), FileNotFoundError, "no such file"),

@@ -261,8 +261,7 @@ class Model:
 
         What the model keeps (its variables) it keeps from one call to the next; `reset` brings back the first values.
         """
-        outputs: dict[str, Any] = self._loaded().run(named or inputs, signature)
-        return outputs
+        return self._loaded().run(named or inputs, signature)
 
     def reset(self) -> None:
         """Forgets what earlier calls have left in the model's variables."""

@@ -223,7 +223,7 @@ HIGH = f32(1, 2, 1, 2, 1, 2, 1)
 REFUSED = (
     (_fixed("rank7", "TRANSPOSE", (HIGH, i32(*range(6, -1, -1)))), "rank 7 is above 6"),
     (_fixed("scalar", "TRANSPOSE", (f32(), np.zeros(0, np.int32))), "rank 0 is below 1"),
-    (_fixed("twice", "TRANSPOSE", (X, i32(0, 0, 1))), "no permutation"),
+    (_fixed("twice", "TRANSPOSE", (X, i32(0, 0, 1))), "not a permutation"),
     (_fixed("rank6", "SLICE", (HIGH[0], i32(*[0] * 6), i32(*[1] * 6))), "rank 6 is above 5"),
     (_fixed("outside", "SLICE", (X, i32(0, 1, 0), i32(2, 3, 4))), "does not fit"),
     (_strided("rank6", (0,) * 6, (1,) * 6, (1,) * 6, HIGH[0]), "rank 6 is above 5"),

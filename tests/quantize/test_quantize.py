@@ -457,6 +457,9 @@ FUNCTIONS: dict[str, tuple[Any, float]] = {  # of one tensor, and the dB they ke
     "softplus": (lambda b, x: b.log(b.add(b.exp(x), np.float32(1))), 33),
     "a root of what may be 0": (lambda b, x: b.rsqrt(b.add(b.relu(x), np.float32(0.25))), 33),
     "a quotient by negative numbers": (lambda b, x: b.div(x, b.sub(b.abs(x), np.float32(9))), 33),
+    "steps that others read": (
+        lambda b, x: b.concatenation(y := b.mul(b.relu(x), np.float32(2)), b.sin(y), axis=1), 33,
+    ),
     "two ends": (lambda b, x: b.concatenation(b.sin(x), b.cos(b.sin(x)), axis=1), 33),
     "beside what is none": (lambda b, x: b.add(b.fully_connected(b.sin(x), W, ZERO), b.softmax(b.cos(x), beta=1.0)), 30),
 }

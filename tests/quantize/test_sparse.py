@@ -117,6 +117,26 @@ def test_compressed_rows(shape: tuple[int, ...], block: int) -> None:
     assert (sparsity.dense(sparsity.stored(array)) == array).all()
 
 
+TINY = pruned(8, 16, zeros=0.7, block=16)
+TINY[0] = 0  # beside others, so that some are left whatever the seed is
+TINY[1] = 1
+
+
+@pytest.mark.parametrize(("mode", "rows"), [("float32", 1), ("float32", 4), ("int8", 1), ("int8", 4)])
+def test_tiny_weights_are_stored_as_asked_for(mode: str, rows: int) -> None:
+    source = dense(TINY, rows=rows)
+    whole, small = (
+        write_model(quantize(source, Recipe(mode, sparse=sparse), calls(source)).program) for sparse in (False, True)
+    )
+    stored = [v for v in read_model(small).main.constants() if v.const is not None and v.const.sparsity is not None]
+    assert [v.const.sparsity.blocks for v in stored if v.const is not None and v.const.sparsity is not None] == [(1,)]
+    for kernels in ("default", "builtin"):
+        exact, found = (RealRunner(m, kernels=kernels) for m in (whole, small))
+        for key, inputs in calls(source, 3):
+            wanted, got = exact.run(inputs, key)["y"], found.run(inputs, key)["y"]
+            assert np.abs(wanted - got).max() <= (0.011 if mode == "int8" else 1e-5) * np.abs(wanted).max()
+
+
 def test_rounding_keeps_zeros_and_clusters() -> None:
     clusters = np.linspace(-1, 1, 8, dtype=np.float32)
     weights = clusters[np.random.default_rng(0).integers(0, 8, (32, 64))]

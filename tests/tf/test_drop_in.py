@@ -20,6 +20,7 @@ from litesmith._util.fingerprint import fingerprint64  # noqa: E402
 from litesmith.formats.tflite import read_model  # noqa: E402
 from litesmith.formats.tflite.flexbuffer import read_map  # noqa: E402
 from litesmith.lite.attributes import ALIASES, V1, V2  # noqa: E402
+from litesmith.runtime import Runner  # noqa: E402
 
 pytestmark = [pytest.mark.tf, pytest.mark.slow]
 
@@ -463,6 +464,36 @@ def test_custom_operators(name: str, owned: bool, tmp_path: Path) -> None:
     ours = convert(OURS)
     assert ours
     assert ours == convert(OFFICIAL)
+
+
+@pytest.mark.parametrize("preserve", [False, True])
+def test_assertions_stay_where_asked_for(preserve: bool) -> None:
+    @tf.function(input_signature=[tf.TensorSpec((4,), tf.float32)])
+    def checked(x):
+        tf.debugging.Assert(tf.reduce_all(x < 1.0), [x])
+        return x + 1.0
+
+    made = litesmith.TFLiteConverter.from_concrete_functions([checked.get_concrete_function()], checked)
+    made.target_spec.supported_ops = [litesmith.OpsSet.TFLITE_BUILTINS, litesmith.OpsSet.SELECT_TF_OPS]
+    made._experimental_preserve_assert_op = preserve
+    program = made.to_model(verify=False).program
+    codes = [op.attrs["custom_code"] for graph in program.all_graphs() for op in graph.ops if op.name == "CUSTOM"]
+    assert codes == (["FlexAssert"] if preserve else [])
+
+
+def test_a_condition_that_is_no_scalar_is_true_unless_it_is_empty() -> None:
+    @tf.function(input_signature=[tf.TensorSpec((4,), tf.float32)])
+    def chosen(x):
+        branches = [tf.function(lambda x, f=f: x * f).get_concrete_function(x) for f in (2.0, 3.0)]
+        (result,) = tf.raw_ops.If(
+            cond=x < 0.0, input=[x], Tout=[tf.float32], then_branch=branches[0], else_branch=branches[1]
+        )
+        return result
+
+    content = litesmith.TFLiteConverter.from_concrete_functions([chosen.get_concrete_function()], chosen).convert()
+    x = np.linspace(0, 1, 4, dtype=np.float32)
+    assert (Runner(content).run([x])["output_0"] == 2 * x).all()
+    assert (chosen(x).numpy() == 2 * x).all()
 
 
 def customs(content: bytes) -> list[Any]:

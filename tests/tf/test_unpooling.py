@@ -67,7 +67,7 @@ def test_the_pair_runs(shape: list[int], pool: tuple[int, int], padding: str, be
 
 REFUSED = {
     "another window": (model([1, 4, 4, 1], (2, 2), "SAME", tf.identity, (2, 1)), "not those of a pool of the same window"),
-    "an odd size": (model([1, 5, 4, 1], (2, 2), "SAME", tf.identity), "no multiple of the window"),
+    "an odd size": (model([1, 5, 4, 1], (2, 2), "SAME", tf.identity), "not a multiple of the window"),
     "a pool of other steps": (
         tf.function(
             lambda x: unpooling((2, 2), (1, 1), "SAME", [1, 4, 4, 1])(*tf.nn.max_pool_with_argmax(x, (2, 2), (1, 1), "SAME"))

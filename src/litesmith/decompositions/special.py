@@ -153,8 +153,7 @@ def mish(b: Builder, x: Value) -> Value:
     """x tanh(log(1 + exp(x))) as x n / (n + 2) with n = exp(x) (exp(x) + 2): nothing cancels. From 20 on it is x."""
     power = b.exp(b.minimum(x, number(b, 20, x)))
     numerator = b.mul(power, b.add(power, number(b, 2, x)))
-    made: Value = b.mul(x, b.div(numerator, b.add(numerator, number(b, 2, x))))
-    return made
+    return b.mul(x, b.div(numerator, b.add(numerator, number(b, 2, x))))
 
 
 def logaddexp(b: Builder, x: Value, y: Value) -> Value:

@@ -63,8 +63,7 @@ def _slots(pairs: list[tuple[str, Array, list[SliceValue]]], count: int, slot_of
         combined = combined * len(values) + codes
     _, first, inverse = np.unique(combined, return_index=True, return_inverse=True)
     keys = [tuple((name, values[codes[row]]) for name, codes, values in pairs) for row in first]
-    slots: Array = np.array([slot_of(key) for key in keys])[inverse]
-    return slots
+    return np.array([slot_of(key) for key in keys])[inverse]
 
 
 def _codes(batch: Batch, name: str, rows: Array) -> tuple[Array, Array, list[SliceValue]]:

@@ -223,18 +223,39 @@ def _names(term: Term) -> set[str]:
 # -- matching ---------------------------------------------------------------------------------------------------------
 
 
+Through: TypeAlias = "Callable[[Value], Value]"
+"""What a value is, where a pattern looks through what leaves it as it is."""
+
+
 def matches(pattern: Call, op: Op) -> Iterator[Match]:
     """All ways in which the pattern is found at this operation."""
-    for values, ops in _match_op(pattern, op, {}):
+    for values, ops in _match_op(pattern, op, {}, _itself):
         yield Match(values, ops)
+
+
+def find(value: Value, patterns: Sequence[Call], through: Through | None = None, **known: Value) -> Iterator[Match]:
+    """All ways in which a value is one of these patterns. known: what a name stands for (``c=value`` for ``%c``)."""
+    for pattern in patterns:
+        for values, ops in _match(pattern, value, {f"%{n}": v for n, v in known.items()}, through or _itself):
+            yield Match(values, ops)
+
+
+def patterns(*texts: str) -> tuple[Call, ...]:
+    """Patterns without replacements, for `find`."""
+    return tuple(term for text in texts if isinstance(term := parse_term(text), Call))
 
 
 _Found: TypeAlias = "tuple[dict[str, Value], tuple[Op, ...]]"
 
 
-def _match(term: Term, value: Value | None, known: dict[str, Value]) -> Iterator[_Found]:
+def _itself(value: Value) -> Value:
+    return value
+
+
+def _match(term: Term, value: Value | None, known: dict[str, Value], through: Through) -> Iterator[_Found]:
     if value is None:
         return
+    value = through(value)
     if isinstance(term, float):
         if is_number(value, term) if abs(term) != float("inf") else scalar(value) == term:
             yield known, ()
@@ -243,10 +264,10 @@ def _match(term: Term, value: Value | None, known: dict[str, Value]) -> Iterator
         if fits:
             yield {**known, term.text: value}, ()
     elif value.op is not None and len(value.op.results) == 1 and activation(value.op) == "NONE":
-        yield from _match_op(term, value.op, known)
+        yield from _match_op(term, value.op, known, through)
 
 
-def _match_op(term: Call, op: Op, known: dict[str, Value]) -> Iterator[_Found]:
+def _match_op(term: Call, op: Op, known: dict[str, Value], through: Through) -> Iterator[_Found]:
     if op.defn not in term.operators or any(op.attrs.get(n) != v for n, v in term.attrs.items()):
         return
     if len(op.operands) != len(term.operands):
@@ -255,16 +276,19 @@ def _match_op(term: Call, op: Op, known: dict[str, Value]) -> Iterator[_Found]:
     if (term.any_order or op.defn.traits & Trait.COMMUTATIVE) and len(op.operands) == 2:
         orders.append(op.operands[::-1])
     for operands in orders:
-        for values, ops in _match_all(term.operands, operands, known):
+        pairs = list(zip(term.operands, operands, strict=True))
+        for values, ops in _match_all(pairs, known, through):
             yield values, (op, *ops)
 
 
-def _match_all(terms: Sequence[Term], operands: Sequence[Value | None], known: dict[str, Value]) -> Iterator[_Found]:
-    if not terms:
+def _match_all(
+    pairs: Sequence[tuple[Term, Value | None]], known: dict[str, Value], through: Through
+) -> Iterator[_Found]:
+    if not pairs:
         yield known, ()
         return
-    for values, ops in _match(terms[0], operands[0], known):
-        for all_values, more in _match_all(terms[1:], operands[1:], values):
+    for values, ops in _match(*pairs[0], known, through):
+        for all_values, more in _match_all(pairs[1:], values, through):
             yield all_values, (*ops, *more)
 
 

@@ -55,6 +55,7 @@ class _Rewriter:
         has_tables = any(op.form == TABLE for op in plan.ops.values())
         self.functions = Functions(self.keys.graphs if has_tables else ())
         self.home: dict[int, DType] = {}
+        self.replaced: dict[int, Value] = {}
         self.converted: dict[tuple[int, DType, int], Value] = {}
         self.constants: dict[tuple[int, DType, bytes, int], Value] = {}
 
@@ -234,7 +235,8 @@ class _Rewriter:
     def _tabulate(self, b: Builder, op: Op, dtype: DType) -> None:
         """A function of one tensor, read from a table."""
         (result,) = op.results
-        x = self._as(b, self.functions.root(result), dtype)
+        root = self.functions.root(result)
+        x = self._as(b, self.replaced.get(id(root), root), dtype)
         planned = self.plan.fixed.get((self.keys.tensors[id(result)], dtype)) or self._planned(result, dtype)
         made = look_up(b, self.functions, op, x, _typed(result.type, planned))
         self.home[id(result)] = dtype
@@ -243,6 +245,7 @@ class _Rewriter:
     def _replace(self, op: Op, made: Value) -> None:
         """The operation's result by another tensor of its parameters."""
         (result,) = op.results
+        self.replaced[id(result)] = made
         made.name = result.name if result.output_uses or not made.name else made.name
         assert op.graph is not None
         self.home[id(made)] = self.home[id(result)]

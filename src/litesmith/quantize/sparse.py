@@ -181,10 +181,9 @@ def _kernel_takes(place: _Place, array: Array) -> bool:
             return False
         if op.name != "FULLY_CONNECTED" or limit is None or x.shape is None:
             return False
-        if share > limit and not is_tiny:
+        one_row = x.is_static and int(np.prod(x.static_shape)) == array.shape[1]
+        if not is_tiny and (share > limit or not one_row):
             return False
-        if any(not isinstance(d, int) for d in x.shape) or int(np.prod(x.static_shape)) != array.shape[1]:
-            return False  # more than one row
     return True
 
 

@@ -33,19 +33,21 @@ SLOW = 300.0
 
 
 class Functions:
-    """Which tensors of some graphs are functions of one other tensor, element by element."""
+    """Which tensors of some graphs are functions of one other tensor, element by element, as the graphs are now."""
 
     def __init__(self, graphs: Iterable[Graph]) -> None:
         self._roots: dict[int, Value] = {}
         self._ops: list[Op] = []
         self._places: dict[int, int] = {}
+        self._operands: list[list[Value | None]] = []
         for graph in graphs:
             for op in graph.ops:
                 root = self._root_of(op)
                 if root is not None:
                     self._roots[id(op.results[0])] = root
-                    self._places[id(op)] = len(self._ops)
+                    self._places[id(op.results[0])] = len(self._ops)
                     self._ops.append(op)
+                    self._operands.append(list(op.operands))
 
     def _root_of(self, op: Op) -> Value | None:
         """What the result of an operation is a function of, as far back as can be."""
@@ -76,19 +78,26 @@ class Functions:
 
     def steps(self, last: Op) -> list[Op]:
         """The operations from the tensor to a function of it, in order."""
-        root, found, waiting = self.root(last.results[0]), {id(last): last}, [last]
+        return [self._ops[place] for place in self._steps(last)]
+
+    def _steps(self, last: Op) -> list[int]:
+        root, place = self.root(last.results[0]), self._places[id(last.results[0])]
+        found, waiting = {place}, [place]
         while waiting:
-            for value in waiting.pop().inputs:
-                if value is not root and value.op is not None and id(value.op) not in found:
-                    found[id(value.op)] = value.op
-                    waiting.append(value.op)
-        return sorted(found.values(), key=lambda op: self._places[id(op)])
+            for value in self._operands[waiting.pop()]:
+                if value is not None and value is not root and not _is_number(value):
+                    place = self._places[id(value)]
+                    if place not in found:
+                        found.add(place)
+                        waiting.append(place)
+        return sorted(found)
 
     def values(self, last: Op, points: Array) -> Array:
         """What the function gives at some points."""
         known = {id(self.root(last.results[0])): points}
-        for op in self.steps(last):
-            operands = [None if v is None else known[id(v)] if id(v) in known else _number(v) for v in op.operands]
+        for place in self._steps(last):
+            op, given = self._ops[place], self._operands[place]
+            operands = [None if v is None else known[id(v)] if id(v) in known else _number(v) for v in given]
             assert op.defn.evaluate is not None
             with np.errstate(all="ignore"):
                 known[id(op.results[0])] = np.asarray(op.defn.evaluate(*operands, **op.attrs))

@@ -347,4 +347,4 @@ def test_wrappers_that_are_refused(source: Any, language: str, reason: str) -> N
 def test_a_package_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = save("plain", tmp_path)
     assert main(["metadata", "wrap", str(path), "--language", "java", "-o", str(tmp_path), "--package", "a-b;x"]) != 0
-    assert "is no package" in capsys.readouterr().err
+    assert "is not a package" in capsys.readouterr().err

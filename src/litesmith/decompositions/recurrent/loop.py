@@ -58,8 +58,7 @@ class _Weights:
 
     @staticmethod
     def _concatenate_parts(b: Builder, parts: list[Value]) -> Value:
-        made: Value = parts[0] if len(parts) == 1 else b.concatenation(*parts, axis=0)
-        return made
+        return parts[0] if len(parts) == 1 else b.concatenation(*parts, axis=0)
 
     def sums(self, b: Builder, x: Value, h: Value) -> dict[str, Value]:
         """W x + U h + b, by gate."""
@@ -76,8 +75,7 @@ def _lstm(b: Builder, weights: _Weights, x: Value, h: Value, c: Value) -> list[V
     def gate(name: str, seen: Value) -> Value:
         peephole = layer.peepholes.get(name)
         total = sums[name] if peephole is None else b.add(sums[name], b.mul(seen, peephole))
-        made: Value = b.logistic(_normalize_gate(b, layer, name, total))
-        return made
+        return b.logistic(_normalize_gate(b, layer, name, total))
 
     forget = gate("forget", c)
     one = b.constant(np.array(1, np.float32))
@@ -106,10 +104,8 @@ def _simple(b: Builder, weights: _Weights, x: Value, h: Value) -> list[Value]:
 
 
 def _activate(b: Builder, layer: RecurrentLayer, x: Value) -> Value:
-    made: Value = x if layer.activation == "NONE" else b.apply(layer.activation, x)
-    return made
+    return x if layer.activation == "NONE" else b.apply(layer.activation, x)
 
 
 def _clip(b: Builder, x: Value, limit: float) -> Value:
-    made: Value = b.maximum(b.minimum(x, np.float32(limit)), np.float32(-limit)) if limit else x
-    return made
+    return b.maximum(b.minimum(x, np.float32(limit)), np.float32(-limit)) if limit else x

@@ -142,8 +142,7 @@ def _rows_by_tables(rows: U8) -> U32:
         if remainders.shape[1] == 1:
             break
         rows = remainders.view(np.uint8).reshape(count, -1)
-    result: U32 = remainders[:, 0]
-    return result
+    return remainders[:, 0]
 
 
 def _reduce_rows(data: U8, table: U32) -> U32:

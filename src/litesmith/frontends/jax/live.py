@@ -106,8 +106,7 @@ def is_jaxpr(value: object) -> TypeGuard[Jaxpr]:
 
 def key_impl(dtype: object) -> KeyImpl | None:
     """How keys of this element type are made of words; None for numbers."""
-    impl: KeyImpl | None = getattr(dtype, "_impl", None)
-    return impl
+    return getattr(dtype, "_impl", None)
 
 
 class GatherNumbers(Protocol):

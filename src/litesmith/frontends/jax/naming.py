@@ -131,8 +131,7 @@ def _captured_variables(function: object, seen: set[int]) -> Iterator[tuple[str,
 
 def _contents(cell: CellType) -> object:
     try:
-        contents: object = cell.cell_contents
-        return contents
+        return cell.cell_contents
     except ValueError:  # the variable is not assigned yet
         return None
 

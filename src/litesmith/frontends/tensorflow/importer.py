@@ -195,8 +195,7 @@ class Context(Place):
         if self.session.is_initializing and variable.first is not None:
             return variable.first
         if variable.name in self.session.mutable:
-            held: Value = self.b.read_variable(self.handle(variable), result_types=[_type_of(variable)])
-            return held
+            return self.b.read_variable(self.handle(variable), result_types=[_type_of(variable)])
         if variable.value is None:
             if variable.initial is None:
                 raise UnsupportedError(f"variable {variable.name!r} has no value", "initialize and save it")
@@ -243,8 +242,7 @@ FIRST_TABLE = 1 << 20
 
 def make_table(b: Builder, number: int, table: RuntimeTable) -> Value:
     """The HASHTABLE that is a table's handle in one graph."""
-    made: Value = b.hashtable(table_id=number, key_dtype=table.key_dtype, value_dtype=table.value_dtype)
-    return made
+    return b.hashtable(table_id=number, key_dtype=table.key_dtype, value_dtype=table.value_dtype)
 
 
 def run_initializer(session: Session) -> None:

@@ -7,19 +7,18 @@ Simple cell: h' = activation of an affine function of the input and h.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from litesmith.decompositions.recurrent import LSTM, SIMPLE
-from litesmith.ir.graph import Op, Value
-from litesmith.ops.activation import LOGISTIC, RELU, RELU6, RELU_N1_TO_1, TANH
-from litesmith.ops.elementwise import ADD, MAXIMUM, MINIMUM, MUL, SUB
-from litesmith.passes.match import activation, is_number, producer, scalar
+from litesmith.ir.graph import Value
+from litesmith.ops.activation import RELU, RELU6, RELU_N1_TO_1, TANH
+from litesmith.passes.match import activation, producer
 from litesmith.passes.recurrent.affine import Affine, AffineForms, Term, UnclearError, same_value, terms_of
 from litesmith.passes.recurrent.loops import Scan
 from litesmith.passes.recurrent.normalized import normalized
+from litesmith.passes.rules import Match, find, patterns
 
 
 @dataclass
@@ -61,25 +60,22 @@ def read_cell(scan: Scan) -> Cell:
 # -- LSTM -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Update:
-    """c' = forget * c + input * candidate, before it is clipped. input: None where it is 1 - forget."""
-
-    forget: Value
-    input: Value | None
-    candidate: Value
+GATED = "ADD(MUL(LOGISTIC(%forget), %c), MUL({}, TANH(%candidate)))"
+UPDATES = patterns(GATED.format("LOGISTIC(%input)"), GATED.format("SUB(1, LOGISTIC(%forget))"))
+OUTPUTS = patterns("MUL(LOGISTIC(%output), TANH(%c))")
+CLIPS = patterns("MINIMUM~(MAXIMUM~(%x, $low), $high)", "MAXIMUM~(MINIMUM~(%x, $high), $low)")
 
 
 def _lstm(scan: Scan, forms: AffineForms) -> Cell:
     for c, h in (scan.carried, scan.carried[::-1]):
         unclipped, clip = _clipped(scan.body.outputs[c])
-        update = _cell_update(unclipped, scan.body.inputs[c])
+        update = next(find(unclipped, UPDATES, same_value, c=scan.body.inputs[c]), None)
         if update is not None:
             return _lstm_with(scan, forms, h, c, update, clip)
     raise UnclearError("two states are carried, and none is f * c + i * g")
 
 
-def _lstm_with(scan: Scan, forms: AffineForms, h: int, c: int, update: _Update, clip: float) -> Cell:
+def _lstm_with(scan: Scan, forms: AffineForms, h: int, c: int, update: Match, clip: float) -> Cell:
     new_h, new_c = same_value(scan.body.outputs[h]), same_value(scan.body.outputs[c])
     cell = Cell(LSTM, _the_row(scan), h, new_h, c, new_c, cell_clip=clip)
     forms.keep(new_c)
@@ -87,9 +83,9 @@ def _lstm_with(scan: Scan, forms: AffineForms, h: int, c: int, update: _Update, 
     output = _output_gate(unclipped, new_c)
     if output is None:
         output = _project(cell, forms, unclipped, new_c)
-    gates: dict[str, Value] = {"forget": update.forget, "cell": update.candidate, "output": output}
-    if update.input is not None:
-        gates["input"] = update.input
+    gates = {"forget": update["%forget"], "cell": update["%candidate"], "output": output}
+    if "%input" in update.values:
+        gates["input"] = update["%input"]
     h_in, c_in = scan.body.inputs[h], scan.body.inputs[c]
     for gate, value in gates.items():
         seen = new_c if gate == "output" else c_in
@@ -112,54 +108,9 @@ def _take_normalization(cell: Cell, form: Affine, gate: str, forms: AffineForms)
     return inner
 
 
-def _cell_update(value: Value, c: Value) -> _Update | None:
-    total = producer(same_value(value), ADD)
-    if total is None or activation(total) != "NONE":
-        return None
-    for kept, added in (total.inputs, total.inputs[::-1]):
-        forget = next((g for g, other in _gated(kept) if same_value(other) is c), None)
-        if forget is None:
-            continue
-        for gate, other in _gated(added):
-            candidate = producer(same_value(other), TANH)
-            if candidate is not None:
-                return _Update(forget["x"], gate["x"], candidate["x"])
-        return _coupled(added, forget)
-    return None
-
-
-def _coupled(added: Value, forget: Op) -> _Update | None:
-    """c' where the input gate is one minus the forget gate."""
-    product = producer(same_value(added), MUL)
-    if product is None or activation(product) != "NONE":
-        return None
-    for gate, other in (product.inputs, product.inputs[::-1]):
-        rest, candidate = producer(same_value(gate), SUB), producer(same_value(other), TANH)
-        if rest is None or candidate is None or activation(rest) != "NONE":
-            continue
-        if is_number(rest.inputs[0], 1) and same_value(rest.inputs[1]) is forget.result:
-            return _Update(forget["x"], None, candidate["x"])
-    return None
-
-
-def _gated(value: Value) -> Iterator[tuple[Op, Value]]:
-    """(the LOGISTIC, the other operand) of a product with a gate, both ways round."""
-    product = producer(same_value(value), MUL)
-    if product is None or activation(product) != "NONE":
-        return
-    for gate, other in (product.inputs, product.inputs[::-1]):
-        found = producer(same_value(gate), LOGISTIC)
-        if found is not None:
-            yield found, other
-
-
 def _output_gate(h: Value, c: Value) -> Value | None:
     """What the output gate is a function of, where h = o * tanh(c)."""
-    for gate, other in _gated(h):
-        squashed = producer(same_value(other), TANH)
-        if squashed is not None and same_value(squashed["x"]) is c:
-            return gate["x"]
-    return None
+    return next((match["%output"] for match in find(h, OUTPUTS, same_value, c=c)), None)
 
 
 def _project(cell: Cell, forms: AffineForms, h: Value, c: Value) -> Value:
@@ -178,15 +129,11 @@ def _clipped(value: Value) -> tuple[Value, float]:
     value = same_value(value)
     if (op := producer(value, RELU_N1_TO_1)) is not None:
         return op["x"], 1.0
-    outer = producer(value, MINIMUM, MAXIMUM)
-    inner = producer(next((v for v in outer.inputs if not v.is_const), None), MINIMUM, MAXIMUM) if outer else None
-    if outer is None or inner is None or outer.defn is inner.defn:
-        return value, 0.0
-    limits = [scalar(next((v for v in op.inputs if v.is_const), None)) for op in (outer, inner)]
-    unclipped = next((v for v in inner.inputs if not v.is_const), None)
-    if unclipped is None or limits[0] is None or limits[1] is None or limits[0] != -limits[1]:
-        return value, 0.0
-    return unclipped, abs(float(limits[0]))
+    for match in find(value, CLIPS):
+        low, high = match.number("$low"), match.number("$high")
+        if low is not None and high is not None and high == -low > 0:
+            return match["%x"], high
+    return value, 0.0
 
 
 # -- simple cell ------------------------------------------------------------------------------------------------------

@@ -15,9 +15,8 @@ import numpy as np
 from litesmith.decompositions.recurrent import NORM_EPSILON
 from litesmith.ir.graph import Op, Value
 from litesmith.ops.reduction import MEAN
-from litesmith.passes.match import activation
 from litesmith.passes.recurrent.affine import UnclearError
-from litesmith.passes.rules import Call, matches, parse_term
+from litesmith.passes.rules import find, patterns
 
 _CENTERED = "SUB(%z, MEAN(%z, $axes))"
 _SQUARES = ("SQUARED_DIFFERENCE(%z, MEAN(%z, $axes))", f"SQUARE({_CENTERED})", f"MUL({_CENTERED}, {_CENTERED})")
@@ -26,14 +25,12 @@ _FORMS = tuple(
     for squares in _SQUARES
     for form in ("MUL({}, RSQRT({}))", "DIV({}, SQRT({}))")
 )
-PATTERNS = tuple(pattern for text in _FORMS if isinstance(pattern := parse_term(text), Call))
+PATTERNS = patterns(*_FORMS)
 
 
 def normalized(value: Value) -> Value | None:
     """What a value is the layer normalization of; None where it is none. Raises UnclearError for another epsilon."""
-    if value.op is None or activation(value.op) != "NONE":
-        return None
-    for match in (m for pattern in PATTERNS for m in matches(pattern, value.op)):
+    for match in find(value, PATTERNS):
         epsilon = match.number("$epsilon")
         if epsilon is None or not all(_averages_features(op) for op in match.ops if op.defn is MEAN):
             continue

@@ -48,8 +48,7 @@ def sqrt(b: Builder, x: Complex) -> Complex:
 
 @lowers("rsqrt", complex=True)
 def rsqrt(b: Builder, x: Complex) -> Complex:
-    quotient: Complex = div(b, _number(b, 1, x), sqrt(b, x))
-    return quotient
+    return div(b, _number(b, 1, x), sqrt(b, x))
 
 
 @lowers("sin", complex=True)
@@ -121,8 +120,7 @@ def log1p(b: Builder, x: Complex) -> Complex:
 @lowers("exp2", complex=True)
 def exp2(b: Builder, x: Complex) -> Complex:
     scale = number(b, math.log(2), x.real)
-    power: Complex = exp(b, x.each(lambda part: b.mul(part, scale)))
-    return power
+    return exp(b, x.each(lambda part: b.mul(part, scale)))
 
 
 @lowers("pow", complex=True)

@@ -54,8 +54,7 @@ def integer_pow(b: Builder, x: Complex, *, y: int) -> Complex:
     """By repeated products; a negative power is the inverse of the positive one."""
     one = Complex(number(b, 1, x.real), number(b, 0, x.imag))
     if y < 0:
-        inverse: Complex = div(b, one, integer_pow(b, x, y=-y))
-        return inverse
+        return div(b, one, integer_pow(b, x, y=-y))
     made = x if y else one
     for _ in range(y - 1):
         made = mul.function(b, made, x)

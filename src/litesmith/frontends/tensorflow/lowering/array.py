@@ -284,8 +284,7 @@ def _roll_by(b: Builder, x: Value, amount: Value, axis: int) -> Value:
         if not by:
             return x
         tail, head = _cut_at(b, x, axis, size - by)
-        made: Value = b.concatenation(tail, head, axis=axis)
-        return made
+        return b.concatenation(tail, head, axis=axis)
     places = b.floor_mod(b.sub(iota(b, [size], 0, DType.INT32, x), amount), dim_value(b, x, axis))
     made = b.gather(x, places, axis=axis)
     return made

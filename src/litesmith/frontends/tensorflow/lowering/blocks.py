@@ -39,14 +39,12 @@ def depth_to_space(b: Builder, input: Value, *, block_size: int, data_format: st
 
 @lowers("SpaceToBatch")
 def space_to_batch_square(b: Builder, input: Value, paddings: Value, *, block_size: int) -> Value:
-    result: Value = space_to_batch(b, input, b.constant(np.full(2, block_size, np.int32)), paddings)
-    return result
+    return space_to_batch(b, input, b.constant(np.full(2, block_size, np.int32)), paddings)
 
 
 @lowers("BatchToSpace")
 def batch_to_space_square(b: Builder, input: Value, crops: Value, *, block_size: int) -> Value:
-    result: Value = batch_to_space(b, input, b.constant(np.full(2, block_size, np.int32)), crops)
-    return result
+    return batch_to_space(b, input, b.constant(np.full(2, block_size, np.int32)), crops)
 
 
 @lowers("SpaceToBatchND")

@@ -285,8 +285,7 @@ def _open_patches(
 def _select_boxes(
     b: Builder, boxes: Value, scores: Value, limit: Value, overlap: Value, least: Value
 ) -> tuple[Value, Value]:
-    made: tuple[Value, Value] = b.non_max_suppression_v4(boxes, scores, as_int32(b, limit), overlap, least)
-    return made
+    return b.non_max_suppression_v4(boxes, scores, as_int32(b, limit), overlap, least)
 
 
 def _require_same_suppression(overlap: Value, least: Value, sigma: Value) -> None:

@@ -145,8 +145,7 @@ def _extreme(kind: str, dtype: DType) -> float:
 
     finfo: Any = ml_dtypes.finfo  # untyped
     limits = finfo(dtype.numpy) if dtype.is_float else np.iinfo(dtype.numpy)
-    extreme: float = limits.min if kind == "max" else limits.max
-    return extreme
+    return limits.min if kind == "max" else limits.max
 
 
 def _unsorted_lowering(kind: str) -> Callable[..., Value]:
@@ -164,8 +163,7 @@ def unsorted_segment(b: Builder, kind: str, data: Value, segment_ids: Value, num
     count, ids = as_int32(b, num_segments), as_int32(b, segment_ids)
     dtype = data.type.dtype
     if dtype in _KERNEL_SEGMENTS:
-        made: Value = b.apply(f"unsorted_segment_{kind}", data, ids, count)
-        return made
+        return b.apply(f"unsorted_segment_{kind}", data, ids, count)
     if dtype in (DType.FLOAT16, DType.BFLOAT16):
         made = b.apply(f"unsorted_segment_{kind}", cast(b, data, DType.FLOAT32), ids, count)
         limit = b.constant(np.array(_extreme(kind, dtype), np.float32))
@@ -185,8 +183,7 @@ def _scattered_segments(b: Builder, kind: str, data: Value, ids: Value, count: V
     combine = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}[kind]
     made = scatter.scatter_nd(b, neutral, expand_dims(b, spare, ids.rank), data, combine)
     sizes = b.sub(b.shape(made, out_type=DType.INT32), np.eye(1, made.rank, dtype=np.int32)[0])
-    cut: Value = b.slice(made, np.zeros(made.rank, np.int32), sizes)
-    return cut
+    return b.slice(made, np.zeros(made.rank, np.int32), sizes)
 
 
 UNSORTED = tuple(
@@ -214,8 +211,7 @@ def _segment(kind: str) -> Callable[..., Value]:
 
 def _counts(b: Builder, segment_ids: Value, num_segments: Value, dtype: DType) -> Value:
     ones = full(b, segment_ids.dims, 1, dtype, segment_ids)
-    made: Value = b.unsorted_segment_sum(ones, as_int32(b, segment_ids), as_int32(b, num_segments))
-    return made
+    return b.unsorted_segment_sum(ones, as_int32(b, segment_ids), as_int32(b, num_segments))
 
 
 def _zero_empty_segments(b: Builder, made: Value, segment_ids: Value, num_segments: Value) -> Value:
@@ -376,8 +372,7 @@ def in_top_k_v2(b: Builder, predictions: Value, targets: Value, k: Value) -> Val
 
 @lowers("InTopK")
 def in_top_k(b: Builder, predictions: Value, targets: Value, *, k: int) -> Value:
-    result: Value = in_top_k_v2(b, predictions, targets, b.constant(np.array(k, np.int32)))
-    return result
+    return in_top_k_v2(b, predictions, targets, b.constant(np.array(k, np.int32)))
 
 
 # -- counting and bins ------------------------------------------------------------------------------------------------

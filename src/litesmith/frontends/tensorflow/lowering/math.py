@@ -101,8 +101,7 @@ def relu6(b: Builder, features: Value) -> Value:
 
 @lowers("Reciprocal", "Inv")
 def reciprocal(b: Builder, x: Value) -> Value:
-    quotient: Value = divide(b, like(b, 1, x), x)
-    return quotient
+    return divide(b, like(b, 1, x), x)
 
 
 @lowers("IsNan")
@@ -206,8 +205,7 @@ def _integer_power(b: Builder, x: Value, power: int) -> Value:
 def squared_difference(b: Builder, x: Value, y: Value) -> Value:
     broadcasts_far = max(x.rank, y.rank) > 4 and x.dims != y.dims  # further than the kernel does
     if x.type.dtype is DType.INT64 or broadcasts_far:
-        squared: Value = square(b, b.sub(x, y))
-        return squared
+        return square(b, b.sub(x, y))
     return b.squared_difference(x, y)
 
 
@@ -287,8 +285,7 @@ def select(b: Builder, condition: Value, t: Value, e: Value) -> Value:
         if t.type.shape == e.type.shape and t.dims[0] == condition.dims[0]:
             return b.select(condition, t, e)
         condition = reshape(b, condition, [condition.dims[0], *[1] * (t.rank - 1)])
-    selected: Value = select_v2(b, condition, t, e)
-    return selected
+    return select_v2(b, condition, t, e)
 
 
 @lowers("SelectV2")

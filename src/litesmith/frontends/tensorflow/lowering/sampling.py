@@ -98,8 +98,7 @@ def _blend(b: Builder, sources: list[Value], taps: Taps, axes: tuple[int, int]) 
         return sources[0]
     share = taps[1][1]
     assert share is not None
-    made: Value = b.add(sources[0], b.mul(b.sub(sources[1], sources[0]), expand_dims(b, share, *axes)))
-    return made
+    return b.add(sources[0], b.mul(b.sub(sources[1], sources[0]), expand_dims(b, share, *axes)))
 
 
 # -- projective transforms --------------------------------------------------------------------------------------------
@@ -170,8 +169,7 @@ def _sources(b: Builder, transforms: Value, height: int, width: int) -> tuple[Va
     y = np.arange(height, dtype=np.float32).reshape(1, -1, 1)
 
     def plane(by_x: Value, by_y: Value, offset: Value) -> Value:
-        made: Value = b.add(b.add(b.mul(by_x, x), b.mul(by_y, y)), offset)
-        return made
+        return b.add(b.add(b.mul(by_x, x), b.mul(by_y, y)), offset)
 
     scale = plane(c0, c1, number(b, 1))
     return b.div(plane(b0, b1, b2), scale), b.div(plane(a0, a1, a2), scale)
@@ -180,8 +178,7 @@ def _sources(b: Builder, transforms: Value, height: int, width: int) -> tuple[Va
 def _share(b: Builder, share: list[Value], row: int, column: int) -> Value:
     """How much one of the four neighbours counts."""
     parts = [s if upper else b.sub(number(b, 1), s) for s, upper in zip(share, (row, column), strict=True)]
-    made: Value = b.mul(*parts)
-    return made
+    return b.mul(*parts)
 
 
 def _map_outside(b: Builder, place: Value, size: int, mode: str) -> Value:

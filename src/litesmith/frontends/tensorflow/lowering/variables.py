@@ -60,8 +60,7 @@ def read_variable(context: Context, resource: Item, *, dtype: DType) -> Value:
 
 @lowers("VariableShape")
 def variable_shape(context: Context, resource: Item, *, out_type: DType = DType.INT32) -> Value:
-    made: Value = context.b.shape(context.read(variable_of(resource)), out_type=out_type)
-    return made
+    return context.b.shape(context.read(variable_of(resource)), out_type=out_type)
 
 
 def assign(context: Context, resource: Item, value: Value) -> Variable:
@@ -139,14 +138,12 @@ def resource_gather(
     dtype: DType = DType.FLOAT32,
 ) -> Value:
     axis = int(batch_dims)
-    made: Value = context.b.gather(context.read(variable_of(resource)), indices, axis=axis, batch_dims=axis)
-    return made
+    return context.b.gather(context.read(variable_of(resource)), indices, axis=axis, batch_dims=axis)
 
 
 @lowers("ResourceGatherNd")
 def resource_gather_nd(context: Context, resource: Item, indices: Value, *, dtype: DType = DType.FLOAT32) -> Value:
-    made: Value = gather_nd(context.b, context.read(variable_of(resource)), indices)
-    return made
+    return gather_nd(context.b, context.read(variable_of(resource)), indices)
 
 
 def _scatter(combine: str, by_row: bool) -> Callable[..., Variable]:
