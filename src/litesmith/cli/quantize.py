@@ -127,10 +127,9 @@ def _tell(model: Model, target: Path, report: Any, as_json: bool) -> None:
             "debug": report.to_json() if report else None,
         })  # fmt: skip
         return
-    from litesmith.formats.tflite import write_model
+    from litesmith.formats.tflite.writer import file_size
 
-    float_size = len(write_model(quantized.float_program))
-    ratio = f", {size / float_size:.2f} of the float file"
+    ratio = f", {size / file_size(quantized.float_program):.2f} of the float file"
     click_echo(f"{target}: {human_bytes(size)}{ratio}, {sum(model.operators.values())} operators")
     if fidelity is not None:
         _tell_fidelity(fidelity)

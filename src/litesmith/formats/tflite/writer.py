@@ -13,7 +13,7 @@ import os
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from litesmith._util.progress import tell
 from litesmith._util.replacing import replacing
@@ -60,6 +60,37 @@ def write_file(
     """
     with replacing(path, check) as out:
         _write(program, out, external_over)
+
+
+def file_size(program: Program) -> int:
+    """Bytes of the file, which is not made: no more than one constant is in memory at a time."""
+    out = _Measure()
+    _write(program, out, LARGEST_FLATBUFFER)
+    return out.size
+
+
+class _Measure(io.BytesIO):
+    """A file that forgets what is written to it but how much it was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.position = self.size = 0
+
+    def write(self, data: Any) -> int:
+        """Counts the bytes."""
+        count = memoryview(data).nbytes
+        self.position += count
+        self.size = max(self.size, self.position)
+        return count
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Moves on or back."""
+        self.position = offset + (0, self.position, self.size)[whence]
+        return self.position
+
+    def tell(self) -> int:
+        """The position."""
+        return self.position
 
 
 def tables_size(program: Program) -> int:
