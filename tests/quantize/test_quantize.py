@@ -15,6 +15,7 @@ import litesmith
 from litesmith.decompositions.grids import spell_out
 from litesmith.errors import LitesmithError, QuantizationError, UsageError
 from litesmith.formats.tflite import read_model, write_model
+from litesmith.formats.tflite.writer import file_size
 from litesmith.ir import Builder, DType, Graph, Program, Signature, TensorType
 from litesmith.ops import OPS
 from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP
@@ -730,6 +731,11 @@ def test_rotated_inputs(mode: str, length: int) -> None:
         assert (answers[0] == answers[1]).all() and (answers[0] == answers[2]).all()
         found[is_rotated] = compare(write_model(program), write_model(result.program), calls).worst
     assert found[True] > found[False] + (1.5 if mode == "dynamic" else -1.5)
+
+
+def test_the_size_of_a_file_that_is_not_made() -> None:
+    program = _program(_layer_norm, (1, 8))
+    assert file_size(program) == len(write_model(program))
 
 
 def test_weights_become_integers_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
