@@ -23,9 +23,9 @@ LEFT_OUT = {"psum", "pmax", "pmin", *(case.name for case in FACTORIZED)}
 """And the rows of collectives with unknown sizes, which jax.export does not take."""
 ROWS = [case for cases in CASES.values() for case in cases if case.name not in LEFT_OUT]
 REFUSED = {
-    "cumlogsumexp": "a window reduced by a function",
-    "cumlogsumexp from the end": "a window reduced by a function",
-    "cumlogsumexp unknown size": "a window reduced by a function",
+    "cumlogsumexp": "a window reduced by a custom function",
+    "cumlogsumexp from the end": "a window reduced by a custom function",
+    "cumlogsumexp unknown size": "a window reduced by a custom function",
 }
 """Rows that lose their meaning in StableHLO, and what is said of them."""
 

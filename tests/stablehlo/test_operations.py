@@ -216,12 +216,12 @@ COMPARATOR = """%0 = "stablehlo.sort"(%x) <{{dimension = 1 : i64}}> ({{ ^bb0(%a:
 @pytest.mark.parametrize(
     "body, results, says",
     [
-        (REDUCER.format("stablehlo.atan2 %a, %b : tensor<f32>"), "tensor<2xf32>", "function of one's own"),
-        (REDUCER.format("stablehlo.add %a, %a : tensor<f32>"), "tensor<2xf32>", "function of one's own"),
+        (REDUCER.format("stablehlo.atan2 %a, %b : tensor<f32>"), "tensor<2xf32>", "custom function"),
+        (REDUCER.format("stablehlo.add %a, %a : tensor<f32>"), "tensor<2xf32>", "custom function"),
         (
             COMPARATOR.format("%1 = stablehlo.compare LE, %a, %b : (tensor<f32>, tensor<f32>) -> tensor<i1>"),
             "tensor<2x3xf32>",
-            "comparison of one's own",
+            "custom comparison",
         ),
         (
             COMPARATOR.format(
@@ -229,7 +229,7 @@ COMPARATOR = """%0 = "stablehlo.sort"(%x) <{{dimension = 1 : i64}}> ({{ ^bb0(%a:
                 %1 = stablehlo.compare LT, %n, %b : (tensor<f32>, tensor<f32>) -> tensor<i1>"""
             ),
             "tensor<2x3xf32>",
-            "comparison of one's own",
+            "custom comparison",
         ),
         (
             "%0 = stablehlo.custom_call @mine(%x) : (tensor<2x3xf32>) -> tensor<2x3xf32> return %0 : tensor<2x3xf32>",

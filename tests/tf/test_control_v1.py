@@ -143,7 +143,7 @@ def test_references(reference: str, key: str) -> None:
 DAMAGED = {
     "a Merge of unrelated tensors": (COND.replace("Merge Merge minus twice", "Merge Merge x x"), "joins no two branches"),
     "a Switch nobody merges": (COND.replace("out Identity Merge", "out Identity x_in"), "outside its branch"),
-    "a loop without a condition": (LOOP.replace("a_merge loop", "a_merge Less"), "none of its variables"),
+    "a loop without a condition": (LOOP.replace("a_merge loop", "a_merge Less"), "not one of its variables"),
     "a cycle": (COND.replace("x_in Switch x pred_id", "x_in Switch out pred_id"), "depends on itself"),
 }  # fmt: skip
 

@@ -415,7 +415,7 @@ BLOCKS = [
         [np.int32([1, 2, 3, 4])],
         spec=[(None,)],
         raises="LS001",
-        says="how many dimensions",
+        says="length of the shape vector",
     ),
     Case(
         "vec permute back",

@@ -114,7 +114,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "custom options": (operator(0, customOptions=[1, 2]), "custom options"),
     "intermediates": (operator(0, intermediates=[3]), "intermediate tensors"),
     "signature graph": (signature(subgraphIndex=4), "subgraph 4 of 1"),
-    "signature output": (signature(outputs=named_output(3)), "no input or output"),
+    "signature output": (signature(outputs=named_output(3)), "neither an input nor an output"),
     "metadata twice": (double_metadata, "two metadata entries"),
     "metadata buffer": (lambda m: setattr(m, "metadataBuffer", [1]), "metadata_buffer"),
 }  # fmt: skip
