@@ -119,7 +119,7 @@ def filled_in_the_graph(x, words=("red", "blue"), anonymous=False, kind="HashTab
 
 
 def exported(x):
-    held = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name="inside")
+    held = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64, shared_name="exported")
     filling = tf.raw_ops.LookupTableImportV2(table_handle=held, keys=tf.constant(["red"]), values=tf.constant([7], tf.int64))
     with tf.control_dependencies([filling]):
         content = tf.raw_ops.LookupTableExportV2(table_handle=held, Tkeys=tf.string, Tvalues=tf.int64)
