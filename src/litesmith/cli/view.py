@@ -32,7 +32,7 @@ def command(file: str, viewer: str | None, port: int, browse: bool) -> int:
     programs = {name: found for name in ("model-explorer", "netron") if (found := _find(name))}
     chosen = viewer or next(iter(programs), None)
     if chosen not in programs:
-        raise UsageError(f"{chosen or 'neither Model Explorer nor Netron'} is not installed; {_INSTALL}")
+        raise UsageError(f"{f'{chosen} is not' if chosen else 'neither Model Explorer nor Netron is'} installed; {_INSTALL}")
     if chosen == "netron":
         options = ["--port", str(port), *(["--browse"] if browse else [])]
         return _run([programs[chosen], *options, file])
