@@ -471,6 +471,35 @@ def test_calibration_sees_into_loops_and_branches() -> None:
     assert all(r.low < 0 < r.high for r in inside)
 
 
+def _clamped(b: Builder, x: Any) -> Any:
+    """A branch of integers to tensors that are all clamped at 0; a divisor that is clamped, and never 0."""
+    branches = [Graph("then"), Graph("else")]
+    for graph, factor in zip(branches, (1.0, 2.0), strict=True):
+        n = graph.add_input(TensorType(DType.INT32, (1, 8)), "n")
+        inner = b.on(graph)
+        numbers = inner.cast(n, out_data_type=DType.FLOAT32)
+        graph.outputs = [inner.mul(numbers, np.float32(factor), fused_activation_function="RELU")]
+    whole = b.cast(b.abs(b.mul(x, np.float32(20))), out_data_type=DType.INT32)
+    total = b.sum(x, np.array([0, 1], np.int32), keep_dims=False)
+    (made,) = b.emit(
+        OPS["IF"], [b.greater(total, np.float32(0)), whole], result_types=[TensorType(DType.FLOAT32, (1, 8))],
+        then_subgraph=branches[0], else_subgraph=branches[1],
+    )  # fmt: skip
+    divisor = b.add(b.abs(x), np.float32(1), fused_activation_function="RELU")
+    return b.div(b.add(made, np.float32(3), fused_activation_function="RELU6"), divisor)
+
+
+def test_a_clamp_stands_for_the_least_element() -> None:
+    program = _program(_clamped)
+    seen, keys = calibrate(program, _calls()), tensor_keys(program)
+    ops = [op for graph in program.all_graphs() for op in graph.ops]
+    found = [(op, seen.ranges[key]) for op in ops if (key := keys[id(op.results[0])]) in seen.ranges]
+    assert [(r.low, r.high) for op, r in found if op.attrs.get("fused_activation_function") == "RELU6"] == [(0, 6)]
+    assert any(r.low == 0 < r.high for op, r in found if op.graph.name == "then")
+    (divisor,) = (op["y"] for op in ops if op.name == "DIV")
+    assert seen.ranges[keys[id(divisor)]].low >= 1
+
+
 # -- trained ranges, dequantizing, the debugger -----------------------------------------------------------------------
 
 

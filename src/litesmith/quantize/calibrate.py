@@ -22,8 +22,11 @@ from litesmith.ir import Builder, DType, Graph, Op, Program, Quantization, Tenso
 from litesmith.ir.clone import Clone, clone
 from litesmith.ir.constant import Array
 from litesmith.ir.folding import NO_FOLDING
+from litesmith.ir.opdef import Trait
 from litesmith.ops import OPS
+from litesmith.ops.layout import TRANSPOSE
 from litesmith.quantize.ranges import Range
+from litesmith.quantize.roles import clamp_of
 from litesmith.quantize.trained import Trained
 
 LOWS, HIGHS = "litesmith/lows", "litesmith/highs"
@@ -122,8 +125,8 @@ class Observed:
                     keys += inner[2]
         own = [v for v in seen if id(v) in self._keys]
         if own:
-            lows.insert(0, _joined(b, _extremes(b, own, "reduce_min")))
-            highs.insert(0, _joined(b, _extremes(b, own, "reduce_max")))
+            lows.insert(0, _packed(b, _extremes(b, own, "reduce_min")))
+            highs.insert(0, _packed(b, _extremes(b, own, "reduce_max")))
         keys = [*(self._keys[id(v)] for v in own), *keys]
         if not lows:
             nothing = b.constant(np.zeros(1, np.float32))
@@ -197,37 +200,57 @@ def _new_results(op: Op, *types: TensorType) -> tuple[Value, Value]:
     return made[0], made[1]
 
 
-ORDERS = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
-"""Operators whose results hold what their first operand holds, in another order or shape."""
-
-
 def _extremes(b: Builder, values: Sequence[Value], reduction: str) -> list[Value]:
-    """Of each tensor; one reduction serves all that hold the same elements."""
+    """A scalar for each tensor; one reduction serves all that hold the same elements."""
     made: dict[int, Value] = {}
     observed = {id(v) for v in values}
     found = []
     for value in values:
         first = value
-        while first.op is not None and first.op.name in ORDERS and id(first.op.inputs[0]) in observed:
+        while first.op is not None and _reorders(first.op) and id(first.op.inputs[0]) in observed:
             first = first.op.inputs[0]
         if id(first) not in made:
             made[id(first)] = _extreme(b, first, reduction)
         found.append(made[id(first)])
+    if all(v.is_const for v in found):  # an operation of the graph has to make its output
+        return [getattr(b, reduction)(b.reshape(values[0], np.array([-1], np.int32)), np.array([0], np.int32)), *found[1:]]
     return found
 
 
+def _reorders(op: Op) -> bool:
+    """Whether the results hold what the first operand holds, in another order or shape."""
+    return op.defn is TRANSPOSE or bool(op.defn.traits & Trait.KEEPS_ORDER)
+
+
+def _is_clamped_at_zero(value: Value) -> bool:
+    """Whether 0 may stand for the least element: it is no less, and every range holds 0 anyway."""
+    clamp = clamp_of(value.op) if value.op is not None else None
+    return clamp is not None and clamp.low == 0 and not any(_fails_at_zero(user, value) for user in value.users)
+
+
+def _fails_at_zero(op: Op, value: Value) -> bool:
+    rule = op.defn.quant
+    return rule is not None and rule.not_zero is not None and op.get(rule.not_zero) is value
+
+
 def _extreme(b: Builder, value: Value, reduction: str) -> Value:
+    if reduction == "reduce_min" and _is_clamped_at_zero(value):
+        return b.constant(np.float32(0))
     if value.type.shape is None or value.rank > 4:
         value = b.reshape(value, np.array([-1], np.int32))
     if value.rank == 0:
-        return b.reshape(value, np.array([1], np.int32))
-    axes = np.arange(value.rank, dtype=np.int32)
-    made: Value = getattr(b, reduction)(value, axes, keep_dims=False)
-    return b.reshape(made, np.array([1], np.int32))
+        return value
+    made: Value = getattr(b, reduction)(value, np.arange(value.rank, dtype=np.int32), keep_dims=False)
+    return made
 
 
 WIDEST = 100
 """More operands than this are joined in steps."""
+
+
+def _packed(b: Builder, scalars: Sequence[Value]) -> Value:
+    """A vector of them."""
+    return _joined(b, [b.pack(*scalars[i : i + WIDEST], axis=0) for i in range(0, len(scalars), WIDEST)])
 
 
 def _joined(b: Builder, parts: Sequence[Value]) -> Value:
