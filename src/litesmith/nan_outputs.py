@@ -40,13 +40,13 @@ def _has_nan(program: Program) -> bool:
 
 def _is_computed(problem: Problem, report: VerificationReport, program: Program, content: bytes) -> bool:
     """Whether the evaluators give NaN, too, for the output that a problem names."""
-    for made in report.made_up:
-        (info,) = (s for s in read_facts(content).signatures if s.key == made.signature)
+    for call in report.made_up:
+        (info,) = (s for s in read_facts(content).signatures if s.key == call.signature)
         names = [output.name for output in info.outputs]
-        output = problem.node.removeprefix(f"{made.signature}/")
+        output = problem.node.removeprefix(f"{call.signature}/")
         if output not in names or output == problem.node:
             continue
-        given = random_inputs(info, batch=made.batch, size=made.size, kind=made.kind)
+        given = random_inputs(info, batch=call.batch, size=call.size, kind=call.kind)
         graph, inputs, outputs = _entry(program, info)
         try:
             results = evaluate(graph, [given[name] for name in inputs])

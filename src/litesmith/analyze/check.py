@@ -159,8 +159,8 @@ def _source_operators(program: Program, counts: Mapping[str, int]) -> Iterable[S
     for graph in program.all_graphs():
         for op in graph.ops:
             for origin in op.origins:
-                made = becomes.setdefault(origin.op, {})
-                made[title(op)] = made.get(title(op), 0) + 1
+                totals = becomes.setdefault(origin.op, {})
+                totals[title(op)] = totals.get(title(op), 0) + 1
                 nodes.setdefault(origin.op, {})[origin.label] = None
     known = {f"tf.{op}": count for op, count in counts.items()}
     for name in sorted({*becomes, *known}):

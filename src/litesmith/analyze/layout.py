@@ -32,9 +32,9 @@ def _introduction(listing: Listing) -> Iterator[str]:
         yield "T# represents the Tensor numbers.\n"
         return
     taken = " and ".join(f"tensor #{n}" for n in first.inputs)
-    made = " and ".join(f"tensor #{n}" for n in first.outputs)
+    produced = " and ".join(f"tensor #{n}" for n in first.outputs)
     yield f"T# represents the Tensor numbers. For example, in Subgraph#0, the {first.title} op takes"
-    yield f"{taken} as input and produces {made} as output.\n"
+    yield f"{taken} as input and produces {produced} as output.\n"
 
 
 def _graph(number: int, graph: GraphEntry, report: Report | None) -> Iterator[str]:

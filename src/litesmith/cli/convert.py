@@ -161,11 +161,11 @@ def _convert(path: str, given: dict[str, Any], shapes: dict[str, list[int | None
 
 
 def _convert_as_tflite_convert(given: dict[str, Any], shapes: dict[str, list[int | None]]) -> Model:
-    made = converter(given, shapes)
-    made.rnn = given["rnn"]
-    made.ir_dump_dir = given["dump_ir"] or made.ir_dump_dir
-    made.representative_dataset = given["calibrate"]
-    model: Model = made.to_model(verify=given["verify"], reference=given["reference"], metadata=given["metadata"])
+    instance = converter(given, shapes)
+    instance.rnn = given["rnn"]
+    instance.ir_dump_dir = given["dump_ir"] or instance.ir_dump_dir
+    instance.representative_dataset = given["calibrate"]
+    model: Model = instance.to_model(verify=given["verify"], reference=given["reference"], metadata=given["metadata"])
     return model
 
 

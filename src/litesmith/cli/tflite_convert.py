@@ -40,12 +40,12 @@ def converter(given: dict[str, Any], shapes: Shapes) -> Any:
     """The drop-in converter these flags ask for. Raises click.UsageError where they do not fit each other."""
     _check(given)
     first = given["graph_file"] or given["inputs"] or given["outputs"] or flags_given(given) - _BOTH
-    made = (_first if first or given["enable_v1_converter"] else _current)(given, shapes)
+    instance = (_first if first or given["enable_v1_converter"] else _current)(given, shapes)
     for flag in FLAGS:
         if flag.attribute and given[flag.key] is not None and flag.key in flags_given(given) | _BOTH:
-            setattr(made, flag.attribute, _TYPES.get(given[flag.key], given[flag.key]))
-    _set_target(made, given)
-    return made
+            setattr(instance, flag.attribute, _TYPES.get(given[flag.key], given[flag.key]))
+    _set_target(instance, given)
+    return instance
 
 
 def _check(given: dict[str, Any]) -> None:
@@ -90,7 +90,7 @@ def _first(given: dict[str, Any], shapes: Shapes) -> Any:
     return TFLiteConverter.from_saved_model(given["saved_model"], tag_set=tags, signature_key=key, **arrays)
 
 
-def _set_target(made: Any, given: dict[str, Any]) -> None:
+def _set_target(instance: Any, given: dict[str, Any]) -> None:
     """Attributes that several flags make together."""
     from litesmith.lite import OpsSet, Optimize
 
@@ -99,24 +99,24 @@ def _set_target(made: Any, given: dict[str, Any]) -> None:
         unknown = [n for n in names if n not in OpsSet.get_options()]
         if unknown:
             raise click.UsageError(f"Invalid value for --target_ops. Options: {','.join(OpsSet.get_options())}")
-        made.target_spec.supported_ops = {OpsSet(n) for n in names}
+        instance.target_spec.supported_ops = {OpsSet(n) for n in names}
     if given["experimental_select_user_tf_ops"]:
-        if OpsSet.SELECT_TF_OPS not in made.target_spec.supported_ops:
+        if OpsSet.SELECT_TF_OPS not in instance.target_spec.supported_ops:
             raise click.UsageError("--experimental_select_user_tf_ops needs --target_ops with SELECT_TF_OPS")
-        made.target_spec.experimental_select_user_tf_ops = _names(given["experimental_select_user_tf_ops"])
+        instance.target_spec.experimental_select_user_tf_ops = _names(given["experimental_select_user_tf_ops"])
     if given["quantize_weights"] or given["post_training_quantize"]:
-        made.optimizations = [Optimize.DEFAULT]
+        instance.optimizations = [Optimize.DEFAULT]
     if given["quantize_to_float16"]:
-        made.target_spec.supported_types = ["float16"]
+        instance.target_spec.supported_types = ["float16"]
     if given["mean_values"] is not None:
-        made.quantized_input_stats = _input_stats(made, given)
+        instance.quantized_input_stats = _input_stats(instance, given)
     if given["default_ranges_min"] is not None:
-        made.default_ranges_stats = (given["default_ranges_min"], given["default_ranges_max"])
+        instance.default_ranges_stats = (given["default_ranges_min"], given["default_ranges_max"])
 
 
-def _input_stats(made: Any, given: dict[str, Any]) -> dict[str, tuple[float, float]]:
+def _input_stats(instance: Any, given: dict[str, Any]) -> dict[str, tuple[float, float]]:
     """Mean and deviation of each input, in the order of the inputs."""
-    names = _names(given["inputs"]) or made.get_input_arrays()
+    names = _names(given["inputs"]) or instance.get_input_arrays()
     try:
         pairs = [tuple(float(n) for n in _split(given[flag])) for flag in ("mean_values", "std_dev_values")]
     except ValueError as error:

@@ -93,8 +93,8 @@ def conv_general(
     conv = replace(conv, pads=_pads(x, w, conv, padding))
     if batch_groups > 1:
         x, conv = _batch_to_features(b, x, batch_groups), replace(conv, groups=batch_groups)
-    made = cast(b, _convolve(b, x, w, conv), dtype)
-    return transpose(b, made, _from_channels_last(Layout.of(out_spec or last)))
+    result = cast(b, _convolve(b, x, w, conv), dtype)
+    return transpose(b, result, _from_channels_last(Layout.of(out_spec or last)))
 
 
 def _channels_last(layout: Layout) -> list[int]:
@@ -201,8 +201,7 @@ def _plain_2d(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
         multiplier = static_int(units, "a depthwise convolution's filter") // conv.groups
         filters = reshape(b, w, [1, *window, units])
         return b.depthwise_conv_2d(x, filters, zero_bias(units), depth_multiplier=multiplier, **attrs)
-    made = b.conv_2d(x, transpose(b, w, [3, 0, 1, 2]), zero_bias(units), **attrs)
-    return made
+    return b.conv_2d(x, transpose(b, w, [3, 0, 1, 2]), zero_bias(units), **attrs)
 
 
 def _in_groups(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
@@ -213,8 +212,7 @@ def _in_groups(b: Builder, x: Value, w: Value, conv: _Conv) -> Value:
     x, mode = resolve_padding(b, x, _spans(w, conv.dilation), conv.strides, conv.pads)
     attrs: dict[str, Any] = {f"stride_{c}": s for c, s in zip("dhw", conv.strides, strict=True)}
     attrs |= {f"dilation_{c}_factor": s for c, s in zip("dhw", conv.dilation, strict=True)}
-    made = b.conv_3d(x, w, padding=mode, **attrs)
-    return made
+    return b.conv_3d(x, w, padding=mode, **attrs)
 
 
 def zero_bias(units: Dim) -> Value:
@@ -275,9 +273,9 @@ def conv_transpose(
         if all(_kernel_gives(mode, *row) for row in zip(spatial, window, strides, crops, sizes, strict=True)):
             return _transpose_conv(b, x, filters, [n, *sizes, units], mode, attrs)
     whole = [(d - 1) * s + k for d, s, k in zip(spatial, strides, window, strict=True)]
-    made = _transpose_conv(b, x, filters, [n, *whole, units], "VALID", attrs)
+    result = _transpose_conv(b, x, filters, [n, *whole, units], "VALID", attrs)
     cuts: Pads = [(-c, size - (full - c)) for c, size, full in zip(crops, sizes, whole, strict=True)]
-    return pad(b, made, [(0, 0), *cuts, (0, 0)], 0)
+    return pad(b, result, [(0, 0), *cuts, (0, 0)], 0)
 
 
 def _kernel_gives(mode: str, size: Dim, window: int, stride: int, crop: int, result: Dim) -> bool:

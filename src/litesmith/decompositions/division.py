@@ -20,8 +20,8 @@ def truncated_div(b: Builder, x: Value, y: Value) -> Value:
         return b.div(x, y)
     by_zero, by_minus_one = b.equal(y, zero), b.equal(y, bits.int32(b, -1))
     safe = select(b, b.logical_or(by_zero, by_minus_one), one, y)
-    made = select(b, by_minus_one, b.neg(x), b.div(x, safe))
-    return select(b, by_zero, bits.int32(b, -1), made)
+    quotient = select(b, by_minus_one, b.neg(x), b.div(x, safe))
+    return select(b, by_zero, bits.int32(b, -1), quotient)
 
 
 def unsigned_div(b: Builder, x: Value, y: Value) -> Value:
@@ -68,5 +68,5 @@ def remainder(b: Builder, x: Value, y: Value) -> Value:
 def truncated_mod(b: Builder, x: Value, y: Value) -> Value:
     """The remainder with the sign of x."""
     magnitudes = [b.maximum(v, b.neg(v)) for v in (x, y)]
-    made = remainder(b, *magnitudes)
-    return select(b, b.less(x, b.constant(np.array(0, x.type.dtype.numpy))), b.neg(made), made)
+    rest = remainder(b, *magnitudes)
+    return select(b, b.less(x, b.constant(np.array(0, x.type.dtype.numpy))), b.neg(rest), rest)

@@ -142,7 +142,7 @@ def _pair(b: Builder, first: _Term, second: _Term, needed: set[str]) -> _Term:
     right = _sum_out(b, right, needed | set(shared))
     batch = [label for label in shared if label in needed]
     inner = [label for label in shared if label not in needed]
-    made = dot_general(
+    product = dot_general(
         b,
         left.x,
         right.x,
@@ -152,7 +152,7 @@ def _pair(b: Builder, first: _Term, second: _Term, needed: set[str]) -> _Term:
     labels = "".join(
         [*batch, *(c for c in left.labels if c not in shared), *(c for c in right.labels if c not in shared)]
     )
-    return _Term(made, labels)
+    return _Term(product, labels)
 
 
 def _without_broadcast(b: Builder, term: _Term, other: _Term) -> _Term:

@@ -31,10 +31,10 @@ def fft(b: Builder, x: Complex, axis: int = -1, inverse: bool = False) -> Comple
     last = x.real.rank - 1
     moved = x.each(lambda v: move_axis(b, v, axis, last))
     size = static_int(moved.real.dims[-1], "a Fourier transform")
-    made = _transform(b, moved, size, inverse)
+    spectrum = _transform(b, moved, size, inverse)
     if inverse:
-        made = made.each(lambda v: b.mul(v, np.float32(1 / size)))
-    return made.each(lambda v: move_axis(b, v, last, axis))
+        spectrum = spectrum.each(lambda v: b.mul(v, np.float32(1 / size)))
+    return spectrum.each(lambda v: move_axis(b, v, last, axis))
 
 
 def rfft(b: Builder, x: Value, axis: int = -1) -> Complex:
@@ -44,8 +44,8 @@ def rfft(b: Builder, x: Value, axis: int = -1) -> Complex:
     size = static_int(x.dims[axis], "a Fourier transform")
     if size <= DIRECT or _factor(size) is None:
         moved = move_axis(b, x, axis, x.rank - 1)
-        made = _direct(b, Complex(moved, None), size, False, half)
-        return made.each(lambda v: move_axis(b, v, x.rank - 1, axis))
+        spectrum = _direct(b, Complex(moved, None), size, False, half)
+        return spectrum.each(lambda v: move_axis(b, v, x.rank - 1, axis))
     return fft(b, Complex(x), axis).each(lambda v: _first(b, v, axis, half))
 
 
@@ -73,8 +73,8 @@ def _first(b: Builder, x: Value, axis: int, count: int) -> Value:
 def _times(b: Builder, x: Value, matrix: np.ndarray[Any, Any]) -> Value:
     """``x`` [..., n] times a constant [n, m]."""
     weights = np.ascontiguousarray(matrix.T.astype(np.float32))
-    made: Value = b.fully_connected(x, weights, None, keep_num_dims=x.rank > 2)
-    return reshape(b, made, [*x.dims[:-1], matrix.shape[1]], x) if x.rank == 1 else made
+    product: Value = b.fully_connected(x, weights, None, keep_num_dims=x.rank > 2)
+    return reshape(b, product, [*x.dims[:-1], matrix.shape[1]], x) if x.rank == 1 else product
 
 
 @lru_cache(maxsize=64)

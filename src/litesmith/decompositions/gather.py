@@ -49,8 +49,8 @@ def gather_general(
     """
     starts = cast(b, indices, DType.INT32)
     starts, valid = bounded_starts(b, x, starts, dims.index_map, slice_sizes, mode)
-    made = _gather(b, x, starts, dims, slice_sizes)
-    return made if valid is None else _fill_invalid(b, made, valid, dims, fill)
+    windows = _gather(b, x, starts, dims, slice_sizes)
+    return windows if valid is None else _fill_invalid(b, windows, valid, dims, fill)
 
 
 # -- bounds -----------------------------------------------------------------------------------------------------------
@@ -85,11 +85,11 @@ def _rows(b: Builder, vectors: Value) -> Value:
     return reshape(b, vectors, [count, vectors.dims[-1]])
 
 
-def _fill_invalid(b: Builder, made: Value, valid: Value, dims: GatherDims, fill: float | int | bool) -> Value:
+def _fill_invalid(b: Builder, windows: Value, valid: Value, dims: GatherDims, fill: float | int | bool) -> Value:
     batch = iter(valid.dims)
-    shape = [1 if i in dims.offset else next(batch) for i in range(made.rank)]
-    number = b.constant(np.array(fill, made.type.dtype.numpy))
-    return select(b, reshape(b, valid, shape, valid), made, number)
+    shape = [1 if i in dims.offset else next(batch) for i in range(windows.rank)]
+    number = b.constant(np.array(fill, windows.type.dtype.numpy))
+    return select(b, reshape(b, valid, shape, valid), windows, number)
 
 
 def select(b: Builder, condition: Value, x: Value, y: Value) -> Value:
@@ -119,10 +119,10 @@ def _gather(b: Builder, x: Value, starts: Value, dims: GatherDims, sizes: Sequen
     x = slice_static(b, x, [0] * x.rank, [d if a in indexed else sizes[a] for a, d in enumerate(x.dims)])
     windowed = [a for a in sorted(dims.index_map) if sizes[a] != 1]
     if not windowed and len(dims.index_map) == 1:
-        made, order = _along_axis(b, x, starts, dims)
+        windows, order = _along_axis(b, x, starts, dims)
     else:
-        made, order = _by_vectors(b, x, starts, dims, windowed, sizes)
-    return _arrange(b, made, order, starts, dims, sizes)
+        windows, order = _by_vectors(b, x, starts, dims, windowed, sizes)
+    return _arrange(b, windows, order, starts, dims, sizes)
 
 
 def _one_window(b: Builder, x: Value, starts: Value, dims: GatherDims, sizes: Sequence[Dim]) -> Value:
@@ -149,13 +149,13 @@ def _along_axis(b: Builder, x: Value, starts: Value, dims: GatherDims) -> tuple[
     flat = reshape(b, starts, starts.dims[:-1], starts)
     places = transpose(b, flat, [*together, *others])
     at = len(batching) + rest.index(axis)
-    made: Value = b.gather(operand, places, axis=at, batch_dims=len(batching))
+    windows: Value = b.gather(operand, places, axis=at, batch_dims=len(batching))
     before, after = rest[: rest.index(axis)], rest[rest.index(axis) + 1 :]
     order = [("batch", a) for a in together]
     order += [("window", a) for a in before]
     order += [("batch", a) for a in others]
     order += [("window", a) for a in after]
-    return made, order
+    return windows, order
 
 
 def _by_vectors(
@@ -165,11 +165,11 @@ def _by_vectors(
     addressed = sorted({*dims.index_map, *dims.operand_batching})
     passed = [a for a in range(x.rank) if a not in addressed]
     vectors = index_vectors(b, starts, dims, windowed, sizes, addressed)
-    made: Value = b.gather_nd(transpose(b, x, [*addressed, *passed]), vectors)
+    windows: Value = b.gather_nd(transpose(b, x, [*addressed, *passed]), vectors)
     order = [("batch", a) for a in range(starts.rank - 1)]
     order += [("window", a) for a in windowed]
     order += [("window", a) for a in passed]
-    return made, order
+    return windows, order
 
 
 def index_vectors(
@@ -201,7 +201,7 @@ def _number_line(b: Builder, shape: Sequence[Dim], axis: int, source: Value) -> 
 
 
 def _arrange(
-    b: Builder, made: Value, order: list[tuple[str, int]], starts: Value, dims: GatherDims, sizes: Sequence[Dim]
+    b: Builder, result: Value, order: list[tuple[str, int]], starts: Value, dims: GatherDims, sizes: Sequence[Dim]
 ) -> Value:
     """The dimensions in the result's order, those of window size 1 that are kept put back in."""
     hidden = {*dims.collapsed, *dims.operand_batching}
@@ -211,7 +211,7 @@ def _arrange(
     rank = starts.rank - 1 + len(window_axes)
     wanted = [next(windows) if i in dims.offset else next(batch) for i in range(rank)]
     present = [w for w in wanted if w in order]
-    made = transpose(b, made, [order.index(w) for w in present])
-    sized = iter(made.dims)
+    result = transpose(b, result, [order.index(w) for w in present])
+    sized = iter(result.dims)
     shape = [next(sized) if w in order else 1 for w in wanted]
-    return reshape(b, made, shape, starts)
+    return reshape(b, result, shape, starts)

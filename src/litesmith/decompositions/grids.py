@@ -41,9 +41,9 @@ def spell_out(program: Program) -> bool:
     for graph in program.all_graphs():
         for op in [op for op in graph.ops if op.name == TRAINED_GRID.name]:
             b = Builder(graph, OPS, op, op.origins)
-            made = _in_arithmetic(b, op)
-            made.name = op.results[0].name
-            graph.replace_value(op.results[0], made)
+            result = _in_arithmetic(b, op)
+            result.name = op.results[0].name
+            graph.replace_value(op.results[0], result)
             graph.erase(op)
             found = True
     return found

@@ -169,8 +169,7 @@ def shift_left(b: Builder, x: Value, y: Value) -> Value:
         amounts = np.clip(y.numpy().astype(np.int64), 0, width - 1)
         return b.mul(x, b.constant(powers[amounts]))
     place = cast(b, clamp(b, y, 0, width - 1), DType.INT32)
-    made = b.mul(x, b.gather(b.constant(powers), place, axis=0))
-    return made
+    return b.mul(x, b.gather(b.constant(powers), place, axis=0))
 
 
 def clamp(b: Builder, x: Value, low: int, high: int) -> Value:

@@ -42,9 +42,9 @@ class Stack:
     value: Value
     front: tuple[Dim, ...]
 
-    def restore(self, b: Builder, made: Value) -> Value:
+    def restore(self, b: Builder, result: Value) -> Value:
         """A result ``[batch, …]`` with the dimensions it had in front."""
-        return reshape(b, made, [*self.front, *made.dims[1:]], self.value)
+        return reshape(b, result, [*self.front, *result.dims[1:]], self.value)
 
 
 def stack_matrices(b: Builder, x: Value) -> Stack:
@@ -129,18 +129,18 @@ def cholesky(b: Builder, x: Value) -> Value:
     rows, columns = _line(b, n, 1), _line(b, n, 2)
 
     def step(b: Builder, k: Value, state: list[Value]) -> list[Value]:
-        rest, made, failed = state
+        rest, factor, failed = state
         pivot = _entry(b, rest, k)
         column = b.div(_at(b, rest, k, 2), b.sqrt(pivot))
         column = _zero_unless(b, b.greater_equal(rows, k), column)
-        made = select(b, b.equal(columns, k), column, made)
+        factor = select(b, b.equal(columns, k), column, factor)
         rest = b.sub(rest, b.mul(column, reshape(b, column, [column.dims[0], 1, n])))
-        return [rest, made, b.logical_or(failed, b.less_equal(pivot, number(b, 0, pivot)))]
+        return [rest, factor, b.logical_or(failed, b.less_equal(pivot, number(b, 0, pivot)))]
 
     start = [_zeros(b, stack.value, n, n), full(b, [stack.value.dims[0], 1, 1], False, DType.BOOL, stack.value)]
-    _, made, failed = steps(b, n, step, [stack.value, *start], "cholesky")
+    _, factor, failed = steps(b, n, step, [stack.value, *start], "cholesky")
     lost = b.logical_and(failed, b.constant(np.tri(n, dtype=bool)[None]))
-    return stack.restore(b, select(b, lost, number(b, np.nan, made), made))
+    return stack.restore(b, select(b, lost, number(b, np.nan, factor), factor))
 
 
 # -- triangular equations ---------------------------------------------------------------------------------------------
@@ -153,14 +153,14 @@ def triangular_solve(b: Builder, a: Value, y: Value, lower: bool, unit_diagonal:
     rows = _line(b, n, 1)
 
     def step(b: Builder, index: Value, state: list[Value]) -> list[Value]:
-        matrix, rest, made = state
+        matrix, rest, solution = state
         k = index if lower else b.sub(_int(b, n - 1), index)
         row = _at(b, rest, k, 1)
         if not unit_diagonal:
             row = b.div(row, _entry(b, matrix, k))
         beyond = b.greater(rows, k) if lower else b.less(rows, k)
         factors = _zero_unless(b, beyond, _at(b, matrix, k, 2))
-        return [matrix, b.sub(rest, b.mul(factors, row)), select(b, b.equal(rows, k), row, made)]
+        return [matrix, b.sub(rest, b.mul(factors, row)), select(b, b.equal(rows, k), row, solution)]
 
     state = [stack.value, right.value, _zeros(b, right.value, n, width)]
     return right.restore(b, steps(b, n, step, state, "triangular_solve")[2])
@@ -197,8 +197,8 @@ def lu(b: Builder, x: Value) -> tuple[Value, Value, Value]:
 
     batch = stack.value.dims[0]
     start = [full(b, [batch, count], 0, DType.INT32, stack.value), broadcast_to(b, line, [batch, m], stack.value)]
-    made = steps(b, count, step, [stack.value, *start], "lu")
-    matrix, taken, order = (stack.restore(b, v) for v in made)
+    results = steps(b, count, step, [stack.value, *start], "lu")
+    matrix, taken, order = (stack.restore(b, v) for v in results)
     return matrix, taken, order
 
 
@@ -347,15 +347,15 @@ def householder_product(b: Builder, x: Value, factors: Value, columns: int | Non
     identity = b.constant(np.eye(m, width, dtype=np.float32)[None])
 
     def step(b: Builder, index: Value, state: list[Value]) -> list[Value]:
-        made, vectors, weights = state
+        product, vectors, weights = state
         k = b.sub(_int(b, count - 1), index)
         below = _zero_unless(b, b.greater(rows, k), _at(b, vectors, k, 2))
         vector = select(b, b.equal(rows, k), number(b, 1, below), below)
-        return [_reflect(b, made, vector, _at(b, weights, k, 2)), vectors, weights]
+        return [_reflect(b, product, vector, _at(b, weights, k, 2)), vectors, weights]
 
     start = broadcast_to(b, identity, [stack.value.dims[0], m, width], stack.value)
-    made, _, _ = steps(b, count, step, [start, stack.value, weights], "householder_product")
-    return stack.restore(b, made)
+    product, _, _ = steps(b, count, step, [start, stack.value, weights], "householder_product")
+    return stack.restore(b, product)
 
 
 def qr(b: Builder, x: Value, full_matrices: bool = False) -> tuple[Value, Value]:

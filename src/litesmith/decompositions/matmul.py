@@ -43,9 +43,9 @@ def dot_general(
         compute = dtype
     if compute in (DType.INT32, DType.INT64) and not (x.is_const and y.is_const):
         small = narrow(x), narrow(y)
-        made = _byte_products(b, small[0], small[1], contracting, batch) if small[0] and small[1] else None
-        if made is not None:
-            return cast(b, made, dtype)
+        products = _byte_products(b, small[0], small[1], contracting, batch) if small[0] and small[1] else None
+        if products is not None:
+            return cast(b, products, dtype)
     left, right = _sides(cast(b, x, compute), cast(b, y, compute), contracting, batch)
     return cast(b, _contract(b, left, right), dtype)
 
@@ -68,11 +68,11 @@ class _Side:
 
 
 def _sides(x: Value, y: Value, contracting: tuple[Axes, Axes], batch: tuple[Axes, Axes]) -> tuple[_Side, _Side]:
-    made = (
+    sides = (
         _Side(v, tuple(a % v.rank for a in b), tuple(a % v.rank for a in c))
         for v, b, c in zip((x, y), batch, contracting, strict=True)
     )
-    left, right = made
+    left, right = sides
     for mine, theirs in ((left.batch, right.batch), (left.inner, right.inner)):
         sizes = list(zip(left.dims(mine), right.dims(theirs), strict=True))
         if any(isinstance(a, int) and isinstance(c, int) and a != c for a, c in sizes):
@@ -93,10 +93,10 @@ def _contract(b: Builder, left: _Side, right: _Side) -> Value:
     multiply = _fully_connected if not left.batch and right.x.is_const else _batch_matmul
     if multiply is _batch_matmul and _is_stack(left) and right.free:
         multiply = _stack_by_matrix
-    made = multiply(b, left, right)
-    if made.rank == len(result) and (len(left.batch), len(left.free), len(right.free)) == (made.rank - 2, 1, 1):
-        made = with_dims(made, result)  # batch sizes are equal, also where that is not known
-    return reshape(b, made, result, *sources)
+    products = multiply(b, left, right)
+    if products.rank == len(result) and (len(left.batch), len(left.free), len(right.free)) == (products.rank - 2, 1, 1):
+        products = with_dims(products, result)  # batch sizes are equal, also where that is not known
+    return reshape(b, products, result, *sources)
 
 
 # -- layouts ----------------------------------------------------------------------------------------------------------
@@ -141,10 +141,10 @@ def _fully_connected(b: Builder, left: _Side, right: _Side) -> Value:
         b, transpose(b, right.x, [*right.free, *right.inner]), [product(right.dims(right.free)), features]
     )
     rows = reshape(b, transpose(b, left.x, [*left.free, *left.inner]), [*left.dims(left.free), features])
-    made: Value = b.fully_connected(rows, weights, None, keep_num_dims=rows.rank > 2)
+    products: Value = b.fully_connected(rows, weights, None, keep_num_dims=rows.rank > 2)
     if rows.rank == 1:
-        made = reshape(b, made, [weights.dims[0]])
-    return made
+        products = reshape(b, products, [weights.dims[0]])
+    return products
 
 
 def _byte_products(
@@ -165,8 +165,8 @@ def _byte_products(
     sums = []
     for part in parts:
         sides = _part(b, left, part, len(parts)), _part(b, weights or right, part, len(parts))
-        made = multiply(b, *(replace(side, x=cast(b, side.x, DType.FLOAT32)) for side in sides))
-        sums.append(cast(b, made, DType.INT32))
+        products = multiply(b, *(replace(side, x=cast(b, side.x, DType.FLOAT32)) for side in sides))
+        sums.append(cast(b, products, DType.INT32))
     result = [*left.dims(left.batch), *left.dims(left.free), *right.dims(right.free)]
     return reshape(b, functools.reduce(b.add, sums), result, x, y)
 

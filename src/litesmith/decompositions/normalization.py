@@ -31,8 +31,8 @@ def normalize(
         shift = b.neg(b.mul(mean, factor))
         shift = shift if offset is None else b.add(offset, shift)
         return b.add(b.mul(x, factor), shift)
-    made = b.mul(b.sub(x, mean), factor)
-    return made if offset is None else b.add(made, offset)
+    normal = b.mul(b.sub(x, mean), factor)
+    return normal if offset is None else b.add(normal, offset)
 
 
 def layer_norm(

@@ -26,10 +26,10 @@ def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int
     vector = shape_vector(b, [d for pair in added for d in pair], x)
     paddings: Value = b.reshape(vector, [x.rank, 2])
     if not isinstance(fill, Value) and fill == 0 and not np.signbit(fill):
-        made: Value = b.pad(x, paddings)
+        padded: Value = b.pad(x, paddings)
     else:
-        made = b.padv2(x, paddings, fill if isinstance(fill, Value) else np.array(fill, x.type.dtype.numpy))
-    return made
+        padded = b.padv2(x, paddings, fill if isinstance(fill, Value) else np.array(fill, x.type.dtype.numpy))
+    return padded
 
 
 def _amount_to_cut(amount: Dim) -> Dim:
@@ -64,8 +64,8 @@ def _pad_wide(b: Builder, x: Value, pads: list[tuple[Dim, Dim]], fill: float | i
         for axis in group:
             size = size * x.dims[axis]
         low.append(size)
-    made = pad(b, reshape(b, x, low), [pads[g[0]] for g in groups], fill)
-    return reshape(b, made, [d + p[0] + p[1] for d, p in zip(x.dims, pads, strict=True)], x)
+    padded = pad(b, reshape(b, x, low), [pads[g[0]] for g in groups], fill)
+    return reshape(b, padded, [d + p[0] + p[1] for d, p in zip(x.dims, pads, strict=True)], x)
 
 
 def crop(b: Builder, x: Value, cuts: Sequence[tuple[Dim, Dim]]) -> Value:
@@ -91,7 +91,7 @@ def slice_static(
         return _slice_wide(b, x, begin, end, steps)
     first = [_from_end(f, d) for f, d in zip(begin, x.dims, strict=True)]
     last = [0 if w else _from_end(e, d) for w, e, d in zip(whole, end, x.dims, strict=True)]
-    made: Value = b.strided_slice(
+    part: Value = b.strided_slice(
         x,
         shape_vector(b, first, x),
         shape_vector(b, last, x),
@@ -99,7 +99,7 @@ def slice_static(
         end_mask=sum(1 << i for i, w in enumerate(whole) if w),
         begin_mask=sum(1 << i for i, f in enumerate(begin) if not isinstance(f, Sym) and f == 0),
     )
-    return with_dims(made, [(e - f + s - 1) // s for f, e, s in zip(begin, end, steps, strict=True)])
+    return with_dims(part, [(e - f + s - 1) // s for f, e, s in zip(begin, end, steps, strict=True)])
 
 
 def _from_end(place: Dim, size: Dim) -> Dim:
@@ -130,9 +130,9 @@ def _slice_wide(b: Builder, x: Value, begin: Sequence[Dim], end: Sequence[Dim], 
         low.append(size)
     first = [g[0] for g in groups]
     stops = [size if kept[a] else end[a] for size, a in zip(low, first, strict=True)]
-    made = slice_static(b, reshape(b, x, low), [begin[a] for a in first], stops, [steps[a] for a in first])
+    part = slice_static(b, reshape(b, x, low), [begin[a] for a in first], stops, [steps[a] for a in first])
     dims = [(e - f + s - 1) // s for f, e, s in zip(begin, end, steps, strict=True)]
-    return reshape(b, made, dims, x)
+    return reshape(b, part, dims, x)
 
 
 def pad_interior(b: Builder, x: Value, interior: Sequence[int], fill: float | int | bool | Value = 0) -> Value:

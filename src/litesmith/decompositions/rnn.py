@@ -68,13 +68,13 @@ def scan(
     def body(bb: Builder, values: list[Value]) -> Sequence[Value]:
         index = values[0]
         parts = [values[lo:hi] for lo, hi in itertools.pairwise(bounds)]
-        carried, made, sources, others = parts
+        carried, collected, sources, others = parts
         place = index
         if reverse:
             place = bb.sub(bb.sub(values[1] if last else count, index), bb.constant(np.array(1, np.int32)))
         inputs = [row_at(bb, x, place) for x in sources]
         new, outs = step(bb, place, list(carried), [*inputs, *others])
-        grown = [set_row(bb, m, o, place) for m, o in zip(made, outs, strict=True)]
+        grown = [set_row(bb, m, o, place) for m, o in zip(collected, outs, strict=True)]
         return [bb.add(index, bb.constant(np.array(1, np.int32))), *values[1:first], *new, *grown, *sources, *others]
 
     results = loop(b, condition, body, state, name)
@@ -119,8 +119,8 @@ def sigmoid(b: Builder, x: Value) -> Value:
 
 
 def _dense(b: Builder, x: Value, kernel: Value, bias: Value | None = None) -> Value:
-    made = dot_general(b, x, kernel, ((x.rank - 1,), (0,)))
-    return made if bias is None else b.add(made, bias)
+    product = dot_general(b, x, kernel, ((x.rank - 1,), (0,)))
+    return product if bias is None else b.add(product, bias)
 
 
 def simple_cell(

@@ -40,14 +40,14 @@ def scatter_general(
     caller's word that there is none.
     """
     if not x.rank:
-        made = scatter_general(b, reshape(b, x, [1]), indices, updates, replace(dims, collapsed=(0,)), combine, mode)
-        return reshape(b, made, [])
+        result = scatter_general(b, reshape(b, x, [1]), indices, updates, replace(dims, collapsed=(0,)), combine, mode)
+        return reshape(b, result, [])
     sizes = _window_sizes(x, updates, dims)
     starts = cast(b, indices, DType.INT32)
     starts, valid = bounded_starts(b, x, starts, dims.index_map, sizes, mode)
     if combine == "set" and starts.rank == 1 and not dims.operand_batching:
-        made = _one_window(b, x, starts, updates, dims, sizes)
-        return made if valid is None else select(b, valid, made, x)
+        result = _one_window(b, x, starts, updates, dims, sizes)
+        return result if valid is None else select(b, valid, result, x)
     windowed = [a for a in range(x.rank) if sizes[a] != 1 and (a in dims.index_map or sizes[a] != x.dims[a])]
     zeros = [a for a in windowed if a not in dims.index_map]
     if not (windowed or dims.index_map or dims.operand_batching):  # each window is all of x: one dimension is indexed
@@ -61,8 +61,8 @@ def scatter_general(
     if valid is not None:
         valid = _spread_over(b, valid, vectors)
     operand = transpose(b, x, [*addressed, *passed])
-    made = scatter_nd(b, operand, vectors, values, combine, valid)
-    return transpose(b, made, [[*addressed, *passed].index(a) for a in range(x.rank)])
+    result = scatter_nd(b, operand, vectors, values, combine, valid)
+    return transpose(b, result, [[*addressed, *passed].index(a) for a in range(x.rank)])
 
 
 def _window_sizes(x: Value, updates: Value, dims: GatherDims) -> list[Dim]:
@@ -127,8 +127,8 @@ def scatter_nd(
         raise UnsupportedError(f"a scatter that combines by {combine!r}", f"use one of {', '.join(COMBINE)}")
     depth = indices.dims[-1]
     if x.type.dtype is DType.BOOL:
-        made = scatter_nd(b, cast(b, x, DType.INT8), indices, cast(b, updates, DType.INT8), combine, valid)
-        return cast(b, made, DType.BOOL)
+        result = scatter_nd(b, cast(b, x, DType.INT8), indices, cast(b, updates, DType.INT8), combine, valid)
+        return cast(b, result, DType.BOOL)
     batch = list(range(indices.rank - 1))
     rows = merge(b, indices, batch, [indices.rank - 1])
     values = merge(b, updates, batch, *([a] for a in range(len(batch), updates.rank)))

@@ -88,10 +88,10 @@ def _incomplete_gamma(b: Builder, a: Value, x: Value, upper: bool) -> Value:
     high = _upper_fraction(b, _where(b, beyond, safe_a, 1), _where(b, beyond, safe_x, 2))
     low = b.minimum(one, b.div(b.mul(factor, low), safe_a))
     high = b.minimum(one, b.mul(factor, high))
-    made = select(b, beyond, b.sub(one, high), low)
+    value = select(b, beyond, b.sub(one, high), low)
     if upper:
-        made = select(b, beyond, high, b.sub(one, low))
-    return select(b, regular, made, _gamma_ends(b, a, x, upper))
+        value = select(b, beyond, high, b.sub(one, low))
+    return select(b, regular, value, _gamma_ends(b, a, x, upper))
 
 
 def _gamma_ends(b: Builder, a: Value, x: Value, upper: bool) -> Value:
@@ -131,14 +131,14 @@ def _upper_fraction(b: Builder, a: Value, x: Value) -> Value:
     infinite = b.add(b.mul(x, number(b, 0, x)), number(b, np.inf, x))
 
     def body(b: Builder, index: Value, state: list[Value], fixed: list[Value]) -> tuple[list[Value], Value]:
-        c, d, made = state
+        c, d, fraction = state
         a, base = fixed
         numerator = b.mul(index, b.sub(a, index))
         constant = b.add(base, b.add(index, index))
         d = b.div(number(b, 1, d), b.add(b.mul(numerator, d), constant))
         c = b.add(constant, b.div(numerator, c))
         change = b.mul(c, d)
-        return [c, d, b.mul(made, change)], b.greater(b.abs(b.sub(change, number(b, 1, c))), number(b, EPSILON, c))
+        return [c, d, b.mul(fraction, change)], b.greater(b.abs(b.sub(change, number(b, 1, c))), number(b, EPSILON, c))
 
     return _until(b, body, [infinite, first, first], [a, base], "incomplete_gamma_tail")[2]
 
@@ -158,9 +158,9 @@ def betainc(b: Builder, p: Value, q: Value, x: Value) -> Value:
     first, second = select(b, turned, outer, inner), select(b, turned, inner, outer)
     argument, other = select(b, turned, b.sub(one, y), y), select(b, turned, y, b.sub(one, y))
     fraction = _beta_fraction(b, first, second, argument)
-    made = b.div(b.mul(_beta_density(b, first, second, argument, other), fraction), first)
-    made = select(b, turned, b.sub(one, made), made)
-    return select(b, regular, made, _beta_ends(b, p, q, x))
+    value = b.div(b.mul(_beta_density(b, first, second, argument, other), fraction), first)
+    value = select(b, turned, b.sub(one, value), value)
+    return select(b, regular, value, _beta_ends(b, p, q, x))
 
 
 def _beta_ends(b: Builder, p: Value, q: Value, x: Value) -> Value:
@@ -172,15 +172,15 @@ def _beta_ends(b: Builder, p: Value, q: Value, x: Value) -> Value:
         left = b.logical_and(b.equal(own, zero), b.greater(other, zero))
         return b.logical_or(left, b.logical_and(b.equal(other, infinite), b.less(b.abs(own), infinite)))
 
-    made = select(b, lies(q, p), b.floor(x), x)
-    made = select(b, lies(p, q), b.neg(b.floor(b.neg(x))), made)
+    step = select(b, lies(q, p), b.floor(x), x)
+    step = select(b, lies(p, q), b.neg(b.floor(b.neg(x))), step)
     at_end = b.logical_or(b.equal(x, zero), b.equal(x, one))
     known = b.logical_or(at_end, b.logical_or(lies(p, q), lies(q, p)))
     inside = b.logical_and(b.greater_equal(x, zero), b.less_equal(x, one))
     possible = b.logical_and(b.greater_equal(p, zero), b.greater_equal(q, zero))
     same = b.logical_and(b.equal(p, q), b.logical_or(b.equal(p, zero), b.equal(p, infinite)))
     possible = b.logical_and(b.logical_and(possible, inside), b.logical_and(known, b.logical_not(same)))
-    return select(b, possible, made, number(b, np.nan, x))
+    return select(b, possible, step, number(b, np.nan, x))
 
 
 def _beta_density(b: Builder, p: Value, q: Value, x: Value, rest: Value) -> Value:
@@ -206,16 +206,16 @@ def _beta_fraction(b: Builder, p: Value, q: Value, x: Value) -> Value:
         return c, d, b.mul(c, d)
 
     def body(b: Builder, m: Value, state: list[Value], fixed: list[Value]) -> tuple[list[Value], Value]:
-        c, d, made = state
+        c, d, fraction = state
         p, q, x = fixed
         upper = b.add(p, b.add(m, m))
         even = b.div(b.mul(b.mul(m, b.sub(q, m)), x), b.mul(b.sub(upper, number(b, 1, p)), upper))
         c, d, change = turn(b, even, c, d)
-        made = b.mul(made, change)
+        fraction = b.mul(fraction, change)
         odd = b.div(b.mul(b.mul(b.add(p, m), b.add(b.add(p, q), m)), x), b.mul(upper, b.add(upper, number(b, 1, p))))
         c, d, change = turn(b, b.neg(odd), c, d)
         going = b.greater(b.abs(b.sub(change, number(b, 1, c))), number(b, EPSILON, c))
-        return [c, d, b.mul(made, change)], going
+        return [c, d, b.mul(fraction, change)], going
 
     ones = b.add(b.mul(x, number(b, 0, x)), one)
     return _until(b, body, [ones, first, first], [p, q, x], "incomplete_beta")[2]
@@ -255,9 +255,9 @@ def zeta(b: Builder, s: Value, q: Value) -> Value:
     pole = b.logical_and(b.less_equal(q, zero), b.equal(q, b.floor(q)))
     even = b.equal(b.floor_mod(s, number(b, 2, s)), zero)
     unreal = b.logical_and(b.less(q, zero), b.not_equal(s, b.floor(s)))
-    made = select(b, b.logical_or(b.less(s, one), unreal), number(b, np.nan, s), total)
-    made = select(b, pole, select(b, even, number(b, np.inf, s), number(b, np.nan, s)), made)
-    return select(b, b.equal(s, one), number(b, np.inf, s), made)
+    value = select(b, b.logical_or(b.less(s, one), unreal), number(b, np.nan, s), total)
+    value = select(b, pole, select(b, even, number(b, np.inf, s), number(b, np.nan, s)), value)
+    return select(b, b.equal(s, one), number(b, np.inf, s), value)
 
 
 def polygamma(b: Builder, n: Value, x: Value) -> Value:
@@ -266,6 +266,6 @@ def polygamma(b: Builder, n: Value, x: Value) -> Value:
     order = b.add(n, one)
     even = b.equal(b.floor_mod(n, number(b, 2, n)), zero)
     size = b.mul(b.exp(lgamma(b, order)), zeta(b, order, x))
-    made = select(b, b.equal(n, zero), digamma(b, x), select(b, even, b.neg(size), size))
+    value = select(b, b.equal(n, zero), digamma(b, x), select(b, even, b.neg(size), size))
     valid = b.logical_and(b.greater_equal(n, zero), b.equal(n, b.floor(n)))
-    return select(b, valid, made, number(b, np.nan, n))
+    return select(b, valid, value, number(b, np.nan, n))

@@ -234,8 +234,8 @@ def reshape(b: Builder, x: Value, dims: Sequence[Dim], *sources: Value) -> Value
     if target is None and _without_ones(dims) == _without_ones(x.dims):
         return _move_unit_dimensions(b, x, dims)
     vector = shape_vector(b, dims, x, *sources) if target is None else b.constant(np.array(target, np.int32))
-    made: Value = b.reshape(x, vector)
-    return with_dims(made, dims)
+    result: Value = b.reshape(x, vector)
+    return with_dims(result, dims)
 
 
 def _without_ones(dims: Sequence[Dim]) -> list[Dim]:
@@ -349,8 +349,8 @@ def broadcast_to(b: Builder, x: Value, dims: Sequence[Dim], *sources: Value) -> 
     dims = tuple(dims)
     if dims == x.type.shape:
         return x
-    made: Value = b.broadcast_to(x, shape_vector(b, dims, x, *sources))
-    return with_dims(made, dims)
+    result: Value = b.broadcast_to(x, shape_vector(b, dims, x, *sources))
+    return with_dims(result, dims)
 
 
 _NOT_FILLED = frozenset({DType.UINT8, DType.UINT16, DType.UINT32, DType.UINT64, DType.FLOAT64})
@@ -376,8 +376,8 @@ def iota(b: Builder, dims: Sequence[Dim], axis: int, dtype: DType, *sources: Val
         numbers = b.constant(np.arange(size).astype(dtype.numpy))
     else:
         stop = size_value(b, size, *sources)
-        made: Value = b.range(b.constant(np.array(0, np.int32)), stop, b.constant(np.array(1, np.int32)))
-        numbers = cast(b, with_dims(made, (size,)), dtype)
+        places: Value = b.range(b.constant(np.array(0, np.int32)), stop, b.constant(np.array(1, np.int32)))
+        numbers = cast(b, with_dims(places, (size,)), dtype)
     column = reshape(b, numbers, [size if i == axis else 1 for i in range(len(dims))], *sources)
     return broadcast_to(b, column, dims, *sources)
 

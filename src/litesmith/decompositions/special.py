@@ -107,12 +107,12 @@ def log1p_exp(b: Builder, size: Value) -> Value:
 
 def expm1(b: Builder, x: Value) -> Value:
     """exp(x) - 1 as tanh(x / 2) (exp(x) + 1), in which nothing cancels; ELU where x is not positive."""
-    made: Value = (
+    result: Value = (
         b.elu(x)
         if _is_at_most_zero(x)
         else b.mul(b.tanh(b.mul(x, number(b, 0.5, x))), b.add(b.exp(x), number(b, 1, x)))
     )
-    return made
+    return result
 
 
 def _is_at_most_zero(x: Value) -> bool:
@@ -159,8 +159,8 @@ def mish(b: Builder, x: Value) -> Value:
 def logaddexp(b: Builder, x: Value, y: Value) -> Value:
     """log(exp(x) + exp(y)), without overflow; equal infinities stay."""
     delta = b.sub(x, y)
-    made = b.add(b.maximum(x, y), log1p_exp(b, b.abs(delta)))
-    return select(b, is_nan(b, delta), b.add(x, y), made)
+    result = b.add(b.maximum(x, y), log1p_exp(b, b.abs(delta)))
+    return select(b, is_nan(b, delta), b.add(x, y), result)
 
 
 def cbrt(b: Builder, x: Value) -> Value:
@@ -303,9 +303,9 @@ def erf_inv(b: Builder, x: Value) -> Value:
     w = b.neg(log1p(b, b.neg(b.mul(x, x))))
     centre = polynomial(b, b.sub(w, number(b, 2.5, x)), ERF_INV_CENTRE)
     tail = polynomial(b, b.sub(b.sqrt(w), number(b, 3, x)), ERF_INV_TAIL)
-    made = b.mul(x, select(b, b.less(w, number(b, 5, x)), centre, tail))
+    inverse = b.mul(x, select(b, b.less(w, number(b, 5, x)), centre, tail))
     at_end = b.equal(b.abs(x), number(b, 1, x))
-    return select(b, at_end, b.mul(x, number(b, np.inf, x)), made)
+    return select(b, at_end, b.mul(x, number(b, np.inf, x)), inverse)
 
 
 # -- the gamma function -----------------------------------------------------------------------------------------------
@@ -345,8 +345,8 @@ def lgamma(b: Builder, x: Value) -> Value:
     sine = b.log(b.sin(b.mul(part, number(b, math.pi, x))))
     mirrored = b.sub(b.sub(number(b, math.log(math.pi), x), sine), direct)
     mirrored = select(b, is_finite(b, sine), mirrored, b.neg(sine))
-    made = select(b, below, mirrored, direct)
-    return select(b, b.equal(size, number(b, np.inf, x)), number(b, np.inf, x), made)
+    result = select(b, below, mirrored, direct)
+    return select(b, b.equal(size, number(b, np.inf, x)), number(b, np.inf, x), result)
 
 
 def digamma(b: Builder, x: Value) -> Value:
@@ -395,8 +395,8 @@ def bessel_i1e(b: Builder, x: Value) -> Value:
     """exp(-|x|) times the modified Bessel function of order 1, within 5e-7 (Abramowitz and Stegun, 9.8)."""
     size = b.abs(x)
     near, far = _scaled_bessel(b, size, I1_NEAR, I1_FAR)
-    made = select(b, b.less(size, number(b, BESSEL_BORDER, x)), b.mul(near, size), far)
-    return select(b, b.less(x, number(b, 0, x)), b.neg(made), made)
+    magnitude = select(b, b.less(size, number(b, BESSEL_BORDER, x)), b.mul(near, size), far)
+    return select(b, b.less(x, number(b, 0, x)), b.neg(magnitude), magnitude)
 
 
 # -- sign and parts ---------------------------------------------------------------------------------------------------
@@ -412,8 +412,8 @@ def round_away(b: Builder, x: Value) -> Value:
     size = b.abs(x)
     floor = b.floor(size)
     up = b.greater_equal(b.sub(size, floor), number(b, 0.5, x))
-    made = select(b, up, b.add(floor, number(b, 1, x)), floor)
-    return select(b, sign_bit(b, x), b.neg(made), made)
+    magnitude = select(b, up, b.add(floor, number(b, 1, x)), floor)
+    return select(b, sign_bit(b, x), b.neg(magnitude), magnitude)
 
 
 def sign_bit(b: Builder, x: Value) -> Value:
@@ -425,8 +425,8 @@ def sign_bit(b: Builder, x: Value) -> Value:
 def truncated_remainder(b: Builder, x: Value, y: Value) -> Value:
     """The remainder with the sign of ``x``, as C's fmod and %."""
     zero = number(b, 0, x)
-    made = b.floor_mod(b.abs(x), b.abs(y))
-    return select(b, b.less(x, zero), b.neg(made), made)
+    magnitude = b.floor_mod(b.abs(x), b.abs(y))
+    return select(b, b.less(x, zero), b.neg(magnitude), magnitude)
 
 
 # -- all of them ------------------------------------------------------------------------------------------------------

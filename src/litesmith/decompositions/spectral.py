@@ -142,8 +142,8 @@ def eigh(b: Builder, x: Value, lower: bool = True) -> tuple[Value, Value]:
 
 def _columns(b: Builder, x: Value, order: Value) -> Value:
     """The columns in an order of each matrix's own."""
-    made: Value = b.gather(adjoint(b, x), order, axis=1, batch_dims=1)
-    return adjoint(b, made)
+    columns: Value = b.gather(adjoint(b, x), order, axis=1, batch_dims=1)
+    return adjoint(b, columns)
 
 
 def svd(b: Builder, x: Value, full_matrices: bool = False) -> tuple[Value, Value, Value]:

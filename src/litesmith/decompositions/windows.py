@@ -94,8 +94,8 @@ def _reduce_whole(b: Builder, x: Value, kind: str, windows: list[_Window]) -> tu
     whole = [a for a, w in enumerate(windows) if w.size > 1 and w.pads == (0, 0) and w.span == x.dims[a] == w.size]
     if not whole:
         return x, windows
-    made = b.apply(REDUCERS[kind][0], x, np.array(whole, np.int32), keep_dims=True)
-    return made, [_Window(1, 1, 1, (0, 0)) if a in whole else w for a, w in enumerate(windows)]
+    reduced = b.apply(REDUCERS[kind][0], x, np.array(whole, np.int32), keep_dims=True)
+    return reduced, [_Window(1, 1, 1, (0, 0)) if a in whole else w for a, w in enumerate(windows)]
 
 
 def _reduce_window(b: Builder, x: Value, kind: str, windows: Sequence[_Window]) -> Value:
@@ -155,10 +155,10 @@ def _two_sliding(
     dims = laid.dims
     split = len(before)
     flat = reshape(b, laid, [product(dims[:split]), *dims[split : split + 2], product(dims[split + 2 :])], x)
-    made = run(flat, [windows[h], windows[w]])
-    shape = [*dims[:split], made.dims[1], made.dims[2], *dims[split + 2 :]]
+    reduced = run(flat, [windows[h], windows[w]])
+    shape = [*dims[:split], reduced.dims[1], reduced.dims[2], *dims[split + 2 :]]
     assert len(channels) == len(dims) - split - 2
-    return transpose(b, reshape(b, made, shape, x), [order.index(a) for a in range(x.rank)])
+    return transpose(b, reshape(b, reduced, shape, x), [order.index(a) for a in range(x.rank)])
 
 
 def _pool_attrs(windows: Sequence[_Window], mode: str) -> dict[str, Any]:
@@ -251,15 +251,13 @@ def _pool_2d(
     if kind == "max":
         return b.max_pool_2d(padded, **_pool_attrs(windows, mode))
     if mode == "SAME" and not count_padding:
-        made = b.average_pool_2d(padded, **_pool_attrs(windows, mode))
-        return made
+        return b.average_pool_2d(padded, **_pool_attrs(windows, mode))
     explicit = pad(b, x, [(0, 0), *pads, (0, 0)])
-    made = b.average_pool_2d(explicit, **_pool_attrs(windows, "VALID"))
+    pooled = b.average_pool_2d(explicit, **_pool_attrs(windows, "VALID"))
     if count_padding or all(p == (0, 0) for p in pads):
-        return made
+        return pooled
     share = _pool_2d(b, _ones_like_plane(b, x), "avg", window, strides, pads, True)
-    made = b.div(made, share)
-    return made
+    return b.div(pooled, share)
 
 
 def _ones_like_plane(b: Builder, x: Value) -> Value:
@@ -282,8 +280,8 @@ def _pool_3d(
     n, depth, *_ = x.dims
     _, h, w, c = planes.dims
     columns = reshape(b, planes, [n, depth, h * w, c], x)
-    made = _pool_2d(b, columns, kind, [window[0], 1], [strides[0], 1], [pads[0], (0, 0)], count_padding)
-    return reshape(b, made, [n, made.dims[1], h, w, c], x, planes)
+    pooled = _pool_2d(b, columns, kind, [window[0], 1], [strides[0], 1], [pads[0], (0, 0)], count_padding)
+    return reshape(b, pooled, [n, pooled.dims[1], h, w, c], x, planes)
 
 
 # -- the gradient of a pool -------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def _check_results(function: Function, name: str, what: str, kind: type[T]) -> C
     @wraps(function)
     def call_checked(*args: object, **attrs: object) -> list[T]:
         try:
-            made = function(*args, **attrs)
+            result = function(*args, **attrs)
         except LitesmithError:
             raise
         except Exception as error:  # the package's code may raise anything
@@ -80,7 +80,7 @@ def _check_results(function: Function, name: str, what: str, kind: type[T]) -> C
                 f"the {what} of {name!r} that a plug-in brings fails: {type(error).__name__}: {error}",
                 f"repair {place_of(function)}",
             ) from error
-        given = made if isinstance(made, (tuple, list)) else [made]
+        given = result if isinstance(result, (tuple, list)) else [result]
         results = [r for r in given if isinstance(r, kind)]
         if wrong := [type(r).__name__ for r in given if not isinstance(r, kind)]:
             raise UnsupportedError(

@@ -70,7 +70,7 @@ def lower(
     Raises UnsupportedError, with what the contract is, where the lowering fails or gives anything else.
     """
     try:
-        made = lowering(b, *tensors, **_accepted_attrs(lowering, attrs))
+        result = lowering(b, *tensors, **_accepted_attrs(lowering, attrs))
     except LitesmithError:
         raise
     except Exception as error:  # the user's code may raise anything
@@ -81,7 +81,7 @@ def lower(
             "a lowering takes the builder, the tensors of the call in order (what a function captures comes last), and "
             "attributes as keyword-only parameters",
         ) from error
-    results = list(made) if isinstance(made, (tuple, list)) else [made]
+    results = list(result) if isinstance(result, (tuple, list)) else [result]
     wrong = [type(r).__name__ for r in results if not isinstance(r, Value)]
     if wrong or (count is not None and len(results) != count):
         got = f"a {wrong[0]}" if wrong else f"{len(results)} results"

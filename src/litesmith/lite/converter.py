@@ -222,9 +222,9 @@ class TFLiteConverter(ConverterBase):
 
     @classmethod
     def _of(cls, source: Source) -> TFLiteConverter:
-        made = cls.__new__(cls)
-        made._set_up(source)
-        return made
+        converter = cls.__new__(cls)
+        converter._set_up(source)
+        return converter
 
     @classmethod
     def from_saved_model(

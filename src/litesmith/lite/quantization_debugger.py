@@ -109,8 +109,8 @@ class QuantizationDebugger:
 
         def edit(recipe: Any) -> Any:
             options = self._options
-            made = replace(recipe, integer_only=True) if options.fully_quantize else recipe
-            return with_denied(made, options.denylisted_ops, options.denylisted_nodes)
+            chosen = replace(recipe, integer_only=True) if options.fully_quantize else recipe
+            return with_denied(chosen, options.denylisted_ops, options.denylisted_nodes)
 
         model = self.converter.to_model(edit_recipe=edit)
         if model.quantized is None:

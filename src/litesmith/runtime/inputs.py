@@ -135,14 +135,14 @@ def random_inputs(
     are indices, and 1 when they may not be 0 (every kind but ``any``). Raises UsageError for an input whose type
     the runtime does not exchange.
     """
-    made = {}
+    inputs = {}
     for position, tensor in enumerate(signature.inputs):
         rng = np.random.default_rng([seed, position])
         try:
-            made[tensor.name] = _random(rng, tensor, made_up_shape(tensor, batch, size), kind)
+            inputs[tensor.name] = _random(rng, tensor, made_up_shape(tensor, batch, size), kind)
         except TypeError as error:
             raise UsageError(f"input {tensor.name!r}: {error}") from error
-    return made
+    return inputs
 
 
 def made_up_shape(tensor: TensorInfo, batch: int, size: int) -> tuple[int, ...]:

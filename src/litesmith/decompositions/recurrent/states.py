@@ -100,10 +100,10 @@ def _write_state(b: Builder, shape: tuple[Dim, int], given: Value | None, x: Val
 
 def _variables(b: Builder, name: str, operands: Sequence[Value], **attrs: Any) -> list[Value]:
     """The results of an operation as variable tensors: it stays one, whatever is known of its operands."""
-    made = list(b.emit(b.opset[name], operands, as_is=True, **attrs))
-    for value in made:
+    handles = list(b.emit(b.opset[name], operands, as_is=True, **attrs))
+    for value in handles:
         value.is_variable = True
-    return made
+    return handles
 
 
 # -- tensors of unknown size ------------------------------------------------------------------------------------------

@@ -32,8 +32,8 @@ class Requested:
         """
         if isinstance(self.metadata, s.ModelMetadata):
             return fill_in_defaults(self.metadata, default_metadata(model, name)), dict(self.files)
-        made = self.metadata(model)
-        metadata, files = made if isinstance(made, tuple) else (made, {})
+        answer = self.metadata(model)
+        metadata, files = answer if isinstance(answer, tuple) else (answer, {})
         if not isinstance(metadata, s.ModelMetadata):
             raise UsageError(f"the function of the metadata returned {type(metadata).__name__}, expected ModelMetadata")
         return metadata, dict(files)

@@ -50,8 +50,8 @@ class GraphTensors:
         types: list[TensorType | None] = list(op.attrs.get(INTERMEDIATES) or ())
         if types:
             name = f"{op.origin.label or op.name.lower()}/intermediate"
-            made = [None if t is None else Value(t, name) for t in types]
-            self.intermediates[id(op)] = [-1 if v is None else self._add(v) for v in made]
+            values = [None if t is None else Value(t, name) for t in types]
+            self.intermediates[id(op)] = [-1 if v is None else self._add(v) for v in values]
 
     def _add(self, value: Value) -> int:
         found = self.index.get(id(value))

@@ -196,10 +196,10 @@ def import_equation(context: Context, eqn: Equation, read: Callable[[Atom], Item
 def stand_in(aval: Aval) -> Item:
     """An unknown value in place of what could not be made; `POISON` where no tensor is of its type."""
     try:
-        made = [Value(tensor_type(aval)) for _ in range(1 + _is_complex(aval))]
+        parts = [Value(tensor_type(aval)) for _ in range(1 + _is_complex(aval))]
     except (ConverterError, AttributeError, TypeError, ValueError):
         return POISON
-    return Complex(*made) if len(made) == 2 else made[0]
+    return Complex(*parts) if len(parts) == 2 else parts[0]
 
 
 def _join(outer: str, inner: str) -> str:
@@ -260,8 +260,8 @@ def _apply(
         operands = [context.expand(v, a) for v, a in zip(operands, context.avals_in, strict=True)]
     positional = lowering.bind_inputs(operands)
     keywords = lowering.bind_attrs(params)
-    made = lowering.function(context if lowering.parameters.wants_context else context.b, *positional, **keywords)
-    results = list(made) if isinstance(made, Sequence) else [made]
+    result = lowering.function(context if lowering.parameters.wants_context else context.b, *positional, **keywords)
+    results = list(result) if isinstance(result, Sequence) else [result]
     if len(results) != len(context.avals_out):
         raise AssertionError(f"{name} made {len(results)} results, expected {len(context.avals_out)}")
     for value, aval in zip(results, context.avals_out, strict=True):
@@ -274,10 +274,10 @@ def _empty_results(context: Context) -> list[Item] | None:
     shapes = [aval_dims(a) if hasattr(a, "shape") else () for a in context.avals_out]
     if not shapes or not all(0 in dims and all(isinstance(d, int) for d in dims) for dims in shapes):
         return None
-    made = [
+    values = [
         Value.constant(np.zeros(d, tensor_type(a).dtype.numpy)) for d, a in zip(shapes, context.avals_out, strict=True)
     ]
-    return [Complex(v, v) if _is_complex(a) else v for v, a in zip(made, context.avals_out, strict=True)]
+    return [Complex(v, v) if _is_complex(a) else v for v, a in zip(values, context.avals_out, strict=True)]
 
 
 def _check_result(name: str, value: Item, aval: Aval) -> None:
@@ -317,8 +317,8 @@ def _in_parts(
     context: Context, lowering: Lowering[..., Results], name: str, params: Mapping[str, object], operands: Sequence[Tensor]
 ) -> list[Item]:
     """A linear primitive, applied to the real and to the imaginary parts."""
-    made = [
+    parts = [
         _apply(context, lowering, name, params, [getattr(v, part) if isinstance(v, Complex) else v for v in operands])
         for part in ("real", "imag")
     ]
-    return [Complex(real, imag) for real, imag in zip(*made, strict=True)]
+    return [Complex(real, imag) for real, imag in zip(*parts, strict=True)]

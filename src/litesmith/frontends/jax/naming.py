@@ -75,11 +75,11 @@ def output_names(tree: object) -> list[str]:
 def unique(names: Sequence[str]) -> list[str]:
     """The names, repeated ones numbered."""
     seen: Counter[str] = Counter()
-    made = []
+    result = []
     for name in names:
         seen[name] += 1
-        made.append(name if seen[name] == 1 else f"{name}_{seen[name] - 1}")
-    return made
+        result.append(name if seen[name] == 1 else f"{name}_{seen[name] - 1}")
+    return result
 
 
 def closed_over_names(function: Callable[..., object]) -> dict[int, str]:

@@ -38,8 +38,8 @@ def abstract_arguments(
             return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
         return leaf
 
-    made = jax.tree_util.tree_map(abstract, (tuple(args), dict(kwargs)), is_leaf=is_type)
-    return made[0], made[1]
+    abstracted = jax.tree_util.tree_map(abstract, (tuple(args), dict(kwargs)), is_leaf=is_type)
+    return abstracted[0], abstracted[1]
 
 
 def is_type(leaf: object) -> TypeGuard[TensorType]:
@@ -67,8 +67,8 @@ def trace(
             if jitted is not None and static_argnums is None and static_argnames is None:
                 return jitted.trace(*bound, *args, **kwargs)
             call, args, kwargs = _without_objects(traceable(function), args, kwargs)
-            made: Jitted = jax.jit(call, static_argnums=static_argnums, static_argnames=static_argnames)
-            return made.trace(*args, **kwargs)
+            compiled: Jitted = jax.jit(call, static_argnums=static_argnums, static_argnames=static_argnames)
+            return compiled.trace(*args, **kwargs)
     except LitesmithError:
         raise
     except Exception as error:  # whatever the user's function raises

@@ -136,8 +136,8 @@ class Interception:
         tensors = [t for t in args[: 1 + call.initial] if isinstance(t, Value)]
         if len(tensors) < len(args[: 1 + call.initial]):
             return None
-        made = self.lowerings[type(call.layer)](b, call, tensors)
-        return None if made is None else list(made)
+        results = self.lowerings[type(call.layer)](b, call, tensors)
+        return None if results is None else list(results)
 
     @contextmanager
     def active(self, layers: Sequence[Layer], names: LayerNames, backend: Backend, tree: ModuleType) -> Iterator[None]:
@@ -154,8 +154,8 @@ class Interception:
                 original = getattr(layer, method, None)
                 if original is None:
                     continue
-                made = self._instead(layer, original, backend, tree) if method == "call" else original
-                stack.enter_context(_replace_method(layer, method, _in_scope(made, original, scope, backend)))
+                function = self._instead(layer, original, backend, tree) if method == "call" else original
+                stack.enter_context(_replace_method(layer, method, _in_scope(function, original, scope, backend)))
             yield
 
     def _instead(

@@ -76,14 +76,14 @@ def with_old_functions(config: object) -> object:
         return [with_old_functions(item) for item in config]
     if not isinstance(config, dict):
         return config
-    made: Config = {key: with_old_functions(value) for key, value in config.items()}
+    repaired: Config = {key: with_old_functions(value) for key, value in config.items()}
     for key in ("activation", "recurrent_activation"):
-        value = made.get(key)
+        value = repaired.get(key)
         named = value.get("config") if isinstance(value, dict) and value.get("class_name") == "function" else value
         if named == "hard_sigmoid":
-            made[key] = {"class_name": "function", "config": HARD_SIGMOID, "module": "builtins",
+            repaired[key] = {"class_name": "function", "config": HARD_SIGMOID, "module": "builtins",
                          "registered_name": HARD_SIGMOID}  # fmt: skip
-    return made
+    return repaired
 
 
 def modern(config: object) -> object:
@@ -95,28 +95,28 @@ def modern(config: object) -> object:
         return [modern(item) for item in config]
     if not isinstance(config, dict):
         return config
-    made: Config = {key: modern(value) for key, value in config.items()}
-    name = made.get("class_name")
-    if name == "Sequential" and isinstance(made.get("config"), list):  # Keras before 2.2.3
-        made["config"] = {"name": made.get("name", "sequential"), "layers": made["config"]}
-    if not isinstance(name, str) or not isinstance(made.get("config"), dict):
-        return made
-    if name in _ATTENTION and "input_shape" in (made.get("build_config") or {}):
-        made["build_config"] = None  # the shape of the first input alone; the call tells the others
-    _rename_module(made, name)
-    name = made["class_name"]
-    _repair_arguments(name, made["config"])
+    node: Config = {key: modern(value) for key, value in config.items()}
+    name = node.get("class_name")
+    if name == "Sequential" and isinstance(node.get("config"), list):  # Keras before 2.2.3
+        node["config"] = {"name": node.get("name", "sequential"), "layers": node["config"]}
+    if not isinstance(name, str) or not isinstance(node.get("config"), dict):
+        return node
+    if name in _ATTENTION and "input_shape" in (node.get("build_config") or {}):
+        node["build_config"] = None  # the shape of the first input alone; the call tells the others
+    _rename_module(node, name)
+    name = node["class_name"]
+    _repair_arguments(name, node["config"])
     repair = _REPAIRS.get(name)
-    return made if repair is None else repair(made)
+    return node if repair is None else repair(node)
 
 
-def _rename_module(made: Config, name: str) -> None:
-    made["class_name"] = _RENAMED.get(name, name)
-    module = str(made.get("module") or "")
+def _rename_module(node: Config, name: str) -> None:
+    node["class_name"] = _RENAMED.get(name, name)
+    module = str(node.get("module") or "")
     if module.startswith(("keras.src.engine", "tf_keras.src.engine")) and name in _MODULES:
-        made["module"], made["registered_name"] = _MODULES[name], name if name == "Functional" else None
+        node["module"], node["registered_name"] = _MODULES[name], name if name == "Functional" else None
     elif module.startswith("tf_keras."):
-        made["module"] = module.removeprefix("tf_")
+        node["module"] = module.removeprefix("tf_")
 
 
 def _repair_arguments(name: str, arguments: Config) -> None:
@@ -154,31 +154,31 @@ def _repair_nested(arguments: Config) -> None:
 # -- classes that changed ---------------------------------------------------------------------------------------------
 
 
-def _thresholded_relu(made: Config) -> Config:
+def _thresholded_relu(node: Config) -> Config:
     """ThresholdedReLU is ReLU with a threshold: what is greater stays, the rest is 0."""
-    arguments = made["config"]
+    arguments = node["config"]
     arguments.setdefault("threshold", arguments.pop("theta", 1.0))
-    return made | {"class_name": "ReLU", "module": "keras.layers", "registered_name": None}
+    return node | {"class_name": "ReLU", "module": "keras.layers", "registered_name": None}
 
 
-def _tf_function(made: Config) -> Config:
-    arguments = made["config"]
-    if made["class_name"] == "SlicingOpLambda":
+def _tf_function(node: Config) -> Config:
+    arguments = node["config"]
+    if node["class_name"] == "SlicingOpLambda":
         arguments["function"] = "__operators__.getitem"
-    return made | {"class_name": TF_OP, "module": None, "registered_name": TF_OP}
+    return node | {"class_name": TF_OP, "module": None, "registered_name": TF_OP}
 
 
-def _policy(made: Config) -> Config:
+def _policy(node: Config) -> Config:
     """A policy standing where an object is expected."""
-    return made | {"class_name": "DTypePolicy", "module": "keras", "registered_name": None}
+    return node | {"class_name": "DTypePolicy", "module": "keras", "registered_name": None}
 
 
-def _functional(made: Config) -> Config:
+def _functional(node: Config) -> Config:
     """Scopes in layer names go, and calls are written the way Keras 3 writes them."""
-    config = made["config"]
+    config = node["config"]
     layers = config.get("layers")
     if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
-        return made
+        return node
     names = {str(layer.get("name")): str(layer.get("name")).replace("/", "_") for layer in layers}
     nested = _models_counted_from_one(layers, config)
     for layer in layers:
@@ -187,7 +187,7 @@ def _functional(made: Config) -> Config:
     sequential = {name: 1 for name, class_name in nested.items() if class_name == "Sequential"}
     for boundary in ("input_layers", "output_layers"):
         config[boundary] = _rename_references(config.get(boundary), names, sequential)
-    return made
+    return node
 
 
 def _models_counted_from_one(layers: list[Config], config: Config) -> dict[str, str]:
@@ -321,11 +321,11 @@ def _tensor(reference: list[Any]) -> Config:
     return {"class_name": "__keras_tensor__", "config": history}
 
 
-def _sequential(made: Config) -> Config:
+def _sequential(node: Config) -> Config:
     """The shape of the input stands in a layer of its own."""
-    layers = made["config"].get("layers")
+    layers = node["config"].get("layers")
     if not isinstance(layers, list) or not layers or not isinstance(layers[0], dict):
-        return made
+        return node
     shape: Any = None
     for layer in layers:
         if layer.get("class_name") != "InputLayer" and isinstance(layer.get("config"), dict):
@@ -333,8 +333,8 @@ def _sequential(made: Config) -> Config:
     if layers[0].get("class_name") != "InputLayer" and shape is not None:
         arguments = {"batch_shape": shape, "name": f"{layers[0].get('config', {}).get('name', 'model')}_input"}
         first = {"module": "keras.layers", "class_name": "InputLayer", "config": arguments, "registered_name": None}
-        made["config"]["layers"] = [first, *layers]
-    return made
+        node["config"]["layers"] = [first, *layers]
+    return node
 
 
 _REPAIRS: Mapping[str, Callable[[Config], Config]] = {

@@ -31,9 +31,9 @@ def up_sampling(layer: UpSampling2D, original: Call, keras: ModuleType) -> Call:
         images = keras.ops.transpose(inputs, (0, 2, 3, 1)) if first else inputs
         sizes = keras.ops.shape(images)
         height, width = sizes[1] * layer.size[0], sizes[2] * layer.size[1]
-        made = _RESIZE[keras.backend.backend()](images, height, width, layer.interpolation)
-        made = keras.ops.cast(made, keras.backend.standardize_dtype(inputs.dtype))
-        return keras.ops.transpose(made, (0, 3, 1, 2)) if first else made
+        resized = _RESIZE[keras.backend.backend()](images, height, width, layer.interpolation)
+        resized = keras.ops.cast(resized, keras.backend.standardize_dtype(inputs.dtype))
+        return keras.ops.transpose(resized, (0, 3, 1, 2)) if first else resized
 
     return call
 
@@ -67,5 +67,5 @@ def _bilinear(b: Builder, call: LayerCall, tensors: Sequence[Value]) -> list[Val
     first = layer.data_format == "channels_first"
     images = transpose(b, x, (0, 2, 3, 1)) if first else x
     sizes = b.strided_slice(b.shape(images, out_type=DType.INT32), [1], [3], [1])
-    made = b.resize_bilinear(images, b.mul(sizes, np.array(layer.size, np.int32)), half_pixel_centers=True)
-    return [transpose(b, made, (0, 3, 1, 2)) if first else made]
+    resized = b.resize_bilinear(images, b.mul(sizes, np.array(layer.size, np.int32)), half_pixel_centers=True)
+    return [transpose(b, resized, (0, 3, 1, 2)) if first else resized]

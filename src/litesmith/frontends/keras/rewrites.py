@@ -34,8 +34,8 @@ def _time_distributed(layer: Wrapper, original: Call, keras: ModuleType) -> Call
         options = {"training": False} if _takes(layer.layer, "training") else {}
         if mask is not None and _takes(layer.layer, "mask"):
             options["mask"] = ops.reshape(mask, (-1, *mask.shape[2:]))
-        made = layer.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])), **options)
-        return keras.tree.map_structure(lambda y: ops.reshape(y, (-1, sizes[1], *y.shape[1:])), made)
+        results = layer.layer(ops.reshape(inputs, (-1, *inputs.shape[2:])), **options)
+        return keras.tree.map_structure(lambda y: ops.reshape(y, (-1, sizes[1], *y.shape[1:])), results)
 
     return call
 
@@ -59,8 +59,8 @@ def _is_samplewise(layer: Layer, keras: ModuleType) -> bool:
 
 def _is_functional(layer: Layer, keras: ModuleType) -> bool:
     """Whether a model is a graph of layers and nothing else."""
-    made = type(layer)
-    return isinstance(layer, keras.Model) and made.__name__ == "Functional" and made.__module__.split(".")[0] == "keras"
+    kind = type(layer)
+    return isinstance(layer, keras.Model) and kind.__name__ == "Functional" and kind.__module__.split(".")[0] == "keras"
 
 
 def _is_own(cls: type, keras: ModuleType) -> bool:

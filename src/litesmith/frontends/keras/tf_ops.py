@@ -31,14 +31,14 @@ def functions(ops: ModuleType) -> Mapping[str, Function]:
     }  # fmt: skip
     reductions = {"mean": ops.mean, "sum": ops.sum, "max": ops.max, "min": ops.min, "prod": ops.prod}
     table: dict[str, Function] = {}
-    for name, made in binary.items():
-        table |= dict.fromkeys((f"math.{name}", name, f"__operators__.{name}"), lambda x, y, f=made: f(x, y))
-    for name, made in reflected.items():
-        table[f"__operators__.{name}"] = lambda x, y, f=made: f(y, x)
-    for name, made in unary.items():
-        table |= dict.fromkeys((f"math.{name}", name), lambda x, f=made: f(x))
-    for name, made in reductions.items():
-        reduce = lambda input_tensor, axis=None, keepdims=False, f=made: f(input_tensor, axis, keepdims=keepdims)  # noqa: E731
+    for name, function in binary.items():
+        table |= dict.fromkeys((f"math.{name}", name, f"__operators__.{name}"), lambda x, y, f=function: f(x, y))
+    for name, function in reflected.items():
+        table[f"__operators__.{name}"] = lambda x, y, f=function: f(y, x)
+    for name, function in unary.items():
+        table |= dict.fromkeys((f"math.{name}", name), lambda x, f=function: f(x))
+    for name, function in reductions.items():
+        reduce = lambda input_tensor, axis=None, keepdims=False, f=function: f(input_tensor, axis, keepdims=keepdims)  # noqa: E731
         table |= dict.fromkeys((f"math.reduce_{name}", f"reduce_{name}"), reduce)
     table |= {"__operators__.neg": ops.negative, "__operators__.getitem": _getitem}
     return table | _activations(ops) | _shapes(ops)
@@ -50,7 +50,7 @@ def _activations(ops: ModuleType) -> dict[str, Function]:
         "sigmoid": ops.sigmoid, "tanh": ops.tanh, "softplus": ops.softplus, "softsign": ops.softsign,
     }  # fmt: skip
     return {
-        **{f"nn.{name}": lambda features, f=made: f(features) for name, made in named.items()},
+        **{f"nn.{name}": lambda features, f=function: f(features) for name, function in named.items()},
         "nn.softmax": lambda logits, axis=-1: ops.softmax(logits, axis=axis),
         "nn.log_softmax": lambda logits, axis=-1: ops.log_softmax(logits, axis=axis),
         "nn.gelu": lambda features, approximate=False: ops.gelu(features, approximate=approximate),

@@ -176,13 +176,13 @@ T = TypeVar("T")
 
 def _attempt_each(context: Context, origin: Origin, makers: Sequence[Callable[[], T]]) -> list[T]:
     """What each of the functions makes; the refusals are noted."""
-    made = []
+    results = []
     for maker in makers:
         try:
-            made.append(maker())
+            results.append(maker())
         except ConverterError as error:
             context.session.note(error, origin)
-    return made
+    return results
 
 
 def _with_shapes(avals: Sequence[Aval], names: Sequence[str], given: Shapes) -> list[Aval]:

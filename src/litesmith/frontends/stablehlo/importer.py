@@ -126,8 +126,8 @@ class Context(jax_importer.Context):
 
     def primitive(self, name: str, operands: Sequence[Tensor], **params: object) -> Item:
         """The result of a JAX primitive of the operation's own operands and result types."""
-        (made,) = self.lower(name, operands, **params)
-        return made
+        (result,) = self.lower(name, operands, **params)
+        return result
 
     def lower(self, name: str, operands: Sequence[Tensor], **params: object) -> list[Item]:
         """The results of a JAX primitive, as a list."""
@@ -185,9 +185,9 @@ class Context(jax_importer.Context):
         env = {v: _renew(self.b, b) for v, b in jaxpr.fixed.items()}
         for variable, value in zip(jaxpr.invars, args, strict=True):
             env[variable] = Bound(value, aval_of(value, jaxpr.dtypes.get(variable, variable.type.dtype)))
-        made = import_region(replace(self, depth=self.depth + 1), jaxpr.region, env)
-        values = items_of(map(self.whole, made))
-        jaxpr.made = [b.aval for b in made]
+        results = import_region(replace(self, depth=self.depth + 1), jaxpr.region, env)
+        values = items_of(map(self.whole, results))
+        jaxpr.made = [b.aval for b in results]
         if jaxpr.expected is not None and POISON not in values:
             require_same_shapes(jaxpr.made, jaxpr.expected, "a loop changes the shape of its variable")
         return values
@@ -265,8 +265,8 @@ def _renew(b: Builder, bound: Bound) -> Bound:
     if not isinstance(value, Value) or value.is_const or value.sym is None:
         return bound
     elements = list(value.sym.flat)
-    made = shape_vector(b, elements) if value.rank else size_value(b, elements[0])
-    return Bound(made, bound.aval)
+    renewed = shape_vector(b, elements) if value.rank else size_value(b, elements[0])
+    return Bound(renewed, bound.aval)
 
 
 # -- regions ----------------------------------------------------------------------------------------------------------
@@ -387,10 +387,10 @@ def _lower(context: Context, operation: Operation, operands: Sequence[Bound]) ->
     if name == operation.attrs.get("name"):
         attrs = operation.attrs.get("composite_attributes") or {}
     keywords = lowering.bind_attrs({**attrs, "regions": operation.regions})
-    made = lowering(
+    result = lowering(
         context if lowering.parameters.wants_context else context.b, *lowering.bind_inputs(values), **keywords
     )
-    results = list(made) if isinstance(made, Sequence) else [] if made is None else [made]
+    results = list(result) if isinstance(result, Sequence) else [] if result is None else [result]
     if len(results) != len(operation.results):
         raise AssertionError(f"{name} made {len(results)} results, expected {len(operation.results)}")
     rows = zip(results, operation.results, context.avals_out, strict=True)
@@ -405,12 +405,12 @@ def _on_the_host(operation: Operation, operands: Sequence[Bound]) -> Bound | Non
     arrays = [a for a in map(_array, operands) if a is not None]
     if len(arrays) < len(operands):
         return None
-    made = evaluate(operation, arrays)
-    if made is None:
+    array = evaluate(operation, arrays)
+    if array is None:
         return None
     declared = operation.results[0].type
-    aval = Aval(tuple(made.shape), declared.dtype)
-    return Bound(made if declared.dtype == np.uint64 else constant_of(np.ascontiguousarray(made)), aval)
+    aval = Aval(tuple(array.shape), declared.dtype)
+    return Bound(array if declared.dtype == np.uint64 else constant_of(np.ascontiguousarray(array)), aval)
 
 
 def _array(bound: Bound) -> Array | None:
@@ -436,17 +436,17 @@ def _unresolved_aval(declared: Type) -> Aval:
     return Aval(tuple(UNRESOLVED if d is None else d for d in declared.shape), declared.dtype)
 
 
-def _bound(name: str, made: Bound | Held, declared: Type, aval: Aval) -> Bound:
+def _bound(name: str, result: Bound | Held, declared: Type, aval: Aval) -> Bound:
     """A result with its shape: as the module says, else as the lowering knows, else as the value has it."""
-    if isinstance(made, Bound):
-        return made
-    if made is POISON or declared.dtype is None:
-        return Bound(made, aval)
-    whole = aval_of(made, declared.dtype).shape
+    if isinstance(result, Bound):
+        return result
+    if result is POISON or declared.dtype is None:
+        return Bound(result, aval)
+    whole = aval_of(result, declared.dtype).shape
     if len(whole) not in (0, len(aval.shape)):
         raise AssertionError(f"{name} made rank {len(whole)}, expected {declared.text}")
     given = whole or [UNRESOLVED] * len(aval.shape)
     shape = tuple(g if a == UNRESOLVED else a for a, g in zip(aval.shape, given, strict=True))
     if UNRESOLVED in shape:
         raise AssertionError(f"{name} made no shape for {declared.text}")
-    return Bound(made, Aval(shape, declared.dtype))
+    return Bound(result, Aval(shape, declared.dtype))

@@ -164,11 +164,11 @@ def interpret(region: Region, arguments: Sequence[Array], functions: Mapping[str
         if operation.name == "func.call" and operation.attrs["callee"] in functions:
             called = functions[operation.attrs["callee"]].body
             rest = {n: f for n, f in functions.items() if f.body is not called}
-            made = interpret(called, operands, rest)
+            results = interpret(called, operands, rest)
         else:
             one = evaluate(operation, operands)
-            made = None if one is None else [one]
-        if made is None:
+            results = None if one is None else [one]
+        if results is None:
             return None
-        env.update(zip(operation.results, made, strict=True))
+        env.update(zip(operation.results, results, strict=True))
     return [env[v] for v in region.results if v in env]

@@ -163,30 +163,30 @@ def _region(mlir: MlirRegion, outer: MutableMapping[MlirValue, Variable], depth:
     blocks = list(mlir.blocks)
     if len(blocks) > 1:
         raise FormatError("a region of a StableHLO module has several blocks", fix="export the model again")
-    made, own = Region(), dict[MlirValue, Variable]()
+    region, own = Region(), dict[MlirValue, Variable]()
     known = ChainMap(own, outer)
     captured: dict[Variable, None] = {}
     for argument in blocks[0].arguments if blocks else ():
         known[argument] = Variable(type_of(argument.type))
-        made.arguments.append(known[argument])
+        region.arguments.append(known[argument])
     for operation in blocks[0].operations if blocks else ():
         inner = operation.operation
         operands = [known[v] for v in inner.operands]
         captured.update((v, None) for o, v in zip(inner.operands, operands, strict=True) if o not in own)
         if inner.name in _TERMINATORS:
-            made.results = operands
+            region.results = operands
             break
         regions = [_region(r, known, depth + 1) for r in inner.regions]
         results = [Variable(type_of(r.type)) for r in inner.results]
         known.update(zip(inner.results, results, strict=True))
         place = _location(str(inner.location))
-        made.operations.append(Operation(inner.name, operands, results, attributes_of(inner), regions, place))
+        region.operations.append(Operation(inner.name, operands, results, attributes_of(inner), regions, place))
         for result in results:
-            result.operation = made.operations[-1]
+            result.operation = region.operations[-1]
         captured.update((v, None) for r in regions for v in r.captured)
     inside = set(own.values())
-    made.captured = [v for v in captured if v not in inside]
-    return made
+    region.captured = [v for v in captured if v not in inside]
+    return region
 
 
 _PLACE = re.compile(r'"((?:[^"\\]|\\.)*)"(?::(\d+):\d+)?')

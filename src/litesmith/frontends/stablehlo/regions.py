@@ -69,8 +69,8 @@ def extremum_of(region: Region) -> str | None:
         return None
     numbers, places = (_samples(region.arguments[i].type.dtype) for i in (0, 1))
     x, i, y, j = _combinations([numbers, places, numbers, places])
-    made = choices(region, [x, i, y, j])
-    if made is None:
+    selected = choices(region, [x, i, y, j])
+    if selected is None:
         return None
     nan_x, nan_y = (_is_nan(v) for v in (x, y))
     for kind, beyond in (("max", np.greater), ("min", np.less)):
@@ -78,8 +78,8 @@ def extremum_of(region: Region) -> str | None:
         ties = (x == y) & ~nan_x | nan_x & nan_y
         value = np.where(takes_x, x, y)
         first = np.where(ties, np.minimum(i, j), np.where(takes_x, i, j))
-        same_place = np.where(nan_x & nan_y, True, made[1] == first)
-        same_value = (made[0] == value) | _is_nan(made[0]) & _is_nan(value)
+        same_place = np.where(nan_x & nan_y, True, selected[1] == first)
+        same_value = (selected[0] == value) | _is_nan(selected[0]) & _is_nan(value)
         if bool(np.all(same_place & same_value)):
             return kind
     return None
@@ -104,25 +104,25 @@ def order_of(region: Region) -> tuple[int, bool] | None:
     columns = [_samples(region.arguments[2 * p].type.dtype) for p in range(keys) for _ in range(2)]
     samples = _combinations([_drop_signed(c) for c in columns])
     filler = [np.zeros(len(samples[0]), v.type.dtype) for v in region.arguments[2 * keys :]]
-    made = choices(region, [*samples, *filler])
-    if made is None:
+    selected = choices(region, [*samples, *filler])
+    if selected is None:
         return None
     has_nan = np.any([_is_nan(x) for x in samples], axis=0)
     for compare, is_descending in ((np.less, False), (np.greater, True)):
-        same = made[0] == _before(samples, compare)
-        if bool(np.all(same[~has_nan])) and (bool(np.all(same)) or not np.any(made[0][has_nan])):
+        same = selected[0] == _before(samples, compare)
+        if bool(np.all(same[~has_nan])) and (bool(np.all(same)) or not np.any(selected[0][has_nan])):
             return keys, is_descending
     return None
 
 
 def _before(samples: Sequence[Array], compare: Callable[[Array, Array], Array]) -> Array:
     """Whether the first of each pair comes before the second, earlier pairs counting more."""
-    made, equal = np.zeros(len(samples[0]), bool), np.ones(len(samples[0]), bool)
+    before, equal = np.zeros(len(samples[0]), bool), np.ones(len(samples[0]), bool)
     keys = [total_key(x) for x in samples]
     for x, y in zip(keys[::2], keys[1::2], strict=True):
-        made = made | equal & compare(x, y)
+        before = before | equal & compare(x, y)
         equal = equal & (x == y)
-    return made
+    return before
 
 
 # -- functions of sizes -----------------------------------------------------------------------------------------------
@@ -143,5 +143,5 @@ def size_function(function: Function, functions: Mapping[str, Function]) -> str 
         return None
     numbers = np.array([-1000, -7, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 8, 1001], np.int32)
     x, y = _combinations([numbers, numbers[numbers != 0]])
-    made = interpret(function.body, [*[x] * (len(declared) - 3), x, y], functions)
-    return name if made is not None and bool(np.all(made[0] == _SIZE_FUNCTIONS[name](x, y))) else None
+    results = interpret(function.body, [*[x] * (len(declared) - 3), x, y], functions)
+    return name if results is not None and bool(np.all(results[0] == _SIZE_FUNCTIONS[name](x, y))) else None

@@ -278,11 +278,11 @@ def _recurrent(
     body = import_body(args)
     computes = _computes(body, any)
     evaluate = (lambda given: import_body(given).results) if computes else None
-    made = lower_recurrent(context.b, kind, attrs, args, evaluate, len(definition.signature.output_arg))
-    if isinstance(made, list):
-        return made
-    if made:
-        context.session.remarks[f"{_implemented_names(definition)[0]} keeps its body: {made}"] = None
+    results = lower_recurrent(context.b, kind, attrs, args, evaluate, len(definition.signature.output_arg))
+    if isinstance(results, list):
+        return results
+    if results:
+        context.session.remarks[f"{_implemented_names(definition)[0]} keeps its body: {results}"] = None
     return None
 
 

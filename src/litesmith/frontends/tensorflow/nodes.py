@@ -58,8 +58,8 @@ def _of_complex(session: Session, op: str, inputs: Sequence[Item]) -> Lowering[.
 
 def complex_tensor(b: Builder, value: Complex) -> Value:
     """A complex64 tensor."""
-    made: Value = b.cast(value.real, out_data_type=DType.COMPLEX64)
-    return made if value.imag is None else join_parts(b, value.real, value.imag)
+    result: Value = b.cast(value.real, out_data_type=DType.COMPLEX64)
+    return result if value.imag is None else join_parts(b, value.real, value.imag)
 
 
 def _complex_operand(b: Builder, value: Complex) -> Value:

@@ -147,11 +147,11 @@ def _differs(kind: str, args: Sequence[Value], evaluate: Evaluate) -> str:
     rng = np.random.default_rng(0)
     for scale in (1.0, 1e-3):  # small numbers tell one epsilon of a normalization from another
         x = rng.normal(0, scale, (3, int(str(args[0].dims[1])))).astype(np.float32)
-        (made,) = evaluate([Value.constant(x), *args[1:]])
-        if not isinstance(made, Value) or not made.is_const:
+        (result,) = evaluate([Value.constant(x), *args[1:]])
+        if not isinstance(result, Value) or not result.is_const:
             return "what its body computes cannot be told"
         expected = _one_step(x, *(a.numpy().astype(np.float64) for a in args[1:]))
-        got = made.numpy()
+        got = result.numpy()
         if got.shape != expected.shape or np.abs(got - expected).max() > _TOLERANCE * max(np.abs(expected).max(), 1e-3):
             rest = ", layer-normalized before its bias" if kind == NORMALIZED_CELL else ""
             return (
@@ -171,8 +171,8 @@ def _one_step(
         sums = [z * s for z, s in zip(normal, np.split(scale, 4), strict=True)]
     cell, entry, _, output = (z + b for z, b in zip(sums, np.split(bias, 4), strict=True))
     c = np.tanh(cell) / (1 + np.exp(-entry))
-    made: np.ndarray = np.tanh(c) / (1 + np.exp(-output)) @ projection
-    return made
+    hidden: np.ndarray = np.tanh(c) / (1 + np.exp(-output)) @ projection
+    return hidden
 
 
 # -- legacy Keras -----------------------------------------------------------------------------------------------------

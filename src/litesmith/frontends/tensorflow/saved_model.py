@@ -57,17 +57,17 @@ def import_saved_model(
 
     def build(session: Session) -> Program:
         program = Program()
-        made: dict[object, Graph] = {}
+        imported: dict[object, Graph] = {}
         for signature in chosen:
             meaning = meaning_of(model, signature) or signature.key
-            if meaning not in made:
+            if meaning not in imported:
                 known = set(session.problems)
-                made[meaning] = import_signature(session, model.nodes.values(), signature, shapes)
+                imported[meaning] = import_signature(session, model.nodes.values(), signature, shapes)
                 if may_leave_out and _leave_out(session, signature, known, chosen):
                     continue
-                program.graphs.append(made[meaning])
-            if made[meaning] in program.graphs:
-                add_signature(program, signature, made[meaning])
+                program.graphs.append(imported[meaning])
+            if imported[meaning] in program.graphs:
+                add_signature(program, signature, imported[meaning])
         if not program.signatures:
             session.problems.update(session.set_aside)
         return program
@@ -127,17 +127,17 @@ def _selected_signatures(model: SavedModel, keys: Sequence[str] | None) -> list[
 
 def source_model(model: SavedModel) -> Model:
     """The importer's view of a SavedModel."""
-    made: dict[str, Variable] = {}
+    variables: dict[str, Variable] = {}
 
     def variable(name: str, node: NodeDef) -> Variable:
         try:
             found = model.variable(node.name)
         except UsageError:  # a variable the model keeps to itself, such as one that holds the name of an asset
-            return made.setdefault(name, Variable(name, tf_dtype(node.attr["dtype"].type), None))
+            return variables.setdefault(name, Variable(name, tf_dtype(node.attr["dtype"].type), None))
         unique = _unique_name(found) or node.name
-        if unique not in made:
-            made[unique] = _variable(model, found, node.name, unique)
-        return made[unique]
+        if unique not in variables:
+            variables[unique] = _variable(model, found, node.name, unique)
+        return variables[unique]
 
     return Model(
         model.functions,

@@ -354,11 +354,11 @@ def _handle(context: Context, name: str) -> Value:
 
 def make_handle(b: Builder, state: State) -> Value:
     """The operator that makes the handle of a resource."""
-    made: Value
-    (made,) = b.custom(
+    handle: Value
+    (handle,) = b.custom(
         custom_code=PREFIX + state.op, custom_options=state.options, result_types=[TensorType(DType.RESOURCE, ())]
     )
-    return made
+    return handle
 
 
 def initialize(b: Builder, session: Session) -> None:

@@ -94,8 +94,8 @@ def tan(b: Builder, x: Complex) -> Complex:
 @lowers("logistic", complex=True)
 def logistic(b: Builder, x: Complex) -> Complex:
     half = number(b, 0.5, x.real)
-    made = tanh.function(b, x.each(lambda part: b.mul(part, half)))
-    return Complex(b.add(b.mul(made.real, half), half), b.mul(made.imag, half))
+    result = tanh.function(b, x.each(lambda part: b.mul(part, half)))
+    return Complex(b.add(b.mul(result.real, half), half), b.mul(result.imag, half))
 
 
 @lowers("expm1", complex=True)
@@ -129,9 +129,9 @@ def pow_(ctx: Context, x: Tensor, y: Tensor) -> Complex:
     b = ctx.b
     x, y = (v if isinstance(v, Complex) else Complex(v, number(b, 0, v)) for v in (x, y))
     nothing = _is_zero(b, x)
-    made = exp.function(b, mul.function(b, y, log.function(b, _select(b, nothing, _number(b, 1, x), x))))
+    result = exp.function(b, mul.function(b, y, log.function(b, _select(b, nothing, _number(b, 1, x), x))))
     power = _select(b, _is_zero(b, y), _number(b, 1, x), _number(b, 0, x))
-    return _select(b, nothing, power, made)
+    return _select(b, nothing, power, result)
 
 
 @lowers("sign", complex=True)

@@ -142,13 +142,13 @@ def _hidden_sizes(ctx: Context, jaxprs: Sequence[Jaxpr], values: Sequence[Item])
 
 def _inner_inputs(graph: Graph, values: Sequence[Value]) -> list[Value]:
     """Inputs of a graph for these values; what is known of their elements is known inside."""
-    made = []
+    inputs = []
     for value in values:
         inner = graph.add_input(value.type)
         if value.rank == 0 and value.sym is not None and isinstance(value.sym.item(), Sym):
             inner.sym = value.sym
-        made.append(inner)
-    return made
+        inputs.append(inner)
+    return inputs
 
 
 # -- conditionals -----------------------------------------------------------------------------------------------------
@@ -243,21 +243,21 @@ def while_(
     def condition(b: Builder, tensors: list[Value]) -> Value:
         nonlocal failed
         consts, _, variables = bind(tensors)
-        (made,) = _at(ctx, b).call(cond_jaxpr, [*consts, *variables])
-        failed = failed or made is POISON
-        return _any(b, made) if isinstance(made, Value) else b.constant(np.array(False))
+        (truth,) = _at(ctx, b).call(cond_jaxpr, [*consts, *variables])
+        failed = failed or truth is POISON
+        return _any(b, truth) if isinstance(truth, Value) else b.constant(np.array(False))
 
     def body(b: Builder, tensors: list[Value]) -> list[Value]:
         nonlocal failed
         cond_values, consts, variables = bind(tensors)
         inner = _at(ctx, b)
-        made = _expand_results(inner, inner.call(body_jaxpr, [*consts, *variables]), ctx.avals_out)
-        failed = failed or any(v is POISON for v in made)
+        outputs = _expand_results(inner, inner.call(body_jaxpr, [*consts, *variables]), ctx.avals_out)
+        failed = failed or any(v is POISON for v in outputs)
         if batched and not failed:
             (goes_on,) = _flat(inner.call(cond_jaxpr, [*cond_values, *variables]))
-            following = zip(_flat(made), _flat(variables), strict=True)
+            following = zip(_flat(outputs), _flat(variables), strict=True)
             return [*(_select_going_on(b, goes_on, new, old) for new, old in following), *tensors[len(carried) :]]
-        return [*(tensors[: len(carried)] if failed else _flat(made)), *tensors[len(carried) :]]
+        return [*(tensors[: len(carried)] if failed else _flat(outputs)), *tensors[len(carried) :]]
 
     results = rnn.loop(ctx.b, condition, body, state, ctx.session.new_graph("while").name)
     if failed:
@@ -342,12 +342,12 @@ def scan(
         _know_sizes(inputs[len(_flat(xs)) :], captured)
         renewed = iter(_like(live, inputs[len(_flat(xs)) :]))
         bound = [v if _is_const(v) else next(renewed) for v in consts]
-        made = inner.call(jaxpr, [*bound, *_like(init, carry), *rows])
-        if any(v is POISON for v in made):
+        results = inner.call(jaxpr, [*bound, *_like(init, carry), *rows])
+        if any(v is POISON for v in results):
             failed = True
             return carry, [b.constant(np.zeros((), t.dtype.numpy)) for t in kinds]
-        made = _expand_results(inner, made, [*carry_avals, *row_avals])
-        return _flat(made[:num_carry]), _flat(made[num_carry:])
+        results = _expand_results(inner, results, [*carry_avals, *row_avals])
+        return _flat(results[:num_carry]), _flat(results[num_carry:])
 
     name = ctx.session.new_graph("scan").name
     carry, rows = rnn.scan(ctx.b, step, _flat(init), _flat(xs), steps, reverse, captured, name, kinds)
@@ -385,9 +385,9 @@ def _scan_once(ctx: Context, consts: list[Tensor], init: list[Tensor], xs: list[
     """A loop of one step is the step."""
 
     rows = _like(xs, [reshape(ctx.b, x, x.dims[1:]) for x in _flat(xs)])
-    made = ctx.call(jaxpr, [*consts, *init, *rows])
-    if any(v is POISON for v in made):
+    results = ctx.call(jaxpr, [*consts, *init, *rows])
+    if any(v is POISON for v in results):
         return [POISON] * len(ctx.avals_out)
-    made = _expand_results(ctx, made, [v.aval for v in _outvars(jaxpr)])
-    stacked = [reshape(ctx.b, v, [1, *v.dims]) for v in _flat(made[len(init) :])]
-    return [*made[: len(init)], *_like(made[len(init) :], stacked)]
+    results = _expand_results(ctx, results, [v.aval for v in _outvars(jaxpr)])
+    stacked = [reshape(ctx.b, v, [1, *v.dims]) for v in _flat(results[len(init) :])]
+    return [*results[: len(init)], *_like(results[len(init) :], stacked)]

@@ -25,8 +25,8 @@ def in_int32(function: Callable[..., Value]) -> Callable[..., Value]:
         narrow = next((x.type.dtype for x in xs if x.type.dtype in NARROW), None)
         if narrow is None:
             return function(b, *xs)
-        made = function(b, *(cast(b, x, DType.INT32) for x in xs))
-        return cast(b, made, narrow) if made.type.dtype is DType.INT32 else made
+        result = function(b, *(cast(b, x, DType.INT32) for x in xs))
+        return cast(b, result, narrow) if result.type.dtype is DType.INT32 else result
 
     return run
 
@@ -87,10 +87,10 @@ def one_minus_square(b: Builder, x: Value) -> Value:
 @lowers("polynomial", broadcasts=True)
 def polynomial(b: Builder, x: Value, coefficients: list[Value]) -> Value:
     """By Horner's rule, the constant term first."""
-    made = coefficients[-1]
+    total = coefficients[-1]
     for coefficient in reversed(coefficients[:-1]):
-        made = in_int32(lambda b, p, q, r: b.add(b.mul(p, q), r))(b, made, x, coefficient)
-    return made
+        total = in_int32(lambda b, p, q, r: b.add(b.mul(p, q), r))(b, total, x, coefficient)
+    return total
 
 
 @lowers("abs", broadcasts=True)
@@ -260,11 +260,11 @@ TOTAL_ORDER = tuple(
 def select_n(b: Builder, which: Value, cases: list[Value]) -> Value:
     if which.type.dtype is DType.BOOL:
         return cases[0] if len(cases) == 1 else select(b, which, cases[1], cases[0])
-    made = cases[-1]
+    result = cases[-1]
     for index in range(len(cases) - 2, -1, -1):
         at_most = b.less_equal(which, b.constant(np.array(index, which.type.dtype.numpy)))
-        made = select(b, at_most, cases[index], made)
-    return made
+        result = select(b, at_most, cases[index], result)
+    return result
 
 
 # -- bits -------------------------------------------------------------------------------------------------------------

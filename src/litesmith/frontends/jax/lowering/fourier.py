@@ -55,10 +55,10 @@ def integer_pow(b: Builder, x: Complex, *, y: int) -> Complex:
     one = Complex(number(b, 1, x.real), number(b, 0, x.imag))
     if y < 0:
         return div(b, one, integer_pow(b, x, y=-y))
-    made = x if y else one
+    power = x if y else one
     for _ in range(y - 1):
-        made = mul.function(b, made, x)
-    return made
+        power = mul.function(b, power, x)
+    return power
 
 
 @lowers("div", complex=True, broadcasts=True)
@@ -115,8 +115,8 @@ def fft(ctx: Context, x: Tensor, *, fft_type: object, fft_lengths: Sequence[Size
     rank = len(ctx.avals_in[0].shape)
     axes = list(range(rank - len(fft_lengths), rank))
     if isinstance(x, Value):
-        made = transforms.rfft(b, x, axes[-1])
-        return _over(b, made, axes[:-1], inverse=False)
+        spectrum = transforms.rfft(b, x, axes[-1])
+        return _over(b, spectrum, axes[:-1], inverse=False)
     parts: complex_parts.Complex = x
     if kind == "IRFFT":
         for axis in axes[:-1]:

@@ -93,8 +93,8 @@ def _scatter(combine: str) -> Callable[..., Value]:
             tuple(numbers.operand_batching_dims),
             tuple(numbers.scatter_indices_batching_dims),
         )
-        made = scatter_general(ctx.b, x, indices, updates, dims, combine, _mode(mode))
-        return bits.signed_order(ctx.b, made) if flips else made
+        result = scatter_general(ctx.b, x, indices, updates, dims, combine, _mode(mode))
+        return bits.signed_order(ctx.b, result) if flips else result
 
     return lowering
 

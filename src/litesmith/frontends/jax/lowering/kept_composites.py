@@ -37,16 +37,16 @@ def keep(ctx: Context, jaxpr: Jaxpr, args: Sequence[Tensor], params: Mapping[str
     results = inner.call(jaxpr, inputs)
     if any(r is POISON for r in results):
         return [POISON] * len(results)
-    made = [inner.expand(r, a) for r, a in zip(results, ctx.avals_out, strict=True) if isinstance(r, Value)]
-    if len(made) < len(results):
+    outputs = [inner.expand(r, a) for r, a in zip(results, ctx.avals_out, strict=True) if isinstance(r, Value)]
+    if len(outputs) < len(results):
         raise UnsupportedError(f"the composite {name!r} gives complex tensors", "do not keep this composite")
-    graph.outputs = made
+    graph.outputs = outputs
     attributes = {key: _plain(name, key, value) for key, value in attributes_of(params).items()}
     return list(
         ctx.b.emit(
             ctx.session.opset["STABLEHLO_COMPOSITE"],
             tensors,
-            result_types=[r.type for r in made],
+            result_types=[r.type for r in outputs],
             name=name,
             decomposition_subgraph=graph,
             composite_attributes=write_map(attributes),

@@ -98,15 +98,15 @@ def reduce(ctx: Context, operands: list[Value], *, jaxpr: Jaxpr, dimensions: Seq
 def reduce_from(ctx: Context, x: Value, init: Value, kind: str, axes: Sequence[int]) -> Value:
     """``x`` without ``axes``, reduced by ``kind`` (add, max, min, mul, and, or) from a start value."""
     name = {v: k for k, v in MONOIDS.items()}[kind]
-    made = reduce_axes(ctx, x, name, axes)
+    reduced = reduce_axes(ctx, x, name, axes)
     unsigned = is_unsigned_word(ctx.avals_in[0].dtype) and kind in ("max", "min")
     neutral = np.int32(0 if kind == "max" else -1) if unsigned else windows.identity_of(kind, x.type.dtype)
     if init.is_const and bool(np.all(init.numpy() == neutral)):
-        return made
+        return reduced
     if unsigned:
-        keys = [bits.signed_order(ctx.b, v) for v in (made, init)]
+        keys = [bits.signed_order(ctx.b, v) for v in (reduced, init)]
         return bits.signed_order(ctx.b, _join(ctx.b, kind, *keys))
-    return _join(ctx.b, kind, made, init)
+    return _join(ctx.b, kind, reduced, init)
 
 
 def _join(b: Builder, kind: str, x: Value, y: Value) -> Value:
@@ -139,8 +139,8 @@ def _arg_lowering(name: str) -> Callable[..., Value]:
             x = cast(b, x, DType.INT32)
         if x.type.dtype is DType.INT64:
             raise UnsupportedError("int64 is not taken by ARG_MAX", "convert to int32", code="LS012")
-        made = b.apply(name, x, np.array(axis, np.int32), output_type=DType.INT32)
-        return cast(b, made, ctx.dtype)
+        places = b.apply(name, x, np.array(axis, np.int32), output_type=DType.INT32)
+        return cast(b, places, ctx.dtype)
 
     return lowering
 
@@ -155,9 +155,9 @@ def _running(kind: str) -> Callable[..., Value]:
         unsigned = is_unsigned_word(ctx.aval.dtype) and kind in ("max", "min")
         wide = cast(ctx.b, x, DType.INT32) if x.type.dtype in NARROW else x
         wide = bits.signed_order(ctx.b, wide) if unsigned else wide
-        made = cumulative.cumulative(ctx.b, wide, kind, axis, reverse=reverse)
-        made = bits.signed_order(ctx.b, made) if unsigned else made
-        return cast(ctx.b, made, x.type.dtype)
+        totals = cumulative.cumulative(ctx.b, wide, kind, axis, reverse=reverse)
+        totals = bits.signed_order(ctx.b, totals) if unsigned else totals
+        return cast(ctx.b, totals, x.type.dtype)
 
     return lowering
 
@@ -204,8 +204,8 @@ def reduce_windows(
     if any(len(sizes) < x.rank for sizes in known):
         raise UnsupportedError("a window of unknown size", "use fixed shapes")
     pads = [(dim_of(low), dim_of(high)) for low, high in padding]
-    made = windows.reduce_window(ctx.b, wide, kind, known[0], known[1], pads, *known[2:])
-    return cast(ctx.b, made, narrow)
+    reduced = windows.reduce_window(ctx.b, wide, kind, known[0], known[1], pads, *known[2:])
+    return cast(ctx.b, reduced, narrow)
 
 
 WINDOWS: tuple[Lowering[..., Results], ...] = tuple(
@@ -271,8 +271,8 @@ def select_and_scatter_add(
 def sort(ctx: Context, operands: list[Value], *, dimension: int, num_keys: int) -> list[Value]:
     flips = [is_unsigned_word(a.dtype) for a in ctx.avals_in]
     keys = [bits.signed_order(ctx.b, x) if f else x for x, f in zip(operands, flips, strict=True)]
-    made = sorting.sort(ctx.b, keys, dimension, num_keys)
-    return [bits.signed_order(ctx.b, x) if f else x for x, f in zip(made, flips, strict=True)]
+    ordered = sorting.sort(ctx.b, keys, dimension, num_keys)
+    return [bits.signed_order(ctx.b, x) if f else x for x, f in zip(ordered, flips, strict=True)]
 
 
 @lowers("top_k")

@@ -88,10 +88,10 @@ def _walk(ctx: Context, jaxpr: OpenJaxpr, consts: Sequence[Followed], args: Sequ
     for eqn in jaxpr.eqns:
         operands = [read(a) for a in eqn.invars]
         live = any(isinstance(v, list) for v in operands)
-        made = _step(ctx, eqn, operands) if live else import_equation(ctx, eqn, constant)
-        if not all(isinstance(v, list) or (isinstance(v, Value) and v.is_const) for v in made):
+        results = _step(ctx, eqn, operands) if live else import_equation(ctx, eqn, constant)
+        if not all(isinstance(v, list) or (isinstance(v, Value) and v.is_const) for v in results):
             raise NotAResizeError
-        env.update(zip(eqn.outvars, made, strict=True))
+        env.update(zip(eqn.outvars, results, strict=True))
     return [read(v) for v in jaxpr.outvars]
 
 
@@ -176,8 +176,8 @@ def _kernel_weights(name: str, old: int, new: int) -> Array:
     if evaluate is None or old * max(old, new) > LARGEST:
         raise NotAResizeError
     pixels = np.eye(old, dtype=np.float32).reshape(1, old, 1, old)
-    made = evaluate(pixels, np.array([new, 1], np.int32), align_corners=False, half_pixel_centers=True)
-    return np.asarray(made).reshape(new, old).T
+    resized = evaluate(pixels, np.array([new, 1], np.int32), align_corners=False, half_pixel_centers=True)
+    return np.asarray(resized).reshape(new, old).T
 
 
 def _agrees(name: str, matrix: Array) -> bool:

@@ -42,8 +42,8 @@ def _size(ctx: Context, function: Function, args: Sequence[Tensor]) -> Bound | N
     if name is None:
         return None
     (x,), (y,) = (known_dims(v, "a size") for v in known)
-    made = floordiv(x, y) if name == "floor_divide" else modulo(x, y)
-    return Bound(size_value(ctx.b, made), ctx.avals_out[0]) if y != 0 else None
+    size = floordiv(x, y) if name == "floor_divide" else modulo(x, y)
+    return Bound(size_value(ctx.b, size), ctx.avals_out[0]) if y != 0 else None
 
 
 @lowers("stablehlo.composite", broadcasts=True)
@@ -63,7 +63,7 @@ def while_(ctx: Context, init: list[Tensor], *, regions: Sequence[Region]) -> li
     outer = [*condition.live_values, *body.live_values]
     dtypes = [c.dtypes[v] for c in (condition, body) for v in c.live]
     inner = ctx.of([*(aval_of(v, d) for v, d in zip(outer, dtypes, strict=True)), *avals], avals)
-    made = inner.lower(
+    results = inner.lower(
         "while",
         [*outer, *init],
         cond_jaxpr=condition,
@@ -71,7 +71,7 @@ def while_(ctx: Context, init: list[Tensor], *, regions: Sequence[Region]) -> li
         cond_nconsts=len(condition.live),
         body_nconsts=len(body.live),
     )
-    return [Bound(v, a) for v, a in zip(made, avals, strict=True)]
+    return [Bound(v, a) for v, a in zip(results, avals, strict=True)]
 
 
 @lowers("stablehlo.if")
@@ -100,14 +100,14 @@ def _conditional(ctx: Context, index: Value, branches: Sequence[Region]) -> list
     dtypes = [closures[0].dtypes[v] for v in closures[0].live]
     args = [aval_of(v, d) for v, d in zip(live, dtypes, strict=True)]
     inner = ctx.of([ctx.avals_in[0], *args], ctx.avals_out)
-    made = inner.lower("cond", [index, *live], branches=closures)
-    if any(v is POISON for v in made):
-        return [Bound(POISON, Aval((), None))] * len(made)
+    results = inner.lower("cond", [index, *live], branches=closures)
+    if any(v is POISON for v in results):
+        return [Bound(POISON, Aval((), None))] * len(results)
     called = [c.made for c in closures if c.made]
     for shapes in called[1:]:
         require_same_shapes(shapes, called[0], "the branches of a conditional give different shapes")
     avals = called[0] if called else []
-    return [Bound(v, a) for v, a in zip(made, avals, strict=True)]
+    return [Bound(v, a) for v, a in zip(results, avals, strict=True)]
 
 
 def _of_the_same(ctx: Context, branches: Sequence[Region]) -> list[Closure]:

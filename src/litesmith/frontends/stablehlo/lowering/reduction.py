@@ -207,8 +207,8 @@ def sort(ctx: Context, operands: list[Value], *, regions: Sequence[Region], dime
         return ctx.lower("sort", operands, dimension=axis, num_keys=keys)
     flips = [is_unsigned_word(a.dtype) for a in ctx.avals_in]
     ordered = [bits.signed_order(ctx.b, x) if f else x for x, f in zip(operands, flips, strict=True)]
-    made = sorting.sort(ctx.b, ordered, axis, keys, descending=True)
-    return [bits.signed_order(ctx.b, x) if f else x for x, f in zip(made, flips, strict=True)]
+    results = sorting.sort(ctx.b, ordered, axis, keys, descending=True)
+    return [bits.signed_order(ctx.b, x) if f else x for x, f in zip(results, flips, strict=True)]
 
 
 def _settings(attribute: object) -> Mapping[str, object]:

@@ -35,8 +35,8 @@ SLICE = direct(
 def constant(ctx: Context, *, value: Array | None) -> Tensor:
     if value is None:
         raise UnsupportedError("the elements of a constant cannot be read", "export the model again")
-    made = large_splat(ctx.b, np.asarray(value))
-    return constant_of(value) if made is None else made
+    splat = large_splat(ctx.b, np.asarray(value))
+    return constant_of(value) if splat is None else splat
 
 
 @lowers("stablehlo.broadcast")

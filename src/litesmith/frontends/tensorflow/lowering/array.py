@@ -189,14 +189,14 @@ def _parts(b: Builder, x: Value, sizes: Sequence[Dim], axis: int) -> Sequence[Va
         return b.split(along, x, num_splits=len(sizes))
     if x.type.dtype in SPLIT_V_TYPES and all(isinstance(s, int) for s in sizes):
         return b.split_v(x, np.array(sizes, np.int32), along, num_splits=len(sizes))
-    made: list[Value] = []
+    parts: list[Value] = []
     start: Dim = 0
     for part in sizes:
         place: list[Dim] = [0] * x.rank
         place[axis] = start
         start = start + part
-        made.append(slice_static(b, x, place, [start if a == axis else d for a, d in enumerate(x.dims)]))
-    return made
+        parts.append(slice_static(b, x, place, [start if a == axis else d for a, d in enumerate(x.dims)]))
+    return parts
 
 
 # -- padding -----------------------------------------------------------------------------------------------------------
@@ -286,8 +286,7 @@ def _roll_by(b: Builder, x: Value, amount: Value, axis: int) -> Value:
         tail, head = _cut_at(b, x, axis, size - by)
         return b.concatenation(tail, head, axis=axis)
     places = b.floor_mod(b.sub(iota(b, [size], 0, DType.INT32, x), amount), dim_value(b, x, axis))
-    made = b.gather(x, places, axis=axis)
-    return made
+    return b.gather(x, places, axis=axis)
 
 
 def _cut_at(b: Builder, x: Value, axis: int, place: int) -> tuple[Value, Value]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @lowers("Const")
 def const(b: Builder, *, value: Array, dtype: DType) -> Value:
-    made = large_splat(b, value)
-    return b.constant(value, dtype) if made is None else made
+    splat = large_splat(b, value)
+    return b.constant(value, dtype) if splat is None else splat
 
 
 @lowers("Placeholder", "PlaceholderV2", "_Arg")

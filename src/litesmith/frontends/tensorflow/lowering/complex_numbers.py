@@ -223,12 +223,12 @@ def _partwise(op: str) -> Lowering[..., Results]:
     def function(b: Builder, operands: list[Tensor], **attrs: Attribute) -> list[Complex]:
         numbers = [parts(b, v) if is_complex(v) else v for v in operands]
         reals = [z.real if isinstance(z, Complex) else z for z in numbers]
-        made = _run(b, ordinary, reals, attrs)
+        results = _run(b, ordinary, reals, attrs)
         if all(z.imag is None for z in numbers if isinstance(z, Complex)):
-            joined = [Complex(v) for v in made]
+            joined = [Complex(v) for v in results]
         else:
             imags = [imaginary(b, z) if isinstance(z, Complex) else z for z in numbers]
-            pairs = zip(made, _run(b, ordinary, imags, attrs), strict=True)
+            pairs = zip(results, _run(b, ordinary, imags, attrs), strict=True)
             joined = [Complex(*pair) for pair in pairs]
         return joined
 
@@ -236,8 +236,8 @@ def _partwise(op: str) -> Lowering[..., Results]:
 
 
 def _run(b: Builder, lowering: Lowering[..., Results], operands: Sequence[Value], attrs: Attrs) -> list[Value]:
-    made = lowering(b, *lowering.bind_inputs(operands), **lowering.bind_attrs(attrs))
-    return [v for v in (made if isinstance(made, (tuple, list)) else [made]) if isinstance(v, Value)]
+    results = lowering(b, *lowering.bind_inputs(operands), **lowering.bind_attrs(attrs))
+    return [v for v in (results if isinstance(results, (tuple, list)) else [results]) if isinstance(v, Value)]
 
 
 PARTS = tuple(map(_partwise, PARTWISE))

@@ -95,16 +95,16 @@ def _branch(context: Context, build: Build, args: Sequence[Item], name: str) -> 
 
 def conditional(context: Context, condition: Value, branches: tuple[Build, Build], args: Sequence[Item]) -> Sequence[Item]:
     """One IF. ``branches``: what is done where the condition, a bool scalar, is true, and where it is false."""
-    made = [
+    sides = [
         _branch(context, build, args, f"{context.node.name}_{side}")
         for build, side in zip(branches, ("then", "else"), strict=True)
     ]
-    (then_graph, then_results), (else_graph, else_results) = made
+    (then_graph, then_results), (else_graph, else_results) = sides
     if any(r is POISON for r in [*then_results, *else_results]):
         return [POISON] * len(then_results)
     same = [_same_item(t, e) for t, e in zip(then_results, else_results, strict=True)]
     tensors = [i for i, is_same in enumerate(same) if not is_same]
-    for graph, results in made:
+    for graph, results in sides:
         graph.outputs = [tensor_of(results[i]) for i in tensors]
     types = [
         _common_type(t.type, e.type, f"result {i} of the branches")
@@ -272,10 +272,10 @@ def _stable_body(loop: _Loop, body: Build) -> Graph | None:
     for _ in range(1 + sum(t.rank for t in loop.types)):
         graph = loop.context.session.new_graph(f"{loop.context.node.name}_body")
         results = body(loop.context.into(graph), loop.bind(graph))
-        made = [results[i] for i in loop.carried]
-        if any(r is POISON for r in made):
+        following = [results[i] for i in loop.carried]
+        if any(r is POISON for r in following):
             return None
-        graph.outputs = [tensor_of(r) for r in made]
+        graph.outputs = [tensor_of(r) for r in following]
         joined = [
             _common_type(t, v.type, f"loop variable {i}")
             for i, t, v in zip(loop.carried, loop.types, graph.outputs, strict=True)

@@ -124,11 +124,11 @@ def dynamic_stitch(b: Builder, operands: list[Value]) -> Value:
 @lowers("DynamicPartition", outputs=("outputs",))
 def dynamic_partition(b: Builder, data: Value, partitions: Value, *, num_partitions: int) -> list[Value]:
     """The rows of each partition, in order."""
-    made = []
+    parts = []
     for number in range(num_partitions):
         places = b.where(b.equal(partitions, like(b, number, partitions)))
-        made.append(b.gather_nd(data, places))
-    return made
+        parts.append(b.gather_nd(data, places))
+    return parts
 
 
 # -- by segment -------------------------------------------------------------------------------------------------------
@@ -165,11 +165,11 @@ def unsorted_segment(b: Builder, kind: str, data: Value, segment_ids: Value, num
     if dtype in _KERNEL_SEGMENTS:
         return b.apply(f"unsorted_segment_{kind}", data, ids, count)
     if dtype in (DType.FLOAT16, DType.BFLOAT16):
-        made = b.apply(f"unsorted_segment_{kind}", cast(b, data, DType.FLOAT32), ids, count)
+        result = b.apply(f"unsorted_segment_{kind}", cast(b, data, DType.FLOAT32), ids, count)
         limit = b.constant(np.array(_extreme(kind, dtype), np.float32))
         if kind in ("max", "min"):
-            made = b.maximum(made, limit) if kind == "max" else b.minimum(made, limit)
-        return cast(b, made, dtype)
+            result = b.maximum(result, limit) if kind == "max" else b.minimum(result, limit)
+        return cast(b, result, dtype)
     return _scattered_segments(b, kind, data, ids, count)
 
 
@@ -181,9 +181,9 @@ def _scattered_segments(b: Builder, kind: str, data: Value, ids: Value, count: V
     shape = b.concatenation(wider, shape_vector(b, element, data), axis=0) if element else wider
     neutral = b.fill(shape, like(b, _extreme(kind, data.type.dtype), data))
     combine = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}[kind]
-    made = scatter.scatter_nd(b, neutral, expand_dims(b, spare, ids.rank), data, combine)
-    sizes = b.sub(b.shape(made, out_type=DType.INT32), np.eye(1, made.rank, dtype=np.int32)[0])
-    return b.slice(made, np.zeros(made.rank, np.int32), sizes)
+    result = scatter.scatter_nd(b, neutral, expand_dims(b, spare, ids.rank), data, combine)
+    sizes = b.sub(b.shape(result, out_type=DType.INT32), np.eye(1, result.rank, dtype=np.int32)[0])
+    return b.slice(result, np.zeros(result.rank, np.int32), sizes)
 
 
 UNSORTED = tuple(
@@ -194,17 +194,17 @@ UNSORTED = tuple(
 def _last_segment(b: Builder, segment_ids: Value) -> Value:
     """How many segments sorted numbers say there are."""
     last = b.reduce_max(as_int32(b, segment_ids), [0], keep_dims=False)
-    made: Value = b.add(last, b.constant(np.array(1, np.int32)))
+    count: Value = b.add(last, b.constant(np.array(1, np.int32)))
     some = isinstance(segment_ids.dims[0], int) and segment_ids.dims[0] > 0
-    return made if some else b.maximum(made, b.constant(np.array(0, np.int32)))
+    return count if some else b.maximum(count, b.constant(np.array(0, np.int32)))
 
 
 def _segment(kind: str) -> Callable[..., Value]:
     def function(b: Builder, data: Value, segment_ids: Value) -> Value:
         """Over sorted numbers. A segment without elements holds 1 (prod) or 0."""
         number = _last_segment(b, segment_ids)
-        made = unsorted_segment(b, kind, data, segment_ids, number)
-        return made if kind in _NEUTRAL else _zero_empty_segments(b, made, segment_ids, number)
+        result = unsorted_segment(b, kind, data, segment_ids, number)
+        return result if kind in _NEUTRAL else _zero_empty_segments(b, result, segment_ids, number)
 
     return function
 
@@ -214,12 +214,12 @@ def _counts(b: Builder, segment_ids: Value, num_segments: Value, dtype: DType) -
     return b.unsorted_segment_sum(ones, as_int32(b, segment_ids), as_int32(b, num_segments))
 
 
-def _zero_empty_segments(b: Builder, made: Value, segment_ids: Value, num_segments: Value) -> Value:
+def _zero_empty_segments(b: Builder, segments: Value, segment_ids: Value, num_segments: Value) -> Value:
     """The result, but 0 in segments without elements."""
     counts = _counts(b, segment_ids, num_segments, DType.INT32)
     filled = b.greater(counts, b.constant(np.array(0, np.int32)))
-    rows = reshape(b, filled, [filled.dims[0], *[1] * (made.rank - 1)])
-    return select(b, rows, made, like(b, 0, made))
+    rows = reshape(b, filled, [filled.dims[0], *[1] * (segments.rank - 1)])
+    return select(b, rows, segments, like(b, 0, segments))
 
 
 @lowers("SegmentSum")

@@ -63,8 +63,8 @@ def svd(b: Builder, x: Value, *, compute_uv: bool = True, full_matrices: bool = 
 
 @lowers("MatrixInverse", "BatchMatrixInverse")
 def matrix_inverse(b: Builder, x: Value, *, adjoint: bool = False) -> Value:
-    made = linalg.inverse(b, x)
-    return linalg.adjoint(b, made) if adjoint else made
+    inverse = linalg.inverse(b, x)
+    return linalg.adjoint(b, inverse) if adjoint else inverse
 
 
 @lowers("MatrixDeterminant", "BatchMatrixDeterminant")

@@ -192,13 +192,13 @@ def pow_(b: Builder, x: Value, y: Value) -> Value:
 
 def _integer_power(b: Builder, x: Value, power: int) -> Value:
     """By repeated squares."""
-    made: Value | None = None
+    result: Value | None = None
     while power:
         if power & 1:
-            made = x if made is None else b.mul(made, x)
+            result = x if result is None else b.mul(result, x)
         power >>= 1
         x = b.mul(x, x) if power else x
-    return made if made is not None else b.add(b.mul(x, like(b, 0, x)), like(b, 1, x))
+    return result if result is not None else b.add(b.mul(x, like(b, 0, x)), like(b, 1, x))
 
 
 @lowers("SquaredDifference")

@@ -156,15 +156,15 @@ def _places(rows: int, columns: int, band: tuple[int, int], align: str) -> list[
     lengths = {d: min(rows + min(d, 0), columns - max(d, 0)) for d in range(low, high + 1)}
     longest = max(lengths.values())
     upper, lower = align.split("_")
-    made = []
+    rows_of_places = []
     for d in range(high, low - 1, -1):
         steps = np.arange(lengths[d])
         flat = (steps + max(-d, 0)) * columns + steps + max(d, 0)
         missing = longest - lengths[d]
         # The main diagonal is always among the longest, so that its alignment does not matter.
         right = (upper if d > 0 else lower) == "RIGHT"
-        made.append(np.pad(flat, (missing, 0) if right else (0, missing), constant_values=-1))
-    return made
+        rows_of_places.append(np.pad(flat, (missing, 0) if right else (0, missing), constant_values=-1))
+    return rows_of_places
 
 
 def _flat(b: Builder, x: Value, count: int) -> Value:
@@ -283,11 +283,11 @@ def _matrix_sizes(rows: int, columns: int, band: tuple[int, int], longest: int) 
 
 def _band_map(rows: int, columns: int, band: tuple[int, int], align: str, longest: int) -> Array:
     """For each element of the matrix its place in the flattened band, -1 outside the band."""
-    made = np.full(rows * columns, -1)
+    table = np.full(rows * columns, -1)
     for number, places in enumerate(_places(rows, columns, band, align)):
         inside = places >= 0
-        made[places[inside]] = number * longest + np.flatnonzero(inside)
-    return made
+        table[places[inside]] = number * longest + np.flatnonzero(inside)
+    return table
 
 
 @lowers("MatrixSetDiagV3")

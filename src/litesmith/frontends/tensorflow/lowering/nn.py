@@ -46,8 +46,8 @@ def zero_bias(b: Builder, channels: Dim, x: Value) -> Value:
 
 
 def _steps(letters: str, strides: Sequence[int], dilations: Sequence[int]) -> dict[str, int]:
-    made = {f"stride_{c}": s for c, s in zip(letters, strides, strict=True)}
-    return made | {f"dilation_{c}_factor": d for c, d in zip(letters, dilations, strict=True)}
+    options = {f"stride_{c}": s for c, s in zip(letters, strides, strict=True)}
+    return options | {f"dilation_{c}_factor": d for c, d in zip(letters, dilations, strict=True)}
 
 
 @lowers("Conv2D")
@@ -105,7 +105,7 @@ def conv3d(
     """CONV_3D, one for each group."""
     x = to_last(b, input, data_format)
     channels, depth = static_int(x.dims[-1], "a convolution"), static_int(filter.dims[3], "a convolution")
-    made = convolution.conv_general(
+    result = convolution.conv_general(
         b,
         x,
         filter,
@@ -114,7 +114,7 @@ def conv3d(
         rhs_dilation=spatial(dilations, data_format),
         groups=channels // depth,
     )
-    return from_last(b, made, data_format)
+    return from_last(b, result, data_format)
 
 
 # -- transposed -------------------------------------------------------------------------------------------------------
@@ -250,12 +250,12 @@ def _taps(
     counts = [static_int(window_count(size, k, s, r, padding), "windows") for size, k, s, r in axes]
     around = [padding_around(size, c, k, s, r) for (size, k, s, r), c in zip(axes, counts, strict=True)]
     wide = pad(b, x, [(0, 0), *around, (0, 0)], fill)
-    made = []
+    taps = []
     for place in np.ndindex(*window):
         begin = [i * r for i, r in zip(place, rates, strict=True)]
         end = [f + (c - 1) * s + 1 for f, c, s in zip(begin, counts, steps, strict=True)]
-        made.append((place, slice_static(b, wide, [0, *begin, 0], [n, *end, channels], [1, *steps, 1])))
-    return made
+        taps.append((place, slice_static(b, wide, [0, *begin, 0], [n, *end, channels], [1, *steps, 1])))
+    return taps
 
 
 @lowers("MaxPoolWithArgmax", outputs=("output", "argmax"))
@@ -296,9 +296,9 @@ def flat_places(x: Value, window: Sequence[int], steps: Sequence[int], padding: 
         for n, k, s in zip((height, width), window, steps, strict=True)
     ]
     low = [padding_around(n, c, k, s, 1)[0] for n, c, k, s in zip((height, width), counts, window, steps, strict=True)]
-    made = []
+    vectors = []
     for row, column in np.ndindex(*window):
         rows = np.arange(counts[0]).reshape(-1, 1, 1) * steps[0] + row - low[0]
         columns = np.arange(counts[1]).reshape(1, -1, 1) * steps[1] + column - low[1]
-        made.append(((rows * width + columns) * channels + np.arange(channels)).astype(np.int32)[None])
-    return made
+        vectors.append(((rows * width + columns) * channels + np.arange(channels)).astype(np.int32)[None])
+    return vectors

@@ -74,12 +74,12 @@ def _in_training(
     mean = b.mean(wide, axes)
     variance = b.mean(b.squared_difference(wide, mean), axes)
     y = b.add(b.mul(b.sub(wide, mean), b.mul(scale, b.rsqrt(b.add(variance, np.float32(epsilon))))), offset)
-    made = from_last(b, cast(b, y, x.type.dtype), data_format)
+    result = from_last(b, cast(b, y, x.type.dtype), data_format)
     moved = (
         _moving_average(b, running[0], mean, factor),
         _moving_average(b, running[1], _unbiased_variance(b, wide, variance), factor),
     )
-    return made, *moved, mean, variance
+    return result, *moved, mean, variance
 
 
 def _unbiased_variance(b: Builder, x: Value, variance: Value) -> Value:
@@ -89,8 +89,7 @@ def _unbiased_variance(b: Builder, x: Value, variance: Value) -> Value:
         return b.mul(variance, np.float32(count / max(count - 1, 1)))
     elements = b.div(element_count(b, x, DType.FLOAT32), np.float32(static_int(x.dims[-1], "a batch norm")))
     rest = b.maximum(b.sub(elements, np.float32(1)), np.float32(1))
-    made = b.mul(variance, b.div(elements, rest))
-    return made
+    return b.mul(variance, b.div(elements, rest))
 
 
 def _moving_average(b: Builder, old: Value, new: Value, factor: float) -> Value:

@@ -37,7 +37,7 @@ def cubic(old: int, new: int, align_corners: bool, half_pixel_centers: bool) -> 
     """Four taps each. With half pixel centers, taps outside count nothing and the others are scaled to sum 1."""
     near, far = _cubic_table(-0.5 if half_pixel_centers else -0.75)
     scale = _scale(old, new, align_corners)
-    made = np.zeros((new, old), F)
+    matrix = np.zeros((new, old), F)
     for row in range(new):
         place = (F(row) + F(0.5)) * scale - F(0.5) if half_pixel_centers else F(row) * scale
         first = int(np.floor(place))
@@ -48,8 +48,8 @@ def cubic(old: int, new: int, align_corners: bool, half_pixel_centers: bool) -> 
         if half_pixel_centers:
             weights = np.where(inside == taps, weights, F(0))
             weights = weights / weights.sum(dtype=F)
-        np.add.at(made[row], inside, weights)
-    return made
+        np.add.at(matrix[row], inside, weights)
+    return matrix
 
 
 # -- area -------------------------------------------------------------------------------------------------------------
@@ -58,13 +58,13 @@ def cubic(old: int, new: int, align_corners: bool, half_pixel_centers: bool) -> 
 def area(old: int, new: int, align_corners: bool) -> Array:
     """The share of each old pixel in the stretch a new one covers."""
     scale = _scale(old, new, align_corners)
-    made = np.zeros((new, old), F)
+    matrix = np.zeros((new, old), F)
     for row in range(new):
         begin, end = F(row) * scale, F(row + 1) * scale
         for tap in range(int(np.floor(begin)), int(np.ceil(end))):
             covered = min(F(tap + 1), end) - max(F(tap), begin)
-            made[row, min(max(tap, 0), old - 1)] += F(covered) / scale
-    return made
+            matrix[row, min(max(tap, 0), old - 1)] += F(covered) / scale
+    return matrix
 
 
 # -- kernels of any width ---------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def scaling_matrix(old: int, new: int, scale: float, translate: float, kernel_ty
     moved = -inverse * F(translate)
     width = max(inverse, F(1)) if antialias else F(1)
     reach = F(radius) * width
-    made = np.zeros((new, old), F)
+    matrix = np.zeros((new, old), F)
     for row in range(new):
         center = (F(row) + F(0.5)) * inverse + moved
         if center < 0 or center > old:
@@ -135,5 +135,5 @@ def scaling_matrix(old: int, new: int, scale: float, translate: float, kernel_ty
         weights = kernel(distance).astype(F)
         total = weights.sum(dtype=F)
         if abs(total) >= 1000 * np.finfo(F).tiny:
-            made[row, begin:end] = weights * (F(1) / total)
-    return made
+            matrix[row, begin:end] = weights * (F(1) / total)
+    return matrix

@@ -60,14 +60,14 @@ def crop_and_resize(
 
     limits = [cast(b, size_value(b, pixels.dims[1 + a] - 1, pixels), DType.FLOAT32) for a in (0, 1)]
     taps = [_taps(b, place, limit, method) for place, limit in zip(places, limits, strict=True)]
-    made = _blend(b, [rows(index) for index, _ in taps[0]], taps[0], (2, 3))
-    made = _blend(b, [columns(made, index) for index, _ in taps[1]], taps[1], (1, 3))
+    crops = _blend(b, [rows(index) for index, _ in taps[0]], taps[0], (2, 3))
+    crops = _blend(b, [columns(crops, index) for index, _ in taps[1]], taps[1], (1, 3))
     valid = [
         b.logical_and(b.greater_equal(p, number(b, 0)), b.less_equal(p, limit))
         for p, limit in zip(places, limits, strict=True)
     ]
     inside = b.logical_and(expand_dims(b, valid[0], 2, 3), expand_dims(b, valid[1], 1, 3))
-    return select(b, inside, made, number(b, extrapolation_value))
+    return select(b, inside, crops, number(b, extrapolation_value))
 
 
 def _crop_places(b: Builder, boxes: Value, axis: int, size: Value, new: int) -> Value:

@@ -47,8 +47,8 @@ def rfft(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DType
     if _kernel_takes([length]):
         x = _to_length(b, input, [length])
         rows = reshape(b, x, [*x.dims[:-1], 1, length])
-        made = b.rfft2d(rows, np.array([1, length], np.int32))
-        return reshape(b, made, [*x.dims[:-1], length // 2 + 1])
+        spectrum = b.rfft2d(rows, np.array([1, length], np.int32))
+        return reshape(b, spectrum, [*x.dims[:-1], length // 2 + 1])
     return fourier.rfft(b, _to_length(b, input, [length]))
 
 
@@ -72,10 +72,10 @@ def rfft_3d(b: Builder, input: Value, fft_length: Value, *, Tcomplex: DType = DT
 
 def _transform(axes: tuple[int, ...], inverse: bool) -> Callable[[Builder, Tensor], Complex]:
     def function(b: Builder, input: Tensor) -> Complex:
-        made = parts(b, input)
+        spectrum = parts(b, input)
         for axis in axes:
-            made = fourier.fft(b, made, axis, inverse)
-        return made
+            spectrum = fourier.fft(b, spectrum, axis, inverse)
+        return spectrum
 
     return function
 
@@ -95,10 +95,10 @@ def _inverse_real(axes: tuple[int, ...]) -> Callable[..., Value]:
         lengths = list(const_ints(fft_length, "the lengths of the transform"))
         sizes = [*lengths[:-1], lengths[-1] // 2 + 1]
         z = parts(b, input)
-        made = Complex(_to_length(b, z.real, sizes), _to_length(b, imaginary(b, z), sizes))
+        spectrum = Complex(_to_length(b, z.real, sizes), _to_length(b, imaginary(b, z), sizes))
         for axis in axes[1:]:
-            made = fourier.fft(b, made, axis, inverse=True)
-        return fourier.irfft(b, made, lengths[-1])
+            spectrum = fourier.fft(b, spectrum, axis, inverse=True)
+        return fourier.irfft(b, spectrum, lengths[-1])
 
     return function
 

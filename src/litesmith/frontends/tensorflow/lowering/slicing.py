@@ -125,10 +125,10 @@ def _strided_of_many_dimensions(b: Builder, op: Op) -> Value:
         for (first, last, step), d in zip(cuts, x.dims, strict=True)
     ]
     first, last, step = zip(*forward, strict=True)
-    made = slice_static(b, x, first, [maximum(e, f) for f, e in zip(first, last, strict=True)], step)
-    sizes = iter(made.dims)
+    part = slice_static(b, x, first, [maximum(e, f) for f, e in zip(first, last, strict=True)], step)
+    sizes = iter(part.dims)
     kept = [(1 if s.source is None else next(sizes), s.shrink) for s in spans]
-    return shapes.reshape(b, made, [size for size, gone in kept if not gone], x)
+    return shapes.reshape(b, part, [size for size, gone in kept if not gone], x)
 
 
 def _cut_of(span: Span, size: Dim) -> tuple[Dim, Dim, int]:

@@ -93,8 +93,8 @@ def _numbers(
     count = b.reduce_prod(sizes, np.array([0], np.int32), keep_dims=False)
     groups = b.floor_div(b.add(count, int32(b, 3)), int32(b, 4))
     index = b.range(int32(b, 0), groups, int32(b, 1))
-    made = make(philox(b, key, counters(b, counter, index)))
-    flat = b.reshape(b.pack(*made, axis=1), np.array([-1], np.int32))
+    numbers = make(philox(b, key, counters(b, counter, index)))
+    flat = b.reshape(b.pack(*numbers, axis=1), np.array([-1], np.int32))
     used = b.slice(flat, np.array([0], np.int32), reshape(b, count, [1]))
     return b.reshape(used, sizes)
 

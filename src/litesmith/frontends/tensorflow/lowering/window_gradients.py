@@ -71,7 +71,7 @@ def conv2d_filter_gradient(
     pads = _pads(sizes, counts, window, steps, spread, padding, explicit)
     needed = [(n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(counts, steps, window, spread, strict=True)]
     around = [(low, size - n - low) for (low, _), size, n in zip(pads, needed, sizes, strict=True)]
-    made = convolution.conv_general(
+    return convolution.conv_general(
         b,
         x,
         g,
@@ -82,7 +82,6 @@ def conv2d_filter_gradient(
         w_spec=(3, 0, 1, 2),
         out_spec=(2, 3, 0, 1),
     )
-    return made
 
 
 @lowers("DepthwiseConv2dNativeBackpropFilter")
@@ -115,8 +114,8 @@ def depthwise_filter_gradient(
         met = slice_static(b, padded, [0, *start, 0], [batch, *ends, channels], [1, *steps, 1])
         product = b.mul(reshape(b, met, [batch, *counts, channels, 1], met), flowing)
         taps.append(b.sum(product, np.array([0, 1, 2], np.int32), keep_dims=False))
-    made = reshape(b, b.pack(*taps, axis=0), [height, width, channels, multiplier])
-    return cast(b, made, input.type.dtype)
+    gradient = reshape(b, b.pack(*taps, axis=0), [height, width, channels, multiplier])
+    return cast(b, gradient, input.type.dtype)
 
 
 @lowers("DepthwiseConv2dNativeBackpropInput")
@@ -146,7 +145,7 @@ def depthwise_input_gradient(
         for span, (low, _), n, count, s in zip(spans, pads, sizes, counts, steps, strict=True)
     ]
     mirrored = b.reverse_v2(b.reverse_v2(filter, np.array([0], np.int32)), np.array([1], np.int32))
-    made = convolution.conv_general(
+    gradient = convolution.conv_general(
         b,
         g,
         b.transpose(mirrored, [0, 1, 3, 2]),
@@ -156,7 +155,7 @@ def depthwise_input_gradient(
         rhs_dilation=spread,
         groups=channels,
     )
-    return from_last(b, made, data_format)
+    return from_last(b, gradient, data_format)
 
 
 def _known_input_sizes(b: Builder, input_sizes: Value, data_format: str) -> list[int]:
@@ -178,8 +177,8 @@ def _max_pool_gradient(
     window, steps = spatial(ksize, data_format), spatial(strides, data_format)
     pads = _pads(_sizes(x), _sizes(g), window, steps, (1, 1), padding, [(0, 0), (0, 0)])
     around = [(0, 0), *pads, (0, 0)]
-    made = windows.select_and_scatter_add(b, x, g, "max", (1, *window, 1), (1, *steps, 1), around)
-    return from_last(b, made, data_format)
+    gradient = windows.select_and_scatter_add(b, x, g, "max", (1, *window, 1), (1, *steps, 1), around)
+    return from_last(b, gradient, data_format)
 
 
 @lowers("MaxPoolGrad")
@@ -201,8 +200,8 @@ def max_pool_gradient(
         x = pad(b, to_last(b, orig_input, data_format), [(0, 0), *pairs, (0, 0)], -np.inf)
         g = to_last(b, grad, data_format)
         sizes = [1, *spatial(ksize, data_format), 1], [1, *spatial(strides, data_format), 1]
-        made = _max_pool_gradient(b, x, g, *sizes, "VALID", "NHWC")
-        return from_last(b, pad(b, made, [(0, 0), *((-low, -high) for low, high in pairs), (0, 0)]), data_format)
+        gradient = _max_pool_gradient(b, x, g, *sizes, "VALID", "NHWC")
+        return from_last(b, pad(b, gradient, [(0, 0), *((-low, -high) for low, high in pairs), (0, 0)]), data_format)
     return _max_pool_gradient(b, orig_input, grad, ksize, strides, padding, data_format)
 
 
@@ -247,7 +246,7 @@ def average_pool_gradient(
         (k - 1 - low, n - 1 - (count - 1) * s + low)
         for k, (low, _), n, count, s in zip(window, pads, sizes, counts, steps, strict=True)
     ]
-    made = windows.reduce_window(
+    gradient = windows.reduce_window(
         b,
         b.mul(single(b, g), shares[None, :, :, None]),
         "add",
@@ -255,4 +254,4 @@ def average_pool_gradient(
         padding=[(0, 0), *around, (0, 0)],
         base_dilation=(1, *steps, 1),
     )
-    return from_last(b, cast(b, made, grad.type.dtype), data_format)
+    return from_last(b, cast(b, gradient, grad.type.dtype), data_format)
