@@ -179,7 +179,7 @@ def _histogram(graphs: Iterable[GraphFacts]) -> dict[str, int]:
 
 
 def _ops_of_one_run(program: Program) -> list[Op]:
-    """The operations of the entry graph that costs most, loops once, with the more costly branch of each choice."""
+    """The operations of the entry graph that costs most, loops once, with the more costly branch of each conditional."""
     entry = max(program.graphs, key=graph_cost)
     return list(_run_once(entry))
 

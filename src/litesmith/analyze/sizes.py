@@ -59,5 +59,5 @@ def multiply_adds(op: Op) -> int:
 
 
 def graph_cost(graph: Graph) -> int:
-    """Multiply-adds of a graph: a loop counts once, a choice as its most costly branch."""
+    """Multiply-adds of a graph: a loop counts once, a conditional as its most costly branch."""
     return sum(multiply_adds(op) + max((graph_cost(g) for g in op.subgraphs), default=0) for op in graph.ops)

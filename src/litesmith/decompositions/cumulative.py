@@ -30,7 +30,7 @@ def cumulative(b: Builder, x: Value, kind: str, axis: int = 0, exclusive: bool =
     axis %= x.rank
     if kind == "sum":
         wide = cast(b, x, DType.INT32) if x.type.dtype in _WIDENED else x
-        summed: Value = b.cumsum(wide, np.array(axis, np.int32), exclusive=exclusive, reverse=reverse)
+        summed = b.cumsum(wide, np.array(axis, np.int32), exclusive=exclusive, reverse=reverse)
         return cast(b, summed, x.type.dtype)
     neutral = -np.inf if kind == "logsumexp" else identity_of(kind.replace("prod", "mul"), x.type.dtype)
     size = x.dims[axis]

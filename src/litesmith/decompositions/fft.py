@@ -73,7 +73,7 @@ def _first(b: Builder, x: Value, axis: int, count: int) -> Value:
 def _times(b: Builder, x: Value, matrix: np.ndarray[Any, Any]) -> Value:
     """``x`` [..., n] times a constant [n, m]."""
     weights = np.ascontiguousarray(matrix.T.astype(np.float32))
-    product: Value = b.fully_connected(x, weights, None, keep_num_dims=x.rank > 2)
+    product = b.fully_connected(x, weights, None, keep_num_dims=x.rank > 2)
     return reshape(b, product, [*x.dims[:-1], matrix.shape[1]], x) if x.rank == 1 else product
 
 

@@ -149,7 +149,7 @@ def _along_axis(b: Builder, x: Value, starts: Value, dims: GatherDims) -> tuple[
     flat = reshape(b, starts, starts.dims[:-1], starts)
     places = transpose(b, flat, [*together, *others])
     at = len(batching) + rest.index(axis)
-    windows: Value = b.gather(operand, places, axis=at, batch_dims=len(batching))
+    windows = b.gather(operand, places, axis=at, batch_dims=len(batching))
     before, after = rest[: rest.index(axis)], rest[rest.index(axis) + 1 :]
     order = [("batch", a) for a in together]
     order += [("window", a) for a in before]
@@ -165,7 +165,7 @@ def _by_vectors(
     addressed = sorted({*dims.index_map, *dims.operand_batching})
     passed = [a for a in range(x.rank) if a not in addressed]
     vectors = index_vectors(b, starts, dims, windowed, sizes, addressed)
-    windows: Value = b.gather_nd(transpose(b, x, [*addressed, *passed]), vectors)
+    windows = b.gather_nd(transpose(b, x, [*addressed, *passed]), vectors)
     order = [("batch", a) for a in range(starts.rank - 1)]
     order += [("window", a) for a in windowed]
     order += [("window", a) for a in passed]

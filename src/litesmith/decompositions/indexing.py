@@ -61,7 +61,7 @@ def dynamic_slice(b: Builder, x: Value, starts: Sequence[Value | int], sizes: Se
     vector = start_vector(b, [s if not isinstance(k, int) else k for s, k in zip(starts, known, strict=True)])
     limits = shape_vector(b, [d - n for d, n in zip(x.dims, sizes, strict=True)], x)
     inside = clamp(b, vector, b.constant(np.zeros(1, np.int32)), limits)
-    part: Value = b.slice(x, inside, shape_vector(b, sizes, x))
+    part = b.slice(x, inside, shape_vector(b, sizes, x))
     return with_dims(part, sizes)
 
 

@@ -141,7 +141,7 @@ def _fully_connected(b: Builder, left: _Side, right: _Side) -> Value:
         b, transpose(b, right.x, [*right.free, *right.inner]), [product(right.dims(right.free)), features]
     )
     rows = reshape(b, transpose(b, left.x, [*left.free, *left.inner]), [*left.dims(left.free), features])
-    products: Value = b.fully_connected(rows, weights, None, keep_num_dims=rows.rank > 2)
+    products = b.fully_connected(rows, weights, None, keep_num_dims=rows.rank > 2)
     if rows.rank == 1:
         products = reshape(b, products, [weights.dims[0]])
     return products
@@ -248,7 +248,7 @@ def _multiply_and_sum(b: Builder, left: _Side, right: _Side) -> Value:
     inner = product(left.dims(left.inner))
     x = reshape(b, transpose(b, left.x, [*left.batch, *left.free, *left.inner]), [batch, rows, 1, inner])
     y = reshape(b, transpose(b, right.x, [*right.batch, *right.free, *right.inner]), [batch, 1, columns, inner])
-    products: Value = b.mul(x, y)
+    products = b.mul(x, y)
     if not left.inner:
         return products
     return b.sum(products, [3], keep_dims=False)

@@ -22,11 +22,11 @@ def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int
     if all(p == (0, 0) for p in added):
         return x
     if x.rank > 5:
-        return _pad_wide(b, x, added, fill)
+        return _pad_high_rank(b, x, added, fill)
     vector = shape_vector(b, [d for pair in added for d in pair], x)
-    paddings: Value = b.reshape(vector, [x.rank, 2])
+    paddings = b.reshape(vector, [x.rank, 2])
     if not isinstance(fill, Value) and fill == 0 and not np.signbit(fill):
-        padded: Value = b.pad(x, paddings)
+        padded = b.pad(x, paddings)
     else:
         padded = b.padv2(x, paddings, fill if isinstance(fill, Value) else np.array(fill, x.type.dtype.numpy))
     return padded
@@ -48,7 +48,7 @@ def _grown(amount: Dim) -> Dim:
     return max(amount, 0)
 
 
-def _pad_wide(b: Builder, x: Value, pads: list[tuple[Dim, Dim]], fill: float | int | bool | Value) -> Value:
+def _pad_high_rank(b: Builder, x: Value, pads: list[tuple[Dim, Dim]], fill: float | int | bool | Value) -> Value:
     """More dimensions than the kernel takes: neighbours that are not padded become one."""
     groups: list[list[int]] = []
     for axis, amount in enumerate(pads):
@@ -88,10 +88,10 @@ def slice_static(
     if all(whole) and not any(isinstance(f, Sym) or f for f in begin) and set(steps) <= {1}:
         return x
     if x.rank > 5:
-        return _slice_wide(b, x, begin, end, steps)
+        return _slice_high_rank(b, x, begin, end, steps)
     first = [_from_end(f, d) for f, d in zip(begin, x.dims, strict=True)]
     last = [0 if w else _from_end(e, d) for w, e, d in zip(whole, end, x.dims, strict=True)]
-    part: Value = b.strided_slice(
+    part = b.strided_slice(
         x,
         shape_vector(b, first, x),
         shape_vector(b, last, x),
@@ -108,7 +108,7 @@ def _from_end(place: Dim, size: Dim) -> Dim:
     return distance if isinstance(place, Sym) and isinstance(distance, int) and distance < 0 else place
 
 
-def _slice_wide(b: Builder, x: Value, begin: Sequence[Dim], end: Sequence[Dim], steps: list[int]) -> Value:
+def _slice_high_rank(b: Builder, x: Value, begin: Sequence[Dim], end: Sequence[Dim], steps: list[int]) -> Value:
     """More dimensions than the kernel takes: neighbours taken whole become one."""
     kept = [
         not isinstance(f, Sym) and f == 0 and e == d and s == 1

@@ -174,7 +174,7 @@ def gru_cell(
         kz, kr, kh = b.split(np.array(1, np.int32), recurrent, num_splits=3)
         update, reset = gate(b, b.add(xz, _dense(b, h, kz))), gate(b, b.add(xr, _dense(b, h, kr)))
         candidate = activation(b, b.add(xh, _dense(b, b.mul(reset, h), kh)))
-    kept: Value = b.mul(update, h)
+    kept = b.mul(update, h)
     one = b.constant(np.array(1, np.float32), update.type.dtype)
     return b.add(kept, b.mul(b.sub(one, update), candidate))
 

@@ -150,7 +150,7 @@ def _add_rows(b: Builder, x: Value, rows: Value, values: Value, valid: Value | N
     if valid is not None:
         condition = reshape(b, valid, [rows.dims[0], *[1] * (values.rank - 1)])
         values = select(b, condition, values, b.constant(np.zeros((), x.type.dtype.numpy)))
-    total: Value = b.scatter_nd(rows, values, shape_vector(b, x.dims, x))
+    total = b.scatter_nd(rows, values, shape_vector(b, x.dims, x))
     return b.add(x, total)
 
 

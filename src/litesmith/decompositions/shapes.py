@@ -87,7 +87,7 @@ def _longest_run(b: Builder, dims: tuple[Dim, ...], sources: Sequence[Value]) ->
 
 
 def _shape_slice(b: Builder, x: Value, axis: int, count: int) -> Value:
-    shape: Value = b.shape(x, out_type=DType.INT32)
+    shape = b.shape(x, out_type=DType.INT32)
     if count == x.rank:
         return shape
     return b.strided_slice(shape, [axis], [axis + count], [1])
@@ -185,7 +185,7 @@ _OPERATORS = {"floordiv": "floor_div", "mod": "floor_mod", "max": "maximum", "mi
 def _apply_function(b: Builder, atom: Atom, sources: Sequence[Value]) -> Value:
     def call(left: Value, right: Value) -> Value:
         if atom.name == "bcast":
-            result: Value = b.select_v2(b.equal(left, 1), right, left)
+            result = b.select_v2(b.equal(left, 1), right, left)
         else:
             result = b.apply(_OPERATORS[atom.name], left, right)
         return result
@@ -234,7 +234,7 @@ def reshape(b: Builder, x: Value, dims: Sequence[Dim], *sources: Value) -> Value
     if target is None and _without_ones(dims) == _without_ones(x.dims):
         return _move_unit_dimensions(b, x, dims)
     vector = shape_vector(b, dims, x, *sources) if target is None else b.constant(np.array(target, np.int32))
-    result: Value = b.reshape(x, vector)
+    result = b.reshape(x, vector)
     return with_dims(result, dims)
 
 
@@ -349,7 +349,7 @@ def broadcast_to(b: Builder, x: Value, dims: Sequence[Dim], *sources: Value) -> 
     dims = tuple(dims)
     if dims == x.type.shape:
         return x
-    result: Value = b.broadcast_to(x, shape_vector(b, dims, x, *sources))
+    result = b.broadcast_to(x, shape_vector(b, dims, x, *sources))
     return with_dims(result, dims)
 
 
@@ -376,7 +376,7 @@ def iota(b: Builder, dims: Sequence[Dim], axis: int, dtype: DType, *sources: Val
         numbers = b.constant(np.arange(size).astype(dtype.numpy))
     else:
         stop = size_value(b, size, *sources)
-        places: Value = b.range(b.constant(np.array(0, np.int32)), stop, b.constant(np.array(1, np.int32)))
+        places = b.range(b.constant(np.array(0, np.int32)), stop, b.constant(np.array(1, np.int32)))
         numbers = cast(b, with_dims(places, (size,)), dtype)
     column = reshape(b, numbers, [size if i == axis else 1 for i in range(len(dims))], *sources)
     return broadcast_to(b, column, dims, *sources)

@@ -372,30 +372,30 @@ I1_NEAR = (0.00032411, 0.00301532, 0.02658733, 0.15084934, 0.51498869, 0.8789059
 I1_FAR = (
     -0.00420059, 0.01787654, -0.02895312, 0.02282967, -0.01031555, 0.00163801, -0.00362018, -0.03988024, 0.39894228,
 )  # fmt: skip
-BESSEL_BORDER = 3.75
+BESSEL_BOUNDARY = 3.75
 
 
 def _scaled_bessel(b: Builder, size: Value, near: Sequence[float], far: Sequence[float]) -> tuple[Value, Value]:
-    """exp(-x) times the near polynomial in (x / border)², and the far one in border / x over sqrt(x), for x >= 0."""
-    border = number(b, BESSEL_BORDER, size)
-    inside, outside = b.minimum(size, border), b.maximum(size, border)
-    ratio = b.div(inside, border)
+    """exp(-x) times the near polynomial in (x / boundary)², and the far one in boundary / x over sqrt(x), for x >= 0."""
+    boundary = number(b, BESSEL_BOUNDARY, size)
+    inside, outside = b.minimum(size, boundary), b.maximum(size, boundary)
+    ratio = b.div(inside, boundary)
     close = b.mul(b.exp(b.neg(inside)), polynomial(b, b.mul(ratio, ratio), near))
-    return close, b.div(polynomial(b, b.div(border, outside), far), b.sqrt(outside))
+    return close, b.div(polynomial(b, b.div(boundary, outside), far), b.sqrt(outside))
 
 
 def bessel_i0e(b: Builder, x: Value) -> Value:
     """exp(-|x|) times the modified Bessel function of order 0, within 5e-7 (Abramowitz and Stegun, 9.8)."""
     size = b.abs(x)
     near, far = _scaled_bessel(b, size, I0_NEAR, I0_FAR)
-    return select(b, b.less(size, number(b, BESSEL_BORDER, x)), near, far)
+    return select(b, b.less(size, number(b, BESSEL_BOUNDARY, x)), near, far)
 
 
 def bessel_i1e(b: Builder, x: Value) -> Value:
     """exp(-|x|) times the modified Bessel function of order 1, within 5e-7 (Abramowitz and Stegun, 9.8)."""
     size = b.abs(x)
     near, far = _scaled_bessel(b, size, I1_NEAR, I1_FAR)
-    magnitude = select(b, b.less(size, number(b, BESSEL_BORDER, x)), b.mul(near, size), far)
+    magnitude = select(b, b.less(size, number(b, BESSEL_BOUNDARY, x)), b.mul(near, size), far)
     return select(b, b.less(x, number(b, 0, x)), b.neg(magnitude), magnitude)
 
 

@@ -142,7 +142,7 @@ def eigh(b: Builder, x: Value, lower: bool = True) -> tuple[Value, Value]:
 
 def _columns(b: Builder, x: Value, order: Value) -> Value:
     """The columns in an order of each matrix's own."""
-    columns: Value = b.gather(adjoint(b, x), order, axis=1, batch_dims=1)
+    columns = b.gather(adjoint(b, x), order, axis=1, batch_dims=1)
     return adjoint(b, columns)
 
 

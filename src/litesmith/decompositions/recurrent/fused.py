@@ -128,7 +128,7 @@ def _final(
     last = _step(b, layer, sequence, index)
     if len(states) == 1 or not wanted[1]:
         return (last, None)[: len(states)]
-    joined: Value = b.concatenation(last, states[1], axis=1)
+    joined = b.concatenation(last, states[1], axis=1)
     sizes = np.array(layer.state_sizes, np.int32)
     if layer.outputs == layer.units:
         h, c = b.split(np.array(1, np.int32), joined, num_splits=2)

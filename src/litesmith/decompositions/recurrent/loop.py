@@ -95,7 +95,7 @@ def _normalize_gate(b: Builder, layer: RecurrentLayer, gate: str, total: Value) 
     axis, epsilon = np.array([1], np.int32), np.float32(NORM_EPSILON)
     centered = b.sub(total, b.mean(total, axis, keep_dims=True))
     variance = b.mean(b.mul(centered, centered), axis, keep_dims=True)
-    normal: Value = b.mul(b.mul(centered, b.rsqrt(b.add(variance, epsilon))), layer.layer_norm[gate])
+    normal = b.mul(b.mul(centered, b.rsqrt(b.add(variance, epsilon))), layer.layer_norm[gate])
     return b.add(normal, layer.bias[gate]) if gate in layer.bias else normal
 
 

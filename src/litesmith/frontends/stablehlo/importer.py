@@ -73,8 +73,8 @@ class Session(jax_importer.Session):
 class Closure:
     """A region as a function: of the ``live`` values it captures, then of its arguments.
 
-    fixed: captured values that need not be passed, being constants or computed from sizes. made: shapes of its results,
-    once it was called.
+    fixed: captured values that need not be passed, being constants or computed from sizes. result_avals:
+    shapes of its results, once it was called.
     """
 
     region: Region
@@ -83,7 +83,7 @@ class Closure:
     fixed: Mapping[Variable, Bound]
     dtypes: Mapping[Variable, ElementType]
     expected: Sequence[Aval] | None = None
-    made: list[Aval] = field(default_factory=list)
+    result_avals: list[Aval] = field(default_factory=list)
 
     @property
     def eqns(self) -> Sequence[Equation]:
@@ -187,9 +187,9 @@ class Context(jax_importer.Context):
             env[variable] = Bound(value, aval_of(value, jaxpr.dtypes.get(variable, variable.type.dtype)))
         results = import_region(replace(self, depth=self.depth + 1), jaxpr.region, env)
         values = items_of(map(self.whole, results))
-        jaxpr.made = [b.aval for b in results]
+        jaxpr.result_avals = [b.aval for b in results]
         if jaxpr.expected is not None and POISON not in values:
-            require_same_shapes(jaxpr.made, jaxpr.expected, "a loop changes the shape of its variable")
+            require_same_shapes(jaxpr.result_avals, jaxpr.expected, "a loop changes the shape of its variable")
         return values
 
     @overload

@@ -126,7 +126,7 @@ _EVALUATED: dict[str, Callable[..., Array | None]] = {
     "convert": _convert,
 }
 
-CHOICES = frozenset({"compare", "select", "and", "or", "xor", "not"})
+COMPARATOR_OPERATIONS = frozenset({"compare", "select", "and", "or", "xor", "not"})
 """Operations whose results depend only on how numbers compare."""
 
 
@@ -137,8 +137,8 @@ def evaluate(operation: Operation, operands: Sequence[Array]) -> Array | None:
         return None if function is None else function(operation, *operands)
 
 
-def choices(region: Region, arguments: Sequence[Array]) -> list[Array] | None:
-    """What a region of comparisons and choices gives for arrays in place of its scalars; None for any other region.
+def evaluate_comparator(region: Region, arguments: Sequence[Array]) -> list[Array] | None:
+    """What a region of comparisons and selects gives for arrays in place of its scalars; None for any other region.
 
     The only constants it may use are zero and NaN, so that its results depend on nothing but how its arguments
     compare with each other and with zero.
@@ -148,7 +148,7 @@ def choices(region: Region, arguments: Sequence[Array]) -> list[Array] | None:
     for operation in used:
         name = operation.name.removeprefix("stablehlo.") if operation is not None else ""
         value = np.asarray(operation.attrs["value"]) if operation is not None and name == "constant" else np.zeros(())
-        if name not in CHOICES | {"constant"} or np.any(np.nan_to_num(value, nan=0.0)):
+        if name not in COMPARATOR_OPERATIONS | {"constant"} or np.any(np.nan_to_num(value, nan=0.0)):
             return None
     return interpret(region, arguments, {})
 

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 
 from litesmith.frontends.jax.live import ElementType
-from litesmith.frontends.stablehlo.interpreter import choices, interpret, total_key
+from litesmith.frontends.stablehlo.interpreter import evaluate_comparator, interpret, total_key
 from litesmith.frontends.stablehlo.module import Function, Region
 from litesmith.ir.constant import Array
 
@@ -69,7 +69,7 @@ def extremum_of(region: Region) -> str | None:
         return None
     numbers, places = (_samples(region.arguments[i].type.dtype) for i in (0, 1))
     x, i, y, j = _combinations([numbers, places, numbers, places])
-    selected = choices(region, [x, i, y, j])
+    selected = evaluate_comparator(region, [x, i, y, j])
     if selected is None:
         return None
     nan_x, nan_y = (_is_nan(v) for v in (x, y))
@@ -104,7 +104,7 @@ def order_of(region: Region) -> tuple[int, bool] | None:
     columns = [_samples(region.arguments[2 * p].type.dtype) for p in range(keys) for _ in range(2)]
     samples = _combinations([_drop_signed(c) for c in columns])
     filler = [np.zeros(len(samples[0]), v.type.dtype) for v in region.arguments[2 * keys :]]
-    selected = choices(region, [*samples, *filler])
+    selected = evaluate_comparator(region, [*samples, *filler])
     if selected is None:
         return None
     has_nan = np.any([_is_nan(x) for x in samples], axis=0)

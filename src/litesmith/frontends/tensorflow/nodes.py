@@ -58,7 +58,7 @@ def _of_complex(session: Session, op: str, inputs: Sequence[Item]) -> Lowering[.
 
 def complex_tensor(b: Builder, value: Complex) -> Value:
     """A complex64 tensor."""
-    result: Value = b.cast(value.real, out_data_type=DType.COMPLEX64)
+    result = b.cast(value.real, out_data_type=DType.COMPLEX64)
     return result if value.imag is None else join_parts(b, value.real, value.imag)
 
 

@@ -203,7 +203,7 @@ def rem(ctx: Context, x: Value, y: Value) -> Value:
     return in_int32(division.truncated_mod)(b, x, y)
 
 
-# -- comparisons and choices ------------------------------------------------------------------------------------------
+# -- comparisons and selects ------------------------------------------------------------------------------------------
 
 
 def _comparison(name: str) -> Callable[[Context, Value, Value], Value]:

@@ -1,4 +1,4 @@
-"""Primitives that move elements about, or make constant ones."""
+"""Data movement, and primitives that make constants."""
 
 from __future__ import annotations
 

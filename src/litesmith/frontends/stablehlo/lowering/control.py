@@ -103,7 +103,7 @@ def _conditional(ctx: Context, index: Value, branches: Sequence[Region]) -> list
     results = inner.lower("cond", [index, *live], branches=closures)
     if any(v is POISON for v in results):
         return [Bound(POISON, Aval((), None))] * len(results)
-    called = [c.made for c in closures if c.made]
+    called = [c.result_avals for c in closures if c.result_avals]
     for shapes in called[1:]:
         require_same_shapes(shapes, called[0], "the branches of a conditional give different shapes")
     avals = called[0] if called else []

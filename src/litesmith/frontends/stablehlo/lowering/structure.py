@@ -1,4 +1,4 @@
-"""Operations that move elements about, or make constant ones."""
+"""Data movement, and operations that make constants."""
 
 from __future__ import annotations
 

@@ -136,8 +136,8 @@ def scale_and_translate(
                 for a in (0, 1)
             ),
         )
-    scales, moves = const_floats(scale, "the scale"), const_floats(translation, "the translation")
-    pairs = zip(*_fixed_sizes(images, size), scales, moves, strict=True)
+    scales, translations = const_floats(scale, "the scale"), const_floats(translation, "the translation")
+    pairs = zip(*_fixed_sizes(images, size), scales, translations, strict=True)
     rows, columns = (resampling.scaling_matrix(old, new, s, t, kernel_type, antialias) for old, new, s, t in pairs)
     return _by_matrices(b, images, rows, columns)
 

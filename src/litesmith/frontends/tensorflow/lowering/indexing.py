@@ -194,7 +194,7 @@ UNSORTED = tuple(
 def _last_segment(b: Builder, segment_ids: Value) -> Value:
     """How many segments sorted numbers say there are."""
     last = b.reduce_max(as_int32(b, segment_ids), [0], keep_dims=False)
-    count: Value = b.add(last, b.constant(np.array(1, np.int32)))
+    count = b.add(last, b.constant(np.array(1, np.int32)))
     some = isinstance(segment_ids.dims[0], int) and segment_ids.dims[0] > 0
     return count if some else b.maximum(count, b.constant(np.array(0, np.int32)))
 

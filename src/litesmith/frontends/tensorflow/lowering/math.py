@@ -1,4 +1,4 @@
-"""Element-wise arithmetic, comparisons, casts and choices.
+"""Element-wise arithmetic, comparisons, casts and selects.
 
 NaN: the kernels of MAXIMUM, MINIMUM, RELU and their like compare, and so keep or lose a NaN by the order of their
 operands; TensorFlow keeps it. As with the official converter, that is not emulated.

@@ -114,10 +114,10 @@ def _limit(b: Builder, number: Value) -> Value | None:
 def _limit_distance(b: Builder, limit: Value | None, distance: Value) -> Value | None:
     if limit is None:
         return None
-    within: Value = b.less_equal(distance, limit)
+    within = b.less_equal(distance, limit)
     if limit.is_const:
         return within
-    unlimited: Value = b.less(limit, b.constant(np.array(0, np.int32)))
+    unlimited = b.less(limit, b.constant(np.array(0, np.int32)))
     return b.logical_or(within, unlimited)
 
 

@@ -66,7 +66,7 @@ def _triangle(b: Builder, x: Value) -> Value:
 
 
 def _polynomial(b: Builder, x: Value, factors: tuple[float, ...]) -> Value:
-    total: Value = b.mul(x, F(factors[0]))
+    total = b.mul(x, F(factors[0]))
     for factor in factors[1:-1]:
         total = b.mul(b.add(total, F(factor)), x)
     return b.add(total, F(factors[-1]))
@@ -121,9 +121,9 @@ def _scale(b: Builder, images: Value, axis: int, new: int, align_corners: bool) 
     return b.div(b.sub(size, F(1)), F(new - 1)) if aligned else b.div(size, F(new))
 
 
-def _share_of_border(b: Builder, places: Value, border: Value | np.float32, weights: Value) -> Value:
-    """[new size, old size]: weights, [new size, 1], in the column of a border pixel, which stands for those beyond."""
-    return select(b, b.equal(places, border), weights, b.constant(F(0)))
+def _share_of_edge(b: Builder, places: Value, edge: Value | np.float32, weights: Value) -> Value:
+    """[new size, old size]: weights, [new size, 1], in the column of an edge pixel, which stands for those beyond."""
+    return select(b, b.equal(places, edge), weights, b.constant(F(0)))
 
 
 def cubic(b: Builder, images: Value, axis: int, new: int, align_corners: bool, half_pixel_centers: bool) -> Value:
@@ -143,8 +143,8 @@ def cubic(b: Builder, images: Value, axis: int, new: int, align_corners: bool, h
     size = old_size(b, images, axis)
     before = _OLD_CUBIC(b, distance(b.constant(F(-1))))
     behind = b.add(_OLD_CUBIC(b, distance(size)), _OLD_CUBIC(b, distance(b.add(size, F(1)))))
-    left = _share_of_border(b, places, F(0), before)
-    right = _share_of_border(b, places, b.sub(size, F(1)), behind)
+    left = _share_of_edge(b, places, F(0), before)
+    right = _share_of_edge(b, places, b.sub(size, F(1)), behind)
     return b.add(b.add(_OLD_CUBIC(b, distance(places)), left), right)
 
 
@@ -157,7 +157,7 @@ def area(b: Builder, images: Value, axis: int, new: int, align_corners: bool) ->
     if align_corners:
         size = old_size(b, images, axis)
         beyond = b.maximum(b.sub(end, b.maximum(begin, size)), F(0))
-        covered = b.add(covered, _share_of_border(b, place, b.sub(size, F(1)), beyond))
+        covered = b.add(covered, _share_of_edge(b, place, b.sub(size, F(1)), beyond))
     return b.div(covered, scale)
 
 

@@ -61,7 +61,7 @@ def strided_update(
     new_axis_mask: int = 0,
     shrink_axis_mask: int = 0,
 ) -> Value:
-    """DYNAMIC_UPDATE_SLICE where the bounds are known and the step is 1, else a choice for each element.
+    """DYNAMIC_UPDATE_SLICE where the bounds are known and the step is 1, else a select for each element.
 
     ``value`` broadcasts to the slice. Bounds outside of the tensor are brought inside, so that nothing may be replaced.
     """

@@ -77,7 +77,7 @@ def strided_slice(
         operands, masks = _without_ellipsis(b, operands, masks)
     if input.rank + new_axis_mask.bit_count() <= STRIDED_RANK:
         return b.apply("strided_slice", *operands, **masks)
-    return _strided_of_many_dimensions(b, Op(b.opset["STRIDED_SLICE"], operands, {**masks, "offset": False}))
+    return _strided_slice_high_rank(b, Op(b.opset["STRIDED_SLICE"], operands, {**masks, "offset": False}))
 
 
 def _without_ellipsis(b: Builder, operands: list[Value], masks: dict[str, int]) -> tuple[list[Value], dict[str, int]]:
@@ -112,7 +112,7 @@ STRIDED_RANK = 5
 """The highest rank the kernel of STRIDED_SLICE takes, new dimensions included."""
 
 
-def _strided_of_many_dimensions(b: Builder, op: Op) -> Value:
+def _strided_slice_high_rank(b: Builder, op: Op) -> Value:
     """Of more dimensions than the kernel takes: turned round where it goes backward, cut, and reshaped."""
     x, spans = op["x"], strided_spans(op)
     if spans is None:

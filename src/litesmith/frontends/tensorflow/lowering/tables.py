@@ -220,7 +220,7 @@ def _row_number(context: Context, keys: Value, known: Array) -> Value:
 
 
 def _look_up_dense(b: Builder, keys: Value, known: Array, low: int, high: int) -> Value:
-    """Keys close to each other: their distance from the least, through a table of rows with a border on both sides."""
+    """Keys close to each other: their distance from the least, through a table of rows with a boundary row on both sides."""
     dtype = keys.type.dtype
     clipped = b.minimum(b.maximum(keys, b.constant(low - 1, dtype)), b.constant(high + 1, dtype))
     distance = cast(b, b.sub(clipped, b.constant(low - 1, dtype)), DType.INT32)
