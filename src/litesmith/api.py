@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from litesmith._util.damage import told_as_damage
+from litesmith._util.damage import report_as_damage
 from litesmith._util.naming import Shapes, shapes_by_name
 from litesmith._util.progress import tell
 from litesmith._util.replacing import check_target
@@ -196,7 +196,7 @@ class Model:
         if self._content is None:
             from litesmith.formats.tflite import write_model
 
-            with own_limits(), told_as_damage(self.of_file):
+            with own_limits(), report_as_damage(self.of_file):
                 content = write_model(self.program, **self.options.layout)
             if self.options.verify:
                 self._verify(content)
@@ -213,7 +213,7 @@ class Model:
         target = Path(path)
         try:
             check = self._verify if self.options.verify else None
-            with own_limits(), told_as_damage(self.of_file):
+            with own_limits(), report_as_damage(self.of_file):
                 write_file(self.program, target, check=check, **self.options.layout)
         except LitesmithError:  # some of them are an OSError, too
             raise
@@ -379,7 +379,7 @@ def convert(source: object, *args: object, **options: Unpack[Keywords]) -> Model
 
         prepare()  # it loads the runtime while the model is converted
     of_file = isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) and chosen.dump is None
-    with own_unknown_dims(), own_limits(), told_as_damage(of_file):
+    with own_unknown_dims(), own_limits(), report_as_damage(of_file):
         model = finish(optimized_program(source, args, chosen), chosen, requested, _name_of(source))
     model.of_file = of_file
     return model

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litesmith._util.damage import told_as_damage
+from litesmith._util.damage import report_as_damage
 from litesmith.api import Options, optimized_program, options_of
 from litesmith.ir.graph import Program
 
@@ -33,7 +33,7 @@ def check(source: Any, *args: Any, **options: Any) -> CheckReport:
         with own_unknown_dims(), own_limits():
             return optimized_program(source, args, replace(chosen, **further))
 
-    with told_as_damage(of_file):
+    with report_as_damage(of_file):
         return judge_source(_name_of(source), attempt, *_source_facts(source, chosen))
 
 

@@ -15,7 +15,7 @@ _RAISED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeErr
 
 
 @contextmanager
-def told_as_damage(applies: bool = True) -> Iterator[None]:
+def report_as_damage(applies: bool = True) -> Iterator[None]:
     """Raises ConverterError where the block fails in a way that nobody foresaw: the model contradicts itself.
 
     applies: False for what is no file, where the failure is ours or the user's, and is raised as it is.

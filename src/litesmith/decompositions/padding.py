@@ -18,7 +18,7 @@ def pad(b: Builder, x: Value, pads: Sequence[tuple[Dim, Dim]], fill: float | int
     fill: a number, or a scalar value of the type of ``x``.
     """
     x = crop(b, x, [(_amount_to_cut(low), _amount_to_cut(high)) for low, high in pads])
-    added = [(_grown(low), _grown(high)) for low, high in pads]
+    added = [(_amount_to_add(low), _amount_to_add(high)) for low, high in pads]
     if all(p == (0, 0) for p in added):
         return x
     if x.rank > 5:
@@ -42,7 +42,7 @@ def _amount_to_cut(amount: Dim) -> Dim:
     return max(-amount, 0)
 
 
-def _grown(amount: Dim) -> Dim:
+def _amount_to_add(amount: Dim) -> Dim:
     if isinstance(amount, Sym):
         return 0 if _amount_to_cut(amount) != 0 else amount
     return max(amount, 0)

@@ -97,7 +97,7 @@ def _scale_to_one(b: Builder, x: Value) -> tuple[Value, Value]:
     return b.div(x, expand_dims(b, scale, 1, 2)), expand_dims(b, scale, 1)
 
 
-def _any_turned(b: Builder, rotation: Rotation) -> Value:
+def _has_any_rotation(b: Builder, rotation: Rotation) -> Value:
     turned = b.not_equal(rotation[1], number(b, 0, rotation[1]))
     return b.reduce_any(turned, np.array([0, 1], np.int32), keep_dims=False)
 
@@ -131,7 +131,7 @@ def eigh(b: Builder, x: Value, lower: bool = True) -> tuple[Value, Value]:
         product = b.mul(b.add(product, b.gather(product, partner, axis=1)), number(b, 0.5, product))  # symmetric again
         rotation = _rotation(b, own, others, product, partner)
         matrix = _rotate(b, _rotate(b, matrix, rotation, partner, 1), rotation, partner, 2)
-        return [matrix, _rotate(b, vectors, rotation, partner, 2)], _any_turned(b, rotation)
+        return [matrix, _rotate(b, vectors, rotation, partner, 2)], _has_any_rotation(b, rotation)
 
     matrix, vectors = _sweeps(b, n, [matrix, start], turn)
     values = b.mul(_diagonal(b, matrix), scale)
@@ -198,7 +198,7 @@ def _orthogonal_columns(b: Builder, x: Value) -> tuple[Value, Value]:
         product = b.sum(b.mul(columns, b.gather(columns, partner, axis=2)), np.array([1], np.int32), keep_dims=False)
         rotation = _rotation(b, own, b.gather(own, partner, axis=1), product, partner)
         turned = [_rotate(b, v, rotation, partner, 2) for v in (columns, vectors)]
-        return turned, _any_turned(b, rotation)
+        return turned, _has_any_rotation(b, rotation)
 
     columns, vectors = _sweeps(b, n, [x, start], turn)
     return columns, vectors

@@ -74,7 +74,7 @@ def check(order: Order, on_step: Callable[[str], None] | None = None) -> Verific
 
 
 def _check(runner: Runner, order: Order) -> VerificationReport:
-    reason = _not_exchanged(runner) or ("" if order.calls is not None else _too_large(runner))
+    reason = _exchange_obstacle(runner) or ("" if order.calls is not None else _too_large(runner))
     if reason:
         return VerificationReport(skipped=reason)
     keeps_state = runner.facts.variables if order.stateful is None else order.stateful
@@ -144,7 +144,7 @@ def _change_problem(number: int, reset: bool) -> Problem:
     return Problem("LS904", f"results differ at invocation {number}, {again}", fix)
 
 
-def _not_exchanged(runner: Runner) -> str:
+def _exchange_obstacle(runner: Runner) -> str:
     """Why no call can be made; empty where inputs and outputs are arrays the runtime's interface knows."""
     for signature in runner.signatures:
         for what, tensors in (("input", signature.inputs), ("output", signature.outputs)):

@@ -139,7 +139,7 @@ class _Worker:
             with suppress(OSError):
                 stream.close()  # type: ignore[union-attr] # it was opened as a pipe
 
-    def said(self) -> str:
+    def last_lines(self) -> str:
         """The last lines of what the runtime has written, without its chatter."""
         with suppress(OSError, ValueError):
             end = self.log.seek(0, os.SEEK_END)
@@ -236,7 +236,7 @@ class _Watch:
 
     def _with_log(self, report: VerificationReport) -> VerificationReport:
         """The report with the runtime's log where the runtime has refused the model without a word."""
-        said = self.worker.said() if any(p.reason.endswith(": ") for p in report.problems) else ""
+        said = self.worker.last_lines() if any(p.reason.endswith(": ") for p in report.problems) else ""
         problems = [replace(p, reason=p.reason + said) if p.reason.endswith(": ") else p for p in report.problems]
         return replace(report, problems=tuple(problems))
 
@@ -261,7 +261,7 @@ class _Watch:
 
     def _end_report(self) -> VerificationReport:
         """The report where the process has ended without an answer."""
-        code, said = self.worker.process.wait(), self.worker.said()
+        code, said = self.worker.process.wait(), self.worker.last_lines()
         if not self.step:
             raise NoProcessError(said)
         if "bad_alloc" in said or "MemoryError" in said or code == -getattr(signal, "SIGKILL", 9):

@@ -33,7 +33,7 @@ def _find_problems(layers: Sequence[Layer], keras: ModuleType) -> Iterator[tuple
     for layer in layers:
         if _mode(layer) == "float8" and not getattr(layer, "layers", None):
             yield layer, Problem("LS012", _FLOAT8, _FLOAT8_FIX)
-        if _lost_its_kernel(layer):
+        if _has_lost_its_kernel(layer):
             yield layer, Problem("LS012", _UNCALIBRATED, _UNCALIBRATED_FIX)
         if isinstance(layer, keras.layers.TimeDistributed) and _mode(layer.layer) not in (None, "float8"):
             yield layer, Problem("LS012", _WRAPPED, _WRAPPED_FIX)
@@ -45,7 +45,7 @@ def _mode(layer: Layer) -> str | None:
     return None if mode is None else str(mode)
 
 
-def _lost_its_kernel(layer: Layer) -> bool:
+def _has_lost_its_kernel(layer: Layer) -> bool:
     """Whether a layer quantized by calibration has neither the result of that nor what it had before."""
     calibrated = getattr(layer, f"is_{_mode(layer)}_calibrated", True)
     return layer.built and not calibrated and getattr(layer, "kernel", None) is None

@@ -394,7 +394,7 @@ def _lower(context: Context, operation: Operation, operands: Sequence[Bound]) ->
     if len(results) != len(operation.results):
         raise AssertionError(f"{name} made {len(results)} results, expected {len(operation.results)}")
     rows = zip(results, operation.results, context.avals_out, strict=True)
-    return [_bound(name, r, v.type, aval) for r, v, aval in rows]
+    return [_bind(name, r, v.type, aval) for r, v, aval in rows]
 
 
 def _on_the_host(operation: Operation, operands: Sequence[Bound]) -> Bound | None:
@@ -436,7 +436,7 @@ def _unresolved_aval(declared: Type) -> Aval:
     return Aval(tuple(UNRESOLVED if d is None else d for d in declared.shape), declared.dtype)
 
 
-def _bound(name: str, result: Bound | Held, declared: Type, aval: Aval) -> Bound:
+def _bind(name: str, result: Bound | Held, declared: Type, aval: Aval) -> Bound:
     """A result with its shape: as the module says, else as the lowering knows, else as the value has it."""
     if isinstance(result, Bound):
         return result

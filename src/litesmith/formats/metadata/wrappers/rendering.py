@@ -89,7 +89,7 @@ class _View:
         return self.outputs[output.place][0]
 
     @property
-    def shown(self) -> list[tuple[str, Output]]:
+    def shown_outputs(self) -> list[tuple[str, Output]]:
         """The outputs that are in no group."""
         hidden = {m.place for g in self.plan.groups for m in (*g.members, *([g.count] if g.count else []))}
         return [(name, output) for name, output in self.outputs if output.place not in hidden]
@@ -97,7 +97,7 @@ class _View:
     @property
     def groups(self) -> list[tuple[str, str, Group, list[tuple[str, Output]]]]:
         """Field, class and members with their identifiers of each group."""
-        taken = [name for name, _ in self.shown]
+        taken = [name for name, _ in self.shown_outputs]
         names = identifiers([*taken, *(g.name for g in self.plan.groups)], self.language.name, "group")[len(taken) :]
         classes = {self.class_name}
         found = []
@@ -159,6 +159,6 @@ class _View:
             total *= 1 if size == -1 else size
         return total
 
-    def fixed(self, tensor: Tensor) -> list[int]:
+    def fixed_shape(self, tensor: Tensor) -> list[int]:
         """The shape, 1 for the batch where it is unknown."""
         return [1 if size == -1 and place == 0 else size for place, size in enumerate(tensor.shape)]

@@ -73,6 +73,6 @@ def no_op(b: Builder, inputs: list[Item]) -> None:
 
 
 @lowers("Assert", "PrintV2")
-def left_out(context: Context, inputs: list[Item]) -> None:
+def leave_out(context: Context, inputs: list[Item]) -> None:
     """Nothing is checked or printed, which the program's notes say."""
     context.leave_out()

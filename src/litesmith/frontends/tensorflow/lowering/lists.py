@@ -120,7 +120,7 @@ def set_item(
             return replace(items, element=item.dims)
         items = zeros(b, items, item.dims, item)
     if resize_if_index_out_of_bounds:
-        items = _grown(b, items, b.add(place, b.constant(np.array(1, np.int32))))
+        items = _grow(b, items, b.add(place, b.constant(np.array(1, np.int32))))
     assert items.stacked is not None
     return replace(items, stacked=set_row(b, items.stacked, _as_element(b, items.stacked, item), place))
 
@@ -140,7 +140,7 @@ def _as_element(b: Builder, stacked: Value, item: Value) -> Value:
     return b.reshape(item, shape_vector(b, element, stacked))
 
 
-def _grown(b: Builder, items: TensorList, size: Value) -> TensorList:
+def _grow(b: Builder, items: TensorList, size: Value) -> TensorList:
     """The list with zero elements added at its end, so that it has at least this many."""
     stacked = stack_list(items)
     if size.is_const and isinstance(stacked.dims[0], int) and int(size.numpy()) <= stacked.dims[0]:
@@ -226,7 +226,7 @@ def resize(b: Builder, input_handle: Item, size: Value) -> TensorList:
     items = list_at(input_handle)
     if items.stacked is None:
         return replace(items, length=cast(b, size, DType.INT32))
-    return list_of(b, _first(b, stack_list(_grown(b, items, cast(b, size, DType.INT32))), size))
+    return list_of(b, _first(b, stack_list(_grow(b, items, cast(b, size, DType.INT32))), size))
 
 
 def _first(b: Builder, x: Value, count: Value) -> Value:
