@@ -35,19 +35,19 @@ def clone(program: Program) -> Clone:
 
 def _fill(graph: Graph, made: Clone) -> None:
     target = made.graphs[id(graph)]
-    target.inputs = [_copied(v, made) for v in graph.inputs]
+    target.inputs = [_copy(v, made) for v in graph.inputs]
     for op in graph.ops:
-        operands = [None if v is None else _copied(v, made) for v in op.operands]
+        operands = [None if v is None else _copy(v, made) for v in op.operands]
         copy = Op(op.defn, operands, {k: _with_graphs(v, made.graphs) for k, v in op.attrs.items()}, op.origins)
-        copy.results = [_copied(v, made) for v in op.results]
+        copy.results = [_copy(v, made) for v in op.results]
         for index, value in enumerate(copy.results):
             value.op, value.index = copy, index
         target.insert(copy)
         made.ops[id(op)] = copy
-    target.outputs = [_copied(v, made) for v in graph.outputs]
+    target.outputs = [_copy(v, made) for v in graph.outputs]
 
 
-def _copied(value: Value, made: Clone) -> Value:
+def _copy(value: Value, made: Clone) -> Value:
     found = made.values.get(id(value))
     if found is None:
         found = made.values[id(value)] = Value(value.type, value.name, value.const)

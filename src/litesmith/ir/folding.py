@@ -127,19 +127,19 @@ def _gains_by_float64(op: Op, types: Sequence[TensorType]) -> bool:
         return False
     if op.defn.traits & Trait.ARITHMETIC:
         return True
-    return bool(op.defn.traits & Trait.MOVES_DATA) and any(v.const is not None and v.const.is_wide for v in op.inputs)
+    return bool(op.defn.traits & Trait.MOVES_DATA) and any(v.const is not None and v.const.is_rounded for v in op.inputs)
 
 
 def _fold_in_float64(
     op: Op, operands: Sequence[Constant | None], shape: tuple[int, ...], keep: bool, slab_bytes: int
 ) -> Value:
     def arrays() -> list[Array | None]:
-        return [None if c is None else c.wide() for c in operands]
+        return [None if c is None else c.unrounded_array() for c in operands]
 
-    def rounded() -> Array:
-        return _rounded_in_slabs(op, arrays(), shape, slab_bytes)
+    def in_slabs() -> Array:
+        return _round_in_slabs(op, arrays(), shape, slab_bytes)
 
-    return Value.constant(Constant.computed(DType.FLOAT32, shape, lambda: _in_float64(op, arrays()), keep, rounded))
+    return Value.constant(Constant.computed(DType.FLOAT32, shape, lambda: _in_float64(op, arrays()), keep, in_slabs))
 
 
 def _in_float64(op: Op, arrays: Sequence[Array | None]) -> Array:
@@ -149,7 +149,7 @@ def _in_float64(op: Op, arrays: Sequence[Array | None]) -> Array:
         return np.asarray(op.defn.evaluate(*floats, **op.attrs))
 
 
-def _rounded_in_slabs(op: Op, arrays: Sequence[Array | None], shape: tuple[int, ...], slab_bytes: int) -> Array:
+def _round_in_slabs(op: Op, arrays: Sequence[Array | None], shape: tuple[int, ...], slab_bytes: int) -> Array:
     """What `_in_float64` gives in float32, made some rows at a time: all of it in float64 takes twice the room."""
     if not op.defn.traits & Trait.ELEMENTWISE or not shape or not all(shape):
         return _in_float64(op, arrays).astype(np.float32)

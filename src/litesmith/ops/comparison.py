@@ -38,7 +38,7 @@ from litesmith.ops.common import (
 Decide = Callable[[Dim, Dim], "bool | None"]
 
 
-def _decided(decide: Decide) -> Callable[[Op], Array | None]:
+def _symbolic_comparison(decide: Decide) -> Callable[[Op], Array | None]:
     """A comparison of known sizes, where every element is certain whatever the symbols stand for."""
 
     def symbolic(op: Op) -> Array | None:
@@ -94,7 +94,7 @@ def _comparison(
         traits=Trait.ELEMENTWISE | traits,
         infer=broadcasting(DType.BOOL),
         evaluate=evaluate,
-        symbolic=_decided(decide),
+        symbolic=_symbolic_comparison(decide),
         check=first_reason(quantized_only(needing), broadcast_rank_at_most(4)),
         version=version,
         runtimes=runtimes,
@@ -251,7 +251,7 @@ SELECT = _choice(
     _select,
     {1: "1.14.0", 2: "1.14.0", 3: "2.12.0", 4: "2.12.0"},
     version=_select_version,
-    cost=costs.elements_made,
+    cost=costs.result_elements,
 )
 SELECT_V2 = _choice(
     "SELECT_V2",

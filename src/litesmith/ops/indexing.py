@@ -103,7 +103,7 @@ def gathers_whole_bytes(op: Op) -> bool:
     return any(isinstance(d, int) and d % 2 == 0 for d in op["x"].dims[axis + 1 :])
 
 
-def _packed_rows(op: Op) -> str | None:
+def _rows_are_whole_bytes(op: Op) -> str | None:
     if op["x"].type.dtype is DType.INT4 and not gathers_whole_bytes(op):
         return "rows of an odd number of int4 elements are not whole bytes"
     return None
@@ -120,7 +120,7 @@ GATHER = OpDef(
     evaluate=_gather,
     foldable=_indices_inside,
     symbolic=_symbolic_gather,
-    check=first_reason(_string_vectors, _packed_rows),
+    check=first_reason(_string_vectors, _rows_are_whole_bytes),
     version=lambda op: max(
         by_dtype(int8=2, bool=3, int16=4, int4=7)(op), by_dtype(1, int16=6)(op), 5 if op.attrs["batch_dims"] else 1
     ),
@@ -205,7 +205,7 @@ def _scatter_nd(indices: Array, updates: Array, shape: Array) -> Array:
     return made
 
 
-def _scattered_inside(op: Op) -> bool:
+def _scatters_inside(op: Op) -> bool:
     indices, shape = op["indices"].numpy(), op["shape"].numpy()
     return bool(np.all((indices >= 0) & (indices < shape[: indices.shape[-1]])))
 
@@ -217,7 +217,7 @@ SCATTER_ND = OpDef(
     options=("ScatterNdOptions", 97),
     infer=_infer_scatter_nd,
     evaluate=_scatter_nd,
-    foldable=_scattered_inside,
+    foldable=_scatters_inside,
     runtimes={1: "2.1.0"},
 )
 
@@ -340,7 +340,7 @@ ONE_HOT = OpDef(
     evaluate=_one_hot,
     runtimes={1: "1.11.0"},
     gpu=gpu.one_hot,
-    cost=costs.elements_made,
+    cost=costs.result_elements,
 )
 
 
@@ -362,7 +362,7 @@ BUCKETIZE = OpDef(
     infer=_infer_bucketize,
     evaluate=_bucketize,
     runtimes={1: "2.8.0"},
-    cost=costs.elements_made,
+    cost=costs.result_elements,
     interval=lambda op, known: of_integers(0, len(op.attrs["boundaries"])),
 )
 
@@ -430,7 +430,7 @@ WHERE = OpDef(
     check=rank_at_least(1, "condition"),
     version=lambda op: 1 if op["condition"].type.dtype is DType.BOOL else 2,
     runtimes={1: "1.14.0", 2: "2.8.0"},
-    cost=costs.elements_read,
+    cost=costs.operand_elements,
 )
 
 
@@ -461,7 +461,7 @@ UNIQUE = OpDef(
     foldable=has_no_nan,
     check=rank_at_most(1, "x"),
     runtimes={1: "1.14.0"},
-    cost=costs.elements_read,
+    cost=costs.operand_elements,
 )
 
 DEFINITIONS = (

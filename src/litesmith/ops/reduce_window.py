@@ -103,10 +103,10 @@ def _infer_dilate(op: Op) -> list[TensorType]:
     x, factors = op["x"].type, const_ints(op, "dilations")
     if factors is None:
         return [TensorType(x.dtype, tuple(unknown_dim() for _ in x.dims))]
-    return [TensorType(x.dtype, tuple(map(_dilated, x.dims, factors)))]
+    return [TensorType(x.dtype, tuple(map(_dilated_size, x.dims, factors)))]
 
 
-def _dilated(size: Dim, factor: int) -> Dim:
+def _dilated_size(size: Dim, factor: int) -> Dim:
     spread: Dim = (size - 1) * factor + 1
     return maximum(spread, 0)
 

@@ -184,12 +184,12 @@ def span_bounds(span: Span, size: Dim) -> tuple[Dim | None, Dim | None]:
     """First place and the place after the last, brought inside; None where the sign of a bound is unknown."""
     forward = span.stride > 0
     low, high = (0, size) if forward else (-1, size - 1)
-    first = (low if forward else high) if span.begin is None else _clamped(span.begin, size, low, high)
-    last = (high if forward else low) if span.end is None else _clamped(span.end, size, low, high)
+    first = (low if forward else high) if span.begin is None else _clamp(span.begin, size, low, high)
+    last = (high if forward else low) if span.end is None else _clamp(span.end, size, low, high)
     return first, last
 
 
-def _clamped(place: Dim, size: Dim, low: Dim, high: Dim) -> Dim | None:
+def _clamp(place: Dim, size: Dim, low: Dim, high: Dim) -> Dim | None:
     """A position counted from the end when negative, brought into the bounds; None where its sign is unknown."""
     if non_negative(place):
         found = place

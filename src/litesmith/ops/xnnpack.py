@@ -94,7 +94,7 @@ AVERAGE_POOL = all_of(floats, pool)
 MAX_POOL = all_of(data, pool)
 
 
-def joined(op: Op) -> str | None:
+def concatenation(op: Op) -> str | None:
     """CONCATENATION of a few."""
     count = len(op.inputs)
     return data(op) or (None if count <= MOST_JOINED else f"{count} tensors are joined, at most {MOST_JOINED} are taken")
