@@ -71,12 +71,12 @@ class Constant:
 
         rounded: gives the rounded elements in less room than ``unrounded`` takes.
         """
-        made = Constant(dtype, shape, recipe=rounded or (lambda: _round(unrounded(), dtype)))
-        made._unrounded = unrounded
+        constant = Constant(dtype, shape, recipe=rounded or (lambda: _round(unrounded(), dtype)))
+        constant._unrounded = unrounded
         if keep:
             exact = unrounded()
-            made._array, made._unrounded = _round(exact, dtype), lambda: exact
-        return made
+            constant._array, constant._unrounded = _round(exact, dtype), lambda: exact
+        return constant
 
     @property
     def is_rounded(self) -> bool:
@@ -111,12 +111,12 @@ class Constant:
             return self._array
         if self._recipe is None:
             raise ValueError("constant has neither an array nor a recipe")
-        made = np.asanyarray(self._recipe())
-        if made.shape != self.shape or made.dtype != self.dtype.numpy:
+        array = np.asanyarray(self._recipe())
+        if array.shape != self.shape or array.dtype != self.dtype.numpy:
             raise ValueError(
-                f"lazy constant gave {made.dtype}{list(made.shape)}, expected {self.dtype}{list(self.shape)}"
+                f"lazy constant gave {array.dtype}{list(array.shape)}, expected {self.dtype}{list(self.shape)}"
             )
-        return made
+        return array
 
     def keep(self) -> None:
         """Computes the elements now, once."""

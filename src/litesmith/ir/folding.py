@@ -117,8 +117,8 @@ def _evaluate(op: Op, operands: Sequence[Constant | None]) -> list[Array]:
     assert op.defn.evaluate is not None
     arrays = [c.array() if c is not None else None for c in operands]
     with np.errstate(all="ignore"):
-        made = op.defn.evaluate(*arrays, **op.attrs)
-    return list(made) if isinstance(made, (list, tuple)) else [np.asarray(made)]
+        results = op.defn.evaluate(*arrays, **op.attrs)
+    return list(results) if isinstance(results, (list, tuple)) else [np.asarray(results)]
 
 
 def _gains_by_float64(op: Op, types: Sequence[TensorType]) -> bool:
@@ -153,15 +153,15 @@ def _round_in_slabs(op: Op, arrays: Sequence[Array | None], shape: tuple[int, ..
     """What `_in_float64` gives in float32, made some rows at a time: all of it in float64 takes twice the room."""
     if not op.defn.traits & Trait.ELEMENTWISE or not shape or not all(shape):
         return _in_float64(op, arrays).astype(np.float32)
-    made = np.empty(shape, np.float32)
-    count = max(1, slab_bytes * shape[0] // made.nbytes)
+    rounded = np.empty(shape, np.float32)
+    count = max(1, slab_bytes * shape[0] // rounded.nbytes)
     for start in range(0, shape[0], count):
         rows = slice(start, start + count)
         varies = [a is not None and a.ndim == len(shape) and a.shape[0] == shape[0] for a in arrays]
         parts = [a[rows] if v and a is not None else a for a, v in zip(arrays, varies, strict=True)]
         with np.errstate(over="ignore"):
-            made[rows] = _in_float64(op, parts)
-    return made
+            rounded[rows] = _in_float64(op, parts)
+    return rounded
 
 
 def _as_value(array: Array, expected: TensorType, op: Op) -> Value:

@@ -152,10 +152,10 @@ _erf = np.vectorize(erf, otypes=[np.float64])
 def _gelu(x: Array, *, approximate: bool) -> Array:
     wide = x.astype(np.float64)
     if approximate:
-        made = 0.5 * wide * (1 + np.tanh(sqrt(2 / np.pi) * (wide + 0.044715 * wide**3)))
+        result = 0.5 * wide * (1 + np.tanh(sqrt(2 / np.pi) * (wide + 0.044715 * wide**3)))
     else:
-        made = 0.5 * wide * (1 + _erf(wide / sqrt(2)))
-    return np.asarray(made.astype(x.dtype))
+        result = 0.5 * wide * (1 + _erf(wide / sqrt(2)))
+    return np.asarray(result.astype(x.dtype))
 
 
 GELU = _activation(

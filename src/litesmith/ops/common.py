@@ -86,11 +86,11 @@ def operands(names: str, *sets: DTypes | None) -> tuple[Operand, ...]:
 
     ``sets`` are the dtypes in the same order; the last one given holds for the rest.
     """
-    made = []
+    declared = []
     for index, name in enumerate(names.split()):
         taken = sets[min(index, len(sets) - 1)] if sets else None
-        made.append(Operand(name.rstrip("?*~"), taken, name.endswith("?"), name.endswith("*"), name.endswith("~")))
-    return tuple(made)
+        declared.append(Operand(name.rstrip("?*~"), taken, name.endswith("?"), name.endswith("*"), name.endswith("~")))
+    return tuple(declared)
 
 
 # -- versions, kernel limits, quantization ----------------------------------------------------------------------------

@@ -65,8 +65,8 @@ def _symbolic_by(function: Callable[[Array, Array], Any]) -> Callable[[Op], Arra
         x, y = (v.sym if v.type.dtype.is_integer else None for v in op.inputs)
         if x is None or y is None:
             return None
-        made = function(x, y)
-        return None if made is None else np.asarray(made, dtype=object)
+        elements = function(x, y)
+        return None if elements is None else np.asarray(elements, dtype=object)
 
     return symbolic
 

@@ -56,11 +56,11 @@ def _infer_concatenation(op: Op) -> list[TensorType]:
         reason = f"operands have different ranks: {', '.join(map(shape_text, shapes))}"
         raise UnsupportedError(reason, "give all the same rank", op=op.name)
     along = normalized_axis(op.attrs["axis"], len(shapes[0]), op)
-    made: list[Dim] = [
+    dims: list[Dim] = [
         _common_size(op, list(sizes), f"dimension {i}") if i != along else sum(sizes)
         for i, sizes in enumerate(zip(*shapes, strict=True))
     ]
-    return [TensorType(op.inputs[0].type.dtype, tuple(made))]
+    return [TensorType(op.inputs[0].type.dtype, tuple(dims))]
 
 
 def _concatenate(*xs: Array, axis: int, fused_activation_function: str = "NONE") -> Array:
@@ -124,8 +124,8 @@ def _infer_pack(op: Op) -> list[TensorType]:
         raise UnsupportedError("operands have different ranks", "give all the same shape", op=op.name)
     agreed = [_common_size(op, list(sizes), f"dimension {i}") for i, sizes in enumerate(zip(*shapes, strict=True))]
     axis = normalized_axis(op.attrs["axis"], len(agreed) + 1, op)
-    made = (*agreed[:axis], len(shapes), *agreed[axis:])
-    return [TensorType(op.inputs[0].type.dtype, made)]
+    dims = (*agreed[:axis], len(shapes), *agreed[axis:])
+    return [TensorType(op.inputs[0].type.dtype, dims)]
 
 
 def _pack(*xs: Array, values_count: int, axis: int) -> Array:

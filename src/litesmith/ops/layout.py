@@ -174,8 +174,8 @@ def _infer_broadcast_to(op: Op) -> list[TensorType]:
     if shape is None:
         length = op["shape"].dims[0]
         return [TensorType(x.dtype, None if isinstance(length, Sym) else unknown_dims(op, length))]
-    made = broadcast_shapes(op, [x.shape, shape])
-    if made is not None and len(made) != len(shape):
+    joint = broadcast_shapes(op, [x.shape, shape])
+    if joint is not None and len(joint) != len(shape):
         raise UnsupportedError(f"{x} does not broadcast to {shape_text(shape)}", "give the full shape", op=op.name)
     return [TensorType(x.dtype, shape)]
 
@@ -274,13 +274,13 @@ REVERSE_V2 = OpDef(
 
 
 def _reverse_sequence(x: Array, seq_lengths: Array, *, seq_dim: int, batch_dim: int) -> Array:
-    made = np.array(x)
-    batches, source = np.moveaxis(made, batch_dim, 0), np.moveaxis(x, batch_dim, 0)
+    result = np.array(x)
+    batches, source = np.moveaxis(result, batch_dim, 0), np.moveaxis(x, batch_dim, 0)
     along = seq_dim - (batch_dim < seq_dim)
     for index, length in enumerate(seq_lengths):
         head = np.moveaxis(source[index], along, 0)[: int(length)]
         np.moveaxis(batches[index], along, 0)[: int(length)] = head[::-1]
-    return made
+    return result
 
 
 REVERSE_SEQUENCE = OpDef(

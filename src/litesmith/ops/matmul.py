@@ -207,10 +207,10 @@ def _product_of_nothing(b: Any, op: Op) -> Value | None:
     x, y = op["x"].type, op["y"].type
     if x.shape is None or x.rank < 2 or x.dims[-2 if op.attrs["adj_x"] else -1] != 0:
         return None
-    (made,) = _infer_batch_matmul(op)
-    if not made.is_static or {x.dtype, y.dtype} != {DType.FLOAT32}:
+    (result,) = _infer_batch_matmul(op)
+    if not result.is_static or {x.dtype, y.dtype} != {DType.FLOAT32}:
         return None
-    return Value.constant(np.zeros(made.static_shape, np.float32))
+    return Value.constant(np.zeros(result.static_shape, np.float32))
 
 
 BATCH_MATMUL = OpDef(

@@ -120,13 +120,13 @@ PADV2 = _padding(
 
 
 def _infer_mirror_pad(op: Op) -> list[TensorType]:
-    (made,) = _infer_pad(op)
+    (result,) = _infer_pad(op)
     room = 1 if op.attrs["mode"] == "REFLECT" else 0
     for size, pair in zip(op["x"].dims, paddings_of(op) or [], strict=False):
         if isinstance(size, int) and any(isinstance(p, int) and p > max(size - room, 0) for p in pair):
             reason = f"a padding of {max(map(str, pair))} mirrors more than size {size} has"
             raise UnsupportedError(reason, "pad less", op=op.name)
-    return [made]
+    return [result]
 
 
 def _mirror_pad(x: Array, paddings: Array, *, mode: str) -> Array:
