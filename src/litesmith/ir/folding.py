@@ -122,7 +122,7 @@ def _evaluate(op: Op, operands: Sequence[Constant | None]) -> list[Array]:
 
 
 def _gains_by_float64(op: Op, types: Sequence[TensorType]) -> bool:
-    """Whether a float32 result is better computed in float64: arithmetic, and moves of what was computed so."""
+    """Whether a float32 result is better computed in float64: arithmetic, and data movement of what was computed so."""
     if len(types) != 1 or types[0].dtype is not DType.FLOAT32:
         return False
     if op.defn.traits & Trait.ARITHMETIC:

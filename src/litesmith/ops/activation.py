@@ -150,11 +150,11 @@ _erf = np.vectorize(erf, otypes=[np.float64])
 
 
 def _gelu(x: Array, *, approximate: bool) -> Array:
-    wide = x.astype(np.float64)
+    exact = x.astype(np.float64)
     if approximate:
-        result = 0.5 * wide * (1 + np.tanh(sqrt(2 / np.pi) * (wide + 0.044715 * wide**3)))
+        result = 0.5 * exact * (1 + np.tanh(sqrt(2 / np.pi) * (exact + 0.044715 * exact**3)))
     else:
-        result = 0.5 * wide * (1 + _erf(wide / sqrt(2)))
+        result = 0.5 * exact * (1 + _erf(exact / sqrt(2)))
     return np.asarray(result.astype(x.dtype))
 
 

@@ -166,10 +166,10 @@ def _suppress(boxes: Array, scores: Array, limit: int, iou: float, least: float,
     """Greedy selection; with ``sigma`` > 0, an overlap lowers a score (soft suppression) rather than removing a box."""
     current, alive = scores.astype(np.float32).copy(), scores > least
     decay = np.float32(-0.5 / sigma) if sigma > 0 else np.float32(0)
-    chosen: list[int] = []
-    while alive.any() and len(chosen) < limit:
+    selected: list[int] = []
+    while alive.any() and len(selected) < limit:
         best = int(np.flatnonzero(alive)[np.argmax(current[alive])])
-        chosen.append(best)
+        selected.append(best)
         alive[best] = False
         overlap = _overlaps(boxes[best], boxes)
         if sigma > 0:
@@ -177,7 +177,7 @@ def _suppress(boxes: Array, scores: Array, limit: int, iou: float, least: float,
             alive &= (current > least) & (overlap <= iou)
         else:
             alive &= overlap <= iou
-    return np.array(chosen, np.int32), current[chosen].astype(np.float32)
+    return np.array(selected, np.int32), current[selected].astype(np.float32)
 
 
 def _pad(array: Array, length: int) -> Array:
@@ -190,14 +190,14 @@ def _scalar(array: Array) -> float:
 
 def _nms_v4(boxes: Array, scores: Array, limit: Array, iou: Array, least: Array) -> list[Array]:
     size = int(_scalar(limit))
-    chosen, _ = _suppress(boxes, scores, size, _scalar(iou), _scalar(least), 0.0)
-    return [_pad(chosen, size), np.array(len(chosen), np.int32)]
+    selected, _ = _suppress(boxes, scores, size, _scalar(iou), _scalar(least), 0.0)
+    return [_pad(selected, size), np.array(len(selected), np.int32)]
 
 
 def _nms_v5(boxes: Array, scores: Array, limit: Array, iou: Array, least: Array, sigma: Array) -> list[Array]:
     size = int(_scalar(limit))
-    chosen, kept = _suppress(boxes, scores, size, _scalar(iou), _scalar(least), _scalar(sigma))
-    return [_pad(chosen, size), _pad(kept, size), np.array(len(chosen), np.int32)]
+    selected, kept = _suppress(boxes, scores, size, _scalar(iou), _scalar(least), _scalar(sigma))
+    return [_pad(selected, size), _pad(kept, size), np.array(len(selected), np.int32)]
 
 
 NON_MAX_SUPPRESSION_V4 = OpDef(

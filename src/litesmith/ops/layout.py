@@ -1,4 +1,4 @@
-"""Operators that move elements about without looking at them: TRANSPOSE, TILE, BROADCAST_TO, REVERSE_V2, …"""
+"""Data movement: TRANSPOSE, TILE, BROADCAST_TO, REVERSE_V2, …"""
 
 from __future__ import annotations
 
@@ -230,17 +230,17 @@ def _consecutive(op: Op) -> str | None:
 
 
 def _simplify_reverse(b: Builder, op: Op) -> Value | None:
-    """No axes, or axes of size 1; or what was reversed is reversed again, maybe behind a move of unit dimensions."""
+    """No axes, or axes of size 1; or what was reversed is reversed again, maybe behind a RESHAPE of unit dimensions."""
     axes, x = const_ints(op, "axes"), op["x"]
     if axes is None or x.type.shape is None or is_quantized(x):
         return None
-    moved = x.op if x.op is not None and x.op.name == "RESHAPE" else None
-    inner = moved["x"].op if moved is not None else x.op
+    reshape = x.op if x.op is not None and x.op.name == "RESHAPE" else None
+    inner = reshape["x"].op if reshape is not None else x.op
     if inner is not None and inner.name == "REVERSE_V2" and _reversal(inner) == _reversal(op):
         source = inner["x"]
         if is_quantized(source) or _reversal(op) is None:
             return None
-        return source if moved is None else b.reshape(source, moved["shape"])
+        return source if reshape is None else b.reshape(source, reshape["shape"])
     return x if all(x.dims[normalized_axis(a, x.rank, op)] == 1 for a in axes) else None
 
 

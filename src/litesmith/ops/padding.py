@@ -1,4 +1,4 @@
-"""Operators that add borders: PAD, PADV2, MIRROR_PAD; and those that trade space for batch or depth."""
+"""Operators that pad: PAD, PADV2, MIRROR_PAD; and those that trade space for batch or depth."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from litesmith.ops.common import (
     unknown_dim,
 )
 
-# -- borders ----------------------------------------------------------------------------------------------------------
+# -- padding ----------------------------------------------------------------------------------------------------------
 
 Pairs = list[tuple[Dim, Dim]]
 

@@ -152,8 +152,8 @@ RESIZE = all_of(data, constant("size"))
 def convert(op: Op) -> str | None:
     """QUANTIZE, DEQUANTIZE between float32 and int8 or uint8."""
     types = {v.type.dtype for v in (*op.inputs, *op.results)}
-    wide = types - {DType.FLOAT32, DType.FLOAT16, DType.INT8, DType.UINT8}
-    return f"a tensor is {wide.pop()}" if wide else None
+    others = types - {DType.FLOAT32, DType.FLOAT16, DType.INT8, DType.UINT8}
+    return f"a tensor is {others.pop()}" if others else None
 
 
 def variable(op: Op) -> str | None:
