@@ -76,7 +76,6 @@ def constant(*names: str) -> Check:
 
 
 ARITHMETIC = all_of(data, activation)
-FLOAT_ARITHMETIC = all_of(floats, activation)
 WEIGHTED = all_of(data, activation, constant("filter", "weights", "bias"))
 TRANSPOSE_CONV = all_of(data, activation, constant("filter", "bias", "output_shape"))
 REDUCTION = all_of(data, constant("axes"))
