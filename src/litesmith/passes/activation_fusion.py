@@ -33,7 +33,7 @@ def fuse_activation(op: Op, b: Builder) -> Outcome:
         return Declined("the operation before has other users")
     if activation(target) != "NONE":
         return Declined(f"the operation before has the activation {activation(target)}")
-    return moved.replayed(b, rebuilt(b, target, fused_activation_function=op.name))
+    return moved.replay(b, rebuilt(b, target, fused_activation_function=op.name))
 
 
 ACTIVATION_FUSION = Pass(

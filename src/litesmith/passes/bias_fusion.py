@@ -53,7 +53,7 @@ def fuse_bias(op: Op, b: Builder) -> Outcome:
         return Declined("the result is subtracted from the constant")
     delta = channel_vector(b, found.constant, found.variable.dims, target.channels)
     made = target.rebuilt(b, bias=_sum(b, op.defn, target.bias, delta), fused_activation_function=activation(op))
-    return moved.replayed(b, made)
+    return moved.replay(b, made)
 
 
 def _sum(b: Builder, defn: OpDef, bias: Value | None, delta: Value) -> Value:

@@ -66,7 +66,7 @@ def name_clamp(op: Op, b: Builder) -> Outcome:
     outer = clamp_of(op.result)
     if outer is None:
         return None
-    for clamp in (_joined(outer), outer):
+    for clamp in (_join_inner(outer), outer):
         named = ACTIVATIONS.get((clamp.low, clamp.high))
         if named is not None:
             return None if named is op.defn and clamp.x is op.operands[0] else b.apply(named, clamp.x)
@@ -75,14 +75,14 @@ def name_clamp(op: Op, b: Builder) -> Outcome:
 
 def choose_clamp(op: Op, b: Builder) -> Outcome:
     """A choice between a number and what is beyond it."""
-    found = _chosen(op)
+    found = _read_selection(op)
     if found is None:
         return None
     extremum, limit, value = found
     return b.apply(extremum, value, b.constant(np.float32(limit)))
 
 
-def _chosen(op: Op) -> tuple[OpDef, float, Value] | None:
+def _read_selection(op: Op) -> tuple[OpDef, float, Value] | None:
     """Of ``x > c ? c : x``, or of that with x clamped around c, the operator, c and the value; else None."""
     condition, limit, value = op["condition"].op, scalar(op["x"]), op["y"]
     order = ORDERS.get(condition.defn) if condition is not None else None
@@ -97,7 +97,7 @@ def _chosen(op: Op) -> tuple[OpDef, float, Value] | None:
     return MAXIMUM if order.is_below == compared.on_right else MINIMUM, float(limit), value
 
 
-def _joined(outer: Clamp) -> Clamp:
+def _join_inner(outer: Clamp) -> Clamp:
     """With the clamp before it."""
     inner = clamp_of(outer.x) or Clamp(outer.x, -inf, inf)
     low, high = (min(max(bound, outer.low), outer.high) for bound in (inner.low, inner.high))

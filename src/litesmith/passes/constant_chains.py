@@ -68,14 +68,14 @@ def join_constants(op: Op, b: Builder) -> Outcome:
         return None
     if DIV in (op.defn, before.defn) and not is_float(op.result):
         return None
-    constant = _joined_constant(b, inner, outer, family)
+    constant = _join_constants(b, inner, outer, family)
     reason = _obstacle(constant, inner.constant, outer.constant, factors=MUL in family)
     if reason is not None:
         return Declined(reason)
     same, inverse = family
     inverted = inner.x_sign * outer.x_sign < 0
     both_inverse = inner.constant_sign < 0 and outer.constant_sign < 0
-    x = moved.replayed(b, inner.x)
+    x = moved.replay(b, inner.x)
     operands = (constant, x) if inverted else (x, constant)
     joined = inverse if inverted or both_inverse else same
     return b.apply(joined, *operands, fused_activation_function=activation(op))
@@ -90,7 +90,7 @@ def _link(op: Op) -> Link | None:
     return Link(found.variable, found.constant, *((1, -1) if found.on_right else (-1, 1)))
 
 
-def _joined_constant(b: Builder, inner: Link, outer: Link, family: tuple[OpDef, OpDef]) -> Value:
+def _join_constants(b: Builder, inner: Link, outer: Link, family: tuple[OpDef, OpDef]) -> Value:
     """Both constants as one; the inverse of it where both are inverted (and then the operand is not)."""
     same, inverse = family
     inner_sign = inner.constant_sign * outer.x_sign

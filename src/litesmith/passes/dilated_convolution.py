@@ -51,7 +51,7 @@ def dilate(op: Op, b: Builder) -> Outcome:
         block.insert(found.unit - 1, 1)
         spatial.insert(found.unit - 1, (0, 0))
     x = found.to_batch["x"] if found.unit is None else b.expand_dims(found.to_batch["x"], np.int32(found.unit))
-    y = _dilated(b, found.convolution, x, block, spatial)
+    y = _dilate(b, found.convolution, x, block, spatial)
     return y if found.unit is None else b.squeeze(y, squeeze_dims=(found.unit,))
 
 
@@ -124,7 +124,7 @@ def _own_padding(convolution: Op, unit: int | None) -> list[tuple[int, int]] | N
     return made
 
 
-def _dilated(b: Builder, convolution: Op, x: Value, block: list[int], spatial: list[tuple[int, int]]) -> Value:
+def _dilate(b: Builder, convolution: Op, x: Value, block: list[int], spatial: list[tuple[int, int]]) -> Value:
     found = windows(convolution) or []
     spans = [Window((w.span - 1) * d + 1, 1) for w, d in zip(found, block, strict=True)]
     sizes: tuple[Dim, ...] = x.dims[1:3]

@@ -224,7 +224,7 @@ def replace_result(graph: Graph, old: Value, new: Value, refine: bool = False) -
     if not compatible(new.type, old.type):
         raise InvalidIRError(f"{old.type} cannot be replaced by {new.type}")
     if refine:
-        new.type = _refined(new.type, old.type)
+        new.type = _refine_type(new.type, old.type)
         if new.sym is None:
             new.sym = old.sym
     if not new.name and new.op is not None:
@@ -232,13 +232,13 @@ def replace_result(graph: Graph, old: Value, new: Value, refine: bool = False) -
     graph.replace_value(old, new)
 
 
-def _refined(new: TensorType, old: TensorType) -> TensorType:
+def _refine_type(new: TensorType, old: TensorType) -> TensorType:
     if old.shape is None or new.shape is None:
         return new if old.shape is None else new.with_shape(old.shape)
-    return new.with_shape(_refined_shape(new.shape, old.shape))
+    return new.with_shape(_refine_shape(new.shape, old.shape))
 
 
-def _refined_shape(new: Shape, old: Shape) -> tuple[Dim, ...]:
+def _refine_shape(new: Shape, old: Shape) -> tuple[Dim, ...]:
     return tuple(o if isinstance(n, Sym) else n for n, o in zip(new, old, strict=True))
 
 

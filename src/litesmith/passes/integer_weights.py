@@ -48,9 +48,9 @@ from litesmith.ops.layout import TRANSPOSE
 from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
 from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass, PassResult
-from litesmith.passes.folded_integers import Affine, affine, product, range_obstacle, transposed, varying
+from litesmith.passes.folded_integers import Affine, affine, product, range_obstacle, transpose_affine, varying
 from litesmith.passes.integer_layouts import BITS, Channels, Layout, channels_of, layouts, size_of
-from litesmith.passes.match import LINEAR, rebuilt, reshaped, with_operands
+from litesmith.passes.match import LINEAR, rebuilt, reshape_static, with_operands
 
 WEIGHTS = {BATCH_MATMUL: ("x", "y"), **{defn: (defn.weights.operand,) for defn in LINEAR if defn.weights}}
 """The operands that may hold the weights."""
@@ -93,8 +93,8 @@ def narrow_weights(op: Op, b: Builder) -> Outcome:
     reason = range_obstacle(found.scales)
     if reason is not None:
         return Declined(reason)
-    made = _narrowed(op, b, name, found)
-    return _moved_later(op, b, name) or made if isinstance(made, Declined) else made
+    made = _narrow(op, b, name, found)
+    return _delay_movement(op, b, name) or made if isinstance(made, Declined) else made
 
 
 def _is_folded(value: Value) -> bool:
@@ -107,7 +107,7 @@ def _has_as_weights(op: Op, defn: OpDef, value: Value) -> bool:
     return op.defn is defn and used == 1 and any(op[weights] is value for weights in WEIGHTS[defn])
 
 
-def _narrowed(op: Op, b: Builder, name: str, found: Affine) -> Outcome:
+def _narrow(op: Op, b: Builder, name: str, found: Affine) -> Outcome:
     weights = op[name]
     assert weights.const is not None
     fitting = _fitting(_layouts(op, found))
@@ -117,7 +117,7 @@ def _narrowed(op: Op, b: Builder, name: str, found: Affine) -> Outcome:
     operands = {"x": _operand(b, op["x"], layout)} if layout.changes_operand else {}
     *rows, length = weights.type.static_shape
     shape = (*rows, length + layout.padding)
-    operands[name] = _widened(b, _stored(weights, weights.const, channels, layout), shape)
+    operands[name] = _float_weights(b, _lazy_integers(weights, weights.const, channels, layout), shape)
     return rebuilt(b, op, with_operands(op, **operands))
 
 
@@ -137,7 +137,7 @@ def _fitting(ways: Iterable[tuple[Affine, Layout]]) -> tuple[Channels, Layout] |
     return Declined(reason)
 
 
-def _stored(weights: Value, const: Constant, channels: Channels, layout: Layout, turned: bool = False) -> Value:
+def _lazy_integers(weights: Value, const: Constant, channels: Channels, layout: Layout, turned: bool = False) -> Value:
     """The integers, made again when they are written: all weights at once would not fit the memory.
 
     const: what they are read off; turned: the transpose of it.
@@ -146,7 +146,7 @@ def _stored(weights: Value, const: Constant, channels: Channels, layout: Layout,
     def integers() -> Array:
         found = affine(const)
         assert found is not None
-        found = transposed(found) if turned else found
+        found = transpose_affine(found) if turned else found
         made = channels_of(found if layout.factor is None else _by_features(found)[1], layout)
         assert made is not None
         return made.integers
@@ -157,10 +157,10 @@ def _stored(weights: Value, const: Constant, channels: Channels, layout: Layout,
     return stored
 
 
-def _widened(b: Builder, stored: Value, shape: tuple[int, ...]) -> Value:
+def _float_weights(b: Builder, stored: Value, shape: tuple[int, ...]) -> Value:
     """The weights as floats again."""
     made: Value = b.dequantize(stored)
-    return made if made.type.static_shape == shape else reshaped(b, made, shape)
+    return made if made.type.static_shape == shape else reshape_static(b, made, shape)
 
 
 def _operand(b: Builder, x: Value, layout: Layout) -> Value:
@@ -212,7 +212,7 @@ TURN = Move((), (1, 0))
 """The transpose of a matrix."""
 
 
-def _moved_later(op: Op, b: Builder, name: str) -> Value | None:
+def _delay_movement(op: Op, b: Builder, name: str) -> Value | None:
     """The operation with weights that are stored as they were before they were moved; None where that does not do."""
     weights = op[name]
     assert weights.const is not None
@@ -221,12 +221,12 @@ def _moved_later(op: Op, b: Builder, name: str) -> Value | None:
     if found is None:
         return None
     for turned in (False, True) if found.integers.ndim == 2 else (False,):
-        part = transposed(found) if turned else found
+        part = transpose_affine(found) if turned else found
         fitting = _fitting((part, layout) for layout in layouts(part, may_move=False))
         if not isinstance(fitting, Declined):
-            made = _widened(b, _stored(weights, const, *fitting, turned), part.integers.shape)
+            made = _float_weights(b, _lazy_integers(weights, const, *fitting, turned), part.integers.shape)
             for shape, order in _shortest([TURN, *moves] if turned else moves):
-                made = reshaped(b, made, shape) if order is None else b.transpose(made, np.array(order, np.int32))
+                made = reshape_static(b, made, shape) if order is None else b.transpose(made, np.array(order, np.int32))
             return rebuilt(b, op, with_operands(op, **{name: made}))
     return None
 

@@ -30,15 +30,15 @@ def slopes_differ(match: Match) -> str | None:
 
 def with_slope(match: Match, b: Builder) -> Value | Declined:
     """LEAKY_RELU(%x) or PRELU(%x, $a)."""
-    return _sloped(b, match["%x"], match["$a"])
+    return _leaky_relu(b, match["%x"], match["$a"])
 
 
 def with_negated_slope(match: Match, b: Builder) -> Value | Declined:
     """LEAKY_RELU(%x) or PRELU(%x, -$a)."""
-    return _sloped(b, match["%x"], b.neg(match["$a"]))
+    return _leaky_relu(b, match["%x"], b.neg(match["$a"]))
 
 
-def _sloped(b: Builder, x: Value, alpha: Value) -> Value | Declined:
+def _leaky_relu(b: Builder, x: Value, alpha: Value) -> Value | Declined:
     shape, slope = alpha.type.static_shape, scalar(alpha)
     if slope is not None:
         return b.leaky_relu(x, alpha=float(slope))

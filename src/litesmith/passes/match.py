@@ -142,10 +142,10 @@ def channel_vector(b: Builder, constant: Value, dims: Shape, channels: int) -> V
         return b.constant(np.full(channels, scalar(constant), constant.type.dtype.numpy))
     suffix = channel_dims(dims, channels) or ()
     shape = _without_leading_ones(constant.type.static_shape)
-    full: Value = reshaped(b, constant, (1,) * (len(suffix) - len(shape)) + shape)
+    full: Value = reshape_static(b, constant, (1,) * (len(suffix) - len(shape)) + shape)
     if full.type.static_shape != suffix:
         full = b.broadcast_to(full, np.array(suffix, np.int32))
-    return reshaped(b, full, (channels,))
+    return reshape_static(b, full, (channels,))
 
 
 def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -153,7 +153,7 @@ def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[first:]
 
 
-def reshaped(b: Builder, value: Value, shape: Sequence[int]) -> Value:
+def reshape_static(b: Builder, value: Value, shape: Sequence[int]) -> Value:
     """RESHAPE to a static shape (folded on a constant)."""
     return b.reshape(value, np.array(shape, np.int32))
 
@@ -221,7 +221,7 @@ class Moved(NamedTuple):
     value: Value
     moves: tuple[Op, ...]
 
-    def replayed(self, b: Builder, value: Value) -> Value:
+    def replay(self, b: Builder, value: Value) -> Value:
         """The same movements applied to another value."""
         for op in self.moves:
             value = rebuilt(b, op, [value, *op.operands[1:]])

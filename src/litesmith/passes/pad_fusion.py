@@ -146,7 +146,7 @@ def fuse_average(op: Op, b: Builder) -> Outcome:
     fused = {"fused_activation_function": activation(op)} if not moved.moves else {}
     if activation(op) not in ("NONE", fused.get("fused_activation_function")):
         return Declined("the factor has an activation")
-    return moved.replayed(b, rebuilt(b, pool, with_operands(pool, x=pad["x"]), padding="SAME", **fused))
+    return moved.replay(b, rebuilt(b, pool, with_operands(pool, x=pad["x"]), padding="SAME", **fused))
 
 
 def _is_same_factor(given: Array, wanted: Array, pool: Op, moved: Moved) -> bool:

@@ -113,7 +113,7 @@ class Ranges:
         found = self[moved]
         if found is None or moved is None or not _is_tracked(op.results[0]):
             return
-        lows, highs = (_moved(op, moved, end) for end in found)
+        lows, highs = (_move_end(op, moved, end) for end in found)
         if lows is None or highs is None:
             found = found.ends
             lows, highs = ([end] * len(op.results) for end in found)
@@ -140,7 +140,7 @@ def _of_constant(value: Value) -> Interval | None:
     return whole if elements.size <= ELEMENTS else whole.ends
 
 
-def _moved(op: Op, moved: Value, end: Array) -> list[Array] | None:
+def _move_end(op: Op, moved: Value, end: Array) -> list[Array] | None:
     """One end of each result's range where all is known element by element, else None."""
     others = [v for v in op.inputs if v is not moved]
     if not end.ndim or not all(v.is_const for v in others) or op.defn.evaluate is None:

@@ -131,7 +131,7 @@ class Rule:
             if self.floats and not is_float(op.result, *(v for n, v in match.values.items() if n[0] == "%")):
                 continue
             reason = self.where(match)
-            outcome = _replaced(self, match, b) if reason is None else Declined(reason)
+            outcome = _replace(self, match, b) if reason is None else Declined(reason)
             if isinstance(outcome, Value):
                 return outcome
             declined = outcome if outcome is not None and outcome.reason else declined
@@ -295,7 +295,7 @@ def _match_all(
 # -- rewriting --------------------------------------------------------------------------------------------------------
 
 
-def _replaced(rule: Rule, match: Match, b: Builder) -> Value | Declined | None:
+def _replace(rule: Rule, match: Match, b: Builder) -> Value | Declined | None:
     root = match.root
     fused = activation(root)
     takes = isinstance(rule.replacement, Call) and rule.replacement.operators[0].traits & Trait.FUSES_ACTIVATION
@@ -307,7 +307,7 @@ def _replaced(rule: Rule, match: Match, b: Builder) -> Value | Declined | None:
     made: list[Op] = []
     count = len(b.graph)
     result = _build(rule.replacement, match, b, made, {"fused_activation_function": fused} if takes else {})
-    if len(b.graph) - count > len(_removed(match)):
+    if len(b.graph) - count > len(_dying_ops(match)):
         return Declined(has_other_users(match) or "it would take more operations")
     refused = next(filter(None, (op.defn.check(op) for op in made if op.defn.check is not None)), None)
     if refused is not None:
@@ -324,14 +324,14 @@ def _build(term: Term, match: Match, b: Builder, made: list[Op], attrs: Mapping[
     if isinstance(term, float):
         return b.constant(term, match.root.result.type.dtype)
     operands = [_build(operand, match, b, made, {}) for operand in term.operands]
-    given = {name: _given(value, match) for name, value in term.attrs.items()}
+    given = {name: _resolve(value, match) for name, value in term.attrs.items()}
     result = b.apply(term.operators[0], *operands, **attrs, **given)
     if result.op is not None:
         made.append(result.op)
     return result
 
 
-def _given(value: Any, match: Match) -> Any:
+def _resolve(value: Any, match: Match) -> Any:
     """An attribute of the replacement."""
     if isinstance(value, Attribute):
         return match.op(value.operator).attrs[value.name]
@@ -340,12 +340,12 @@ def _given(value: Any, match: Match) -> Any:
 
 def has_other_users(match: Match) -> str | None:
     """As `Rule.where`: only where everything of the pattern goes."""
-    removed = _removed(match)
+    removed = _dying_ops(match)
     kept = next((op for op in match.ops if op not in removed), None)
     return None if kept is None else f"the {kept.name} has other users"
 
 
-def _removed(match: Match) -> set[Op]:
+def _dying_ops(match: Match) -> set[Op]:
     """The operations of the pattern that nothing needs any more when the root is replaced."""
     removed = {match.root}
     for op in match.ops[1:]:

@@ -44,7 +44,7 @@ def merge_changes(op: Op, b: Builder) -> Outcome:
     for length in range(len(chain), 1, -1):
         source = chain[length - 1].inputs[0]
         most = min(alone, length - (not any(c.defn is TRANSPOSE for c in chain[:length])))
-        if (made := _changed(b, source, target, most)) is not None:
+        if (made := _change_shape(b, source, target, most)) is not None:
             return made
     return rebuilt(b, op, [chain[1].inputs[0], *op.operands[1:]]) if op.defn is RESHAPE else None
 
@@ -59,7 +59,7 @@ def _chain(op: Op) -> list[Op]:
     return chain
 
 
-def _changed(b: Builder, source: Value, target: Shape, most: int = 1) -> Value | None:
+def _change_shape(b: Builder, source: Value, target: Shape, most: int = 1) -> Value | None:
     """The source in another shape by so many operations at most, None where that takes more."""
     if source.dims == target:
         return source
@@ -138,7 +138,7 @@ def merge_around(op: Op, b: Builder) -> Outcome:
         if step.defn.check is not None and step.defn.check(trial) is not None:
             return Declined("the kernel does not take the shape before")
         source = rebuilt(b, step, trial.operands)
-    made = _changed(b, source, op.result.type.shape)
+    made = _change_shape(b, source, op.result.type.shape)
     return rebuilt(b, op, [source, *op.operands[1:]]) if made is None and op.defn is RESHAPE else made
 
 

@@ -34,7 +34,7 @@ from litesmith.passes.recurrent.loops import Row, Scan
 def replay(b: Builder, outputs: Sequence[Value], known: Mapping[Value, Value]) -> list[Value]:
     """What the outputs of a graph are where these of its values are known: its operations, made again."""
     values = dict(known)
-    needed = _needed(outputs, known)
+    needed = _dependencies(outputs, known)
     for op in next((o.graph.ops for o in needed if o.graph is not None), ()):
         if op not in needed:
             continue
@@ -46,7 +46,7 @@ def replay(b: Builder, outputs: Sequence[Value], known: Mapping[Value, Value]) -
     return [values.get(v, v) for v in outputs]
 
 
-def _needed(outputs: Sequence[Value], known: Mapping[Value, Value]) -> set[Op]:
+def _dependencies(outputs: Sequence[Value], known: Mapping[Value, Value]) -> set[Op]:
     """The operations the outputs depend on, where some values are known already."""
     needed: set[Op] = set()
     stack = list(outputs)
@@ -160,7 +160,7 @@ def unroll(scan: Scan) -> str | None:
     """Puts the steps of a loop in its place. Returns why not, where that cannot be."""
     if not isinstance(scan.length, int) or not scan.length:
         return "the number of steps is not known"
-    for dtype, name in _taken_apart(scan):
+    for dtype, name in _row_operators(scan):
         if not _takes(name, dtype):
             return f"{name} takes no {dtype}"
     op, graph = scan.op, scan.op.graph
@@ -173,7 +173,7 @@ def unroll(scan: Scan) -> str | None:
     return None
 
 
-def _taken_apart(scan: Scan) -> Iterator[tuple[DType, str]]:
+def _row_operators(scan: Scan) -> Iterator[tuple[DType, str]]:
     """Element types of the rows that steps take and give, and the operator that takes them apart or together."""
     for row in scan.rows.values():
         yield scan.outer(row.variable).type.dtype, "UNPACK"
@@ -200,7 +200,7 @@ def _run_steps(b: Builder, scan: Scan, steps: int) -> list[Value]:
             known[body.inputs[index]] = b.constant(np.array(step, values[index].type.dtype.numpy))
         after = replay(b, outputs, known)
         for index, made in collected.items():
-            made.append(_shaped(b, after[index], body.inputs[index].dims[1:]))
+            made.append(_reshape_rank(b, after[index], body.inputs[index].dims[1:]))
         values = [values[i] if i in collected else v for i, v in enumerate(after)]
     b.origins = scan.op.origins
     for index, made in collected.items():
@@ -212,9 +212,9 @@ def _rows(b: Builder, scan: Scan, value: Value, row: Row, steps: int) -> list[Va
     """What each step takes of a tensor."""
     b.origins = scan.op.origins
     made = b.emit(UNPACK, [scan.outer(row.variable)], num=steps, axis=row.axis)
-    shaped = [_shaped(b, v, value.dims) for v in made]
+    shaped = [_reshape_rank(b, v, value.dims) for v in made]
     return shaped[::-1] if row.reverse else shaped
 
 
-def _shaped(b: Builder, value: Value, dims: Sequence[Dim]) -> Value:
+def _reshape_rank(b: Builder, value: Value, dims: Sequence[Dim]) -> Value:
     return value if value.rank == len(dims) else reshape(b, value, [*dims], value)
