@@ -34,7 +34,7 @@ def least_weight_scales(op: Op, count: int) -> Array | None:
     return np.asarray(most / (LARGEST_BIAS * float(quant.scale[0]))).astype(np.float32)
 
 
-def quantized_bias(op: Op, plan: OpPlan, recipe: Recipe, shift: Array | None = None) -> tuple[Value, DType]:
+def quantize_bias(op: Op, plan: OpPlan, recipe: Recipe, shift: Array | None = None) -> tuple[Value, DType]:
     """The bias of a layer whose operands are integers already, and its element type.
 
     shift: what is added to it first, by channel.

@@ -125,13 +125,13 @@ class Observed:
                     keys += inner[2]
         own = [v for v in seen if id(v) in self._keys]
         if own:
-            lows.insert(0, _packed(b, _extremes(b, own, "reduce_min")))
-            highs.insert(0, _packed(b, _extremes(b, own, "reduce_max")))
+            lows.insert(0, _pack(b, _extremes(b, own, "reduce_min")))
+            highs.insert(0, _pack(b, _extremes(b, own, "reduce_max")))
         keys = [*(self._keys[id(v)] for v in own), *keys]
         if not lows:
             nothing = b.constant(np.zeros(1, np.float32))
             return nothing, nothing, []
-        return _joined(b, lows), _joined(b, highs), keys
+        return _concatenate(b, lows), _concatenate(b, highs), keys
 
     def _observe_call(self, b: Builder, op: Op) -> tuple[Value, Value, list[str]] | None:
         graphs = [op.attrs["body_subgraph"]] if op.name == "WHILE" else op.subgraphs
@@ -248,12 +248,12 @@ WIDEST = 100
 """More operands than this are joined in steps."""
 
 
-def _packed(b: Builder, scalars: Sequence[Value]) -> Value:
+def _pack(b: Builder, scalars: Sequence[Value]) -> Value:
     """A vector of them."""
-    return _joined(b, [b.pack(*scalars[i : i + WIDEST], axis=0) for i in range(0, len(scalars), WIDEST)])
+    return _concatenate(b, [b.pack(*scalars[i : i + WIDEST], axis=0) for i in range(0, len(scalars), WIDEST)])
 
 
-def _joined(b: Builder, parts: Sequence[Value]) -> Value:
+def _concatenate(b: Builder, parts: Sequence[Value]) -> Value:
     while len(parts) > 1:
         groups = [parts[i : i + WIDEST] for i in range(0, len(parts), WIDEST)]
         parts = [b.concatenation(*g, axis=0) if len(g) > 1 else g[0] for g in groups]
@@ -282,7 +282,7 @@ def calibrate(
     for number, (key, inputs) in enumerate(calls, 1):
         answer = runner.run(dict(inputs), key)
         seen = ranges_seen(observed.keys[key], answer)
-        found = found.merge(_smoothed(found, seen, smoothing) if smoothing else seen)
+        found = found.merge(_smooth(found, seen, smoothing) if smoothing else seen)
         if progress is not None:
             progress(number)
     require_ranges(found)
@@ -296,7 +296,7 @@ def require_ranges(found: Calibration) -> None:
     _require_numbers(found)
 
 
-def _smoothed(before: Calibration, seen: Calibration, weight: float) -> Calibration:
+def _smooth(before: Calibration, seen: Calibration, weight: float) -> Calibration:
     """What was seen, averaged with what was before; takes the place of the latter."""
     for key, now in seen.ranges.items():
         old = before.ranges.pop(key, Range())

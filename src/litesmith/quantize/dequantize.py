@@ -25,7 +25,7 @@ def is_quantized(program: Program) -> bool:
     )
 
 
-def dequantized(program: Program) -> Program:
+def dequantize_program(program: Program) -> Program:
     """The float program: every quantized tensor holds the real numbers it stood for, and nothing is rounded between.
 
     Raises QuantizationError for operators whose meaning on floats is another one.

@@ -86,7 +86,7 @@ class Groups:
         if self.recipe.integer_only:
             self._tie_calls()
         self._tie_entries()
-        groups = self._gathered()
+        groups = self._gather()
         for root, group in groups.items():
             self._settle(plan, root[1], group)
         self._respect_multipliers(plan, groups)
@@ -172,7 +172,7 @@ class Groups:
 
     # -- parameters ---------------------------------------------------------------------------------------------------
 
-    def _gathered(self) -> dict[Node, _Group]:
+    def _gather(self) -> dict[Node, _Group]:
         groups: dict[Node, _Group] = {}
         for node in list(self._parents):
             value = self._values[node[0]]
@@ -257,7 +257,7 @@ class Groups:
                 plan.fixed[(self.keys.tensors[id(value)], dtype)] = made
 
     def _parameters(self, dtype: DType, group: _Group) -> tuple[float, int, str]:
-        wide = group.seen.union(_clipped(group.constants, group.seen))
+        wide = group.seen.union(_clip_constants(group.constants, group.seen))
         if group.masked and not wide.is_empty:
             wide = Range(wide.low - BELOW, wide.high)
         for _, scale, zero in group.fixed:
@@ -267,7 +267,7 @@ class Groups:
             else:
                 wide = wide.union(representable(scale, zero, dtype))
         headroom = HEADROOM_16 if dtype is DType.INT16 else self.recipe.headroom
-        widened = wide.widened(headroom)
+        widened = wide.widen(headroom)
         if not group.bound.is_empty:
             low = max(widened.low, min(group.bound.low, wide.low))
             widened = Range(low, min(widened.high, max(group.bound.high, wide.high)))
@@ -278,7 +278,7 @@ class Groups:
         return scale, zero, f"range [{wide.low:.4g}, {wide.high:.4g}]{tied}"
 
 
-def _clipped(constants: Range, seen: Range) -> Range:
+def _clip_constants(constants: Range, seen: Range) -> Range:
     """The range of constants as far as it matters beside that of the tensors they are tied to."""
     if seen.is_empty or constants.is_empty:
         return constants

@@ -19,14 +19,14 @@ ATTEMPTS = 4
 """Plans tried before kernels that refuse their operands are given up on."""
 
 
-def planned(
+def apply_plan(
     original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan | None, floats: Collection[str] = ()
 ) -> Quantized:
     """The program as the plan has it, or one made here, with operations float whose kernels refuse what they would get."""
     avoid: set[str] = set(floats)
     for _ in range(ATTEMPTS):
         chosen = plan or make_plan(original, recipe, calibration, avoid)
-        made = rewritten(original, recipe, calibration, chosen, None)
+        made = rewrite_program(original, recipe, calibration, chosen, None)
         problems = kernel_problems(made.program)
         if not problems:
             return made
@@ -44,7 +44,7 @@ def _refusing(made: Quantized, plan: Plan) -> set[str]:
     return {key for key in keys if plan.ops[key].form == STATIC}
 
 
-def rewritten(
+def rewrite_program(
     original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan, better: Improvements | None
 ) -> Quantized:
     """The program as the plan has it, with what is known of its layers beyond that."""

@@ -20,7 +20,7 @@ from litesmith.ir.constant import Array, Constant
 from litesmith.ir.opdef import Trait
 from litesmith.ops import OPS
 from litesmith.ops.quantization import DEQUANTIZE, QUANTIZE
-from litesmith.quantize.ranges import LIMITS, real, stored
+from litesmith.quantize.ranges import LIMITS, quantize_array, real
 
 TABLE_TYPES = (DType.INT8, DType.UINT8)
 
@@ -143,4 +143,4 @@ def _table(
     least, most = LIMITS[dtype]
     points = real(np.arange(least, most + 1), quant)
     values = np.nan_to_num(functions.values(last, points).astype(np.float32))
-    return Constant(wanted, (256,), stored(values, given, wanted))
+    return Constant(wanted, (256,), quantize_array(values, given, wanted))
