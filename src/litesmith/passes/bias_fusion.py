@@ -52,8 +52,8 @@ def fuse_bias(op: Op, b: Builder) -> Outcome:
     if op.defn is SUB and not found.on_right:
         return Declined("the result is subtracted from the constant")
     delta = channel_vector(b, found.constant, found.variable.dims, target.channels)
-    made = target.rebuilt(b, bias=_sum(b, op.defn, target.bias, delta), fused_activation_function=activation(op))
-    return moved.replay(b, made)
+    biased = target.rebuilt(b, bias=_sum(b, op.defn, target.bias, delta), fused_activation_function=activation(op))
+    return moved.replay(b, biased)
 
 
 def _sum(b: Builder, defn: OpDef, bias: Value | None, delta: Value) -> Value:

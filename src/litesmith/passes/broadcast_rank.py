@@ -35,8 +35,8 @@ def lower_rank(op: Op, b: Builder) -> Outcome:
         return None
     if any(v.type.shape is None or is_quantized(v) for v in (*op.inputs, op.result)) or op.defn.check(op) is None:
         return None
-    made = _merge_dimensions(op, b)
-    return made if made is not None else _broadcast_before(op, b)
+    merged = _merge_dimensions(op, b)
+    return merged if merged is not None else _broadcast_before(op, b)
 
 
 def _with_leading_ones(shape: Shape, rank: int) -> Shape:
@@ -76,10 +76,10 @@ def _merge_dimensions(op: Op, b: Builder) -> Value | None:
     if op.defn.check is not None and op.defn.check(trial) is not None:
         return None
     operands = [b.reshape(v, np.array(t, np.int32)) for v, t in zip(op.inputs, targets, strict=False)]
-    (made,) = b.emit(op.defn, operands, **op.attrs)
+    (merged,) = b.emit(op.defn, operands, **op.attrs)
     if back is None and whole is not None:
-        return b.reshape(made, b.shape(whole, out_type=DType.INT32))
-    return b.reshape(made, np.array(back, np.int32))
+        return b.reshape(merged, b.shape(whole, out_type=DType.INT32))
+    return b.reshape(merged, np.array(back, np.int32))
 
 
 def _group_sizes(shape: Shape, groups: Sequence[Sequence[int]]) -> tuple[Dim, ...]:
@@ -97,8 +97,8 @@ def _broadcast_before(op: Op, b: Builder) -> Outcome:
     else:
         return Declined("the result's shape is not static")
     operands = [b.broadcast_to(v, shape) for v in op.inputs]
-    (made,) = b.emit(op.defn, operands, **op.attrs)
-    return made
+    (output,) = b.emit(op.defn, operands, **op.attrs)
+    return output
 
 
 BROADCAST_RANK = Pass("broadcast-rank", (Trait.ELEMENTWISE,), lower_rank)

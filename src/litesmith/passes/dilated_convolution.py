@@ -87,8 +87,8 @@ def _unit(convolution: Op, to_batch: Op, to_space: Op) -> int | None:
     inside, outside = convolution["x"].dims, to_batch.result.dims
     for axis in (1, 2):
         fits = inside[axis] == 1 and inside[:axis] + inside[axis + 1 :] == outside
-        made = convolution.result.dims
-        if fits and made[axis] == 1 and made[:axis] + made[axis + 1 :] == to_space["x"].dims:
+        sizes = convolution.result.dims
+        if fits and sizes[axis] == 1 and sizes[:axis] + sizes[axis + 1 :] == to_space["x"].dims:
             return axis
     return None
 
@@ -113,15 +113,15 @@ def _own_padding(convolution: Op, unit: int | None) -> list[tuple[int, int]] | N
     found = windows(convolution)
     if found is None:
         return None
-    made: list[tuple[int, int]] = []
+    paddings: list[tuple[int, int]] = []
     for axis, (window, size) in enumerate(zip(found, convolution["x"].dims[1:3], strict=True), start=1):
         padding = same_padding(size, window) if convolution.attrs["padding"] == "SAME" else (0, 0)
         if axis == unit:
             continue
         if padding is None:
             return None
-        made.append(padding)
-    return made
+        paddings.append(padding)
+    return paddings
 
 
 def _dilate(b: Builder, convolution: Op, x: Value, block: list[int], spatial: list[tuple[int, int]]) -> Value:

@@ -79,11 +79,11 @@ def _cast(source: Constant, const: Constant) -> Affine | None:
     if const.dtype not in EXACT:
         return None
     if source.dtype.is_integer:
-        made = Affine(source.array(), np.zeros((1,) * len(const.shape), np.int32))
-        return made if _is_exact(made, const.dtype) else None
-    made_before = affine(source)
-    if made_before is None or EXACT[const.dtype] >= EXACT.get(source.dtype, 0) or _is_exact(made_before, const.dtype):
-        return made_before
+        form = Affine(source.array(), np.zeros((1,) * len(const.shape), np.int32))
+        return form if _is_exact(form, const.dtype) else None
+    before = affine(source)
+    if before is None or EXACT[const.dtype] >= EXACT.get(source.dtype, 0) or _is_exact(before, const.dtype):
+        return before
     return None
 
 
@@ -144,10 +144,10 @@ def table(array: Array, rank: int = 0) -> Array:
 
 def product(tables: Sequence[Array], rank: int) -> Array:
     """The tables multiplied, as a table."""
-    made = np.ones((1,) * rank)
+    factors = np.ones((1,) * rank)
     for factor in tables:
-        made = made * factor
-    return table(made)
+        factors = factors * factor
+    return table(factors)
 
 
 def varying(tables: Sequence[Array]) -> list[int]:

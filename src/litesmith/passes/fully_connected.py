@@ -94,10 +94,10 @@ def drop_flattening(op: Op, b: Builder) -> Outcome:
         return None
     if reshape["x"].type.shape is None or reshape["x"].rank < 2 or op["x"].dims[-1] != target.weights.dims[1]:
         return None
-    made = target.rebuilt(b, x=reshape["x"])
-    if made.type.shape != op.result.type.shape:
+    result = target.rebuilt(b, x=reshape["x"])
+    if result.type.shape != op.result.type.shape:
         return Declined("the number of rows is not known to stay")
-    return made
+    return result
 
 
 BATCH_MATMUL_TO_FULLY_CONNECTED = Pass(

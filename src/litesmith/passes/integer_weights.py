@@ -93,8 +93,8 @@ def narrow_weights(op: Op, b: Builder) -> Outcome:
     reason = range_obstacle(found.scales)
     if reason is not None:
         return Declined(reason)
-    made = _narrow(op, b, name, found)
-    return _delay_movement(op, b, name) or made if isinstance(made, Declined) else made
+    narrowed = _narrow(op, b, name, found)
+    return _delay_movement(op, b, name) or narrowed if isinstance(narrowed, Declined) else narrowed
 
 
 def _is_folded(value: Value) -> bool:
@@ -147,9 +147,9 @@ def _lazy_integers(weights: Value, const: Constant, channels: Channels, layout: 
         found = affine(const)
         assert found is not None
         found = transpose_affine(found) if turned else found
-        made = channels_of(found if layout.factor is None else _by_features(found)[1], layout)
-        assert made is not None
-        return made.integers
+        by_channel = channels_of(found if layout.factor is None else _by_features(found)[1], layout)
+        assert by_channel is not None
+        return by_channel.integers
 
     lazy = Constant.lazy(channels.dtype, channels.integers.shape, integers)
     stored = Value.constant(lazy, weights.name)
@@ -159,8 +159,8 @@ def _lazy_integers(weights: Value, const: Constant, channels: Channels, layout: 
 
 def _float_weights(b: Builder, stored: Value, shape: tuple[int, ...]) -> Value:
     """The weights as floats again."""
-    made: Value = b.dequantize(stored)
-    return made if made.type.static_shape == shape else reshape_static(b, made, shape)
+    floats: Value = b.dequantize(stored)
+    return floats if floats.type.static_shape == shape else reshape_static(b, floats, shape)
 
 
 def _operand(b: Builder, x: Value, layout: Layout) -> Value:
@@ -224,10 +224,10 @@ def _delay_movement(op: Op, b: Builder, name: str) -> Value | None:
         part = transpose_affine(found) if turned else found
         fitting = _fitting((part, layout) for layout in layouts(part, may_move=False))
         if not isinstance(fitting, Declined):
-            made = _float_weights(b, _lazy_integers(weights, const, *fitting, turned), part.integers.shape)
+            moved = _float_weights(b, _lazy_integers(weights, const, *fitting, turned), part.integers.shape)
             for shape, order in _shortest([TURN, *moves] if turned else moves):
-                made = reshape_static(b, made, shape) if order is None else b.transpose(made, np.array(order, np.int32))
-            return rebuilt(b, op, with_operands(op, **{name: made}))
+                moved = reshape_static(b, moved, shape) if order is None else b.transpose(moved, np.array(order, np.int32))
+            return rebuilt(b, op, with_operands(op, **{name: moved}))
     return None
 
 

@@ -109,8 +109,8 @@ def _in_wider_type(op: Op, b: Builder, narrow: DType, wide: DType) -> Outcome:
     except UnsupportedError as error:
         return Declined(str(error))
     shaped = [t.with_shape(r.type.shape) for t, r in zip(types, op.results, strict=True)]
-    made = b.emit(op.defn, operands, result_types=shaped, **op.attrs)
-    return [cast(b, m, r.type.dtype) for m, r in zip(made, op.results, strict=True)]
+    results = b.emit(op.defn, operands, result_types=shaped, **op.attrs)
+    return [cast(b, m, r.type.dtype) for m, r in zip(results, op.results, strict=True)]
 
 
 def keep_wide(match: Match) -> str | None:

@@ -232,9 +232,9 @@ def _settle(graph: Graph, region: Region, known: set[Op]) -> bool:
     near = _near(region)
     before = _transpose_cost(near)
     moved = _move(graph, region, boundary, best)
-    made = [op for op in _near([*moved, *(op for op in near if op.graph is graph)]) if op not in known]
-    known.update(made)
-    if _transpose_cost([op for op in (*near, *made) if op.graph is graph]) < before:
+    fresh = [op for op in _near([*moved, *(op for op in near if op.graph is graph)]) if op not in known]
+    known.update(fresh)
+    if _transpose_cost([op for op in (*near, *fresh) if op.graph is graph]) < before:
         return True
     if moved:
         back = _move(graph, moved, _boundary(moved), inverse(best))
@@ -261,8 +261,8 @@ def _move(graph: Graph, region: Region, boundary: _Boundary, perm: Permutation) 
         for value in op.inputs:
             if value not in moved and value in entering:
                 moved[value] = transpose(b, value, perm)
-        made = permute_op(b, op, perm, moved)
-        moved.update(zip(op.results, made, strict=True))
+        results = permute_op(b, op, perm, moved)
+        moved.update(zip(op.results, results, strict=True))
     for value in boundary.leaving:
         _leave(graph, value, moved[value], members, perm)
     for op in reversed(region):
@@ -270,8 +270,8 @@ def _move(graph: Graph, region: Region, boundary: _Boundary, perm: Permutation) 
             if result.name and not moved[result].name:
                 moved[result].name = result.name
         erase_dead(graph, [op])
-    made_ops = (moved[r].op for op in region for r in op.results)
-    return list(dict.fromkeys(op for op in made_ops if op is not None and op.graph is graph and permutes(op)))
+    ops = (moved[r].op for op in region for r in op.results)
+    return list(dict.fromkeys(op for op in ops if op is not None and op.graph is graph and permutes(op)))
 
 
 def _leave(graph: Graph, old: Value, new: Value, members: set[Op], perm: Permutation) -> None:

@@ -27,9 +27,9 @@ def drop_inner(op: Op, b: Builder) -> Outcome:
     """The outer choice."""
     condition = op["condition"]
     for name in ("x", "y"):
-        made = _without_choice(b, op, name, op[name], condition, DEPTH)
-        if made is not None:
-            return rebuilt(b, op, with_operands(op, **{name: made}))
+        branch = _without_choice(b, op, name, op[name], condition, DEPTH)
+        if branch is not None:
+            return rebuilt(b, op, with_operands(op, **{name: branch}))
     return None
 
 

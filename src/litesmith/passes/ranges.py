@@ -147,8 +147,8 @@ def _move_end(op: Op, moved: Value, end: Array) -> list[Array] | None:
         return None
     if not all(r.type.is_static for r in op.results):
         return None
-    made = op.defn.evaluate(*(end if v is moved else None if v is None else v.numpy() for v in op.operands), **op.attrs)
-    return [np.asarray(m) for m in made] if isinstance(made, (list, tuple)) else [np.asarray(made)]
+    ends = op.defn.evaluate(*(end if v is moved else None if v is None else v.numpy() for v in op.operands), **op.attrs)
+    return [np.asarray(m) for m in ends] if isinstance(ends, (list, tuple)) else [np.asarray(ends)]
 
 
 # -- loops and branches -----------------------------------------------------------------------------------------------

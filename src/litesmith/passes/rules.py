@@ -121,8 +121,8 @@ class Rule:
         return set(_leaves(self.pattern)) <= {leaf for leaf in kept if isinstance(leaf, Name)}
 
     def __str__(self) -> str:
-        made = "" if self.make is None else f" => {(self.make.__doc__ or '').partition(chr(10))[0].rstrip('.')}"
-        return f"{self.text}{made}"
+        maker = "" if self.make is None else f" => {(self.make.__doc__ or '').partition(chr(10))[0].rstrip('.')}"
+        return f"{self.text}{maker}"
 
     def rewrite(self, op: Op, b: Builder) -> Outcome:
         """What the first match that nothing speaks against becomes; else the last reason."""
@@ -304,12 +304,12 @@ def _replace(rule: Rule, match: Match, b: Builder) -> Value | Declined | None:
     if rule.make is not None:
         return rule.make(match, b)
     assert rule.replacement is not None
-    made: list[Op] = []
+    fresh: list[Op] = []
     count = len(b.graph)
-    result = _build(rule.replacement, match, b, made, {"fused_activation_function": fused} if takes else {})
+    result = _build(rule.replacement, match, b, fresh, {"fused_activation_function": fused} if takes else {})
     if len(b.graph) - count > len(_dying_ops(match)):
         return Declined(has_other_users(match) or "it would take more operations")
-    refused = next(filter(None, (op.defn.check(op) for op in made if op.defn.check is not None)), None)
+    refused = next(filter(None, (op.defn.check(op) for op in fresh if op.defn.check is not None)), None)
     if refused is not None:
         return Declined(refused)
     before = root.result.type.shape
@@ -318,16 +318,16 @@ def _replace(rule: Rule, match: Match, b: Builder) -> Value | Declined | None:
     return result
 
 
-def _build(term: Term, match: Match, b: Builder, made: list[Op], attrs: Mapping[str, Any]) -> Value:
+def _build(term: Term, match: Match, b: Builder, fresh: list[Op], attrs: Mapping[str, Any]) -> Value:
     if isinstance(term, Name):
         return match[term.text]
     if isinstance(term, float):
         return b.constant(term, match.root.result.type.dtype)
-    operands = [_build(operand, match, b, made, {}) for operand in term.operands]
+    operands = [_build(operand, match, b, fresh, {}) for operand in term.operands]
     given = {name: _resolve(value, match) for name, value in term.attrs.items()}
     result = b.apply(term.operators[0], *operands, **attrs, **given)
     if result.op is not None:
-        made.append(result.op)
+        fresh.append(result.op)
     return result
 
 

@@ -206,10 +206,10 @@ def _shift_bias(b: Builder, defn: OpDef, target: Linear, vector: Value) -> Value
     others = [i for i in range(target.weights.rank) if i != target.layout.outputs]
     delta = b.sum(products, np.array(others, np.int32), keep_dims=False)
     if target.bias is None:
-        made: Value = delta if defn is ADD else b.neg(delta)
+        bias: Value = delta if defn is ADD else b.neg(delta)
     else:
-        made = b.apply(defn, target.bias, delta)
-    return made
+        bias = b.apply(defn, target.bias, delta)
+    return bias
 
 
 SCALE_FOLDING = Pass("scale-folding", (MUL, DIV), fold_scale, after=("bias-fusion",))

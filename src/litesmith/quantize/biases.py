@@ -57,9 +57,9 @@ def quantize_bias(op: Op, plan: OpPlan, recipe: Recipe, shift: Array | None = No
     steps = np.rint(bias / np.broadcast_to(scale.astype(np.float64), (units,)))
     kind = _bias_type(op, plan, recipe, steps, weights)
     limit = float(LARGEST_SUM if kind is DType.INT32 else 2**62)
-    made = np.clip(steps, -limit, limit).astype(kind.numpy).reshape(old.const.shape)
+    integers = np.clip(steps, -limit, limit).astype(kind.numpy).reshape(old.const.shape)
     quant = quantization(scale)
-    return Value(TensorType(kind, old.const.shape, quant), old.name, Constant.of(made, kind)), kind
+    return Value(TensorType(kind, old.const.shape, quant), old.name, Constant.of(integers, kind)), kind
 
 
 def _bias_type(op: Op, plan: OpPlan, recipe: Recipe, steps: Array, weights: Value) -> DType:

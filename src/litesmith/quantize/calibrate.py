@@ -182,36 +182,36 @@ class Observed:
 def _pad_branch(graph: Graph, start: int, count: int, total: int) -> None:
     b = Builder(graph, OPS, folding=NO_FOLDING)
     kept, seen = (graph.outputs[:-2], graph.outputs[-2:]) if count else (list(graph.outputs), ())
-    made = []
+    extremes = []
     for index, nothing in enumerate((np.inf, -np.inf)):
         before, after = (np.full(n, nothing, np.float32) for n in (start, total - start - count))
         parts = [b.constant(before)] * bool(start) + ([seen[index]] if count else [])
         parts += [b.constant(after)] * bool(total - start - count)
         # an operation of the branch has to make its output: constants alone are not copied
-        made.append(b.concatenation(*parts, axis=0) if len(parts) > 1 else b.maximum(parts[0], parts[0]))
-    graph.outputs = [*kept, *made]
+        extremes.append(b.concatenation(*parts, axis=0) if len(parts) > 1 else b.maximum(parts[0], parts[0]))
+    graph.outputs = [*kept, *extremes]
 
 
 def _new_results(op: Op, *types: TensorType) -> tuple[Value, Value]:
-    made = [Value(t) for t in types]
-    for value in made:
+    results = [Value(t) for t in types]
+    for value in results:
         value.op, value.index = op, len(op.results)
         op.results.append(value)
-    return made[0], made[1]
+    return results[0], results[1]
 
 
 def _extremes(b: Builder, values: Sequence[Value], reduction: str) -> list[Value]:
     """A scalar for each tensor; one reduction serves all that hold the same elements."""
-    made: dict[int, Value] = {}
+    known: dict[int, Value] = {}
     observed = {id(v) for v in values}
     found = []
     for value in values:
         first = value
         while first.op is not None and _reorders(first.op) and id(first.op.inputs[0]) in observed:
             first = first.op.inputs[0]
-        if id(first) not in made:
-            made[id(first)] = _extreme(b, first, reduction)
-        found.append(made[id(first)])
+        if id(first) not in known:
+            known[id(first)] = _extreme(b, first, reduction)
+        found.append(known[id(first)])
     if all(v.is_const for v in found):  # an operation of the graph has to make its output
         return [getattr(b, reduction)(b.reshape(values[0], np.array([-1], np.int32)), np.array([0], np.int32)), *found[1:]]
     return found
@@ -240,8 +240,8 @@ def _extreme(b: Builder, value: Value, reduction: str) -> Value:
         value = b.reshape(value, np.array([-1], np.int32))
     if value.rank == 0:
         return value
-    made: Value = getattr(b, reduction)(value, np.arange(value.rank, dtype=np.int32), keep_dims=False)
-    return made
+    extreme: Value = getattr(b, reduction)(value, np.arange(value.rank, dtype=np.int32), keep_dims=False)
+    return extreme
 
 
 WIDEST = 100

@@ -90,9 +90,9 @@ def correct_biases(
     quantized: Quantized, samples: Sequence[Call], again: Callable[[Improvements], Quantized], found: Improvements
 ) -> Improvements:
     """The same with biases that make up for mean errors. again: quantizes with what was found so far."""
-    made = replace(found)
-    made.shifts = _shifts(quantized, samples[:CORRECTING], again, made)
-    return made
+    better = replace(found)
+    better.shifts = _shifts(quantized, samples[:CORRECTING], again, better)
+    return better
 
 
 CLUSTERS, EACH = 64, 16

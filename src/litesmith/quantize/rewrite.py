@@ -111,9 +111,9 @@ class _Rewriter:
         for index, value in enumerate(outputs):
             wanted = self.outputs.get((id(graph), index), DType.FLOAT32)
             if value.type.dtype is DType.FLOAT32 or id(value) in self.home:
-                outputs[index] = made = self._as(Builder(graph, OPS), value, wanted)
-                if made is not value and value not in graph.inputs and not value.is_const and value.name:
-                    made.name, value.name = value.name, f"{value.name}/{value.type.dtype}"
+                outputs[index] = output = self._as(Builder(graph, OPS), value, wanted)
+                if output is not value and value not in graph.inputs and not value.is_const and value.name:
+                    output.name, value.name = value.name, f"{value.name}/{value.type.dtype}"
         graph.outputs = outputs
         for op in graph.reversed_ops:
             plan = self.plan.ops.get(self.known.get(id(op), ""))
@@ -213,8 +213,8 @@ class _Rewriter:
         assert quant is not None
         step = np.array(int(quant.zero_point[0]) + 1, dtype.numpy)
         least = Value(TensorType(dtype, (), quant), "", Constant.of(step, dtype))
-        (made,) = b.emit(OPS["MAXIMUM"], [value, least], result_types=[value.type])
-        op.set_operand(op.defn.operand_index(name), made)
+        (clamped,) = b.emit(OPS["MAXIMUM"], [value, least], result_types=[value.type])
+        op.set_operand(op.defn.operand_index(name), clamped)
 
     def _give_result(self, result: Value, dtype: DType) -> None:
         if result.type.dtype is not DType.FLOAT32:
@@ -229,8 +229,8 @@ class _Rewriter:
         if x.op is not None and x.type.dtype is result.type.dtype and _has(x, self._parameters(result, result.type.dtype)):
             self._replace(op, x)
             return
-        (made,) = b.emit(OPS["QUANTIZE"], [x], result_types=[result.type])
-        self._replace(op, made)
+        (clamped,) = b.emit(OPS["QUANTIZE"], [x], result_types=[result.type])
+        self._replace(op, clamped)
 
     def _tabulate(self, b: Builder, op: Op, dtype: DType) -> None:
         """A function of one tensor, read from a table."""
@@ -238,22 +238,22 @@ class _Rewriter:
         root = self.functions.root(result)
         x = self._as(b, self.replaced.get(id(root), root), dtype)
         planned = self.plan.fixed.get((self.keys.tensors[id(result)], dtype)) or self._parameters(result, dtype)
-        made = look_up(b, self.functions, op, x, _with_parameters(result.type, planned))
+        looked_up = look_up(b, self.functions, op, x, _with_parameters(result.type, planned))
         self.home[id(result)] = dtype
-        self._replace(op, made)
+        self._replace(op, looked_up)
 
-    def _replace(self, op: Op, made: Value) -> None:
+    def _replace(self, op: Op, fresh: Value) -> None:
         """The operation's result by another tensor of its parameters."""
         (result,) = op.results
-        self.replaced[id(result)] = made
-        made.name = result.name if result.output_uses or not made.name else made.name
+        self.replaced[id(result)] = fresh
+        fresh.name = result.name if result.output_uses or not fresh.name else fresh.name
         assert op.graph is not None
-        self.home[id(made)] = self.home[id(result)]
-        self.keys.tensors[id(made)] = self.keys.tensors[id(result)]
-        op.graph.replace_value(result, made)
-        for user in made.users:
+        self.home[id(fresh)] = self.home[id(result)]
+        self.keys.tensors[id(fresh)] = self.keys.tensors[id(result)]
+        op.graph.replace_value(result, fresh)
+        for user in fresh.users:
             if id(result) in self.activations.get(id(user), ()):
-                self.activations[id(user)].add(id(made))
+                self.activations[id(user)].add(id(fresh))
         op.graph.erase(op)
 
     def _constant_parameters(self, op: Op, dtype: DType) -> TensorPlan | None:
@@ -286,11 +286,11 @@ class _Rewriter:
         origins = value.op.origins if value.op is not None else b.origins
         at = Builder(b.graph, OPS, _after(b.graph, value) or b.before, origins, NO_FOLDING)
         if wanted is None:
-            made: Value = at.dequantize(value)
+            converted: Value = at.dequantize(value)
         else:
-            (made,) = at.emit(OPS["QUANTIZE"], [value], result_types=[_with_parameters(value.type, wanted)])
-        made.name = f"{value.name}/{'float' if wanted is None else wanted.dtype.text}" if value.name else ""
-        return made
+            (converted,) = at.emit(OPS["QUANTIZE"], [value], result_types=[_with_parameters(value.type, wanted)])
+        converted.name = f"{value.name}/{'float' if wanted is None else wanted.dtype.text}" if value.name else ""
+        return converted
 
     def _constant(self, value: Value, dtype: DType, tied: TensorPlan | None) -> Value:
         assert value.const is not None

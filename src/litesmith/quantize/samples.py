@@ -232,12 +232,12 @@ def _fitting(array: Array, kind: TensorType, where: str) -> Array:
         raise UsageError(f"{where} is {array.dtype}; the model takes {kind}")
     if array.dtype.kind == "f" and np.isnan(array).any():
         raise UsageError(f"{where} holds NaN")
-    made = array.astype(wanted.numpy, copy=False)
-    if kind.shape is not None and not _fits(made.shape, kind):
-        made = _with_unit_dims(made, kind)
-    if kind.shape is not None and not _fits(made.shape, kind):
+    fitted = array.astype(wanted.numpy, copy=False)
+    if kind.shape is not None and not _fits(fitted.shape, kind):
+        fitted = _with_unit_dims(fitted, kind)
+    if kind.shape is not None and not _fits(fitted.shape, kind):
         raise UsageError(f"{where} has shape {list(array.shape)}; the model takes {shape_text(kind.shape)}")
-    return made
+    return fitted
 
 
 def _fits(shape: tuple[int, ...], kind: TensorType) -> bool:

@@ -162,9 +162,9 @@ def _sparsity(place: _Place, direct: bool) -> Sparsity | None:
 
 def _densify(graph: Graph, stored: Value, user: Op) -> Value:
     b = Builder(graph, OPS, next(iter(graph.ops)), user.origins, NO_FOLDING)
-    (made,) = b.emit(OPS["DENSIFY"], [stored], result_types=[stored.type])
-    made.name = f"{stored.name}/dense" if stored.name else ""
-    return made
+    (dense,) = b.emit(OPS["DENSIFY"], [stored], result_types=[stored.type])
+    dense.name = f"{stored.name}/dense" if stored.name else ""
+    return dense
 
 
 def _kernel_takes(place: _Place, array: Array) -> bool:

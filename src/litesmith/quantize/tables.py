@@ -133,8 +133,8 @@ def look_up(b: Builder, functions: Functions, last: Op, x: Value, result: Tensor
     (index,) = b.emit(OPS["CAST"], [x], result_types=[TensorType(DType.INT32, x.type.shape)], out_data_type=DType.INT32)
     if LIMITS[dtype][0]:
         index = b.add(index, np.int32(-LIMITS[dtype][0]))
-    (made,) = b.emit(OPS["GATHER"], [table, index], result_types=[result], axis=0, batch_dims=0)
-    return made
+    (values,) = b.emit(OPS["GATHER"], [table, index], result_types=[result], axis=0, batch_dims=0)
+    return values
 
 
 def _table(

@@ -91,10 +91,10 @@ def quantize_constant(value: Value, form: Form, quant: Quantization, rounded: Ar
         return quantize_array(const.array(), quant, form.dtype)
 
     if rounded is not None:
-        made = Constant(form.dtype, const.shape, np.asarray(rounded, form.dtype.numpy))
+        stored = Constant(form.dtype, const.shape, np.asarray(rounded, form.dtype.numpy))
     else:
-        made = Constant.lazy(form.dtype, const.shape, integers)
-    fresh = Value(TensorType(form.dtype, const.shape, quant), value.name, made)
+        stored = Constant.lazy(form.dtype, const.shape, integers)
+    fresh = Value(TensorType(form.dtype, const.shape, quant), value.name, stored)
     return fresh
 
 

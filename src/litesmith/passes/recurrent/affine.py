@@ -75,8 +75,8 @@ class AffineForms:
         """The affine form of what an operation computes before its fused activation."""
         op = value.op
         rule = _RULES.get(op.defn, _same_vector if is_any(op, Trait.KEEPS_ORDER) else None) if op is not None else None
-        made = rule(self, op, value) if rule is not None and op is not None else None
-        return made or self.atom(value)
+        form = rule(self, op, value) if rule is not None and op is not None else None
+        return form or self.atom(value)
 
     def atom(self, value: Value) -> Affine:
         """A value as a function of itself."""
@@ -89,10 +89,10 @@ class AffineForms:
 
     def constant(self, defn: OpDef, *operands: Value | np.ndarray, **attrs: Any) -> Value:
         """An operation on constants, folded. Raises UnclearError where it is not."""
-        (made,) = self.b.emit(defn, operands, **attrs)
-        if not made.is_const:
+        (result,) = self.b.emit(defn, operands, **attrs)
+        if not result.is_const:
             raise UnclearError(f"{defn} of weights is not known")
-        return made
+        return result
 
     def vector(self, value: Value, width: int) -> Value:
         """A constant that broadcasts to [width], as such a vector."""
@@ -187,8 +187,8 @@ def _fully_connected(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     weights, bias = op["weights"], op.get("bias")
     if not weights.is_const or not is_float(weights) or (bias is not None and not bias.is_const):
         return None
-    made = forms.product(op["x"], weights)
-    return made if bias is None else forms.add(made, Affine(made.width, bias=forms.vector(bias, made.width)))
+    total = forms.product(op["x"], weights)
+    return total if bias is None else forms.add(total, Affine(total.width, bias=forms.vector(bias, total.width)))
 
 
 def _batch_matmul(forms: AffineForms, op: Op, value: Value) -> Affine | None:

@@ -164,13 +164,13 @@ class _Raising:
         self._finish([loop, twin], previous)
 
     def _finish(self, loops: list[_Loop], previous: Op | None) -> None:
-        made = list(between(self.graph, previous, loops[0].op))
+        fresh = list(between(self.graph, previous, loops[0].op))
         origins = [loop.op for loop in loops]
         for loop in loops:
             for assignment in loop.kept.assignments if loop.kept else ():
                 self.graph.erase(assignment)
         erase_dead(self.graph, origins)
-        merge_origins([m for m in made if m.graph is self.graph], origins, origins[-1], NAME)
+        merge_origins([m for m in fresh if m.graph is self.graph], origins, origins[-1], NAME)
         self.result.rewrites += len(loops)
 
 
