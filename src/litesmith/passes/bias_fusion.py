@@ -28,7 +28,7 @@ from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
     absorption_obstacle,
     activation,
-    before_moves,
+    before_movements,
     channel_vector,
     constant_operand,
     linear,
@@ -42,7 +42,7 @@ def fuse_bias(op: Op, b: Builder) -> Outcome:
     found = constant_operand(op)
     if found is None:
         return None
-    moved = before_moves(found.variable, keep_order=True)
+    moved = before_movements(found.variable, keep_order=True)
     target = linear(moved.value.op)
     if target is None:
         return None

@@ -73,8 +73,8 @@ def name_clamp(op: Op, b: Builder) -> Outcome:
     return Declined(f"no activation clamps to [{outer.low:g}, {outer.high:g}]")
 
 
-def choose_clamp(op: Op, b: Builder) -> Outcome:
-    """A choice between a number and what is beyond it."""
+def clamp_select(op: Op, b: Builder) -> Outcome:
+    """A select between a number and what is beyond it."""
     found = _read_selection(op)
     if found is None:
         return None
@@ -105,5 +105,5 @@ def _join_inner(outer: Clamp) -> Clamp:
 
 
 CLAMPS = Pass("clamps", (MINIMUM, MAXIMUM, *ACTIVATIONS.values()), name_clamp)
-CHOSEN_CLAMPS = Pass("chosen-clamps", (Trait.SELECTS,), choose_clamp)
-PASSES = (CHOSEN_CLAMPS, CLAMPS)
+SELECT_CLAMPS = Pass("select-clamps", (Trait.SELECTS,), clamp_select)
+PASSES = (SELECT_CLAMPS, CLAMPS)

@@ -30,7 +30,7 @@ from litesmith.ops.elementwise import ADD, DIV, MUL, SUB
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
     activation,
-    before_moves,
+    before_movements,
     constant_operand,
     is_float,
     keeps_shape,
@@ -59,12 +59,12 @@ def join_constants(op: Op, b: Builder) -> Outcome:
     """The second of two operations with constants."""
     family = next(f for f in FAMILIES if op.defn in f)
     outer = _link(op)
-    moved = before_moves(outer.x, keep_order=False) if outer is not None else None
+    moved = before_movements(outer.x, keep_order=False) if outer is not None else None
     before = sole_producer(moved.value, *family) if moved is not None else None
     inner = _link(before) if before is not None and activation(before) == "NONE" else None
     if outer is None or inner is None or before is None or moved is None:
         return None
-    if moved.moves and not (_is_number(inner.constant) and keeps_shape(before, inner.x)):
+    if moved.movements and not (_is_number(inner.constant) and keeps_shape(before, inner.x)):
         return None
     if DIV in (op.defn, before.defn) and not is_float(op.result):
         return None

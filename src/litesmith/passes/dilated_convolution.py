@@ -31,7 +31,7 @@ from litesmith.passes.pad_fusion import Window, same_padding, windows
 
 
 class Dilation(NamedTuple):
-    """The parts of the pattern. ``unit``: the dimension of size 1 that reshapes put in for the convolution."""
+    """The parts of the pattern. ``unit``: the unit dimension that reshapes put in for the convolution."""
 
     to_batch: Op
     convolution: Op
@@ -73,7 +73,7 @@ def _match(op: Op) -> Dilation | Declined | None:
         return Declined("the convolution is reshaped on one side only")
     unit = _unit(convolution, to_batch, op) if before is not None else None
     if before is not None and unit is None:
-        return Declined("the reshapes do more than add a dimension of size 1")
+        return Declined("the reshapes do more than add a unit dimension")
     return Dilation(to_batch, convolution, unit)
 
 
@@ -83,7 +83,7 @@ def _same_block(op: Op, to_batch: Op) -> bool:
 
 
 def _unit(convolution: Op, to_batch: Op, to_space: Op) -> int | None:
-    """The spatial dimension of size 1 that the convolution has and the operations around it have not."""
+    """The spatial unit dimension that the convolution has and the operations around it have not."""
     inside, outside = convolution["x"].dims, to_batch.result.dims
     for axis in (1, 2):
         fits = inside[axis] == 1 and inside[:axis] + inside[axis + 1 :] == outside

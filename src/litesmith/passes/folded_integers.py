@@ -181,7 +181,7 @@ def _slabs(matrix: Array) -> Iterator[Array]:
 
 
 def _apply_movement(op: Op, inner: Affine, others: Sequence[Constant], shape: tuple[int, ...]) -> Affine | None:
-    """What an operation that moves elements about does to integers and tables."""
+    """What a data movement does to integers and tables."""
     integers = _evaluate(op, inner.integers, others)
     if integers.shape != shape:
         return None
@@ -195,7 +195,7 @@ def _evaluate(op: Op, part: Array, others: Sequence[Constant]) -> Array:
 
 
 def _move_table(op: Op, part: Array, old: tuple[int, ...], others: Sequence[Constant], new: tuple[int, ...]) -> Array:
-    """What moving does to a table; the constant had shape ``old`` and has shape ``new`` now."""
+    """What the movement does to a table; the constant had shape ``old`` and has shape ``new`` now."""
     if op.defn is TRANSPOSE:
         return _evaluate(op, part, others)
     if prod(old) == prod(new) and bool(op.defn.traits & Trait.KEEPS_ORDER):

@@ -201,14 +201,14 @@ def _by_features(found: Affine) -> tuple[Array | None, Affine]:
 # -- weights that were moved after they were scaled -------------------------------------------------------------------
 
 
-class Move(NamedTuple):
+class Movement(NamedTuple):
     """A TRANSPOSE to an order of dimensions, or a RESHAPE to a shape (order is None)."""
 
     shape: tuple[int, ...]
     order: tuple[int, ...] | None = None
 
 
-TURN = Move((), (1, 0))
+TURN = Movement((), (1, 0))
 """The transpose of a matrix."""
 
 
@@ -216,8 +216,8 @@ def _delay_movement(op: Op, b: Builder, name: str) -> Value | None:
     """The operation with weights that are stored as they were before they were moved; None where that does not do."""
     weights = op[name]
     assert weights.const is not None
-    const, moves = _before_moves(weights.const)
-    found = affine(const) if moves else None
+    const, movements = _before_movements(weights.const)
+    found = affine(const) if movements else None
     if found is None:
         return None
     for turned in (False, True) if found.integers.ndim == 2 else (False,):
@@ -225,35 +225,35 @@ def _delay_movement(op: Op, b: Builder, name: str) -> Value | None:
         fitting = _fitting((part, layout) for layout in layouts(part, may_move=False))
         if not isinstance(fitting, Declined):
             moved = _float_weights(b, _lazy_integers(weights, const, *fitting, turned), part.integers.shape)
-            for shape, order in _shortest([TURN, *moves] if turned else moves):
+            for shape, order in _shortest([TURN, *movements] if turned else movements):
                 moved = reshape_static(b, moved, shape) if order is None else b.transpose(moved, np.array(order, np.int32))
             return rebuilt(b, op, with_operands(op, **{name: moved}))
     return None
 
 
-def _before_moves(const: Constant) -> tuple[Constant, list[Move]]:
+def _before_movements(const: Constant) -> tuple[Constant, list[Movement]]:
     """What a constant was before RESHAPE and TRANSPOSE operations, and these."""
-    moves: list[Move] = []
+    movements: list[Movement] = []
     while (op := const.made_by) is not None and op.defn in (RESHAPE, TRANSPOSE):
         order = tuple(op["perm"].numpy().tolist()) if op.defn is TRANSPOSE else None
-        moves.insert(0, Move(const.shape, order))
+        movements.insert(0, Movement(const.shape, order))
         before = op.inputs[0].const
         assert before is not None
         const = before
-    return const, moves
+    return const, movements
 
 
-def _shortest(moves: Sequence[Move]) -> list[Move]:
+def _shortest(movements: Sequence[Movement]) -> list[Movement]:
     """The same with one RESHAPE or TRANSPOSE for several in a row, and none that changes nothing."""
-    kept: list[Move] = []
-    for move in moves:
+    kept: list[Movement] = []
+    for movement in movements:
         before = kept[-1] if kept else None
-        if before is None or (before.order is None) != (move.order is None):
-            kept.append(move)
-        elif before.order is None or move.order is None:
-            kept[-1] = move
+        if before is None or (before.order is None) != (movement.order is None):
+            kept.append(movement)
+        elif before.order is None or movement.order is None:
+            kept[-1] = movement
         else:
-            kept[-1] = Move(move.shape, tuple(before.order[axis] for axis in move.order))
+            kept[-1] = Movement(movement.shape, tuple(before.order[axis] for axis in movement.order))
         if kept[-1].order == tuple(range(len(kept[-1].order or ()))):
             kept.pop()
     return kept

@@ -1,4 +1,4 @@
-"""Checks, choices and limits whose outcome is certain are folded.
+"""Checks, selects and limits whose outcome is certain are folded.
 
     %1 = ARG_MAX(%x, 1)                                                   %x: [b, 10]
     %2 = SELECT_V2(LESS(%1, 0), ADD(%1, 10), %1)                          a negative index counts from the end

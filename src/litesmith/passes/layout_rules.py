@@ -47,7 +47,7 @@ def permutation_of(op: Op | None) -> Permutation | None:
 def is_free(dims: Sequence[Dim], perm: Sequence[int]) -> bool:
     """Whether transposing a value of this shape needs no TRANSPOSE.
 
-    Either nothing moves, or only dimensions of size 1 do and a RESHAPE to known sizes (but for one) says so.
+    Either nothing moves, or only unit dimensions do and a RESHAPE to known sizes (but for one) says so.
     """
     if not keeps_order(dims, perm):
         return False

@@ -55,11 +55,11 @@ LEAKY_MAXIMUM = rules_pass(
     "leaky-maximum",
     Rule("MAXIMUM~(%x, MUL(%x, $a)) => LEAKY_RELU(%x) {alpha=$a}", obstacle, floats=True),
 )
-LEAKY_CHOICE = rules_pass(
-    "leaky-choice",
+LEAKY_SELECT = rules_pass(
+    "leaky-select",
     *(
-        Rule(f"SELECT|SELECT_V2({choice}) => LEAKY_RELU(%x) {{alpha=$a}}", slopes_differ, floats=True)
-        for choice in (
+        Rule(f"SELECT|SELECT_V2({select}) => LEAKY_RELU(%x) {{alpha=$a}}", slopes_differ, floats=True)
+        for select in (
             "GREATER|GREATER_EQUAL(%x, 0), %x, MUL(%x, $a)",
             "LESS|LESS_EQUAL(%x, 0), MUL(%x, $a), %x",
         )
@@ -79,4 +79,4 @@ LEAKY_SUM = rules_pass(
     ),
     after=("clamps",),
 )
-PASSES = (LEAKY_MAXIMUM, LEAKY_CHOICE, LEAKY_SUM)
+PASSES = (LEAKY_MAXIMUM, LEAKY_SELECT, LEAKY_SUM)

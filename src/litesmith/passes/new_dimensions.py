@@ -1,4 +1,4 @@
-"""Dimensions of size 1 that a slice puts in are put in by a change of shape behind it.
+"""Unit dimensions that a slice puts in are put in by a change of shape behind it.
 
     %1 = STRIDED_SLICE(%x, [0, 1], [0, 3], [1, 1]) {new_axis_mask=1}                              %x: [4, 8]
 ⇒

@@ -43,7 +43,7 @@ from litesmith.passes.match import (
     Linear,
     absorption_obstacle,
     activation,
-    before_moves,
+    before_movements,
     channel_vector,
     constant_operand,
     is_per_channel,
@@ -63,7 +63,7 @@ def fold_scale(op: Op, b: Builder) -> Outcome:
     found = constant_operand(op)
     if found is None:
         return None
-    moved = before_moves(found.variable, keep_order=True)
+    moved = before_movements(found.variable, keep_order=True)
     target = linear(moved.value.op)
     if target is None:
         return None

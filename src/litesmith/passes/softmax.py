@@ -85,7 +85,7 @@ def _read_shift(value: Value) -> Shifted | None:
 
 
 def _same_axis(reduced: Value, axes: tuple[int, ...], x: Value) -> int | None:
-    """The axis of ``x`` that one reduced axis is, where the two differ by dimensions of size 1 only."""
+    """The axis of ``x`` that one reduced axis is, where the two differ by unit dimensions only."""
     if len(axes) != 1 or before_changes(reduced) is not before_changes(x) or reduced.dims[axes[0]] == 1:
         return None
     before, after = ([i for i, d in enumerate(v.dims) if d != 1] for v in (reduced, x))

@@ -93,7 +93,7 @@ def recognise(op: Op, b: Builder) -> Outcome:
 
 
 def _variables(op: Op) -> Iterator[Value]:
-    """What the formula may be a function of: a factor of a product, a branch of a choice."""
+    """What the formula may be a function of: a factor of a product, a branch of a select."""
     if bool(op.defn.traits & Trait.SELECTS):
         for value in op.inputs[1:]:
             if not value.is_const:

@@ -1,4 +1,4 @@
-"""Dimensions of size 1 come and go in as few operations as can be, also where other sizes are unknown.
+"""Unit dimensions come and go in as few operations as can be, also where other sizes are unknown.
 
     %1 = EXPAND_DIMS(%x, 2)                                               %x: [b, t, 2, 8]
     %2 = TRANSPOSE(%1, [0, 3, 1, 2, 4])
@@ -7,7 +7,7 @@
     %3 = TRANSPOSE(%x, [0, 2, 1, 3])
 
 A change of shape after another is one change, or none, also with operations on each element between. What only moves
-dimensions of size 1 puts them elsewhere to begin with: where at most one size is unknown the builder has done so with
+unit dimensions puts them elsewhere to begin with: where at most one size is unknown the builder has done so with
 RESHAPE, this is for the others. Legal because elements keep their order.
 """
 
@@ -79,7 +79,7 @@ def _change_shape(b: Builder, source: Value, target: Shape, most: int = 1) -> Va
 
 
 def transpose_without(op: Op, b: Builder) -> Outcome:
-    """A change that drops the dimensions of size 1 which were added before a TRANSPOSE, or a RESHAPE after it."""
+    """A change that drops the unit dimensions which were added before a TRANSPOSE, or a RESHAPE after it."""
     transpose = sole_producer(op.inputs[0], TRANSPOSE)
     perm = permutation_of(transpose)
     added = producer(transpose["x"], Trait.KEEPS_ORDER) if transpose is not None else None
@@ -99,7 +99,7 @@ def transpose_without(op: Op, b: Builder) -> Outcome:
 
 
 def transpose_with(op: Op, b: Builder) -> Outcome:
-    """A change that puts the dimensions of size 1 back which were dropped before a TRANSPOSE."""
+    """A change that puts the unit dimensions back which were dropped before a TRANSPOSE."""
     transpose = sole_producer(op.inputs[0], TRANSPOSE)
     perm = permutation_of(transpose)
     dropped = producer(transpose["x"], Trait.KEEPS_ORDER) if transpose is not None else None

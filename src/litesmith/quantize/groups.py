@@ -1,6 +1,6 @@
 """Which tensors share scale and zero point, and what these are.
 
-Kernels that only move data copy stored numbers, so what goes in and what comes out have the same parameters: tensors that
+Data movements copy stored numbers, so what goes in and what comes out have the same parameters: tensors that
 are tied to each other in this way form a group, whose range holds all of theirs.
 """
 

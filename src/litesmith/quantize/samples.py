@@ -246,7 +246,7 @@ def _fits(shape: tuple[int, ...], kind: TensorType) -> bool:
 
 
 def _with_unit_dims(array: Array, kind: TensorType) -> Array:
-    """The array with dimensions of size 1 added in front, or taken from there, until its rank is the model's."""
+    """The array with unit dimensions added in front, or taken from there, until its rank is the model's."""
     while array.ndim < len(kind.dims):
         array = array[np.newaxis]
     while array.ndim > len(kind.dims) and array.shape[0] == 1:

@@ -260,7 +260,7 @@ def _tile(forms: AffineForms, op: Op, value: Value) -> Affine | None:
 
 
 def _same_vector(forms: AffineForms, op: Op, value: Value) -> Affine | None:
-    """RESHAPE, SQUEEZE, EXPAND_DIMS that add and drop dimensions of size 1 and leave the last one."""
+    """RESHAPE, SQUEEZE, EXPAND_DIMS that add and drop unit dimensions and leave the last one."""
     x = op.inputs[0]
     if not x.type.shape or x.dims[-1] != value.dims[-1]:
         return None

@@ -11,7 +11,7 @@ from zeros and a fused operator computes the layer, they are its own. Elsewhere 
 beside the layer (`keep_in_tensors`):
 
     %h, %0, %flag = SPLIT_V(%state, …)                     %state: a variable tensor
-    %1, … = WHILE(0, SELECT_V2(%flag > 0, %h, saved), …)   without the choice where the first state is zeros
+    %1, … = WHILE(0, SELECT_V2(%flag > 0, %h, saved), …)   without the select where the first state is zeros
     SVDF(CONCATENATION(%1, …, 1), 1, 1, %state)            leaves in its state what it is given: times one
 
 SVDF is the operator of every runtime, TFLite Micro too, that stores exactly what it gets; it depends on what was read, so
