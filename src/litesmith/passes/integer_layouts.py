@@ -107,16 +107,16 @@ def channels_of(weights: Affine, layout: Layout) -> Channels | None:
     if np.any(scales < 0):
         sign = np.where(scales < 0, np.int16(-1), np.int16(1))
         integers, zeros, scales = integers * sign, zeros * sign, np.abs(scales)
-    fitted = _fitted(integers, zeros)
+    fitted = _fit(integers, zeros)
     if fitted is None:
         return None
     dtype, shift, left = fitted
     axis = next(iter(varying([scales, zeros])), 0)
     scales, left = (part.reshape(-1) for part in np.broadcast_arrays(scales, left))
-    return Channels(_shifted(integers, shift, dtype), dtype, axis, scales.astype(np.float32), left.astype(np.int64))
+    return Channels(_shift(integers, shift, dtype), dtype, axis, scales.astype(np.float32), left.astype(np.int64))
 
 
-def _fitted(integers: Array, zeros: Array) -> tuple[DType, Array, Array] | None:
+def _fit(integers: Array, zeros: Array) -> tuple[DType, Array, Array] | None:
     """The narrowest type, what is subtracted from the integers to fit it, and the zero points that are left."""
     rest = tuple(axis for axis, size in enumerate(zeros.shape) if size == 1)
     low, high = (
@@ -132,7 +132,7 @@ def _fitted(integers: Array, zeros: Array) -> tuple[DType, Array, Array] | None:
     return None
 
 
-def _shifted(integers: Array, shift: Array, dtype: DType) -> Array:
+def _shift(integers: Array, shift: Array, dtype: DType) -> Array:
     if np.any(shift):
         integers = integers - shift.astype(np.int16)
     return integers.astype(np.int8).astype(dtype.numpy)

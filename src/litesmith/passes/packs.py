@@ -37,7 +37,7 @@ def pack(op: Op, b: Builder) -> Outcome:
 
 
 def _without(op: Op, value: Value, axis: int) -> Value | Array | None:
-    """What a value is made of by adding this dimension, of size 1; None where it is made in another way."""
+    """What a value is made of by adding this unit dimension; None where it is made in another way."""
     if value.type.shape is None or value.dims[axis] != 1:
         return None
     if value.is_small_const:

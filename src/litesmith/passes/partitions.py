@@ -12,7 +12,7 @@
 
     SLICE(SLICE(%x))                                                      ⇒  SLICE(%x)
 
-Legal because all only move elements. A concatenation that others use too is left, and so is one with an activation
+Legal because all are data movements. A concatenation that others use too is left, and so is one with an activation
 and one that XNNPACK takes in parts only (it joins up to five tensors).
 """
 

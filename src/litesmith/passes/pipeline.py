@@ -37,7 +37,7 @@ from litesmith.passes import (
     leaky_relu,
     means,
     negations,
-    nested_choices,
+    nested_selects,
     new_dimensions,
     packs,
     pad_fusion,
@@ -78,7 +78,7 @@ PIPELINE: Mapping[str, tuple[AnyPass, ...]] = {
         *casts.PASSES,
         *partitions.PASSES,
         *common_subexpressions.PASSES,
-        *nested_choices.PASSES,
+        *nested_selects.PASSES,
     ),
     "layouts and shapes": (
         *layout.PASSES,

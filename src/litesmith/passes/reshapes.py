@@ -8,7 +8,7 @@
     %3 = RESHAPE(%1, [1, 24, 8])
 
 `shared-reshapes` does so for element-wise operations on operands reshaped alike, `reshaped-paddings` for a PAD between
-two RESHAPE that add or drop dimensions of size 1, as between convolutions of one dimension. Legal because elements keep
+two RESHAPE that add or drop unit dimensions, as between convolutions of one dimension. Legal because elements keep
 their order: what is equal in one shape is equal in the other. Only where nobody else uses the reshaped operands.
 """
 
@@ -73,7 +73,7 @@ def pad_before(op: Op, b: Builder) -> Outcome:
     places = unit_places(source.type.shape, op["x"].dims)
     target = constant_target(op.result.dims)
     if places is None or target is None or source.rank > _MOST_DIMENSIONS:
-        return Declined("the RESHAPE does more than add or drop dimensions of size 1")
+        return Declined("the RESHAPE does more than add or drop unit dimensions")
     rows = np.zeros((source.rank, 2), op["paddings"].numpy().dtype)
     for place, row in zip(places, op["paddings"].numpy(), strict=True):
         if place is not None:

@@ -114,7 +114,7 @@ def rematerialize(op: Op, b: Builder) -> Outcome:
     pieces = _plan(tuple(elements.flat), sorted([*shapes, *b.graph.inputs], key=lambda source: source.op in dying))
     if pieces is None:
         return None
-    if _cost(pieces, shapes, dying, value.rank) >= len(dying - _kept(pieces, dying)):
+    if _cost(pieces, shapes, dying, value.rank) >= len(dying - _survivors(pieces, dying)):
         return Declined("no shorter chain gives these elements")
     return _built(b, pieces, shapes, value)
 
@@ -189,7 +189,7 @@ def _cost(pieces: Sequence[Piece], shapes: Mapping[Value, Op | None], dying: set
     return fresh + slices + (len(pieces) > 1)
 
 
-def _kept(pieces: Sequence[Piece], dying: set[Op]) -> set[Op]:
+def _survivors(pieces: Sequence[Piece], dying: set[Op]) -> set[Op]:
     """The operations among the dying ones that the tensors whose shapes are read still need."""
     kept: set[Op] = set()
     stack = [p.source for p in pieces if p.source is not None]

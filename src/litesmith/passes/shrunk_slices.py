@@ -5,7 +5,7 @@
 ⇒
     %2 = STRIDED_SLICE(%x, [0, 3, 0], [0, 4, 0], [1, 1, 1]) {begin_mask=5, end_mask=5, shrink_axis_mask=2}
 
-A slice that takes away a dimension of size 1 and leaves the others whole is a change of shape itself:
+A slice that takes away a unit dimension and leaves the others whole is a change of shape itself:
 
     %1 = STRIDED_SLICE(%x, [-1, 0, 0], [0, 0, 0], [1, 1, 1]) {begin_mask=6, end_mask=6, shrink_axis_mask=1}   %x: [1, b, 8]
 ⇒
@@ -31,7 +31,7 @@ _NO_MASKS = ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask", "offset")
 
 
 def shrink(op: Op, b: Builder) -> Outcome:
-    """A change that only drops dimensions of size 1 of a slice."""
+    """A change that only drops unit dimensions of a slice."""
     sliced = sole_producer(op.inputs[0], STRIDED_SLICE)
     if sliced is None or any(sliced.attrs[name] for name in _NO_MASKS) or op.result.type.shape is None:
         return None

@@ -53,7 +53,7 @@ def _trim_while(op: Op) -> int:
     cond, body = op.attrs["cond_subgraph"], op.attrs["body_subgraph"]
     changes = sum(_forward(op, index, cond, body) for index in range(len(op.results)))
     changes += sum(_merge(op, index, cond, body) for index in range(1, len(op.results)))
-    needed = _needed(op, cond, body)
+    needed = _live_variables(op, cond, body)
     if not needed or len(needed) == len(op.results):
         return changes
     kept = sorted(needed)
@@ -134,7 +134,7 @@ def _move_in(operand: Value, index: int, graph: Graph) -> int:
     return 1
 
 
-def _needed(op: Op, cond: Graph, body: Graph) -> set[int]:
+def _live_variables(op: Op, cond: Graph, body: Graph) -> set[int]:
     """The loop variables that matter to the condition, a used result or an effect."""
     place = {value: index for index, value in enumerate(body.inputs)}
     needed: set[int] = set()

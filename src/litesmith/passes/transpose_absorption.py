@@ -27,14 +27,14 @@ from litesmith.ops.layout import TRANSPOSE
 from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
 from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.layout_rules import Permutation, inverse, permutation_of, unordered_axes
-from litesmith.passes.match import is_float, linear, rebuilt, reshaped, sole_producer, with_operands
+from litesmith.passes.layout_rules import Permutation, axes_before_transpose, inverse, permutation_of
+from litesmith.passes.match import is_float, linear, rebuilt, reshape_static, sole_producer, with_operands
 
 
 def absorb_into_reduction(op: Op, b: Builder) -> Outcome:
     """A reduction of a transposed operand."""
     perm = permutation_of(op["x"].op)
-    axes = None if perm is None else unordered_axes(op, perm)
+    axes = None if perm is None else axes_before_transpose(op, perm)
     if axes is None:
         return None
     operands = with_operands(op, x=_source(op["x"]), axes=b.constant(np.array(axes, np.int32)))
@@ -96,14 +96,14 @@ def absorb_into_weights(op: Op, b: Builder) -> Outcome:
         return Declined("the operand is not flattened to its features")
     x = _source(shuffled)
     flat = x if reshape is None else rebuilt(b, reshape, with_operands(reshape, x=x))
-    return target.rebuilt(b, x=flat, weights=_reordered(b, target.weights, inner, perm))
+    return target.rebuilt(b, x=flat, weights=_reorder(b, target.weights, inner, perm))
 
 
-def _reordered(b: Builder, weights: Value, features: list[int], perm: Permutation) -> Value:
+def _reorder(b: Builder, weights: Value, features: list[int], perm: Permutation) -> Value:
     """Weights [units, features] for features in the order they had before the transpose."""
     units, count = weights.type.static_shape
-    cube = reshaped(b, weights, (units, *features))
-    return reshaped(b, b.transpose(cube, np.array(inverse(perm), np.int32)), (units, count))
+    cube = reshape_static(b, weights, (units, *features))
+    return reshape_static(b, b.transpose(cube, np.array(inverse(perm), np.int32)), (units, count))
 
 
 REDUCTION_TRANSPOSE = Pass("reduction-transpose", (Trait.REDUCES,), absorb_into_reduction, after=("layout",))

@@ -74,10 +74,10 @@ def within_size_and_time(result: Quantized, samples: Sequence[Call], again: Agai
     aim, points, best = most - (size - sum(y.now.size for y in layers)), [_point(result, layers, exact)], None
     for _ in range(ATTEMPTS):
         _choose(layers, aim, time_left)
-        made = again(_as_recipe(recipe, layers))
-        points.append(_point(made, layers, exact))
+        smaller = again(_as_recipe(recipe, layers))
+        points.append(_point(smaller, layers, exact))
         if points[-1].size <= most:
-            best = made
+            best = smaller
             break
         aim -= points[-1].size - most
     if best is not None and sum(y.now.cost for y in layers) > time_left:

@@ -33,7 +33,7 @@ def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
     spell_out(program)
     if recipe.equalize and not trained:
         equalize(program)
-    trained |= _settled_inputs(program, recipe)
+    trained |= _input_grids(program, recipe)
     for one in _forms(recipe):
         run_pass(one, program)
     return trained
@@ -148,7 +148,7 @@ NEGATIVES = Pass("negatives", (NEG,), _negative)
 PRODUCTS = Pass("squares-of-differences", (SQUARED_DIFFERENCE,), _square_of_difference)
 
 
-def _settled_inputs(program: Program, recipe: Recipe) -> dict[int, Trained]:
+def _input_grids(program: Program, recipe: Recipe) -> dict[int, Trained]:
     """Inputs whose grid the recipe says."""
     found: dict[int, Trained] = {}
     for name, scale, zero in recipe.input_grids:

@@ -180,7 +180,7 @@ class Recipe:
             raise UsageError(f"block_size is {self.block_size}; the kernel takes {', '.join(map(str, BLOCKS))}")
         for rule in self.rules:
             if rule.match.startswith("re:"):
-                _compiled(rule.match[3:])
+                _check_pattern(rule.match[3:])
 
     @property
     def is_static(self) -> bool:
@@ -223,8 +223,8 @@ class Recipe:
         if not isinstance(data, Mapping):
             raise UsageError(f"a recipe is a mapping of its options, not {type(data).__name__}")
         options = {k.replace("-", "_"): v for k, v in data.items()}
-        rules = tuple(Rule(**_known("rule", Rule, r)) for r in options.pop("rules", ()) or ())
-        options = _known("recipe", Recipe, options)
+        rules = tuple(Rule(**_check_names("rule", Rule, r)) for r in options.pop("rules", ()) or ())
+        options = _check_names("recipe", Recipe, options)
         for name in ("input_type", "output_type", "bias_type"):
             if options.get(name) is not None:
                 options[name] = element_type(options[name])
@@ -281,7 +281,7 @@ def element_type(given: Any) -> DType:
     return _TYPES[str(name).lower()]
 
 
-def _known(what: str, kind: Any, given: Any) -> dict[str, Any]:
+def _check_names(what: str, kind: Any, given: Any) -> dict[str, Any]:
     names = [f.name for f in fields(kind)]
     for name in given:
         if name not in names:
@@ -296,7 +296,7 @@ def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
         raise UsageError(f"{name} is {value!r}; it is one of {', '.join(allowed)}")
 
 
-def _compiled(pattern: str) -> None:
+def _check_pattern(pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:

@@ -138,7 +138,7 @@ def _store(place: _Place) -> bool:
     sparse.sparsity = sparsity
     stored = Value(value.type, value.name, sparse)
     users = list(value.users)
-    target = stored if direct else _densified(place.graph, stored, users[0])
+    target = stored if direct else _densify(place.graph, stored, users[0])
     for user in users:
         for index, operand in enumerate(user.operands):
             if operand is value:
@@ -160,11 +160,11 @@ def _sparsity(place: _Place, direct: bool) -> Sparsity | None:
     return smallest(array, (KERNEL_BLOCK,) if direct else BLOCKS)
 
 
-def _densified(graph: Graph, stored: Value, user: Op) -> Value:
+def _densify(graph: Graph, stored: Value, user: Op) -> Value:
     b = Builder(graph, OPS, next(iter(graph.ops)), user.origins, NO_FOLDING)
-    (made,) = b.emit(OPS["DENSIFY"], [stored], result_types=[stored.type])
-    made.name = f"{stored.name}/dense" if stored.name else ""
-    return made
+    (dense,) = b.emit(OPS["DENSIFY"], [stored], result_types=[stored.type])
+    dense.name = f"{stored.name}/dense" if stored.name else ""
+    return dense
 
 
 def _kernel_takes(place: _Place, array: Array) -> bool:
@@ -193,7 +193,7 @@ def _kernel_takes(place: _Place, array: Array) -> bool:
 def smallest(array: Array, blocks: tuple[int, ...] = BLOCKS) -> Sparsity | None:
     """How an array takes the fewest bytes, in blocks along its last axis; None where that is not worth it."""
     fitting = [block for block in blocks if array.shape[-1] % block == 0]
-    found = [compressed_rows(array, block) for block in fitting]
+    found = [compress_rows(array, block) for block in fitting]
     if not found:
         return None
     least = min(map(_bytes, found))
@@ -207,7 +207,7 @@ def _bytes(sparsity: Sparsity) -> int:
     return sparsity.stored_bytes + sum(int(v.nbytes) for v in vectors)
 
 
-def compressed_rows(array: Array, block: int = 1) -> Sparsity:
+def compress_rows(array: Array, block: int = 1) -> Sparsity:
     """The last axis compressed, row by row, in blocks of so many elements."""
     *outer, length = array.shape
     rows = (array.reshape(-1, length // block, block) != 0).any(axis=2)

@@ -9,7 +9,7 @@ import numpy as np
 from litesmith.ir import Constant, DType, Quantization, TensorType, Value
 from litesmith.ir.constant import Array
 from litesmith.ir.types import Blockwise
-from litesmith.quantize.ranges import LIMITS, SMALLEST_SCALE, quantization, stored
+from litesmith.quantize.ranges import LIMITS, SMALLEST_SCALE, quantization, quantize_array
 
 SMALLEST_WEIGHT_SCALE = 2.0**-40
 """Of channels whose weights are next to nothing: their products with other scales stay normal numbers."""
@@ -79,7 +79,7 @@ def weight_quantization(array: Array, form: Form) -> Quantization:
     return quantization(weight_scales(array, form), middle, form.axis or 0)
 
 
-def quantized(value: Value, form: Form, quant: Quantization, rounded: Array | None = None) -> Value:
+def quantize_constant(value: Value, form: Form, quant: Quantization, rounded: Array | None = None) -> Value:
     """The constant as integers with these scales, made when they are written.
 
     rounded: the integers, where they were found in a better way than by rounding each weight.
@@ -88,13 +88,13 @@ def quantized(value: Value, form: Form, quant: Quantization, rounded: Array | No
     assert const is not None
 
     def integers() -> Array:
-        return stored(const.array(), quant, form.dtype)
+        return quantize_array(const.array(), quant, form.dtype)
 
     if rounded is not None:
-        made = Constant(form.dtype, const.shape, np.asarray(rounded, form.dtype.numpy))
+        stored = Constant(form.dtype, const.shape, np.asarray(rounded, form.dtype.numpy))
     else:
-        made = Constant.lazy(form.dtype, const.shape, integers)
-    fresh = Value(TensorType(form.dtype, const.shape, quant), value.name, made)
+        stored = Constant.lazy(form.dtype, const.shape, integers)
+    fresh = Value(TensorType(form.dtype, const.shape, quant), value.name, stored)
     return fresh
 
 
@@ -129,7 +129,7 @@ def blockwise(value: Value, dtype: DType, block: int, rounded: Array | None = No
     return Value(TensorType(dtype, const.shape, quant), value.name, Constant.lazy(dtype, const.shape, integers))
 
 
-def halved(value: Value) -> Value:
+def halve(value: Value) -> Value:
     """The constant in float16; numbers beyond its range become its largest."""
     const = value.const
     assert const is not None
