@@ -34,7 +34,7 @@ from litesmith.ir import Builder, Graph, Program, Signature, TensorType
 from litesmith.ir.dtypes import DType
 from litesmith.lite.attributes import V1, V2, Attribute
 from litesmith.lite.layout import order_by_fingerprint
-from litesmith.lite.messages import explained
+from litesmith.lite.messages import explain
 from litesmith.ops import OPS
 
 ROOT = Path(__file__).parent.parent
@@ -301,7 +301,7 @@ def test_wrong_arguments_of_from_jax(name: str) -> None:
 
 def test_known_phrases() -> None:
     problems = [Problem("LS010", "has no lowering", op="tf.Foo"), Problem("LS010", "has no lowering", op="tf.Cholesky")]
-    text = str(explained(ConverterError(problems), allow_select=False))
+    text = str(explain(ConverterError(problems), allow_select=False))
     assert text.startswith("LS010 tf.Foo: has no lowering\nLS010 tf.Cholesky: has no lowering\n")
     for phrase in (
         "Some ops are not supported by the native TFLite runtime",
@@ -312,7 +312,7 @@ def test_known_phrases() -> None:
     ):
         assert phrase in text
     plain = ConverterError(Problem("LS030", "asks for something"))
-    assert explained(plain, allow_select=True) is plain
+    assert explain(plain, allow_select=True) is plain
 
 
 # -- experimental -----------------------------------------------------------------------------------------------------

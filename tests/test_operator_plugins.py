@@ -65,10 +65,10 @@ def test_all_attributes(model: Path) -> None:
 
 def test_entry_points(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("AcmeScale", "tests.test_operator_plugins:negated", operator_plugins.OPERATORS.group)
-    monkeypatch.setattr(plugin_registry, "installed", lambda group: {p.name: p for p in [point] if p.group == group})
+    monkeypatch.setattr(plugin_registry, "installed_plugins", lambda group: {p.name: p for p in [point] if p.group == group})
     assert litesmith.convert(model, verify=False).operators == {"NEG": 1}
     broken = EntryPoint("AcmeScale", "tests.no_such_module:f", operator_plugins.OPERATORS.group)
-    monkeypatch.setattr(plugin_registry, "installed", lambda group: {"AcmeScale": broken})
+    monkeypatch.setattr(plugin_registry, "installed_plugins", lambda group: {"AcmeScale": broken})
     with pytest.raises(ConverterError, match="cannot be loaded"):
         litesmith.convert(model, verify=False)
 

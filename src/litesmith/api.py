@@ -261,11 +261,11 @@ class Model:
 
         What the model keeps (its variables) it keeps from one call to the next; `reset` brings back the first values.
         """
-        return self._loaded().run(named or inputs, signature)
+        return self._load().run(named or inputs, signature)
 
     def reset(self) -> None:
         """Forgets what earlier calls have left in the model's variables."""
-        self._loaded().reset()
+        self._load().reset()
 
     def __bytes__(self) -> bytes:
         return self.content
@@ -316,7 +316,7 @@ class Model:
         self._content, self.report = state["content"], state["report"]
         self.program.notes[:] = state["notes"]
 
-    def _loaded(self) -> Runner:
+    def _load(self) -> Runner:
         from litesmith.runtime import Runner
 
         if self._runner is None:
@@ -380,7 +380,7 @@ def convert(source: object, *args: object, **options: Unpack[Keywords]) -> Model
         prepare()  # it loads the runtime while the model is converted
     of_file = isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) and chosen.dump is None
     with own_unknown_dims(), own_limits(), told_as_damage(of_file):
-        model = finished(optimized(source, args, chosen), chosen, requested, _name_of(source))
+        model = finish(optimized_program(source, args, chosen), chosen, requested, _name_of(source))
     model.of_file = of_file
     return model
 
@@ -391,7 +391,7 @@ def options_of(options: Mapping[str, Any]) -> Options:
     return Options(**options)
 
 
-def optimized(source: object, args: Sequence[object], options: Options) -> Program:
+def optimized_program(source: object, args: Sequence[object], options: Options) -> Program:
     """The optimized program. What the kernels do not take is imported again as Select TF operators, where allowed."""
     while True:
         tell("reading")
@@ -408,7 +408,7 @@ def optimized(source: object, args: Sequence[object], options: Options) -> Progr
         return program
 
 
-def finished(program: Program, options: Options, metadata: Requested | None = None, name: str = "") -> Model:
+def finish(program: Program, options: Options, metadata: Requested | None = None, name: str = "") -> Model:
     """The model of an optimized program, quantized where that is asked for.
 
     metadata: what `read_metadata` gives; name: what the source is called.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litesmith._util.damage import told_as_damage
-from litesmith.api import Options, optimized, options_of
+from litesmith.api import Options, optimized_program, options_of
 from litesmith.ir.graph import Program
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def check(source: Any, *args: Any, **options: Any) -> CheckReport:
 
     def attempt(further: Mapping[str, Any]) -> Program:
         with own_unknown_dims(), own_limits():
-            return optimized(source, args, replace(chosen, **further))
+            return optimized_program(source, args, replace(chosen, **further))
 
     with told_as_damage(of_file):
         return judge_source(_name_of(source), attempt, *_source_facts(source, chosen))

@@ -28,7 +28,7 @@ class Problem:
     line: str = ""
     layer: str = ""
 
-    def located(self, *, op: str = "", node: str = "", line: str = "", layer: str = "") -> Problem:
+    def locate(self, *, op: str = "", node: str = "", line: str = "", layer: str = "") -> Problem:
         """The same problem with the location fields that are still empty filled in."""
         return replace(
             self,

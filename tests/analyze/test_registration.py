@@ -11,9 +11,9 @@ import pytest
 from litesmith.analyze.registration import (
     UsedOperator,
     c_array,
+    macro_name,
     micro_methods,
     micro_resolver,
-    normalized,
     registration_source,
     used_operators,
 )
@@ -66,7 +66,7 @@ def test_cpp(files: list[str]) -> None:
     [("MyOp", "MY_OP"), ("TFLite_Detection_PostProcess", "TFLITE_DETECTION_POST_PROCESS"), ("odml.rope", "ODML_ROPE")],
 )
 def test_names_in_cpp(code: str, name: str) -> None:
-    assert normalized(code) == name
+    assert macro_name(code) == name
 
 
 def test_strange_names_stay_inside_their_string() -> None:

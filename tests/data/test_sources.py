@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from litesmith.data import Batch, DataError, open_data
-from litesmith.data.columns import ragged
+from litesmith.data.columns import ragged_column
 from litesmith.data.examples import serialize_example
 from litesmith.data.tfrecord import write_records
 from litesmith.errors import MissingFileError, UsageError
@@ -177,7 +177,7 @@ def test_what_is_not_there(tmp_path):
 
 
 def test_columns_that_do_not_do():
-    batch = Batch({"x": ragged([np.zeros(2), np.zeros(3)])}, 2, "f", 10)
+    batch = Batch({"x": ragged_column([np.zeros(2), np.zeros(3)])}, 2, "f", 10)
     with pytest.raises(DataError, match="feature 'y' is missing; the data have: x"):
         batch.column("y")
     with pytest.raises(DataError, match=r"feature 'x' has shape \[3\] in f, record 11, where \[2\] came before"):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litesmith.decompositions.recurrent import GATES, LSTM, SIMPLE, RecurrentLayer, as_loop, choose, fused, obstacle
+from litesmith.decompositions.recurrent import GATES, LSTM, SIMPLE, RecurrentLayer, as_loop, choose, fuse, obstacle
 from litesmith.errors import UnsupportedError
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Builder, DType, Graph, Program, Sym, TensorType, Value
@@ -143,7 +143,7 @@ def program_of(row: Row, form: str) -> tuple[Program, RecurrentLayer]:
     b = Builder(graph, OPS)
     if form == "fused":
         assert obstacle(b, layer) is None
-        results = fused(b, layer, [True] * len(layer.state_sizes))
+        results = fuse(b, layer, [True] * len(layer.state_sizes))
     else:
         results = as_loop(b, layer)
     graph.outputs = [results.sequence, *(v for v in results.final if v is not None)]
@@ -221,7 +221,7 @@ def test_large_zeros_are_computed() -> None:
     graph = Graph()
     x = graph.add_input(TensorType(DType.FLOAT32, (4096, 2, F)), "x")
     layer = replace(layer_of(Row("plain"), x), x=x)
-    graph.outputs = [fused(Builder(graph, OPS), layer, [False, False]).sequence]
+    graph.outputs = [fuse(Builder(graph, OPS), layer, [False, False]).sequence]
     program = Program([graph])
     pipeline.run(program, rnn="fused")
     assert program.histogram() == {"FILL": 2, "UNIDIRECTIONAL_SEQUENCE_LSTM": 1}
@@ -258,7 +258,7 @@ def behind_a_computed_size(state: Callable[..., Any], stateful: bool = False) ->
 def test_behind_a_tensor_whose_size_is_computed(state: Any, define: Any, stateful: bool) -> None:
     b, layer = behind_a_computed_size(state, stateful)
     assert obstacle(b, layer) is None
-    results = fused(b, layer, [True, True])
+    results = fuse(b, layer, [True, True])
     b.graph.outputs = [results.sequence, *(v for v in results.final if v is not None)]
     outputs = {name: i for i, name in enumerate(("y", "h_last", "c_last"))}
     program = Program([b.graph], [Signature("serve", b.graph, {"x": 0, "h": 1}, outputs)])

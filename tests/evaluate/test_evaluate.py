@@ -19,7 +19,7 @@ from litesmith.data.tfrecord import read_records, write_records
 from litesmith.errors import LitesmithError, MissingFileError, UsageError
 from litesmith.evaluate import evaluate, protos
 from litesmith.evaluate.keys import MetricKey
-from litesmith.evaluate.predict import quantized
+from litesmith.evaluate.predict import fit_type
 from litesmith.runtime import Runner, TensorInfo
 
 
@@ -176,7 +176,7 @@ def test_features_of_quantized_inputs(given, stored):
     from litesmith.data import Batch
 
     tensor = TensorInfo("x", "int8", (-1,), 0, 0.5, 0)
-    assert quantized(given, tensor, Batch({}, len(given))).tolist() == stored
+    assert fit_type(given, tensor, Batch({}, len(given))).tolist() == stored
 
 
 def test_integers_must_fit_the_input():
@@ -184,10 +184,10 @@ def test_integers_must_fit_the_input():
 
     tensor = TensorInfo("x", "int32", (-1,), 0)
     batch = Batch({}, 2, "f", 5)
-    assert quantized(np.array([1.0, 2.0]), tensor, batch).dtype == np.int32
+    assert fit_type(np.array([1.0, 2.0]), tensor, batch).dtype == np.int32
     for bad in (2.0**31, 1.5, np.nan):
         with pytest.raises(DataError, match="f, record 6: the feature for x"):
-            quantized(np.array([1.0, bad]), tensor, batch)
+            fit_type(np.array([1.0, bad]), tensor, batch)
 
 
 def test_inputs_may_have_other_names(digits, heldout):

@@ -114,7 +114,7 @@ def test_sparse_files_are_read(name: str, tmp_path: Path) -> None:
 def test_compressed_rows(shape: tuple[int, ...], block: int) -> None:
     array = pruned(*shape, zeros=0.6, block=block)
     sparsity = compress_rows(array, block)
-    assert (sparsity.dense(sparsity.stored(array)) == array).all()
+    assert (sparsity.dense(sparsity.stored_elements(array)) == array).all()
 
 
 TINY = pruned(8, 16, zeros=0.7, block=16)

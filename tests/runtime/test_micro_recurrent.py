@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from litesmith.decompositions import rnn
-from litesmith.decompositions.recurrent import GATES, LSTM, RecurrentLayer, as_loop, fused
+from litesmith.decompositions.recurrent import GATES, LSTM, RecurrentLayer, as_loop, fuse
 from litesmith.formats.tflite import write_model
 from litesmith.ir import Builder, DType, Graph, Program, TensorType, Value
 from litesmith.ops import OPS
@@ -43,7 +43,7 @@ def content_of(batch: int = N, stateful: bool = False, given: bool = False, fina
     )
     if given:
         layer = replace(layer, initial=(weights(batch, UNITS), weights(batch, UNITS)))
-    results = fused(Builder(graph, OPS), layer, [final, final])
+    results = fuse(Builder(graph, OPS), layer, [final, final])
     graph.outputs = [results.sequence, *(v for v in results.final if v is not None)]
     program = Program([graph])
     pipeline.run(program)

@@ -23,7 +23,7 @@ def file_kind(path: str | os.PathLike[str]) -> str:
         return ""
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise FormatError(f"cannot be read: {reason}", path=_shown(path)) from error
+        raise FormatError(f"cannot be read: {reason}", path=_printable(path)) from error
     return "file" if stat.S_ISREG(mode) else "directory" if stat.S_ISDIR(mode) else "other"
 
 
@@ -31,14 +31,14 @@ def require_file(path: str | os.PathLike[str], what: str = "file", fix: str = ""
     """The path of what is a regular file. Raises MissingFileError where there is none, FormatError for anything else."""
     kind = file_kind(path)
     if kind == "":
-        raise MissingFileError(f"no such {what}{path_suggestion(Path(path))}", path=_shown(path), fix=fix)
+        raise MissingFileError(f"no such {what}{path_suggestion(Path(path))}", path=_printable(path), fix=fix)
     if kind != "file":
         reason = "it is a directory, not a file" if kind == "directory" else NO_FILE
-        raise FormatError(f"cannot be read: {reason}", path=_shown(path), fix=fix)
+        raise FormatError(f"cannot be read: {reason}", path=_printable(path), fix=fix)
     return Path(path)
 
 
-def _shown(path: str | os.PathLike[str]) -> str:
+def _printable(path: str | os.PathLike[str]) -> str:
     """A path as it can be printed: not the whole of one that is too long for any system."""
     text = os.fspath(path).replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= 1000 else f"{text[:100]}…"

@@ -25,7 +25,7 @@ def render_page(package: str, template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"bytes": human_bytes, "grouped": _grouped}
+    environment.filters |= {"bytes": human_bytes, "grouped": _group_digits}
     return str(environment.get_template(template).render(policy=POLICY, **context))
 
 
@@ -33,5 +33,5 @@ def _as_text(value: object) -> object:
     return printable(value) if type(value) is str else value
 
 
-def _grouped(number: int) -> str:
+def _group_digits(number: int) -> str:
     return f"{number:,}"

@@ -50,7 +50,7 @@ def analyze_program(
     versions = _versions(listing, graphs) if listing is not None else {}
     facts = _Facts(program, versions)
     described = tuple(facts.graph(graph) for graph in graphs)
-    entries = _called_once(program)
+    entries = _ops_of_one_run(program)
     cost = _cost_by_operator(entries)
     contracted = sum(c for key, c in cost.items() if key in _contractions(entries))
     other_bytes = None if listing is None else listing.size - sum(b.size for b in listing.buffers)
@@ -70,7 +70,7 @@ def analyze_program(
         metadata={key: len(value) for key, value in program.metadata.items()},
         files={key: len(value) for key, value in program.files.items()},
         unknown_sizes=tuple(unknown_names(program)),
-        quantized=_quantized(program),
+        quantized=_count_quantized(program),
         sparse=sum(v.const is not None and v.const.sparsity is not None for g in graphs for v in g.constants()),
         shared_buffers=0 if listing is None else len(listing.shared_buffers),
     )
@@ -178,7 +178,7 @@ def _histogram(graphs: Iterable[GraphFacts]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _called_once(program: Program) -> list[Op]:
+def _ops_of_one_run(program: Program) -> list[Op]:
     """The operations of the entry graph that costs most, loops once, with the more costly branch of each choice."""
     entry = max(program.graphs, key=graph_cost)
     return list(_run_once(entry))
@@ -206,7 +206,7 @@ def _contractions(ops: Iterable[Op]) -> set[str]:
     return {title(op) for op in ops if op.defn.traits & Trait.CONTRACTS}
 
 
-def _quantized(program: Program) -> dict[str, int]:
+def _count_quantized(program: Program) -> dict[str, int]:
     """How many tensors have a quantization, by element type."""
     counts: dict[str, int] = {}
     for graph in program.all_graphs():

@@ -56,14 +56,14 @@ def _reference(tensor: int, graph: int) -> str:
 
 
 def _operator(operator: OperatorEntry, graph: GraphEntry, number: int) -> str:
-    operands = [_reference(n, number) + _known(n, graph) for n in operator.inputs]
+    operands = [_reference(n, number) + _constant_elements(n, graph) for n in operator.inputs]
     labelled = operator.name in ("IF", "WHILE")
     operands += [f"{role}: Subgraph#{n}" if labelled else f"Subgraph#{n}" for role, n in operator.subgraphs]
     results = [_reference(n, number) for n in operator.outputs]
     return f"{printable(operator.title)}({', '.join(operands)}) -> [{', '.join(results)}]"
 
 
-def _known(number: int, graph: GraphEntry) -> str:
+def _constant_elements(number: int, graph: GraphEntry) -> str:
     """The first elements of constant int32 tensors, as they stand behind the number."""
     tensor = graph.tensors[number] if 0 <= number < len(graph.tensors) else None
     if tensor is None or tensor.dtype is not DType.INT32 or not tensor.values:

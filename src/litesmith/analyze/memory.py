@@ -93,7 +93,7 @@ class Planner:
         """Bytes of the arena that holds the activations of a graph."""
         timeline = Timeline.of(graph, self.keep_inputs)
         wanted = [
-            (self._aligned(tensor_bytes(lifetime.value.type, float_bits)), lifetime)
+            (self._align(tensor_bytes(lifetime.value.type, float_bits)), lifetime)
             for lifetime in timeline.lifetimes.values()
             if not lifetime.value.is_variable
         ]
@@ -108,7 +108,7 @@ class Planner:
                 top = max(top, start + size)
         return top
 
-    def _aligned(self, size: int) -> int:
+    def _align(self, size: int) -> int:
         return -(-size // self.alignment) * self.alignment
 
     def _place(self, size: int, busy: list[tuple[int, int]]) -> int:

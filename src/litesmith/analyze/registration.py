@@ -55,33 +55,33 @@ def registration_source(operators: Sequence[UsedOperator], prefix: str = "tensor
     if custom:
         lines += ["namespace tflite {", "namespace ops {", "namespace custom {"]
         lines += ["// Forward-declarations for the custom ops."]
-        lines += [f"TfLiteRegistration* Register_{normalized(op.code)}();" for op in custom]
+        lines += [f"TfLiteRegistration* Register_{macro_name(op.code)}();" for op in custom]
         lines += ["}  // namespace custom", "}  // namespace ops", "}  // namespace tflite", ""]
     if namespace:
         lines += [f"namespace {namespace} {{"]
     lines += ["void RegisterSelectedOps(::tflite::MutableOpResolver* resolver) {"]
-    lines += [f"  {_registered(op)};" for op in operators if not op.code.startswith(FLEX)]
+    lines += [f"  {_registration(op)};" for op in operators if not op.code.startswith(FLEX)]
     lines += ["}"]
     if namespace:
         lines += [f"}}  // namespace {namespace}"]
     return "\n".join(lines) + "\n"
 
 
-def normalized(code: str) -> str:
+def macro_name(code: str) -> str:
     """A custom operator's name as part of a C++ name: ``MyOp`` is ``MY_OP``."""
     words = re.sub(r"([a-z])([A-Z])", r"\1_\2", code)
     return _NOT_NAME.sub("_", words).upper()
 
 
-def _registered(op: UsedOperator) -> str:
+def _registration(op: UsedOperator) -> str:
     versions = "" if op.lowest == op.highest == 1 else f", {op.lowest}, {op.highest}"
     if op.code:
-        return f"resolver->AddCustom({_quoted(op.code)}, ::tflite::ops::custom::Register_{normalized(op.code)}(){versions})"
+        return f"resolver->AddCustom({_quote(op.code)}, ::tflite::ops::custom::Register_{macro_name(op.code)}(){versions})"
     kernel = f"::tflite::ops::builtin::Register_{op.name}()"
     return f"resolver->AddBuiltin(::tflite::BuiltinOperator_{op.name}, {kernel}{versions})"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return '"' + "".join(c if 32 <= ord(c) < 127 and c not in '"\\' else _octal(c) for c in text) + '"'
 
 

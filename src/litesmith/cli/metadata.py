@@ -15,7 +15,7 @@ from litesmith.cli.output import click_echo, console, print_json, print_table
 from litesmith.errors import UsageError
 from litesmith.formats.metadata import SCHEMA, Described, default_metadata, json_schema, read_described, to_document
 from litesmith.formats.metadata import schema as s
-from litesmith.formats.metadata.defaults import completed
+from litesmith.formats.metadata.defaults import fill_in_defaults
 from litesmith.formats.metadata.described import recorded_files
 from litesmith.formats.metadata.readers import READERS, validate
 from litesmith.formats.metadata.requests import files_beside, read_document, read_file
@@ -88,7 +88,7 @@ def add(file: str, output: str | None, document: str | None, labels: tuple[str, 
     """
     model = read_described(file)
     metadata = read_document(Path(document)) if document else model.metadata or s.ModelMetadata()
-    metadata = completed(metadata, default_metadata(model))
+    metadata = fill_in_defaults(metadata, default_metadata(model))
     given = {Path(name).name: read_file(Path(name)) for name in (*labels, *files)}
     if labels:
         metadata = _with_labels(model, metadata, {Path(name).name: given[Path(name).name] for name in labels})

@@ -62,7 +62,7 @@ def is_ragged(column: Array) -> bool:
     return column.dtype == object and column.ndim == 1 and any(v is None or isinstance(v, np.ndarray) for v in column)
 
 
-def ragged(values: list[Array | None]) -> Array:
+def ragged_column(values: list[Array | None]) -> Array:
     """A column of arrays that differ in size."""
     column = np.empty(len(values), object)
     column[:] = values

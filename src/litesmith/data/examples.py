@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from litesmith.data import protos
-from litesmith.data.columns import Array, ragged
+from litesmith.data.columns import Array, ragged_column
 
 Parsed = Mapping[str, Any]  # feature name -> Feature message
 
@@ -24,7 +24,7 @@ def parse_example(record: bytes) -> Parsed:
         raise ValueError(f"not a tf.Example ({error})") from error
     parsed: Parsed = example.features.feature
     if any(_is_unpacked(feature) for feature in parsed.values()):
-        return _packed_again(record)
+        return _repack(record)
     return parsed
 
 
@@ -62,7 +62,7 @@ def _is_unpacked(feature: Any) -> bool:
     return not numbers.value and numbers.ByteSize() > 0
 
 
-def _packed_again(record: bytes) -> Parsed:
+def _repack(record: bytes) -> Parsed:
     """The features of a message with unpacked lists, by way of the plain declaration, which packs."""
     plain = protos.PlainExample.FromString(record)
     for feature in plain.features.feature.values():
@@ -71,14 +71,14 @@ def _packed_again(record: bytes) -> Parsed:
     return parsed
 
 
-def _filled(feature: Any) -> Any:
+def _present(feature: Any) -> Any:
     """The feature, or None where it has no values: an empty list of any type is a missing feature."""
     kind = None if feature is None else feature.WhichOneof("kind")
     return feature if kind is not None and getattr(feature, kind).value else None
 
 
 def _column(name: str, examples: Sequence[Parsed]) -> Array:
-    features = [_filled(example.get(name)) for example in examples]
+    features = [_present(example.get(name)) for example in examples]
     kinds = {feature.WhichOneof("kind") for feature in features if feature is not None}
     if len(kinds) > 1:
         raise ValueError(f"feature {name!r} has values of several types: {', '.join(sorted(kinds))}")
@@ -91,14 +91,14 @@ def _column(name: str, examples: Sequence[Parsed]) -> Array:
     if None in runs or len(set(sizes)) > 1:
         ends = np.cumsum(sizes)
         parts = [values[end - size : end] for end, size in zip(ends, sizes, strict=True)]
-        return ragged([None if run is None or not len(part) else part for run, part in zip(runs, parts, strict=True)])
+        return ragged_column([None if run is None or not len(part) else part for run, part in zip(runs, parts, strict=True)])
     return values.reshape(len(runs), sizes[0] if sizes else 0)
 
 
 def _bytes_column(values: list[list[bytes] | None]) -> Array:
     sizes = {None if v is None else len(v) for v in values}
     if len(sizes) > 1 or None in sizes or 0 in sizes:
-        return ragged([np.array(v, object) if v else None for v in values])
+        return ragged_column([np.array(v, object) if v else None for v in values])
     column = np.empty((len(values), sizes.pop() or 0), object)
     column[:] = values
     return column

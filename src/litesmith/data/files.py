@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from litesmith.data.columns import Array, Batch, DataError, ragged
+from litesmith.data.columns import Array, Batch, DataError, ragged_column
 from litesmith.data.examples import Parsed, columns_of, parse_example
 from litesmith.data.tfrecord import read_records
 from litesmith.errors import UsageError
@@ -44,7 +44,7 @@ class TFRecordShard:
                 raise DataError(f"record {number}: {reason}", path=self.name, fix=fix)
             skipped.append(f"{self.name}, record {number}: {reason}")
 
-        records = self._parsed(read_records(self.path, leave_out if skip else None), leave_out)
+        records = self._parse(read_records(self.path, leave_out if skip else None), leave_out)
         while part := list(islice(records, size)):
             numbers, examples = zip(*part, strict=True)
             try:
@@ -57,7 +57,7 @@ class TFRecordShard:
             yield Batch({}, 0, self.name, skipped=tuple(skipped[reported:]))
 
     @staticmethod
-    def _parsed(records: Iterator[tuple[int, bytes]], leave_out: Any) -> Iterator[tuple[int, Parsed]]:
+    def _parse(records: Iterator[tuple[int, bytes]], leave_out: Any) -> Iterator[tuple[int, Parsed]]:
         for number, record in records:
             try:
                 yield number, parse_example(record)
@@ -159,7 +159,7 @@ class CsvShard:
                 path=self.name,
             ) from None
         if None in values:
-            return ragged([None if value is None else np.array(value) for value in values])
+            return ragged_column([None if value is None else np.array(value) for value in values])
         return np.array(values, object if kind is str else None)
 
 
@@ -226,7 +226,7 @@ def _arrow_column(column: Any) -> Array:
         present = [a for a in arrays if a is not None]
         if len(present) == len(arrays) and len({a.shape for a in present}) == 1:
             return np.stack(present)
-        return ragged(arrays)
+        return ragged_column(arrays)
     if values and isinstance(values[0], str | bytes):
         return np.array(values, object)
     return np.asarray(column.to_numpy(zero_copy_only=False))

@@ -34,7 +34,7 @@ class Complex:
 C = TypeVar("C", bound=Complex)
 
 
-def joined(b: Builder, real: Value, imag: Value) -> Value:
+def join_parts(b: Builder, real: Value, imag: Value) -> Value:
     """The complex64 tensor of two float32 ones of one shape: pairs of numbers, taken as one each."""
     return bitcast(b, b.pack(real, imag, axis=real.rank), DType.COMPLEX64)
 

@@ -58,21 +58,21 @@ def _shift(b: Builder, x: Value, axis: int, step: int, reverse: bool, neutral: f
 def _in_a_loop(b: Builder, x: Value, kind: str, axis: int, exclusive: bool, reverse: bool, neutral: float) -> Value:
     """The same along a dimension of unknown size, one pass of the loop for each doubling."""
 
-    def moved(b: Builder, y: Value, step: Value) -> Value:
+    def shift(b: Builder, y: Value, step: Value) -> Value:
         rows = np.zeros((x.rank, 2), np.int32)
         rows[axis, int(reverse)] = 1
         padded = b.padv2(y, b.mul(step, rows), b.constant(np.array(neutral, x.type.dtype.numpy)))
         begin = b.mul(step, rows[:, 1]) if reverse else np.zeros(x.rank, np.int32)
         return with_dims(b.slice(padded, begin, b.shape(y, out_type=DType.INT32)), x.dims)
 
-    def joined(b: Builder, state: list[Value]) -> list[Value]:
+    def step_up(b: Builder, state: list[Value]) -> list[Value]:
         step, count, y = state
-        return [b.mul(step, 2), count, _JOIN[kind](b, y, moved(b, y, step))]
+        return [b.mul(step, 2), count, _JOIN[kind](b, y, shift(b, y, step))]
 
     one = b.constant(np.array(1, np.int32))
-    start = moved(b, x, one) if exclusive else x
+    start = shift(b, x, one) if exclusive else x
     init = [one, size_value(b, x.dims[axis], x), start]
-    return loop(b, lambda b, state: b.less(state[0], state[1]), joined, init, "cumulative")[2]
+    return loop(b, lambda b, state: b.less(state[0], state[1]), step_up, init, "cumulative")[2]
 
 
 def _maximum(b: Builder, x: Value, y: Value) -> Value:

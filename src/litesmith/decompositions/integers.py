@@ -168,12 +168,12 @@ def shift_left(b: Builder, x: Value, y: Value) -> Value:
     if y.is_small_const:
         amounts = np.clip(y.numpy().astype(np.int64), 0, width - 1)
         return b.mul(x, b.constant(powers[amounts]))
-    place = cast(b, clamped(b, y, 0, width - 1), DType.INT32)
+    place = cast(b, clamp(b, y, 0, width - 1), DType.INT32)
     made = b.mul(x, b.gather(b.constant(powers), place, axis=0))
     return made
 
 
-def clamped(b: Builder, x: Value, low: int, high: int) -> Value:
+def clamp(b: Builder, x: Value, low: int, high: int) -> Value:
     """x brought into low … high."""
     return b.minimum(b.maximum(x, integer(b, low, x)), integer(b, high, x))
 
@@ -182,7 +182,7 @@ def shift_right(b: Builder, x: Value, y: Value) -> Value:
     """Arithmetic shift of signed, logical of unsigned numbers; y brought into 0 … width - 1, as RIGHT_SHIFT itself does."""
     width = x.type.dtype.bits
     if x.type.dtype is DType.INT64:
-        place = cast(b, clamped(b, y, 0, width - 2), DType.INT32)
+        place = cast(b, clamp(b, y, 0, width - 2), DType.INT32)
         powers = np.array([1 << n for n in range(width - 1)], np.int64)
         shifted = floor_div(b, x, b.gather(b.constant(powers), place, axis=0))
         return select(b, b.greater(y, integer(b, width - 2, y)), _sign(b, x), shifted)

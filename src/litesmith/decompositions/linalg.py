@@ -42,12 +42,12 @@ class Stack:
     value: Value
     front: tuple[Dim, ...]
 
-    def restored(self, b: Builder, made: Value) -> Value:
+    def restore(self, b: Builder, made: Value) -> Value:
         """A result ``[batch, …]`` with the dimensions it had in front."""
         return reshape(b, made, [*self.front, *made.dims[1:]], self.value)
 
 
-def stacked(b: Builder, x: Value) -> Stack:
+def stack_matrices(b: Builder, x: Value) -> Stack:
     """The matrices of `x` in one row. Raises UnsupportedError for other numbers than float32."""
     if x.type.dtype is not DType.FLOAT32:
         raise UnsupportedError(f"factorizations of {x.type.dtype} matrices", "convert to float32", code="LS012")
@@ -124,7 +124,7 @@ def _upper(b: Builder, x: Value) -> Value:
 
 def cholesky(b: Builder, x: Value) -> Value:
     """The lower triangle l with l lᵀ = x, from the lower triangle of x; NaN all over where a pivot is not positive."""
-    stack = stacked(b, x)
+    stack = stack_matrices(b, x)
     n, _ = sizes_of(x)
     rows, columns = _line(b, n, 1), _line(b, n, 2)
 
@@ -140,7 +140,7 @@ def cholesky(b: Builder, x: Value) -> Value:
     start = [_zeros(b, stack.value, n, n), full(b, [stack.value.dims[0], 1, 1], False, DType.BOOL, stack.value)]
     _, made, failed = steps(b, n, step, [stack.value, *start], "cholesky")
     lost = b.logical_and(failed, b.constant(np.tri(n, dtype=bool)[None]))
-    return stack.restored(b, select(b, lost, number(b, np.nan, made), made))
+    return stack.restore(b, select(b, lost, number(b, np.nan, made), made))
 
 
 # -- triangular equations ---------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def cholesky(b: Builder, x: Value) -> Value:
 
 def triangular_solve(b: Builder, a: Value, y: Value, lower: bool, unit_diagonal: bool = False) -> Value:
     """x with a x = y, of one triangle of a: [..., n, n] and [..., n, columns], the same dimensions in front."""
-    stack, right = stacked(b, a), stacked(b, y)
+    stack, right = stack_matrices(b, a), stack_matrices(b, y)
     n, width = sizes_of(y)
     rows = _line(b, n, 1)
 
@@ -163,7 +163,7 @@ def triangular_solve(b: Builder, a: Value, y: Value, lower: bool, unit_diagonal:
         return [matrix, b.sub(rest, b.mul(factors, row)), select(b, b.equal(rows, k), row, made)]
 
     state = [stack.value, right.value, _zeros(b, right.value, n, width)]
-    return right.restored(b, steps(b, n, step, state, "triangular_solve")[2])
+    return right.restore(b, steps(b, n, step, state, "triangular_solve")[2])
 
 
 # -- elimination ------------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def lu(b: Builder, x: Value) -> tuple[Value, Value, Value]:
     x: [..., m, n]; the second result is [..., min(m, n)] and the third [..., m], both int32. Row i of the product of
     the triangles (ones on the lower one's diagonal) is row order[i] of x.
     """
-    stack = stacked(b, x)
+    stack = stack_matrices(b, x)
     m, n = sizes_of(x)
     count = min(m, n)
     rows, columns = _line(b, m, 1), _line(b, n, 2)
@@ -198,7 +198,7 @@ def lu(b: Builder, x: Value) -> tuple[Value, Value, Value]:
     batch = stack.value.dims[0]
     start = [full(b, [batch, count], 0, DType.INT32, stack.value), broadcast_to(b, line, [batch, m], stack.value)]
     made = steps(b, count, step, [stack.value, *start], "lu")
-    matrix, taken, order = (stack.restored(b, v) for v in made)
+    matrix, taken, order = (stack.restore(b, v) for v in made)
     return matrix, taken, order
 
 
@@ -236,10 +236,10 @@ def permutation_of(b: Builder, taken: Value, size: int) -> Value:
 
 def lu_solve(b: Builder, factors: Value, order: Value, y: Value) -> Value:
     """x with a x = y for the `lu` of a. y: [..., n, columns]."""
-    right = stacked(b, y)
+    right = stack_matrices(b, y)
     n, _ = sizes_of(y)
     swapped = b.gather(right.value, reshape(b, order, [right.value.dims[0], n], y), axis=1, batch_dims=1)
-    swapped = right.restored(b, swapped)
+    swapped = right.restore(b, swapped)
     inner = triangular_solve(b, factors, swapped, lower=True, unit_diagonal=True)
     return triangular_solve(b, factors, inner, lower=False)
 
@@ -292,7 +292,7 @@ def householder(b: Builder, x: Value) -> tuple[Value, Value]:
     x: [..., m, n]. Results: the triangle with the reflections' vectors below it (their first elements, 1, left out),
     and the reflections' factors, [..., min(m, n)].
     """
-    stack = stacked(b, x)
+    stack = stack_matrices(b, x)
     m, n = sizes_of(x)
     count = min(m, n)
     rows, columns = _line(b, m, 1), _line(b, n, 2)
@@ -309,7 +309,7 @@ def householder(b: Builder, x: Value) -> tuple[Value, Value]:
         return [matrix, select(b, b.equal(_line(b, count, 2), k), factor, factors)]
 
     matrix, factors = steps(b, count, step, [stack.value, _zeros(b, stack.value, 1, count)], "householder")
-    return stack.restored(b, matrix), stack.restored(b, reshape(b, factors, [stack.value.dims[0], count]))
+    return stack.restore(b, matrix), stack.restore(b, reshape(b, factors, [stack.value.dims[0], count]))
 
 
 def _reflection(b: Builder, alpha: Value, below: Value) -> tuple[Value, Value, Value]:
@@ -338,7 +338,7 @@ def householder_product(b: Builder, x: Value, factors: Value, columns: int | Non
 
     x: [..., m, n] with the vectors below the diagonal; factors: [..., count].
     """
-    stack = stacked(b, x)
+    stack = stack_matrices(b, x)
     m, n = sizes_of(x)
     width = n if columns is None else columns
     count = static_int(factors.dims[-1], "the number of reflections")
@@ -355,7 +355,7 @@ def householder_product(b: Builder, x: Value, factors: Value, columns: int | Non
 
     start = broadcast_to(b, identity, [stack.value.dims[0], m, width], stack.value)
     made, _, _ = steps(b, count, step, [start, stack.value, weights], "householder_product")
-    return stack.restored(b, made)
+    return stack.restore(b, made)
 
 
 def qr(b: Builder, x: Value, full_matrices: bool = False) -> tuple[Value, Value]:

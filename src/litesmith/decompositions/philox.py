@@ -43,7 +43,7 @@ def philox(b: Builder, key: Words, counter: Words) -> list[Value]:
     return [c0, c1, c2, c3]
 
 
-def unsigned(b: Builder, word: Value) -> Value:
+def to_unsigned(b: Builder, word: Value) -> Value:
     """The number a word holds, as int64."""
     zero = b.sub(word, word) if not word.is_const else b.constant(np.zeros(word.numpy().shape, np.int32))
     return bitcast(b, b.pack(word, zero, axis=word.rank), DType.INT64)
@@ -51,7 +51,7 @@ def unsigned(b: Builder, word: Value) -> Value:
 
 def _product(b: Builder, word: Value, factor: int) -> tuple[Value, Value]:
     """Low and high word of the product with a constant, as unsigned numbers; int64 products wrap."""
-    product = bitcast(b, b.mul(unsigned(b, word), b.constant(np.array(factor, np.int64))), DType.INT32)
+    product = bitcast(b, b.mul(to_unsigned(b, word), b.constant(np.array(factor, np.int64))), DType.INT32)
     low, high = b.unpack(product, num=2, axis=word.rank)
     return low, high
 

@@ -232,7 +232,7 @@ def reshape(b: Builder, x: Value, dims: Sequence[Dim], *sources: Value) -> Value
         return x
     target = constant_target(dims)
     if target is None and _without_ones(dims) == _without_ones(x.dims):
-        return _moved_ones(b, x, dims)
+        return _move_unit_dimensions(b, x, dims)
     vector = shape_vector(b, dims, x, *sources) if target is None else b.constant(np.array(target, np.int32))
     made: Value = b.reshape(x, vector)
     return with_dims(made, dims)
@@ -242,7 +242,7 @@ def _without_ones(dims: Sequence[Dim]) -> list[Dim]:
     return [d for d in dims if d != 1]
 
 
-def _moved_ones(b: Builder, x: Value, dims: Sequence[Dim]) -> Value:
+def _move_unit_dimensions(b: Builder, x: Value, dims: Sequence[Dim]) -> Value:
     """Dimensions of size 1 taken out by SQUEEZE and put in by EXPAND_DIMS, which need no shape."""
     gone, added, at = [], [], 0
     for axis, dim in enumerate(x.dims):
@@ -357,7 +357,7 @@ _NOT_FILLED = frozenset({DType.UINT8, DType.UINT16, DType.UINT32, DType.UINT64, 
 """Element types BROADCAST_TO takes and FILL does not."""
 
 
-def filled(b: Builder, shape: Value, element: Value) -> Value:
+def fill(b: Builder, shape: Value, element: Value) -> Value:
     """A tensor of a shape the model computes, with one number everywhere: FILL, or BROADCAST_TO of what it lacks."""
     is_lacking = element.type.dtype in _NOT_FILLED
     return b.broadcast_to(element, shape) if is_lacking else b.fill(shape, element)
@@ -366,7 +366,7 @@ def filled(b: Builder, shape: Value, element: Value) -> Value:
 def full(b: Builder, dims: Sequence[Dim], value: float | int | bool, dtype: DType, *sources: Value) -> Value:
     """A tensor of this shape with one number everywhere: a constant where it is small."""
     element = b.constant(np.array(value, dtype.numpy))
-    return with_dims(filled(b, shape_vector(b, dims, *sources), element), tuple(dims))
+    return with_dims(fill(b, shape_vector(b, dims, *sources), element), tuple(dims))
 
 
 def iota(b: Builder, dims: Sequence[Dim], axis: int, dtype: DType, *sources: Value) -> Value:

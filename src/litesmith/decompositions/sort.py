@@ -29,7 +29,7 @@ def ascending_key(b: Builder, x: Value) -> Value:
     return select(b, b.less(bits, zero), flipped, bits)
 
 
-def turned_round(b: Builder, key: Value) -> Value:
+def reverse_order(b: Builder, key: Value) -> Value:
     """An integer key of the opposite order: -1 - key never overflows."""
     return b.sub(b.constant(np.array(-1, key.type.dtype.numpy)), key)
 
@@ -40,7 +40,7 @@ def _rows(b: Builder, x: Value) -> Value:
 
 def argsort_last(b: Builder, key: Value, descending: bool = False) -> Value:
     """Stable order of integer keys along the last dimension: int32 indices."""
-    rows = _rows(b, key if descending else turned_round(b, key))
+    rows = _rows(b, key if descending else reverse_order(b, key))
     _, order = b.topk_v2(rows, dim_value(b, key, key.rank - 1))
     return reshape(b, order, key.dims, key)
 
@@ -87,7 +87,7 @@ def topk(b: Builder, x: Value, k: int, axis: int = -1, largest: bool = True) -> 
     moved = move_axis(b, x, axis, x.rank - 1)
     key = ascending_key(b, moved)
     if not largest:
-        key = turned_round(b, key)
+        key = reverse_order(b, key)
     static_int(k, "top_k")
     _, order = b.topk_v2(_rows(b, key), np.array(k, np.int32))
     order = reshape(b, order, [*moved.dims[:-1], k], moved)

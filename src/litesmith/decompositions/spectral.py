@@ -14,7 +14,7 @@ import numpy as np
 from litesmith.decompositions import linalg, special
 from litesmith.decompositions.gather import select
 from litesmith.decompositions.indexing import take_along_axis
-from litesmith.decompositions.linalg import adjoint, sizes_of, stacked
+from litesmith.decompositions.linalg import adjoint, sizes_of, stack_matrices
 from litesmith.decompositions.padding import slice_static
 from litesmith.decompositions.rnn import loop
 from litesmith.decompositions.shapes import broadcast_to, expand_dims, reshape
@@ -117,7 +117,7 @@ def _diagonal(b: Builder, x: Value) -> Value:
 
 def eigh(b: Builder, x: Value, lower: bool = True) -> tuple[Value, Value]:
     """Eigenvalues in increasing order [..., n] and eigenvectors as columns of the symmetric matrices of one triangle."""
-    stack = stacked(b, x)
+    stack = stack_matrices(b, x)
     n, _ = sizes_of(x)
     kept = b.constant((np.tri(n, dtype=bool) if lower else np.tri(n, dtype=bool).T)[None])
     matrix, scale = _scale_to_one(b, select(b, kept, stack.value, adjoint(b, stack.value)))
@@ -137,7 +137,7 @@ def eigh(b: Builder, x: Value, lower: bool = True) -> tuple[Value, Value]:
     values = b.mul(_diagonal(b, matrix), scale)
     order = argsort(b, values, 1)
     values, vectors = take_along_axis(b, values, order, 1), _columns(b, vectors, order)
-    return stack.restored(b, values), stack.restored(b, vectors)
+    return stack.restore(b, values), stack.restore(b, vectors)
 
 
 def _columns(b: Builder, x: Value, order: Value) -> Value:
@@ -152,7 +152,7 @@ def svd(b: Builder, x: Value, full_matrices: bool = False) -> tuple[Value, Value
     if m < n:
         left, values, right = svd(b, adjoint(b, x), full_matrices)
         return adjoint(b, right), values, adjoint(b, left)
-    stack = stacked(b, x)
+    stack = stack_matrices(b, x)
     matrix, scale = _scale_to_one(b, stack.value)
     columns, vectors = _orthogonal_columns(b, matrix)
     order = argsort(b, b.neg(_squares(b, columns)), 1)
@@ -166,9 +166,9 @@ def svd(b: Builder, x: Value, full_matrices: bool = False) -> tuple[Value, Value
         signs = select(b, b.constant(np.arange(m)[None] < n), signs, number(b, 1, signs))
     u = b.mul(u, expand_dims(b, signs, 1))
     return (
-        stack.restored(b, u),
-        stack.restored(b, b.mul(b.abs(diagonal), scale)),
-        stack.restored(b, adjoint(b, vectors)),
+        stack.restore(b, u),
+        stack.restore(b, b.mul(b.abs(diagonal), scale)),
+        stack.restore(b, adjoint(b, vectors)),
     )
 
 
@@ -179,12 +179,12 @@ def _top(b: Builder, x: Value, rows: int) -> Value:
 def singular_values(b: Builder, x: Value) -> Value:
     """The singular values in decreasing order, [..., min(m, n)]."""
     m, n = sizes_of(x)
-    stack = stacked(b, adjoint(b, x) if m < n else x)
+    stack = stack_matrices(b, adjoint(b, x) if m < n else x)
     matrix, scale = _scale_to_one(b, stack.value)
     columns, _ = _orthogonal_columns(b, matrix)
     sizes = b.mul(b.sqrt(_squares(b, columns)), scale)
     order = argsort(b, b.neg(sizes), 1)
-    return stack.restored(b, take_along_axis(b, sizes, order, 1))
+    return stack.restore(b, take_along_axis(b, sizes, order, 1))
 
 
 def _orthogonal_columns(b: Builder, x: Value) -> tuple[Value, Value]:

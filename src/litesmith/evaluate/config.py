@@ -47,7 +47,7 @@ def parse_config(text: str, path: str = "") -> Any:
 
 def plan_of(config: Any, paths: Mapping[str, Any]) -> Plan:
     """The plan of an EvalConfig for models by name. Raises UsageError that lists every problem."""
-    problems = _unsupported(config)
+    problems = _unsupported_requests(config)
     specs = list(config.model_specs) or [protos.ModelSpec(name=name) for name in paths]
     if len(paths) != len(specs):
         problems.append(f"the configuration has {len(specs)} model_specs, but {len(paths)} models are given")
@@ -73,7 +73,7 @@ def plan_of(config: Any, paths: Mapping[str, Any]) -> Plan:
     return Plan(metrics, slices, models, tuple(dict.fromkeys(builder.thresholds)), minimum, config)
 
 
-def _unsupported(config: Any) -> list[str]:
+def _unsupported_requests(config: Any) -> list[str]:
     """What an EvalConfig asks for and nobody here does."""
     metrics = config.metrics_specs
     asked = {
@@ -110,7 +110,7 @@ class _Builder:
         self.thresholds: list[Threshold] = []
 
     def add(self, spec: Any) -> None:
-        known = self._known(spec)
+        known = self._known_metrics(spec)
         for model in self._models(spec):
             for output in spec.output_names or [""]:
                 for weighted in self._weightings(spec, model):
@@ -123,7 +123,7 @@ class _Builder:
                             self._add_thresholds(key, config)
                     self._add_named_thresholds(spec, names)
 
-    def _known(self, spec: Any) -> list[tuple[Any, MetricClass, dict[str, Any]]]:
+    def _known_metrics(self, spec: Any) -> list[tuple[Any, MetricClass, dict[str, Any]]]:
         known = []
         for config in spec.metrics:
             kind = CLASSES.get(config.class_name)

@@ -80,7 +80,7 @@ class TFLitePredictor:
         name = feature_of(tensor.name, batch, self.inputs)
         values = batch.column(name)
         shape = (batch.size, *((tensor.shape or ())[1:]))
-        return quantized(shaped(values, shape, tensor, batch), tensor, batch)
+        return fit_type(fit_shape(values, shape, tensor, batch), tensor, batch)
 
     def _run_in_parts(self, arrays: Mapping[str, Array], rows: int, size: int) -> dict[str, Array]:
         """A model of a fixed batch size runs on as many parts; the last is filled up with the first examples."""
@@ -115,7 +115,7 @@ def feature_of(name: str, batch: Batch, inputs: Mapping[str, str]) -> str:
     )
 
 
-def shaped(values: Array, shape: tuple[int, ...], tensor: TensorInfo, batch: Batch) -> Array:
+def fit_shape(values: Array, shape: tuple[int, ...], tensor: TensorInfo, batch: Batch) -> Array:
     """The feature in the input's shape: flat lists are folded, a missing or extra channel of one is ignored."""
     size = int(np.prod(values.shape[1:], dtype=np.int64))
     unknown = shape.count(-1)
@@ -128,7 +128,7 @@ def shaped(values: Array, shape: tuple[int, ...], tensor: TensorInfo, batch: Bat
     raise DataError(f"the feature for {tensor} has shape {got} an example", path=batch.source)
 
 
-def quantized(values: Array, tensor: TensorInfo, batch: Batch) -> Array:
+def fit_type(values: Array, tensor: TensorInfo, batch: Batch) -> Array:
     """The feature in the input's type. Real numbers for a quantized input are divided by the scale, rounded and clipped;
     other integers must fit the type."""
     dtype = tensor.dtype

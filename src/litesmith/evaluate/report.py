@@ -59,7 +59,7 @@ def render(result: Result) -> str:
         failures=failure_texts(result.validation),
         columns=[(str(key), _model(result, key)) for key in keys],
         rows=[
-            (slice_name(s), result.counts[s], [_cell(metrics.get(k)) for k in keys], _failed(result, s, keys))
+            (slice_name(s), result.counts[s], [_cell(metrics.get(k)) for k in keys], _failures(result, s, keys))
             for s, metrics in result.metrics.items()
         ],
         drawings=[(slice_name(s), list(_drawings(result, plots))) for s, plots in result.plots.items() if plots],
@@ -86,7 +86,7 @@ def _cell(value: object) -> tuple[str, float | None]:
     return (f"{value:.6g}", value if np.isfinite(value) else None)
 
 
-def _failed(result: Result, slice_key: SliceKey, keys: list[MetricKey]) -> list[bool]:
+def _failures(result: Result, slice_key: SliceKey, keys: list[MetricKey]) -> list[bool]:
     failed = {f.threshold.key for f in result.validation.failures if f.slice == slice_key}
     return [key in failed for key in keys]
 

@@ -54,7 +54,7 @@ class Import:
         """Keeps what stands in the way of the operation from this origin."""
         self.cause = self.cause or error.__cause__
         for problem in error.problems:
-            self.problems[problem.located(op=origin.op, node=origin.label, line=origin.line, layer=origin.layer)] = None
+            self.problems[problem.locate(op=origin.op, node=origin.label, line=origin.line, layer=origin.layer)] = None
 
     def raise_problems(self) -> None:
         """Raises ConverterError when anything stands in the way."""

@@ -70,7 +70,7 @@ def _check_results(function: Function, name: str, what: str, kind: type[T]) -> C
     """The function, whose failures are told as its own. Its signature stays that of the function."""
 
     @wraps(function)
-    def checked(*args: object, **attrs: object) -> list[T]:
+    def call_checked(*args: object, **attrs: object) -> list[T]:
         try:
             made = function(*args, **attrs)
         except LitesmithError:
@@ -89,7 +89,7 @@ def _check_results(function: Function, name: str, what: str, kind: type[T]) -> C
             )
         return results
 
-    return checked
+    return call_checked
 
 
 def _as_custom(declaration: Function, name: str) -> Callable[..., Sequence[Value]]:

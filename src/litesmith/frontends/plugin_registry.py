@@ -41,7 +41,7 @@ class PluginRegistry:
         """The function of a name, None where there is none. Raises UnsupportedError where it cannot be loaded."""
         if name in self.decorated:
             return self.decorated[name]
-        point = installed(self.group).get(name)
+        point = installed_plugins(self.group).get(name)
         if point is None:
             return None
         try:
@@ -60,6 +60,6 @@ def place_of(function: Function) -> str:
 
 
 @cache
-def installed(group: str) -> Mapping[str, EntryPoint]:
+def installed_plugins(group: str) -> Mapping[str, EntryPoint]:
     """The entry points of a group, by name."""
     return {point.name: point for point in entry_points(group=group)}

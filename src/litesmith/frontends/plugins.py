@@ -37,7 +37,7 @@ def composite(name: str) -> Callable[[F], F]:
     return COMPOSITES.decorator(name)
 
 
-def registered(name: str) -> Lowering | None:
+def registered_lowering(name: str) -> Lowering | None:
     """The lowering a decorator or an installed package brings for a composite; None where there is none."""
     return COMPOSITES.find(name)
 
@@ -46,7 +46,7 @@ def lower_first(
     names: Sequence[str], b: Builder, tensors: Sequence[Any], attrs: Mapping[str, Any], count: int
 ) -> list[Any] | None:
     """The results of a composite by the lowering of the first of its names that has one."""
-    found = ((name, lowering) for name in names if (lowering := registered(name)) is not None)
+    found = ((name, lowering) for name in names if (lowering := registered_lowering(name)) is not None)
     name, lowering = next(found, ("", None))
     return None if lowering is None else lower(lowering, b, name, tensors, attrs, count)
 

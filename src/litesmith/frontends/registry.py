@@ -105,7 +105,7 @@ AnyLowering: TypeAlias = "Lowering[..., object]"
 L = TypeVar("L", bound=AnyLowering)
 
 
-def declared_in(modules: Iterable[ModuleType], kind: type[L]) -> Iterator[L]:
+def lowerings_of(modules: Iterable[ModuleType], kind: type[L]) -> Iterator[L]:
     """Every lowering of this kind defined in these modules, alone or in a tuple."""
     for module in modules:
         for value in vars(module).values():

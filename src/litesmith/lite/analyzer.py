@@ -27,10 +27,10 @@ class Analyzer:
             raise UsageError("neither `model_path` nor `model_content` is provided")
         source = Path(model_path) if model_path else model_content or b""
         print(f"=== {model_path or 'TFLite ModelAnalyzer'} ===\n")
-        print(analyzed_text(source, gpu_compatibility, bool(kwargs.get("experimental_use_mlir"))))
+        print(analysis_text(source, gpu_compatibility, bool(kwargs.get("experimental_use_mlir"))))
 
 
-def analyzed_text(source: Path | bytes, gpu: bool, ir: bool) -> str:
+def analysis_text(source: Path | bytes, gpu: bool, ir: bool) -> str:
     """What `Analyzer.analyze` prints of a model."""
     from litesmith.analyze import analyze_file
     from litesmith.analyze.layout import layout_lines

@@ -39,7 +39,7 @@ class Attribute:
         return self.asks if asked else None
 
 
-def _refused(name: str, default: object, asks: str, fix: str = FLOAT_FIX) -> Attribute:
+def _refusal(name: str, default: object, asks: str, fix: str = FLOAT_FIX) -> Attribute:
     return Attribute(name, default, REFUSED, f"asks for {asks}, which this version does not support", asks, fix=fix)
 
 
@@ -86,15 +86,15 @@ COMMON: tuple[Attribute, ...] = (
     Attribute("print_ir_module_scope", None, NO_EFFECT, _TEXT_IR),
     Attribute("elide_elementsattrs_if_larger", None, NO_EFFECT, "large constants are never printed"),
     Attribute("experimental_use_stablehlo_quantizer", False, SAME, "needs a representative_dataset; there is one quantizer"),
-    _refused("experimental_stablehlo_quantizer_config", None, "a recipe in TensorFlow's own messages", _OWN_RECIPE),
-    _refused("serialize_debug_metadata", False, "source locations in the file"),
+    _refusal("experimental_stablehlo_quantizer_config", None, "a recipe in TensorFlow's own messages", _OWN_RECIPE),
+    _refusal("serialize_debug_metadata", False, "source locations in the file"),
     Attribute("_experimental_calibrate_only", False, SAME, "the float model with the ranges of its tensors"),
     Attribute("_experimental_sparsify_model", False, BETTER, "as `Optimize.EXPERIMENTAL_SPARSITY`; the original ignores it"),
     Attribute("_experimental_disable_per_channel", False, SAME, "one scale for all weights of a layer"),
     Attribute(
         "_experimental_disable_per_channel_quantization_for_dense_layers", False, SAME, "one scale for all of its weights"
     ),
-    _refused("_experimental_tf_quantization_mode", None, "graphs of TensorFlow's own quantizer", _FLOAT_SOURCE),
+    _refusal("_experimental_tf_quantization_mode", None, "graphs of TensorFlow's own quantizer", _FLOAT_SOURCE),
     Attribute(
         "_experimental_full_integer_quantization_bias_type", None, BETTER, "by default int32 wherever the sums provably fit"
     ),

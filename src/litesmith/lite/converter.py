@@ -24,9 +24,9 @@ from litesmith.ir.budget import own_limits
 from litesmith.keywords import Dump
 from litesmith.lite import sources
 from litesmith.lite.attributes import ALIASES, V2, Attribute
-from litesmith.lite.messages import explained
+from litesmith.lite.messages import explain
 from litesmith.lite.options import TargetSpec
-from litesmith.lite.quantization import accumulation, calibrated_only, expected_recipe, optimization_modes, recipe_of
+from litesmith.lite.quantization import accumulation, calibrate_only, expected_recipe, optimization_modes, recipe_of
 from litesmith.lite.quantized_files import hand_out_integers, keep_float_entries, name_tensors
 from litesmith.lite.requests import (
     allows_select_ops,
@@ -123,11 +123,11 @@ class ConverterBase:
             with own_unknown_dims(), own_limits():
                 program = self._program(options, verify)
         except ConverterError as error:
-            raise explained(error, allows_select_ops(self)) from error
+            raise explain(error, allows_select_ops(self)) from error
         check_result(self, program)
         modes: tuple[int, ...] = ()
         if self._get("_experimental_calibrate_only") and edit_recipe is None:
-            model = calibrated_only(self, program, options)
+            model = calibrate_only(self, program, options)
             if requested is not None:
                 model.metadata = requested
         else:
@@ -135,7 +135,7 @@ class ConverterBase:
             if recipe is not None and edit_recipe is not None:
                 recipe = edit_recipe(recipe)
             data = self._get("representative_dataset") if recipe is not None and recipe.is_static else None
-            model = api.finished(program, replace(options, quantize=recipe, calibrate=data), requested)
+            model = api.finish(program, replace(options, quantize=recipe, calibrate=data), requested)
             modes = optimization_modes(self, program, recipe, model.program)
             check_backends(self, model.program)
             self._shape_file(model.program, recipe)

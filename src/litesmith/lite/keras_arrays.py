@@ -11,7 +11,7 @@ from litesmith._util.naming import input_shapes, suggestion
 from litesmith.errors import UsageError
 from litesmith.formats.tflite.conversion_metadata import ModelType
 from litesmith.ir import Program
-from litesmith.lite.sources import Loading, Shapes, Source, given_shapes, opened_keras_file
+from litesmith.lite.sources import Loading, Shapes, Source, given_shapes, open_keras_file
 
 if TYPE_CHECKING:
     from litesmith.frontends.keras.live import Model
@@ -40,7 +40,7 @@ def keras_file_arrays(
     from litesmith.frontends.keras.graphs import outside_graphs
 
     with outside_graphs():
-        whole = opened_keras_file(file, custom_objects, safe_mode)
+        whole = open_keras_file(file, custom_objects, safe_mode)
         model = _between(whole, *arrays) if any(arrays) else whole
     given = given_shapes(shapes)
     names = [_plain(t.name) for t in _leaves(getattr(model, "inputs", None))]
@@ -86,14 +86,14 @@ def _between(model: Model, inputs: Sequence[str], outputs: Sequence[str]) -> Mod
 
     keras = keras_of(model)
     known = {_plain(t.name): t for t in _leaves(getattr(model, "inputs", None))}
-    named_inputs = [_found(name, known) for name in inputs] or list(known.values())
+    named_inputs = [_find(name, known) for name in inputs] or list(known.values())
     layers = {n.name: out for n in model.layers if (out := getattr(n, "output", None)) is not None}
-    results = [_found(name.partition("/")[0], layers) for name in outputs] or list(model.outputs)
+    results = [_find(name.partition("/")[0], layers) for name in outputs] or list(model.outputs)
     part: Model = keras.Model(named_inputs, results)
     return part
 
 
-def _found(name: str, known: Mapping[str, Any]) -> Any:
+def _find(name: str, known: Mapping[str, Any]) -> Any:
     if _plain(name) not in known:
         near = suggestion(_plain(name), known)
         raise UsageError(f"Invalid tensors '{name}' were found{near or '.'}")

@@ -19,7 +19,7 @@ _SELECT = "Some ops are not supported by the native TFLite runtime; TF Select al
 _CUSTOM = "Some ops in the model are custom ops, which need a kernel of your own."
 
 
-def explained(error: ConverterError, allow_select: bool) -> ConverterError:
+def explain(error: ConverterError, allow_select: bool) -> ConverterError:
     """The same error with the note; where Select TF operators are allowed, told that these cannot be any."""
     problems = [_about_select(p) if allow_select and _is_select(p) else p for p in error.problems]
     note = _note(problems)

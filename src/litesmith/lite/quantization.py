@@ -247,7 +247,7 @@ def _inference_type(converter: ConverterBase) -> DType:
     return DType.FLOAT32 if given is None else element_type(given)
 
 
-def calibrated_only(converter: ConverterBase, program: Program, options: api.Options) -> api.Model:
+def calibrate_only(converter: ConverterBase, program: Program, options: api.Options) -> api.Model:
     """The float model whose tensors carry the ranges that the representative dataset showed."""
     from litesmith.quantize.asked import threads
     from litesmith.quantize.calibrate import calibrate, record_ranges

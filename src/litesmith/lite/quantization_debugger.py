@@ -107,12 +107,12 @@ class QuantizationDebugger:
     def _convert(self) -> None:
         from litesmith.lite.quantization import with_denied
 
-        def edited(recipe: Any) -> Any:
+        def edit(recipe: Any) -> Any:
             options = self._options
             made = replace(recipe, integer_only=True) if options.fully_quantize else recipe
             return with_denied(made, options.denylisted_ops, options.denylisted_nodes)
 
-        model = self.converter.to_model(edit_recipe=edited)
+        model = self.converter.to_model(edit_recipe=edit)
         if model.quantized is None:
             raise ValueError("the converter makes a float model; set optimizations and a representative_dataset")
         if not model.quantized.has_integers:

@@ -285,18 +285,18 @@ def keras_model(
 
 def _names_outputs(model: Layer) -> bool:
     """Whether the outputs have names of their own, or none that the original would not give them either."""
-    if not _declared(model, "outputs"):
+    if not _declaration(model, "outputs"):
         return True
-    structure = _declared(model, "output")  # of a Sequential model it cannot always be told; it has one output
+    structure = _declaration(model, "output")  # of a Sequential model it cannot always be told; it has one output
     return isinstance(structure, dict)
 
 
 def _has_symbolic_inputs(model: Layer) -> bool:
     """Whether inputs were declared, with names, and not only seen in a call."""
-    return bool(_declared(model, "inputs"))
+    return bool(_declaration(model, "inputs"))
 
 
-def _declared(model: Layer, name: str) -> object:
+def _declaration(model: Layer, name: str) -> object:
     try:
         return getattr(model, name, None)
     except (AttributeError, ValueError):  # what Keras raises for a model without symbolic tensors
@@ -310,13 +310,13 @@ def keras_file(
     safe_mode: bool = True,
 ) -> Source:
     """A Keras file. Raises MissingFileError where there is none."""
-    model = opened_keras_file(file, custom_objects, safe_mode)
+    model = open_keras_file(file, custom_objects, safe_mode)
     from litesmith.frontends.keras.files import is_of_keras_2
 
     return keras_model(model, shapes, as_keras_2=is_of_keras_2(Path(file)))
 
 
-def opened_keras_file(
+def open_keras_file(
     file: str | os.PathLike[str], custom_objects: Mapping[str, object] | None, safe_mode: bool
 ) -> Model:
     """The model in a Keras file. Raises MissingFileError where there is none."""

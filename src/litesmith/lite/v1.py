@@ -147,23 +147,23 @@ class TFLiteConverter(ConverterBase):
     @property
     def post_training_quantize(self) -> bool:
         """Deprecated: whether `optimizations` has Optimize.DEFAULT."""
-        _deprecated("post_training_quantize", "optimizations")
+        _warn_deprecated("post_training_quantize", "optimizations")
         return Optimize.DEFAULT in members(Optimize, self._get("optimizations"))
 
     @post_training_quantize.setter
     def post_training_quantize(self, value: bool) -> None:
-        _deprecated("post_training_quantize", "optimizations")
+        _warn_deprecated("post_training_quantize", "optimizations")
         self.optimizations = [Optimize.DEFAULT] if value else []
 
     @property
     def target_ops(self) -> Iterable[object]:
         """Deprecated: `target_spec.supported_ops`."""
-        _deprecated("target_ops", "target_spec.supported_ops")
+        _warn_deprecated("target_ops", "target_spec.supported_ops")
         return self.target_spec.supported_ops
 
     @target_ops.setter
     def target_ops(self, value: Iterable[object]) -> None:
-        _deprecated("target_ops", "target_spec.supported_ops")
+        _warn_deprecated("target_ops", "target_spec.supported_ops")
         self.target_spec.supported_ops = value
 
     def convert(self) -> bytes:
@@ -179,11 +179,11 @@ class TFLiteConverter(ConverterBase):
 
 def _under_old_name(make: Callable[P, TFLiteConverter]) -> Callable[P, TFLiteConverter]:
     @wraps(make)
-    def called(*args: P.args, **kwargs: P.kwargs) -> TFLiteConverter:
-        _deprecated("TocoConverter", "TFLiteConverter")
+    def call(*args: P.args, **kwargs: P.kwargs) -> TFLiteConverter:
+        _warn_deprecated("TocoConverter", "TFLiteConverter")
         return make(*args, **kwargs)
 
-    return called
+    return call
 
 
 class TocoConverter:
@@ -207,5 +207,5 @@ def _shapes(given: Mapping[str, Sequence[int] | None] | None) -> Shapes | None:
     return None if given is None else {name: shape for name, shape in given.items() if shape is not None}
 
 
-def _deprecated(name: str, instead: str) -> None:
+def _warn_deprecated(name: str, instead: str) -> None:
     warnings.warn(f"{name} is deprecated; use {instead}", DeprecationWarning, stacklevel=3)

@@ -94,7 +94,7 @@ def _is_exact(found: Affine, dtype: DType) -> bool:
 
 def _combine(defn: OpDef, inner: Affine, other: Constant) -> Affine | None:
     """Shifted or scaled integers, times or by or less another constant."""
-    wide = other.wide()
+    wide = other.unrounded_array()
     values = table(wide if wide.dtype == np.float64 else wide.astype(np.float32, copy=False), inner.integers.ndim)
     if defn in (MUL, DIV):
         with np.errstate(divide="ignore"):

@@ -226,7 +226,8 @@ class _Rewriter:
     def _clamp_by_range(self, b: Builder, op: Op) -> None:
         """A clamp is a QUANTIZE into the range of its result; nothing at all where its operand has that range."""
         (result,), x = op.results, op["x"]
-        if x.op is not None and x.type.dtype is result.type.dtype and _has_plan(x, self._parameters(result, result.type.dtype)):
+        dtype = result.type.dtype
+        if x.op is not None and x.type.dtype is dtype and _has_plan(x, self._parameters(result, dtype)):
             self._replace(op, x)
             return
         (clamped,) = b.emit(OPS["QUANTIZE"], [x], result_types=[result.type])

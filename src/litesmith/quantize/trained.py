@@ -8,7 +8,7 @@ import numpy as np
 
 from litesmith.ir import DType, Program, Value
 from litesmith.ir.constant import Array
-from litesmith.ops.quantization import nudged
+from litesmith.ops.quantization import nudged_grid
 from litesmith.quantize.ranges import LIMITS, Range
 
 
@@ -59,7 +59,7 @@ def _rename(x: Value, result: Value) -> None:
 
 
 def _read_trained(attrs: dict[str, float]) -> Trained:
-    scale, zero, _, last = nudged(np.float32(attrs["min"]), np.float32(attrs["max"]), int(attrs["num_bits"]), False)
+    scale, zero, _, last = nudged_grid(np.float32(attrs["min"]), np.float32(attrs["max"]), int(attrs["num_bits"]), False)
     return Trained(float(scale), int(zero), int(last))
 
 

@@ -59,7 +59,7 @@ def check(order: Order, on_step: Callable[[str], None] | None = None) -> Verific
     kernels = "builtin" if order.size > _PACKED_BYTES else "default"
     source = order.model if isinstance(order.model, bytes) else Path(order.model)
     try:
-        return _checked(Runner(source, order.threads, kernels=kernels, python=order.python, on_step=on_step), order)
+        return _check(Runner(source, order.threads, kernels=kernels, python=order.python, on_step=on_step), order)
     except VerificationError as error:
         codes = {problem.code for problem in error.problems}
         if codes == {_NO_KERNEL} or (codes == {NO_ROOM} and order.calls is None):
@@ -73,7 +73,7 @@ def check(order: Order, on_step: Callable[[str], None] | None = None) -> Verific
         return VerificationReport(skipped="the LiteRT runtime is not installed (pip install ai-edge-litert)")
 
 
-def _checked(runner: Runner, order: Order) -> VerificationReport:
+def _check(runner: Runner, order: Order) -> VerificationReport:
     reason = _not_exchanged(runner) or ("" if order.calls is not None else _too_large(runner))
     if reason:
         return VerificationReport(skipped=reason)
@@ -102,13 +102,13 @@ def _check_group(
         node = runner.signature(call.signature).key
         compared = compare_outputs(answer, call.outputs, tol, steps=order.steps)
         comparisons += compared
-        problems += [_disagreement(c, tol).located(node=f"{node}/{c.name}") for c in compared if not c.passed]
-        problems += [_ALL_NAN.located(node=f"{node}/{name}") for name in _all_nan(answer, call.outputs)]
+        problems += [_disagreement(c, tol).locate(node=f"{node}/{c.name}") for c in compared if not c.passed]
+        problems += [_ALL_NAN.locate(node=f"{node}/{name}") for name in _all_nan(answer, call.outputs)]
     for number in range(2, order.invocations + 1):
         if reset:
             runner.reset()
         if not runner.facts.random and not all(map(identical, first, _answers(runner, calls))):
-            return [*problems, _changed(number, reset)], comparisons
+            return [*problems, _change_problem(number, reset)], comparisons
     return problems, comparisons
 
 
@@ -138,7 +138,7 @@ def _disagreement(comparison: Comparison, tol: float) -> Problem:
     return Problem("LS906", f"differs from the reference: {error}{c.reason}")
 
 
-def _changed(number: int, reset: bool) -> Problem:
+def _change_problem(number: int, reset: bool) -> Problem:
     again = "from the initial state" if reset else "on the same inputs"
     fix = "" if reset else "if it is meant to keep state between runs, verify it as stateful"
     return Problem("LS904", f"results differ at invocation {number}, {again}", fix)

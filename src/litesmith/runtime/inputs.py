@@ -29,7 +29,7 @@ def check_inputs(signature: SignatureInfo, inputs: Inputs) -> dict[str, Array]:
         except (TypeError, ValueError) as error:
             problems.append(f"input {tensor.name!r}: {error}")
     if problems:
-        raise UsageError(f"{'; '.join(problems)}. {_expected(signature)}")
+        raise UsageError(f"{'; '.join(problems)}. {_expectation(signature)}")
     return arrays
 
 
@@ -39,33 +39,33 @@ def _by_name(signature: SignatureInfo, inputs: Inputs) -> Mapping[str, Any]:
     if isinstance(inputs, np.ndarray | str | bytes) or not isinstance(inputs, Sequence):
         raise UsageError(f"inputs must be a mapping by name or a sequence, got {type(inputs).__name__}")
     if len(inputs) != len(signature.inputs):
-        raise UsageError(f"{len(inputs)} inputs given. {_expected(signature)}")
+        raise UsageError(f"{len(inputs)} inputs given. {_expectation(signature)}")
     return {tensor.name: value for tensor, value in zip(signature.inputs, inputs, strict=True)}
 
 
-def _expected(signature: SignatureInfo) -> str:
+def _expectation(signature: SignatureInfo) -> str:
     listed = ", ".join(map(str, signature.inputs)) or "no inputs"
     return f"Signature {signature.key!r} takes {listed}"
 
 
 def _array(tensor: TensorInfo, value: object) -> Array:
     """The value as an array of the tensor's dtype and a shape it takes. Raises TypeError or ValueError."""
-    array = _strings(value) if tensor.type == "string" else _typed(value, tensor.dtype)
+    array = _strings(value) if tensor.type == "string" else _with_dtype(value, tensor.dtype)
     if not fits(array.shape, tensor.shape):
         raise ValueError(f"shape {list(array.shape)} does not fit {tensor}")
     return np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray makes a vector of a scalar
 
 
-def _typed(value: object, dtype: np.dtype[np.generic]) -> Array:
+def _with_dtype(value: object, dtype: np.dtype[np.generic]) -> Array:
     if not hasattr(value, "dtype"):
-        return _converted(np.asarray(value), dtype)
+        return _convert(np.asarray(value), dtype)
     array = np.asarray(value)
     if array.dtype != dtype:
         raise TypeError(f"dtype {array.dtype} where {dtype} is expected; convert with .astype(np.{dtype})")
     return array
 
 
-def _converted(array: Array, dtype: np.dtype[np.generic]) -> Array:
+def _convert(array: Array, dtype: np.dtype[np.generic]) -> Array:
     """Python numbers (as NumPy reads them) in the dtype asked for, provided it holds them."""
     if array.size and array.dtype.kind in "iu" and dtype.kind in "iu":
         limits = np.iinfo(dtype.name)

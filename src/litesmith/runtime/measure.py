@@ -57,10 +57,10 @@ def measure(
     runner = Runner(model, threads)
     info = runner.signature(signature)
     run = runner.repeater(random_inputs(info, batch=1) if inputs is None else inputs, info.key)
-    return _statistics(_clocked(run, warmup, repeats), threads)
+    return _statistics(_time_runs(run, warmup, repeats), threads)
 
 
-def _clocked(run: Callable[[], object], warmup: int, repeats: int) -> list[float]:
+def _time_runs(run: Callable[[], object], warmup: int, repeats: int) -> list[float]:
     for _ in range(warmup):
         run()
     times = []

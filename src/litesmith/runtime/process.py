@@ -76,7 +76,7 @@ def _available_memory() -> int | None:
     return None
 
 
-def _started(log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(log: IO[bytes]) -> subprocess.Popen[bytes]:
     if not can_start_python():
         raise OSError("the program that runs is no Python interpreter")
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # more would only be started
@@ -84,7 +84,7 @@ def _started(log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env=environment)
 
 
-def _forked(log: IO[bytes]) -> ForkedProcess:
+def _fork(log: IO[bytes]) -> ForkedProcess:
     from litesmith.runtime._worker import main
 
     return ForkedProcess(main, log)
@@ -97,7 +97,7 @@ class _Worker:
         self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the worker)
         self.owner = os.getpid()
         try:
-            self.process = _forked(self.log) if forked else _started(self.log)
+            self.process = _fork(self.log) if forked else _start(self.log)
         except (OSError, ValueError) as error:
             self.log.close()
             raise NoProcessError(str(error)) from error
@@ -225,7 +225,7 @@ class _Watch:
                     return found
                 continue
             if line is None:
-                return self._ended()
+                return self._end_report()
             message = json.loads(line)
             self.answered = "step" not in message
             if "report" in message:
@@ -259,7 +259,7 @@ class _Watch:
             return VerificationReport(skipped=str(problem))
         return VerificationReport(problems=(Problem(NO_ROOM, reason, fix),))
 
-    def _ended(self) -> VerificationReport:
+    def _end_report(self) -> VerificationReport:
         """The report where the process has ended without an answer."""
         code, said = self.worker.process.wait(), self.worker.said()
         if not self.step:

@@ -19,7 +19,7 @@ from tensorflow_model_analysis.extractors import extractor as extractors
 from tensorflow_model_analysis.utils import model_util, util
 
 from litesmith.data import Batch
-from litesmith.data.columns import ragged
+from litesmith.data.columns import ragged_column
 from litesmith.evaluate.predict import Predictor, TFLitePredictor, predictor_of_thread
 
 STAGE_NAME = "ExtractLitesmithPredictions"
@@ -73,7 +73,7 @@ def _column(value: Any) -> Any:
     rows = [None if _is_missing(row) else np.asarray(row) for row in value]
     present = [row for row in rows if row is not None]
     if len(present) < len(rows) or len({row.shape for row in present}) > 1:
-        return ragged(rows)
+        return ragged_column(rows)
     return np.stack(present)
 
 

@@ -4,7 +4,7 @@ from litesmith._util.rnn_forms import FORMS
 from litesmith.decompositions.recurrent.adapters import keras_lstm, units_of
 from litesmith.decompositions.recurrent.choice import Choice, choose
 from litesmith.decompositions.recurrent.description import GATES, LSTM, NORM_EPSILON, SIMPLE, RecurrentLayer, Results
-from litesmith.decompositions.recurrent.fused import fused, fused_pair, make_a_pair, obstacle
+from litesmith.decompositions.recurrent.fused import fuse, fuse_pair, make_a_pair, obstacle
 from litesmith.decompositions.recurrent.loop import as_loop
 
 __all__ = [
@@ -18,8 +18,8 @@ __all__ = [
     "Results",
     "as_loop",
     "choose",
-    "fused",
-    "fused_pair",
+    "fuse",
+    "fuse_pair",
     "keras_lstm",
     "make_a_pair",
     "obstacle",

@@ -35,7 +35,7 @@ def obstacle(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ()) -> st
     return static_problem(b, layer, dying)
 
 
-def fused(b: Builder, layer: RecurrentLayer, wanted: Sequence[bool], dying: Container[Op] = ()) -> Results:
+def fuse(b: Builder, layer: RecurrentLayer, wanted: Sequence[bool], dying: Container[Op] = ()) -> Results:
     """The layer as one operator, with the last states that are wanted. `obstacle` must have found none."""
     axis = b.constant(np.array([layer.time_axis], np.int32))
     x = b.reverse_v2(layer.x, axis) if layer.reverse else layer.x
@@ -47,7 +47,7 @@ def fused(b: Builder, layer: RecurrentLayer, wanted: Sequence[bool], dying: Cont
     return Results(b.reverse_v2(sequence, axis) if layer.reverse else sequence, final)
 
 
-def fused_pair(
+def fuse_pair(
     b: Builder, layers: tuple[RecurrentLayer, RecurrentLayer], wanted: Sequence[Sequence[bool]]
 ) -> tuple[Results, Results]:
     """Two directions over one sequence as one operator: first the forward one, then the one that reads from the end.

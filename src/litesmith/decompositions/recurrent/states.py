@@ -41,7 +41,7 @@ def start(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ()) -> list[
     given = [None if is_zero(v) else v for v in layer.initial[: len(shapes)]]
     if all(v is None or v.is_const for v in given) and not _are_filled(layer, given):
         return _constants(_place(b, None, dying) or b, shapes, given)
-    behind = _sized_before(b, dying) is not None
+    behind = _run_time_size_before(b, dying) is not None
     places = [b if isinstance(layer.batch, Sym) else _place(b, v, dying) or b for v in given]
     rows = zip(places, shapes, given, strict=True)
     return [_write_state(at, shape, v, layer.x, behind) for at, shape, v in rows]
@@ -120,7 +120,7 @@ def static_problem(b: Builder, layer: RecurrentLayer, dying: Container[Op] = ())
     given = () if layer.stateful else layer.initial
     if all(_place(b, None if is_zero(v) else v, dying) is not None for v in given):
         return None
-    before = _sized_before(b, dying)
+    before = _run_time_size_before(b, dying)
     assert before is not None
     return f"{before.name}, which stands before, has a size that is known only as the model runs"
 
@@ -130,25 +130,25 @@ def _place(b: Builder, given: Value | None, dying: Container[Op]) -> Builder | N
 
     given: what is written, None for zeros.
     """
-    if _sized_before(b, dying) is None:
+    if _run_time_size_before(b, dying) is None:
         return b
     source = given.op if given is not None else None
     early = Builder(b.graph, b.opset, before=next(b.graph.ops) if source is None else source.next)
     early.origins = b.origins
-    return early if _sized_before(early, dying) is None else None
+    return early if _run_time_size_before(early, dying) is None else None
 
 
-def _sized_before(b: Builder, dying: Container[Op]) -> Op | None:
+def _run_time_size_before(b: Builder, dying: Container[Op]) -> Op | None:
     """An operation in front whose result has a size that is known only as the model runs."""
     op = b.before.prev if b.before is not None else next(b.graph.reversed_ops, None)
     while op is not None:
-        if op not in dying and _sized_at_run_time(op):
+        if op not in dying and _is_sized_at_run_time(op):
             return op
         op = op.prev
     return None
 
 
-def _sized_at_run_time(op: Op) -> bool:
+def _is_sized_at_run_time(op: Op) -> bool:
     """Whether the runtime learns the size of a result only as it runs: it depends on elements, not on shapes."""
     if all(r.type.is_static for r in op.results):
         return False

@@ -31,7 +31,7 @@ def _describe_tensors(tensors: Sequence[StoredTensor], relation: str) -> tuple[s
     return tuple(s.TensorMetadata(name, text) for name, text in zip(names, texts, strict=True))
 
 
-def completed(metadata: s.ModelMetadata, defaults: s.ModelMetadata) -> s.ModelMetadata:
+def fill_in_defaults(metadata: s.ModelMetadata, defaults: s.ModelMetadata) -> s.ModelMetadata:
     """Metadata with the defaults where they say nothing: the model's name, the tensors' names and descriptions."""
     metadata = _fill_missing(metadata, defaults, "name")
     if not metadata.subgraph_metadata:

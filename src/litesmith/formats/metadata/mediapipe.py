@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from litesmith.errors import FormatError
 from litesmith.formats.metadata.codec import decode, encode, unknown_fields
-from litesmith.formats.metadata.schema import CustomMetadata, Table, stored_as
+from litesmith.formats.metadata.schema import CustomMetadata, Table, scalar_field
 
 _IDENTIFIER = b"V001"
 
@@ -20,10 +20,10 @@ _IDENTIFIER = b"V001"
 class FixedAnchor(Table):
     """A box that detections are relative to, in parts of the image."""
 
-    x_center: float = stored_as("f", 0.0)
-    y_center: float = stored_as("f", 0.0)
-    width: float = stored_as("f", 0.0)
-    height: float = stored_as("f", 0.0)
+    x_center: float = scalar_field("f", 0.0)
+    y_center: float = scalar_field("f", 0.0)
+    width: float = scalar_field("f", 0.0)
+    height: float = scalar_field("f", 0.0)
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,18 @@ class SsdAnchorsOptions(Table):
 class TensorsDecodingOptions(Table):
     """How boxes become detections. num_coords: numbers of a box, those of its key points among them."""
 
-    num_classes: int = stored_as("i")
-    num_boxes: int = stored_as("i")
-    num_coords: int = stored_as("i")
-    keypoint_coord_offset: int = stored_as("i")
-    num_keypoints: int = stored_as("i")
-    num_values_per_keypoint: int = stored_as("i")
-    x_scale: float = stored_as("f", 0.0)
-    y_scale: float = stored_as("f", 0.0)
-    w_scale: float = stored_as("f", 0.0)
-    h_scale: float = stored_as("f", 0.0)
-    apply_exponential_on_box_size: bool = stored_as("?", False)
-    sigmoid_score: bool = stored_as("?", False)
+    num_classes: int = scalar_field("i")
+    num_boxes: int = scalar_field("i")
+    num_coords: int = scalar_field("i")
+    keypoint_coord_offset: int = scalar_field("i")
+    num_keypoints: int = scalar_field("i")
+    num_values_per_keypoint: int = scalar_field("i")
+    x_scale: float = scalar_field("f", 0.0)
+    y_scale: float = scalar_field("f", 0.0)
+    w_scale: float = scalar_field("f", 0.0)
+    h_scale: float = scalar_field("f", 0.0)
+    apply_exponential_on_box_size: bool = scalar_field("?", False)
+    sigmoid_score: bool = scalar_field("?", False)
 
 
 @dataclass(frozen=True)

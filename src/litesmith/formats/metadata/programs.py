@@ -128,14 +128,14 @@ class _Side:
         moved = tuple(
             new[number]
             if place is None
-            else restored(described[place], Storage.of(self.before[place]), Storage.of(self.now[number]))
+            else follow_storage(described[place], Storage.of(self.before[place]), Storage.of(self.now[number]))
             for number, place in enumerate(self.places)
         )
         changes: dict[str, Any] = {field: moved, groups: _present(getattr(graph, groups), moved)}
         return replace(graph, **changes)
 
 
-def restored(described: s.TensorMetadata, before: Storage, now: Storage) -> s.TensorMetadata:
+def follow_storage(described: s.TensorMetadata, before: Storage, now: Storage) -> s.TensorMetadata:
     """The metadata of a tensor that holds the same real numbers in another storage."""
     stats = described.stats
     if stats is None or before == now:

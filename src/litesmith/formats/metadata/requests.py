@@ -9,7 +9,7 @@ from pathlib import Path
 
 from litesmith.errors import UsageError
 from litesmith.formats.metadata import schema as s
-from litesmith.formats.metadata.defaults import completed, default_metadata
+from litesmith.formats.metadata.defaults import default_metadata, fill_in_defaults
 from litesmith.formats.metadata.described import recorded_files
 from litesmith.formats.metadata.documents import from_document
 from litesmith.formats.metadata.stored_tensors import HasTensors
@@ -31,7 +31,7 @@ class Requested:
         name: of the model, where the metadata have none.
         """
         if isinstance(self.metadata, s.ModelMetadata):
-            return completed(self.metadata, default_metadata(model, name)), dict(self.files)
+            return fill_in_defaults(self.metadata, default_metadata(model, name)), dict(self.files)
         made = self.metadata(model)
         metadata, files = made if isinstance(made, tuple) else (made, {})
         if not isinstance(metadata, s.ModelMetadata):

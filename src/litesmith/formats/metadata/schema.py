@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any
 
 
-def stored_as(code: str, default: object = 0, name: str = "") -> Any:
+def scalar_field(code: str, default: object = 0, name: str = "") -> Any:
     """A scalar or vector field with the `struct` code of its elements and, where they differ, its schema name."""
     return field(default=default, metadata={"code": code, "name": name})
 
@@ -84,8 +84,8 @@ class FeatureProperties(Table):
 class ImageSize(Table):
     """Pixels."""
 
-    width: int = stored_as("I")
-    height: int = stored_as("I")
+    width: int = scalar_field("I")
+    height: int = scalar_field("I")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class ImageProperties(Table):
 class BoundingBoxProperties(Table):
     """Content: boxes. index: where left, top, right, bottom (or x, y, width, height) are among the four numbers."""
 
-    index: tuple[int, ...] = stored_as("I", ())
+    index: tuple[int, ...] = scalar_field("I", ())
     type: BoundingBoxType = BoundingBoxType.UNKNOWN
     coordinate_type: CoordinateType = CoordinateType.RATIO
 
@@ -109,8 +109,8 @@ class BoundingBoxProperties(Table):
 class AudioProperties(Table):
     """Content: sound. sample_rate: Hz."""
 
-    sample_rate: int = stored_as("I")
-    channels: int = stored_as("I")
+    sample_rate: int = scalar_field("I")
+    channels: int = scalar_field("I")
 
 
 ContentProperties = FeatureProperties | ImageProperties | BoundingBoxProperties | AudioProperties
@@ -120,8 +120,8 @@ ContentProperties = FeatureProperties | ImageProperties | BoundingBoxProperties 
 class ValueRange(Table):
     """Dimensions the content covers; negative numbers count from the last one."""
 
-    min: int = stored_as("i")
-    max: int = stored_as("i")
+    min: int = scalar_field("i")
+    max: int = scalar_field("i")
 
 
 @dataclass(frozen=True)
@@ -136,16 +136,16 @@ class Content(Table):
 class Stats(Table):
     """Largest and smallest value: one for all, or one for each channel."""
 
-    max: tuple[float, ...] = stored_as("f", ())
-    min: tuple[float, ...] = stored_as("f", ())
+    max: tuple[float, ...] = scalar_field("f", ())
+    min: tuple[float, ...] = scalar_field("f", ())
 
 
 @dataclass(frozen=True)
 class NormalizationOptions(Table):
     """The model takes ``(x - mean) / std``; one value for all, or one for each channel."""
 
-    mean: tuple[float, ...] = stored_as("f", ())
-    std: tuple[float, ...] = stored_as("f", ())
+    mean: tuple[float, ...] = scalar_field("f", ())
+    std: tuple[float, ...] = scalar_field("f", ())
 
 
 @dataclass(frozen=True)
@@ -153,14 +153,14 @@ class ScoreCalibrationOptions(Table):
     """Scores are calibrated by the table in an associated file."""
 
     score_transformation: ScoreTransformationType = ScoreTransformationType.IDENTITY
-    default_score: float = stored_as("f", 0.0)
+    default_score: float = scalar_field("f", 0.0)
 
 
 @dataclass(frozen=True)
 class ScoreThresholdingOptions(Table):
     """Results below this score are dropped."""
 
-    global_score_threshold: float = stored_as("f", 0.0)
+    global_score_threshold: float = scalar_field("f", 0.0)
 
 
 @dataclass(frozen=True)

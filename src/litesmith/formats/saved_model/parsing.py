@@ -66,7 +66,7 @@ def map_file(path: Path) -> memoryview:
 
 
 @contextmanager
-def located(path: Path | str, what: str = "") -> Iterator[None]:
+def locating_errors(path: Path | str, what: str = "") -> Iterator[None]:
     """Name the file (and what in it) in the `FormatError`s of the block that do not name one yet."""
     try:
         yield

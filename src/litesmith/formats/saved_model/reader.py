@@ -24,7 +24,7 @@ from litesmith.formats.saved_model.object_graph import (
     read_captures,
     signature_functions,
 )
-from litesmith.formats.saved_model.parsing import located, parse_file, parse_text_file
+from litesmith.formats.saved_model.parsing import locating_errors, parse_file, parse_text_file
 from litesmith.formats.saved_model.restore import Stored, restored_variables
 from litesmith.formats.saved_model.signatures import INIT_OP, TRAIN_OP, Signature, read_signature
 from litesmith.formats.saved_model.tensor_proto import to_array
@@ -136,7 +136,7 @@ class SavedModel:
     def signatures(self) -> dict[str, Signature]:
         """The signatures by key, sorted; without those TensorFlow uses for itself."""
         definitions = self.meta_graph.signature_def
-        with located(self.file, "signatures"):
+        with locating_errors(self.file, "signatures"):
             keys = sorted(key for key in definitions if key not in (INIT_OP, TRAIN_OP))
             return {key: read_signature(key, definitions[key]) for key in keys}
 
@@ -151,29 +151,29 @@ class SavedModel:
     @cached_property
     def signature_functions(self) -> dict[str, str]:
         """Signature key -> name of the function behind it (TF2)."""
-        with located(self.file, "object graph"):
+        with locating_errors(self.file, "object graph"):
             return signature_functions(self.object_graph)
 
     def concrete_functions(self, node_id: int) -> list[str]:
         """The functions an object stands for: one per traced signature; none when it is not callable."""
-        with located(self.file, "object graph"):
+        with locating_errors(self.file, "object graph"):
             return concrete_function_names(checked_node(self.object_graph, node_id))
 
     def resource_functions(self, node_id: int) -> dict[str, str]:
         """The functions of an object by attribute; of a table ``_create_resource``, ``_initialize``, …"""
-        with located(self.file, "object graph"):
+        with locating_errors(self.file, "object graph"):
             return child_functions(self.object_graph, node_id)
 
     def captures(self, function_name: str) -> list[Capture]:
         """What a function of the object graph captures, in the order of its last arguments."""
         if function_name not in self.functions:
             raise UsageError(f"{self.path} has no function {function_name!r}")
-        with located(self.file, f"captures of {function_name!r}"):
+        with locating_errors(self.file, f"captures of {function_name!r}"):
             return read_captures(self.object_graph, self.functions[function_name], self._keys)
 
     def constant_array(self, node: int | str) -> Array:
         """The value of a captured constant (node of the object graph) or of a Const node of the graph."""
-        with located(self.file, f"constant {node!r}"):
+        with locating_errors(self.file, f"constant {node!r}"):
             name = checked_node(self.object_graph, node).constant.operation if isinstance(node, int) else node
             definition = self.nodes.get(split_input(name)[0])
             if definition is None or definition.op != "Const" or "value" not in definition.attr:
@@ -208,12 +208,12 @@ class SavedModel:
     @cached_property
     def assets(self) -> list[Asset]:
         """The asset files, all of which are checked to exist within the directory."""
-        with located(self.file, "assets"):
+        with locating_errors(self.file, "assets"):
             return read_assets(self.path, self.meta_graph)
 
     def asset(self, node_id: int) -> Asset:
         """The file a captured asset (node of the object graph) stands for."""
-        with located(self.file, "object graph"):
+        with locating_errors(self.file, "object graph"):
             node = checked_node(self.object_graph, node_id)
             index = node.asset.asset_file_def_index
             if node.WhichOneof("kind") != "asset" or not 0 <= index < len(self.assets):
@@ -236,7 +236,7 @@ class SavedModel:
     @cached_property
     def variables(self) -> list[Variable]:
         """The variables: of the object graph in TF2, of the graph in TF1-style models."""
-        with located(self.file, "variables"):
+        with locating_errors(self.file, "variables"):
             in_graph = graph_variables(self.nodes, self._restored_variables)
             return object_variables(self.object_graph, in_graph, self.checkpoint) if self.is_tf2 else in_graph
 
@@ -249,7 +249,7 @@ class SavedModel:
 
         UsageError: no such variable; FormatError: no value, or one of another type or shape, or damaged data.
         """
-        with located(self.file):
+        with locating_errors(self.file):
             return self._variable_index.value(reference, verify=self.checksums if verify is None else verify)
 
     @cached_property

@@ -61,11 +61,11 @@ def graph_variables(nodes: Mapping[str, NodeDef], restored: Mapping[str, Stored]
     for node in nodes.values():
         if node.op in VARIABLE_OPS:
             groups[shared_name(node)].append(node)
-    stored = {**_copied_from(nodes, restored), **restored}
+    stored = {**_copies_of_restored(nodes, restored), **restored}
     return [_graph_variable(name, group, stored) for name, group in groups.items()]
 
 
-def _copied_from(nodes: Mapping[str, NodeDef], restored: Mapping[str, Stored]) -> dict[str, Stored]:
+def _copies_of_restored(nodes: Mapping[str, NodeDef], restored: Mapping[str, Stored]) -> dict[str, Stored]:
     """Variables that others, which are restored, take their first value from: TensorFlow saves such a copy of each."""
     found = {}
     for node in nodes.values():

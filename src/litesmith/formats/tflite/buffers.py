@@ -124,7 +124,7 @@ def chunks(constant: Constant) -> Iterator[bytes | bytearray | memoryview]:
 
 def _array_chunks(constant: Constant, array: Array) -> Iterator[bytes | bytearray | memoryview]:
     if isinstance(constant.sparsity, Sparsity):
-        array = constant.sparsity.stored(array)
+        array = constant.sparsity.stored_elements(array)
     return stored_chunks(constant.dtype, array)
 
 

@@ -35,7 +35,7 @@ class Inference:
         """Learns from the has_rank fields of some tensors."""
         self.ranks_are_marked = self.ranks_are_marked or any(marks)
 
-    def named(self, type_: TensorType) -> TensorType:
+    def name_dimensions(self, type_: TensorType) -> TensorType:
         """The type with each open dimension a symbol of its own."""
         if type_.is_static or type_.shape is None:
             return type_

@@ -193,7 +193,7 @@ class _GraphReader:
     def read(self, operators: Iterable[_Operator]) -> None:
         """Fills the graph. Raises FormatError where tensors are used before they are made, or made twice."""
         for number in self.tensors.inputs:
-            type_ = self.inference.named(self.tensors.type(number))
+            type_ = self.inference.name_dimensions(self.tensors.type(number))
             self._define(number, self.graph.add_input(type_, self.tensors.name(number)))
         for operator in operators:
             self._op(operator)
@@ -218,7 +218,7 @@ class _GraphReader:
         attrs = operator.attrs
         if operator.intermediates:
             types = (None if n == -1 else self.tensors.type(n) for n in operator.intermediates)
-            attrs[INTERMEDIATES] = tuple(None if t is None else self.inference.named(t) for t in types)
+            attrs[INTERMEDIATES] = tuple(None if t is None else self.inference.name_dimensions(t) for t in types)
         declared = [self.tensors.type(n) for n in operator.results]
         for name, attr in defn.attrs.items():
             if attr.slot == -1 and attr.kind == "enum_type" and declared:

@@ -55,7 +55,7 @@ class Sparsity:
                 count = len(level.indices)
         return count * self.itemsize
 
-    def stored(self, dense: Array) -> Array:
+    def stored_elements(self, dense: Array) -> Array:
         """The elements that are stored, from the dense tensor."""
         return dense.reshape(-1)[self._places()]
 

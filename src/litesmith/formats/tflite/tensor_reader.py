@@ -199,7 +199,7 @@ class TensorReader:
         if self.is_variable(number):
             if self.has_data(number):
                 raise FormatError(f"variable tensor {name!r} has a buffer")
-            return Value.variable(self._inference.named(self.type(number)), name)
+            return Value.variable(self._inference.name_dimensions(self.type(number)), name)
         type_ = self.type(number)
         if not type_.is_static or not (self.has_data(number) or 0 in type_.dims):
             raise FormatError(f"{user} uses tensor {number} ({name!r}), which nothing has made")

@@ -14,8 +14,8 @@ from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS, LOWERINGS, REFUS
 from litesmith.frontends.jax.naming import closed_over_names, unique
 from litesmith.frontends.jax.naming import output_names as paths_out
 from litesmith.frontends.jax.naming import parameter_names as paths_in
-from litesmith.frontends.jax.tracing import is_type, required_bound, specified, trace
-from litesmith.frontends.jax.types import Tensor, boundary_type, delivered, received
+from litesmith.frontends.jax.tracing import abstract_arguments, is_type, required_bound, trace
+from litesmith.frontends.jax.types import Tensor, boundary_type, deliver, receive
 from litesmith.ir import Builder, DType, Graph, Origin, Program, Signature, TensorType, Value
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _trace_entry(entry: JaxFunction) -> tuple[Traced, tuple[object, ...], dict[s
     """The traced function and its abstract arguments. Sizes named here are taken to be what operations ask of them."""
     bounds: list[str] = []
     while True:
-        args, kwargs = specified(entry.args, entry.kwargs, bounds)
+        args, kwargs = abstract_arguments(entry.args, entry.kwargs, bounds)
         try:
             return trace(entry.function, args, kwargs, entry.static_argnums, entry.static_argnames), args, kwargs
         except LitesmithError as error:
@@ -198,7 +198,7 @@ def _build(session: Session, graph: Graph, closed: ClosedJaxpr, names: Sequence[
     if session.problems:
         return
     with b.at(boundary):
-        args = [received(b, v) for v in graph.inputs]
+        args = [receive(b, v) for v in graph.inputs]
     results = import_jaxpr(context, closed.jaxpr, session.constants_of(closed), args)
     avals = [v.aval for v in closed.jaxpr.outvars]
     with b.at(boundary):
@@ -217,7 +217,7 @@ def _boundary_type(context: Context, aval: Aval, origin: Origin) -> TensorType:
 
 def _deliver(context: Context, value: Tensor, aval: Aval, origin: Origin) -> Value:
     try:
-        return delivered(context.b, value, aval)
+        return deliver(context.b, value, aval)
     except ConverterError as error:
         context.session.note(error, origin)
         return context.b.constant(0.0)

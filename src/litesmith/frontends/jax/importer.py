@@ -16,7 +16,7 @@ import numpy as np
 from litesmith.decompositions.shapes import broadcast_to
 from litesmith.errors import ConverterError, UnsupportedError
 from litesmith.frontends.frame import POISON, Import, Place, Poison
-from litesmith.frontends.jax.live import Atom, Aval, ElementType, Equation, Jaxpr, OpenJaxpr, opened
+from litesmith.frontends.jax.live import Atom, Aval, ElementType, Equation, Jaxpr, OpenJaxpr, open_up
 from litesmith.frontends.jax.registry import Lowering
 from litesmith.frontends.jax.types import Complex, Item, Results, Tensor, aval_dims, constant_of, is_key, tensor_type
 from litesmith.ir import Builder, Dim, DType, Origin, Sym, Value
@@ -59,7 +59,7 @@ class Session(Import):
     def constants_of(self, jaxpr: Jaxpr) -> list[Tensor]:
         """Those a jaxpr is closed over; an open one has none."""
         consts = getattr(jaxpr, "consts", None) or ()
-        variables = opened(jaxpr).constvars
+        variables = open_up(jaxpr).constvars
         return [self.constant(_array(c), v.aval.dtype) for c, v in zip(consts, variables, strict=False)]
 
 
@@ -89,7 +89,7 @@ class Context(Place):
 
     def call(self, jaxpr: Jaxpr, args: Sequence[Item]) -> list[Item]:
         """Inlines a jaxpr (open or closed) here and returns its results."""
-        inner = opened(jaxpr)
+        inner = open_up(jaxpr)
         if self.depth > MAX_DEPTH:
             raise UnsupportedError("calls are nested too deeply", "remove the recursion")
         spend_call(self.session.called, id(inner), len(inner.eqns))
@@ -99,7 +99,7 @@ class Context(Place):
     def unknown_sizes(self, functions: Sequence[Jaxpr]) -> set[str]:
         """Names of all unknown sizes that occur in the shapes of these jaxprs, called ones included."""
         names: set[str] = set()
-        queue = [opened(f) for f in functions]
+        queue = [open_up(f) for f in functions]
         for jaxpr in queue:
             for eqn in jaxpr.eqns:
                 for atom in (*eqn.invars, *eqn.outvars):
@@ -107,23 +107,23 @@ class Context(Place):
                         names.update(symbol_names(dim))
                 for param in eqn.params.values():
                     inner = param if isinstance(param, (tuple, list)) else (param,)
-                    queue.extend(opened(p) for p in inner if hasattr(opened(p), "eqns"))
+                    queue.extend(open_up(p) for p in inner if hasattr(open_up(p), "eqns"))
         return names
 
     @overload
-    def expanded(self, value: Value, aval: Aval) -> Value: ...
+    def expand(self, value: Value, aval: Aval) -> Value: ...
     @overload
-    def expanded(self, value: Tensor, aval: Aval) -> Tensor: ...
-    def expanded(self, value: Tensor, aval: Aval) -> Tensor:
+    def expand(self, value: Tensor, aval: Aval) -> Tensor: ...
+    def expand(self, value: Tensor, aval: Aval) -> Tensor:
         """The value broadcast to its full shape."""
-        return expanded(self.b, value, aval)
+        return expand(self.b, value, aval)
 
 
 def _array(value: object) -> Array:
     return cast(Array, value) if hasattr(value, "dtype") else np.asarray(value)
 
 
-def expanded(b: Builder, value: Tensor, aval: Aval) -> Tensor:
+def expand(b: Builder, value: Tensor, aval: Aval) -> Tensor:
     """A value broadcast to the full shape of its abstract value."""
     if isinstance(value, Complex):
         return value.each(lambda part: _expand(b, part, aval))
@@ -257,7 +257,7 @@ def _apply(
     if empty is not None:
         return empty
     if not lowering.broadcasts:
-        operands = [context.expanded(v, a) for v, a in zip(operands, context.avals_in, strict=True)]
+        operands = [context.expand(v, a) for v, a in zip(operands, context.avals_in, strict=True)]
     positional = lowering.bind_inputs(operands)
     keywords = lowering.bind_attrs(params)
     made = lowering.function(context if lowering.parameters.wants_context else context.b, *positional, **keywords)

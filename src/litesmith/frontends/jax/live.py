@@ -93,7 +93,7 @@ class KeyImpl(Protocol):
     seed: Callable[..., object]
 
 
-def opened(jaxpr: Jaxpr) -> OpenJaxpr:
+def open_up(jaxpr: Jaxpr) -> OpenJaxpr:
     """The jaxpr without what it is closed over."""
     inner: OpenJaxpr | None = getattr(jaxpr, "jaxpr", None)
     return cast(OpenJaxpr, jaxpr) if inner is None else inner

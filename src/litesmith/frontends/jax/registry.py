@@ -47,6 +47,6 @@ def collect(modules: Iterable[ModuleType]) -> tuple[dict[str, Lowering[..., Resu
 
     Raises ValueError for a primitive that is lowered twice.
     """
-    lowerings = list(registry.declared_in(modules, Lowering))
+    lowerings = list(registry.lowerings_of(modules, Lowering))
     real = registry.by_name(v for v in lowerings if not v.complex)
     return real, registry.by_name(v for v in lowerings if v.complex)

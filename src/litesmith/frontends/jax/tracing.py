@@ -17,7 +17,7 @@ from litesmith.frontends.jax.modules import traceable
 from litesmith.ir import Sym, TensorType
 
 
-def specified(
+def abstract_arguments(
     args: Sequence[object], kwargs: Mapping[str, object], bounds: Sequence[str] = ()
 ) -> tuple[tuple[object, ...], dict[str, object]]:
     """Arguments as abstract ones: what `jax.jit(f).trace` takes. bounds: what holds of named sizes (``"n <= 8"``)."""

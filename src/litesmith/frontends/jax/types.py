@@ -19,7 +19,7 @@ import ml_dtypes
 import numpy as np
 
 from litesmith.decompositions import complex_parts
-from litesmith.decompositions.complex_parts import joined
+from litesmith.decompositions.complex_parts import join_parts
 from litesmith.decompositions.shapes import bitcast, broadcast_to, cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.frame import Poison
@@ -192,7 +192,7 @@ def boundary_type(aval: Aval) -> TensorType:
     return carried.with_dtype(_STORED.get(name, carried.dtype))
 
 
-def received(b: Builder, x: Value) -> Tensor:
+def receive(b: Builder, x: Value) -> Tensor:
     """An input of the model as it travels."""
     dtype = x.type.dtype
     if dtype in (DType.FLOAT16, DType.BFLOAT16):
@@ -202,16 +202,16 @@ def received(b: Builder, x: Value) -> Tensor:
     return Complex(b.real(x), b.imag(x)) if dtype is DType.COMPLEX64 else x
 
 
-def delivered(b: Builder, value: Tensor, aval: Aval) -> Value:
+def deliver(b: Builder, value: Tensor, aval: Aval) -> Value:
     """What travels as an output of the model."""
     if isinstance(value, Complex):
-        return joined(b, *(broadcast_to(b, part, aval_dims(aval)) for part in (value.real, value.imag)))
+        return join_parts(b, *(broadcast_to(b, part, aval_dims(aval)) for part in (value.real, value.imag)))
     full = broadcast_to(b, value, aval_dims(aval))
     stored = boundary_type(aval).dtype
     return bitcast(b, full, stored) if stored is DType.UINT32 else cast(b, full, stored)
 
 
-def rounded(b: Builder, x: Value, dtype: ElementType) -> Value:
+def round_to(b: Builder, x: Value, dtype: ElementType) -> Value:
     """A float32 tensor rounded to float16 or bfloat16 (and still float32)."""
     name = np.dtype(dtype).name
     if name not in ("float16", "bfloat16"):

@@ -180,7 +180,7 @@ def _functional(made: Config) -> Config:
     if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
         return made
     names = {str(layer.get("name")): str(layer.get("name")).replace("/", "_") for layer in layers}
-    nested = _counted_from_one(layers, config)
+    nested = _models_counted_from_one(layers, config)
     for layer in layers:
         _name_layer(layer, names, dict.fromkeys(nested, 1))
     # Keras 3 itself counts the calls of a functional model from 1 here.
@@ -190,7 +190,7 @@ def _functional(made: Config) -> Config:
     return made
 
 
-def _counted_from_one(layers: list[Config], config: Config) -> dict[str, str]:
+def _models_counted_from_one(layers: list[Config], config: Config) -> dict[str, str]:
     """Nested models whose calls Keras 2 counted from 1 (making one took a node): name -> class."""
     models = {str(n.get("name")): n for n in layers if n.get("class_name") in ("Functional", "Model", "Sequential")}
     highest = dict.fromkeys(models, -1)

@@ -24,7 +24,7 @@ _UNCALIBRATED_FIX = "convert the model that was quantized while it is in memory"
 def quantization_problems(layers: Sequence[Layer], keras: ModuleType) -> list[Problem]:
     """Why layers cannot be converted as they are quantized, one problem for each such layer."""
     return [
-        problem.located(op=f"keras.{type(layer).__name__}", node=_path(layer), layer=_path(layer))
+        problem.locate(op=f"keras.{type(layer).__name__}", node=_path(layer), layer=_path(layer))
         for layer, problem in _find_problems(layers, keras)
     ]
 

@@ -67,7 +67,7 @@ def _attribute(operation: MlirOperation, name: str) -> Any:
         declared = type_of(operation.results[0].type)
         if not _is_shown(declared):
             return _printed_elements(str(operation), declared)
-    return decoded(operation.attributes[name])
+    return decode(operation.attributes[name])
 
 
 def _is_shown(declared: Type) -> bool:
@@ -75,7 +75,7 @@ def _is_shown(declared: Type) -> bool:
     return declared.dtype is not None and declared.dtype.kind in "iuf" and declared.dtype.isbuiltin == 1
 
 
-def decoded(attribute: MlirAttribute) -> Any:
+def decode(attribute: MlirAttribute) -> Any:
     """An MLIR attribute as a number, string, list, dict, array or tuple of dimension numbers; else its text."""
     from jaxlib.mlir import ir
 
@@ -83,9 +83,9 @@ def decoded(attribute: MlirAttribute) -> Any:
     if isinstance(attribute, simple):
         return attribute.value
     if isinstance(attribute, (ir.ArrayAttr, ir.DenseI64ArrayAttr, ir.DenseI32ArrayAttr, ir.DenseBoolArrayAttr)):
-        return [decoded(a) if isinstance(a, ir.Attribute) else a for a in attribute]
+        return [decode(a) if isinstance(a, ir.Attribute) else a for a in attribute]
     if isinstance(attribute, ir.DictAttr):
-        return {named.name: decoded(named.attr) for named in (attribute[i] for i in range(len(attribute)))}
+        return {named.name: decode(named.attr) for named in (attribute[i] for i in range(len(attribute)))}
     if isinstance(attribute, ir.DenseElementsAttr):
         return _elements(attribute)
     return _dialect_attribute(attribute)
@@ -97,7 +97,7 @@ def _elements(attribute: MlirElements) -> Array | None:
         return _printed_elements(str(attribute), declared)
     shape = [int(d or 0) for d in declared.shape]
     if attribute.is_splat:
-        one = np.array(decoded(attribute.get_splat_value()), declared.dtype)
+        one = np.array(decode(attribute.get_splat_value()), declared.dtype)
         return np.broadcast_to(one, shape)
     return np.array(attribute).reshape(shape)
 

@@ -17,7 +17,7 @@ from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS
 from litesmith.frontends.jax.lowering import LOWERINGS as PRIMITIVES
 from litesmith.frontends.jax.lowering import REFUSED as REFUSED_PRIMITIVES
 from litesmith.frontends.jax.naming import input_names, output_names
-from litesmith.frontends.jax.types import boundary_type, delivered, dims_of, received
+from litesmith.frontends.jax.types import boundary_type, deliver, dims_of, receive
 from litesmith.frontends.stablehlo.attributes import Type
 from litesmith.frontends.stablehlo.dimensions import argument_shapes
 from litesmith.frontends.stablehlo.guard import require_readable
@@ -138,7 +138,7 @@ def _program(
     for declared, name in zip(types, inputs, strict=True):
         graph.add_input(declared, name)
     with context.b.at(boundary):
-        args = [Bound(received(context.b, v), a) for v, a in zip(graph.inputs, avals, strict=True)]
+        args = [Bound(receive(context.b, v), a) for v, a in zip(graph.inputs, avals, strict=True)]
         results = _run(context, module.main, [args[i] for i in kept], platforms)
         given = [r for r in results if r.value is not POISON]
         graph.outputs = _attempt_each(context, boundary, [partial(_deliver, context.b, r) for r in given])
@@ -168,7 +168,7 @@ def _session(module: Module, graph_names: dict[str, int] | None = None) -> Sessi
 def _deliver(b: Builder, result: Bound) -> Value:
     """What travels as an output of the model."""
     (value,) = tensors_of([result.value])
-    return delivered(b, value, result.aval)
+    return deliver(b, value, result.aval)
 
 
 T = TypeVar("T")
@@ -251,7 +251,7 @@ def inline_module(
     _share_sizes(module, args)
     bound = []
     for value, argument in zip(args, arguments, strict=False):
-        travelling = received(b, value)
+        travelling = receive(b, value)
         bound.append(Bound(travelling, aval_of(travelling, argument.type.dtype)))
     results = _run(context, module.main, bound, platforms)
     session.raise_problems()

@@ -23,7 +23,7 @@ from litesmith.frontends.jax.live import Aval as JaxAval
 from litesmith.frontends.jax.live import ElementType, Equation, Jaxpr
 from litesmith.frontends.jax.types import Complex, Item, Tensor, constant_of
 from litesmith.frontends.stablehlo.attributes import Type
-from litesmith.frontends.stablehlo.interpreter import evaluated
+from litesmith.frontends.stablehlo.interpreter import evaluate
 from litesmith.frontends.stablehlo.module import Function, Location, Module, Operation, Region, Variable
 from litesmith.frontends.stablehlo.registry import Lowering
 from litesmith.ir import Builder, Dim, DType, Origin, Sym, Value
@@ -126,20 +126,20 @@ class Context(jax_importer.Context):
 
     def primitive(self, name: str, operands: Sequence[Tensor], **params: object) -> Item:
         """The result of a JAX primitive of the operation's own operands and result types."""
-        (made,) = self.lowered(name, operands, **params)
+        (made,) = self.lower(name, operands, **params)
         return made
 
-    def lowered(self, name: str, operands: Sequence[Tensor], **params: object) -> list[Item]:
+    def lower(self, name: str, operands: Sequence[Tensor], **params: object) -> list[Item]:
         """The results of a JAX primitive, as a list."""
         return jax_importer.lower_primitive(self, name, params, operands)
 
-    def reordered(self, order: Sequence[int]) -> Context:
+    def reorder(self, order: Sequence[int]) -> Context:
         """The same place with the operands in another order, or only some of them."""
         return replace(self, avals_in=[self.avals_in[i] for i in order])
 
     def first(self, count: int) -> Context:
         """The same place with the first operands only."""
-        return self.reordered(range(count))
+        return self.reorder(range(count))
 
     def of(self, operands: Sequence[Aval], results: Sequence[Aval]) -> Context:
         """The same place with other abstract values, for primitives of other operands."""
@@ -148,7 +148,7 @@ class Context(jax_importer.Context):
     def whole(self, bound: Bound) -> Held:
         """The value broadcast to its shape."""
         value = bound.value
-        return self.expanded(value, bound.aval) if isinstance(value, (Value, Complex)) else value
+        return self.expand(value, bound.aval) if isinstance(value, (Value, Complex)) else value
 
     def inline(self, function: Function, args: Sequence[Bound]) -> list[Bound]:
         """The results of a function called here."""
@@ -193,13 +193,13 @@ class Context(jax_importer.Context):
         return values
 
     @overload
-    def expanded(self, value: Value, aval: JaxAval) -> Value: ...
+    def expand(self, value: Value, aval: JaxAval) -> Value: ...
     @overload
-    def expanded(self, value: Tensor, aval: JaxAval) -> Tensor: ...
-    def expanded(self, value: Tensor, aval: JaxAval) -> Tensor:
+    def expand(self, value: Tensor, aval: JaxAval) -> Tensor: ...
+    def expand(self, value: Tensor, aval: JaxAval) -> Tensor:
         """The value broadcast to its full shape; as it is where the module does not say the shape."""
         known = not any(d == UNRESOLVED for d in aval.shape)
-        return jax_importer.expanded(self.b, value, aval) if known else value
+        return jax_importer.expand(self.b, value, aval) if known else value
 
     def unknown_sizes(self, functions: Sequence[Jaxpr | Closure]) -> set[str]:
         """Names of the sizes that closures compute with."""
@@ -276,7 +276,7 @@ def import_region(context: Context, region: Region, env: dict[Variable, Bound]) 
     """Lowers the operations of a region and returns its results (values `POISON` for what failed)."""
     spend_call(context.stable.called, id(region), len(region.operations))
     inner = replace(context, env=env)
-    for operation in needed(region):
+    for operation in needed_operations(region):
         env.update(zip(operation.results, _import_operation(inner, operation), strict=True))
     return [env[v] for v in region.results]
 
@@ -291,7 +291,7 @@ def _has_effect(operation: Operation) -> bool:
     return bool(operation.attrs.get("has_side_effect")) and target not in _WITHOUT_EFFECT
 
 
-def needed(region: Region) -> list[Operation]:
+def needed_operations(region: Region) -> list[Operation]:
     """The operations the results depend on, and those with effects, in order."""
     live = set(region.results)
     kept = []
@@ -405,7 +405,7 @@ def _on_the_host(operation: Operation, operands: Sequence[Bound]) -> Bound | Non
     arrays = [a for a in map(_array, operands) if a is not None]
     if len(arrays) < len(operands):
         return None
-    made = evaluated(operation, arrays)
+    made = evaluate(operation, arrays)
     if made is None:
         return None
     declared = operation.results[0].type

@@ -130,7 +130,7 @@ CHOICES = frozenset({"compare", "select", "and", "or", "xor", "not"})
 """Operations whose results depend only on how numbers compare."""
 
 
-def evaluated(operation: Operation, operands: Sequence[Array]) -> Array | None:
+def evaluate(operation: Operation, operands: Sequence[Array]) -> Array | None:
     """The only result of an operation on arrays; None where that is not known."""
     function = _EVALUATED.get(operation.name.removeprefix("stablehlo."))
     with np.errstate(all="ignore"):
@@ -150,10 +150,10 @@ def choices(region: Region, arguments: Sequence[Array]) -> list[Array] | None:
         value = np.asarray(operation.attrs["value"]) if operation is not None and name == "constant" else np.zeros(())
         if name not in CHOICES | {"constant"} or np.any(np.nan_to_num(value, nan=0.0)):
             return None
-    return interpreted(region, arguments, {})
+    return interpret(region, arguments, {})
 
 
-def interpreted(region: Region, arguments: Sequence[Array], functions: Mapping[str, Function]) -> list[Array] | None:
+def interpret(region: Region, arguments: Sequence[Array], functions: Mapping[str, Function]) -> list[Array] | None:
     """The results of a region for arrays in place of its arguments, calls followed; None where they are not known."""
     env: dict[Variable, Array] = dict(zip(region.arguments, arguments, strict=True))
     outside = [v.operation for v in region.captured]
@@ -164,9 +164,9 @@ def interpreted(region: Region, arguments: Sequence[Array], functions: Mapping[s
         if operation.name == "func.call" and operation.attrs["callee"] in functions:
             called = functions[operation.attrs["callee"]].body
             rest = {n: f for n, f in functions.items() if f.body is not called}
-            made = interpreted(called, operands, rest)
+            made = interpret(called, operands, rest)
         else:
-            one = evaluated(operation, operands)
+            one = evaluate(operation, operands)
             made = None if one is None else [one]
         if made is None:
             return None

@@ -17,7 +17,7 @@ class MlirValue(Protocol):
 
 
 class MlirAttribute(Protocol):
-    """``mlir.ir.Attribute``; its kind says what else it has (see `attributes.decoded`)."""
+    """``mlir.ir.Attribute``; its kind says what else it has (see `attributes.decode`)."""
 
 
 class MlirElements(Protocol):

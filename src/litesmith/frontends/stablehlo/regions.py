@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 
 from litesmith.frontends.jax.live import ElementType
-from litesmith.frontends.stablehlo.interpreter import choices, interpreted, total_key
+from litesmith.frontends.stablehlo.interpreter import choices, interpret, total_key
 from litesmith.frontends.stablehlo.module import Function, Region
 from litesmith.ir.constant import Array
 
@@ -143,5 +143,5 @@ def size_function(function: Function, functions: Mapping[str, Function]) -> str 
         return None
     numbers = np.array([-1000, -7, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 8, 1001], np.int32)
     x, y = _combinations([numbers, numbers[numbers != 0]])
-    made = interpreted(function.body, [*[x] * (len(declared) - 3), x, y], functions)
+    made = interpret(function.body, [*[x] * (len(declared) - 3), x, y], functions)
     return name if made is not None and bool(np.all(made[0] == _SIZE_FUNCTIONS[name](x, y))) else None

@@ -50,11 +50,11 @@ def direct(*operations: str, to: str, broadcasts: bool = False, **params: object
 
     def lowering(ctx: Context, operands: list[Tensor], **attrs: object) -> Sequence[Item]:
         given = {name: attrs.get(value) if isinstance(value, str) else value for name, value in params.items()}
-        return ctx.lowered(to, operands, **given)
+        return ctx.lower(to, operands, **given)
 
     return Lowering(operations, lowering, broadcasts)
 
 
 def collect(modules: Iterable[ModuleType]) -> dict[str, Lowering[..., Results]]:
     """Every lowering of these modules by operation. Raises ValueError for one that is lowered twice."""
-    return registry.by_name(registry.declared_in(modules, Lowering))
+    return registry.by_name(registry.lowerings_of(modules, Lowering))

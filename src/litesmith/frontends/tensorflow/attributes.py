@@ -56,7 +56,7 @@ Attrs: TypeAlias = Mapping[str, Attribute]
 """The attributes of a node, by name."""
 
 
-def valued(attrs: Attrs, name: str, kind: type[T]) -> T:
+def attribute_of_type(attrs: Attrs, name: str, kind: type[T]) -> T:
     """An attribute of this type. Raises LookupError where there is none, TypeError for another type."""
     value = attrs[name]
     if not isinstance(value, kind):
@@ -72,12 +72,12 @@ def number_of(attrs: Attrs, name: str) -> float:
     return float(value)
 
 
-def listed(attrs: Attrs, name: str, kind: type[T]) -> list[T]:
+def list_of_type(attrs: Attrs, name: str, kind: type[T]) -> list[T]:
     """An attribute that is a list of this type. Raises LookupError, TypeError."""
     values = attrs[name]
     if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
         raise TypeError(f"attribute {name!r} is a {type(values).__name__}")
-    return [valued({name: value}, name, kind) for value in values]
+    return [attribute_of_type({name: value}, name, kind) for value in values]
 
 
 def shape_of(proto: TensorShapeProto) -> tuple[int, ...] | None:

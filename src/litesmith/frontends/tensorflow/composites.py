@@ -43,7 +43,7 @@ class Implemented:
     attrs: Attrs
 
 
-def implemented(definition: FunctionDef) -> Implemented | None:
+def implementation_of(definition: FunctionDef) -> Implemented | None:
     """What a FunctionDef says it implements, None where it says nothing."""
     if IMPLEMENTS not in definition.attr:
         return None
@@ -239,7 +239,7 @@ BUILT_IN: Mapping[str, Callable[[Builder, Implemented, Sequence[Value]], list[Va
 # -- calls --------------------------------------------------------------------------------------------------------------
 
 
-def taken_whole(
+def lower_whole(
     context: Context,
     definition: FunctionDef,
     args: Sequence[Item],
@@ -248,7 +248,7 @@ def taken_whole(
     """Results of a function that somebody lowers whole, told by what it implements or by its own name; else None."""
     if any(value is POISON for value in args):
         return _as_unknown_composite(context, definition, args)
-    what = implemented(definition)
+    what = implementation_of(definition)
     attrs = what.attrs if what else {}
     composite = context.session.composite
     if composite is not None:
@@ -292,14 +292,15 @@ def _names_of(definition: FunctionDef) -> list[str]:
 
 
 def _implemented_names(definition: FunctionDef) -> list[str]:
-    what = implemented(definition)
+    what = implementation_of(definition)
     api = decode(definition.attr["api_implements"]) if "api_implements" in definition.attr else None
     return [str(n) for n in (what.name if what else None, api) if n is not None]
 
 
 def _as_unknown_composite(context: Context, definition: FunctionDef, args: Sequence[Item]) -> Sequence[Item] | None:
     """The same where an argument could not be made: nothing can be lowered, but the body is not to be looked at."""
-    whole = implemented(definition) is not None or any(map(plugins.registered, _implemented_names(definition)))
+    names = _implemented_names(definition)
+    whole = implementation_of(definition) is not None or any(map(plugins.registered_lowering, names))
     composite = context.session.composite
     aside = context.into(Graph("examined")).b
     if composite is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from litesmith.errors import UnsupportedError
 from litesmith.formats.tflite.flexbuffer import Plain, write_map
-from litesmith.frontends.tensorflow.attributes import decode, listed, shape_of, tf_dtype, valued
+from litesmith.frontends.tensorflow.attributes import attribute_of_type, decode, list_of_type, shape_of, tf_dtype
 from litesmith.frontends.tensorflow.importer import Context
 from litesmith.frontends.tensorflow.registry import Lowering
 from litesmith.frontends.tensorflow.resources import Results
@@ -76,9 +76,9 @@ def _result_types(node: NodeDef, declaration: OpDef | None, attrs: Attrs) -> lis
 def element_types(output: OpDef.ArgDef, attrs: Attrs) -> list[DType]:
     """Element types of one declared output, which may be a list of tensors."""
     if output.type_list_attr:
-        return listed(attrs, output.type_list_attr, DType)
-    dtype = valued(attrs, output.type_attr, DType) if output.type_attr else tf_dtype(output.type)
-    return [dtype] * (valued(attrs, output.number_attr, int) if output.number_attr else 1)
+        return list_of_type(attrs, output.type_list_attr, DType)
+    dtype = attribute_of_type(attrs, output.type_attr, DType) if output.type_attr else tf_dtype(output.type)
+    return [dtype] * (attribute_of_type(attrs, output.number_attr, int) if output.number_attr else 1)
 
 
 def _dims(shape: Sequence[int]) -> tuple[Dim, ...]:
@@ -93,5 +93,5 @@ def plain_value(value: object) -> Plain | None:
         return value
     if not isinstance(value, list) or not value or type(value[0]) not in (int, float, str):
         return None
-    listed: Plain = value
-    return listed if len({*map(type, value)}) == 1 else None
+    plain: Plain = value
+    return plain if len({*map(type, value)}) == 1 else None

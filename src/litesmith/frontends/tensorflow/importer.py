@@ -19,7 +19,7 @@ from litesmith.frontends import operator_plugins
 from litesmith.frontends.frame import POISON, Import, Place, Poison
 from litesmith.frontends.registry import EXPORT_AGAIN
 from litesmith.frontends.tensorflow.attributes import Attribute, decode
-from litesmith.frontends.tensorflow.composites import Body, taken_whole
+from litesmith.frontends.tensorflow.composites import Body, lower_whole
 from litesmith.frontends.tensorflow.control_v1 import (
     EXIT,
     GROUPED,
@@ -41,7 +41,7 @@ from litesmith.frontends.tensorflow.resources import (
     Table,
     Variable,
 )
-from litesmith.frontends.tensorflow.sizes import decided
+from litesmith.frontends.tensorflow.sizes import decided_sizes
 from litesmith.frontends.tensorflow.stand_ins import Doubts, stand_ins
 from litesmith.ir import Builder, DType, Graph, Origin, TensorType, Value
 from litesmith.ir.budget import spend_call
@@ -151,7 +151,7 @@ class Session(Import):
         """Keeps what a node that every run reaches tells of the sizes of the inputs."""
         if graph is not self.entry or self.doubts.level:
             return
-        for name, size in decided(op, inputs, attrs).items():
+        for name, size in decided_sizes(op, inputs, attrs).items():
             if any(name in symbol_names(d) for v in graph.inputs for d in v.dims):
                 self.decided.setdefault((graph.name, name), size)
 
@@ -268,7 +268,7 @@ def call_function(context: Context, name: str, args: Sequence[Item], attrs: Attr
         raise UnsupportedError(f"function {name!r} calls itself", "remove the recursion")
     definition = context.definition(name)
     spend_call(context.session.called, name, len(definition.node_def))
-    taken = taken_whole(context, definition, args, lambda given: _import_body(context, definition, given))
+    taken = lower_whole(context, definition, args, lambda given: _import_body(context, definition, given))
     if taken is not None:
         return taken
     scope = Scope(
@@ -401,15 +401,15 @@ class Scope:
             return
         predicate = self.flow.predicate(node.name)
         yield predicate
-        decided = self.decided(predicate)
-        if decided is not None:
-            yield self.flow.sides[node.name][decided]
+        known = self.known_side(predicate)
+        if known is not None:
+            yield self.flow.sides[node.name][known]
             return
         merges = self.flow.merges_with(node.name)
         for side in (0, 1):
             yield from self.flow.branch(merges, side).fed.values()
 
-    def decided(self, predicate: str) -> int | None:
+    def known_side(self, predicate: str) -> int | None:
         """The side a predicate that is known takes; None for one that is not."""
         value = self.result(predicate)
         return int(bool(value.numpy())) if isinstance(value, Value) and value.is_const else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from litesmith.decompositions.complex_parts import Complex, joined
+from litesmith.decompositions.complex_parts import Complex, join_parts
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.attributes import Attrs
 from litesmith.frontends.tensorflow.refused import REFUSED
@@ -59,7 +59,7 @@ def _of_complex(session: Session, op: str, inputs: Sequence[Item]) -> Lowering[.
 def complex_tensor(b: Builder, value: Complex) -> Value:
     """A complex64 tensor."""
     made: Value = b.cast(value.real, out_data_type=DType.COMPLEX64)
-    return made if value.imag is None else joined(b, value.real, value.imag)
+    return made if value.imag is None else join_parts(b, value.real, value.imag)
 
 
 def _complex_operand(b: Builder, value: Complex) -> Value:

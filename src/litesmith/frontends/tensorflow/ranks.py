@@ -51,7 +51,7 @@ def demanded_shape(tensor: str, nodes: Iterable[NodeDef], functions: Mapping[str
             continue
         seen.add((name, scope))
         for node, place in scope.of(name):
-            shape = _asked_for(node, place, scope)
+            shape = _required_shape(node, place, scope)
             if shape is not None:
                 return shape
             pending += _reach_same_shape(node, place, scope, functions)
@@ -132,7 +132,7 @@ class _Consumers:
         return self.called[name]
 
 
-def _asked_for(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
+def _required_shape(node: NodeDef, place: int, scope: _Consumers) -> Shape | None:
     ranks = _RANKS.get(node.op, ())
     rank = ranks[place] if place < len(ranks) else None
     special = _SPECIAL.get(node.op)

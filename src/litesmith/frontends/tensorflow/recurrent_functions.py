@@ -22,7 +22,7 @@ from litesmith.decompositions.recurrent import (
     NORM_EPSILON,
     RecurrentLayer,
     as_loop,
-    fused,
+    fuse,
     keras_lstm,
     obstacle,
     units_of,
@@ -139,7 +139,7 @@ def _stateful(b: Builder, layer: RecurrentLayer) -> Value:
     problem = obstacle(b, kept)
     if problem:
         raise UnsupportedError(f"{layer.name} keeps a state: {problem}", "give the input a batch of known size")
-    return fused(b, kept, (False, False)).sequence
+    return fuse(b, kept, (False, False)).sequence
 
 
 def _differs(kind: str, args: Sequence[Value], evaluate: Evaluate) -> str:

@@ -57,4 +57,4 @@ def direct(op: str, builtin: str, **attrs: tuple[str, Attribute]) -> Lowering[..
 
 def collect(modules: Iterable[ModuleType]) -> dict[str, Lowering[..., Results]]:
     """Every lowering of these modules by operator. Raises ValueError for an operator that is lowered twice."""
-    return registry.by_name(registry.declared_in(modules, Lowering))
+    return registry.by_name(registry.lowerings_of(modules, Lowering))

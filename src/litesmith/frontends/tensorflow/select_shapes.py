@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from litesmith.frontends.tensorflow.attributes import Attrs, valued
+from litesmith.frontends.tensorflow.attributes import Attrs, attribute_of_type
 from litesmith.ir import Dim, TensorType
 from litesmith.ir.dims import broadcast
 from litesmith.ops.common import unknown_dim
@@ -39,7 +39,7 @@ def _scalar(attrs: Attrs, types: Sequence[TensorType]) -> Shape | None:
 
 
 def _image(attrs: Attrs, types: Sequence[TensorType]) -> Shape | None:
-    channels = valued({"channels": 0, **attrs}, "channels", int)
+    channels = attribute_of_type({"channels": 0, **attrs}, "channels", int)
     return (unknown_dim(), unknown_dim(), channels or unknown_dim())
 
 

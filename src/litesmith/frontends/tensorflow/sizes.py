@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from litesmith.frontends.tensorflow.attributes import Attrs, listed, valued
+from litesmith.frontends.tensorflow.attributes import Attrs, attribute_of_type, list_of_type
 from litesmith.ir import Dim, Sym, Value
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ Pairs: TypeAlias = Iterator[tuple[Dim, Dim]]
 Rule: TypeAlias = Callable[[Sequence[Value], Attrs], Pairs]
 
 
-def decided(op: str, inputs: Sequence[Item], attrs: Attrs) -> dict[str, int]:
+def decided_sizes(op: str, inputs: Sequence[Item], attrs: Attrs) -> dict[str, int]:
     """Name of an unknown size -> the size this node decides on."""
     rule = _RULES.get(op)
     tensors = [v for v in inputs if isinstance(v, Value) and v.type.shape is not None]
@@ -95,12 +95,12 @@ def _sizes_of_parts(inputs: Sequence[Value], attrs: Attrs) -> Pairs:
 
 
 def _declared_sizes(inputs: Sequence[Value], attrs: Attrs) -> Pairs:
-    shape = listed(attrs, "shape", int) if attrs["shape"] else ()
+    shape = list_of_type(attrs, "shape", int) if attrs["shape"] else ()
     yield from ((d, s) for d, s in zip(inputs[0].dims, shape, strict=True) if s >= 0)
 
 
 def _size_of_unpack(inputs: Sequence[Value], attrs: Attrs) -> Pairs:
-    yield inputs[0].dims[valued({"axis": 0, **attrs}, "axis", int)], valued(attrs, "num", int)
+    yield inputs[0].dims[attribute_of_type({"axis": 0, **attrs}, "axis", int)], attribute_of_type(attrs, "num", int)
 
 
 def _sizes_of_pack(inputs: Sequence[Value], attrs: Attrs) -> Pairs:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from litesmith._util.rnn_forms import AUTO, FUSED
-from litesmith.decompositions.recurrent import RecurrentLayer, choose, fused, fused_pair, make_a_pair, obstacle
+from litesmith.decompositions.recurrent import RecurrentLayer, choose, fuse, fuse_pair, make_a_pair, obstacle
 from litesmith.decompositions.recurrent.states import is_zero
 from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Graph, Op, Program, Value
@@ -151,14 +151,14 @@ class _Raising:
             del other.__dict__["layer"]
 
     def _replace(self, b: Builder, loop: _Loop, previous: Op | None) -> None:
-        results = fused(b, loop.layer, loop.wanted_states, _dying_ops(loop.op, loop.layer))
+        results = fuse(b, loop.layer, loop.wanted_states, _dying_ops(loop.op, loop.layer))
         loop.results.replace(b, loop.layer, results, loop.is_flipped)
         self._finish([loop], previous)
 
     def _replace_pair(self, b: Builder, loop: _Loop, twin: _Loop, previous: Op | None) -> None:
         b.origins = tuple(dict.fromkeys((*loop.op.origins, *twin.op.origins)))
         pair = (twin, loop) if loop.layer.reverse else (loop, twin)
-        both = fused_pair(b, (pair[0].layer, pair[1].layer), [p.wanted_states for p in pair])
+        both = fuse_pair(b, (pair[0].layer, pair[1].layer), [p.wanted_states for p in pair])
         for one, results in zip(pair, both, strict=True):
             one.results.replace(b, one.layer, results, one.is_flipped)
         self._finish([loop, twin], previous)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from litesmith.errors import UsageError
 from litesmith.formats.metadata import schema as s
-from litesmith.formats.metadata.defaults import completed, default_metadata
+from litesmith.formats.metadata.defaults import default_metadata, fill_in_defaults
 from litesmith.formats.metadata.described import Described, file_problems, fit_problems
 from litesmith.formats.metadata.stored_tensors import Storage, StoredTensor
 
@@ -101,7 +101,7 @@ def plan_wrapper(model: Described, file: str) -> Plan:
 
     Raises UsageError for metadata that do not fit the model, and for what wrappers cannot do.
     """
-    metadata = completed(model.metadata or s.ModelMetadata(), default_metadata(model))
+    metadata = fill_in_defaults(model.metadata or s.ModelMetadata(), default_metadata(model))
     counts = (len(model.inputs()), len(model.outputs()))
     problems = [*fit_problems(metadata, counts), *file_problems(metadata, model.files)]
     if problems:

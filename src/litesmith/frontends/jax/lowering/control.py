@@ -14,7 +14,7 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends import plugins
 from litesmith.frontends.frame import POISON, Poison
 from litesmith.frontends.jax.importer import Context
-from litesmith.frontends.jax.live import Atom, Aval, Jaxpr, Size, is_jaxpr, opened
+from litesmith.frontends.jax.live import Atom, Aval, Jaxpr, Size, is_jaxpr, open_up
 from litesmith.frontends.jax.lowering import resize, searching
 from litesmith.frontends.jax.lowering.kept_composites import attributes_of, is_kept, keep
 from litesmith.frontends.jax.registry import lowers
@@ -64,20 +64,20 @@ def call(ctx: Context, args: list[Tensor], **params: object) -> list[Item]:
     jaxpr = next((params[name] for name in _JAXPRS if params.get(name) is not None), None)
     if not is_jaxpr(jaxpr):
         raise UnsupportedError("a call whose jaxpr JAX does not provide", "use a supported version of JAX")
-    lowering = plugins.registered(str(params.get("name", ""))) if _is_composite(params) else None
+    lowering = plugins.registered_lowering(str(params.get("name", ""))) if _is_composite(params) else None
     if _is_composite(params) and is_kept(ctx, str(params.get("name", ""))):
-        return keep(ctx, jaxpr, [ctx.expanded(v, a) for v, a in zip(args, ctx.avals_in, strict=True)], params)
+        return keep(ctx, jaxpr, [ctx.expand(v, a) for v, a in zip(args, ctx.avals_in, strict=True)], params)
     if ctx.session.composite is not None or lowering is not None:
-        full = [ctx.expanded(v, a) for v, a in zip(args, ctx.avals_in, strict=True)]
+        full = [ctx.expand(v, a) for v, a in zip(args, ctx.avals_in, strict=True)]
         taken = _whole(ctx, lowering, full, params)
         if taken is not None:
             return list(taken)
     if params.get("name") in resize.NAMES:
-        image = resize.resized(ctx, jaxpr, args)
+        image = resize.lower_resize(ctx, jaxpr, args)
         if image is not None:
             return [image]
     if params.get("name") == searching.NAME:
-        places = searching.searched(ctx, jaxpr, args)
+        places = searching.lower_search(ctx, jaxpr, args)
         if places is not None:
             return [places]
     return ctx.call(jaxpr, args)
@@ -130,7 +130,7 @@ def _is_const(value: Item) -> bool:
 
 def _expand_results(ctx: Context, values: Sequence[Item], avals: Sequence[Aval]) -> list[Item]:
     """Results of a subgraph in their full shapes."""
-    return [v if isinstance(v, Poison) else ctx.expanded(v, a) for v, a in zip(values, avals, strict=True)]
+    return [v if isinstance(v, Poison) else ctx.expand(v, a) for v, a in zip(values, avals, strict=True)]
 
 
 def _hidden_sizes(ctx: Context, jaxprs: Sequence[Jaxpr], values: Sequence[Item]) -> list[Value]:
@@ -277,7 +277,7 @@ def _select_going_on(b: Builder, goes_on: Value, new: Value, old: Value) -> Valu
 
 def _unchanged_variables(body_jaxpr: Jaxpr, consts: int) -> list[int]:
     """The variables of a loop that its body hands on as they are."""
-    inner = opened(body_jaxpr)
+    inner = open_up(body_jaxpr)
     return [i for i, (x, y) in enumerate(zip(inner.invars[consts:], inner.outvars, strict=True)) if x is y]
 
 
@@ -357,7 +357,7 @@ def scan(
 
 
 def _outvars(jaxpr: Jaxpr) -> Sequence[Atom]:
-    return opened(jaxpr).outvars
+    return open_up(jaxpr).outvars
 
 
 def _nothing(ctx: Context, aval: Aval) -> Tensor:

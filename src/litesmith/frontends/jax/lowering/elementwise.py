@@ -18,7 +18,7 @@ from litesmith.ir import Builder, DType, Value
 NARROW = frozenset({DType.INT8, DType.INT16, DType.UINT8})
 
 
-def widened(function: Callable[..., Value]) -> Callable[..., Value]:
+def in_int32(function: Callable[..., Value]) -> Callable[..., Value]:
     """Computes in int32 what comes in narrower integers, whose arithmetic the kernels lack, and wraps the result."""
 
     def run(b: Builder, *xs: Value) -> Value:
@@ -35,7 +35,7 @@ def _builtin(name: str) -> Callable[..., Value]:
     def run(b: Builder, *xs: Value) -> Value:
         return b.apply(name, *xs)
 
-    return widened(run)
+    return in_int32(run)
 
 
 def _take_list(function: Callable[..., Value]) -> Callable[[Builder, list[Value]], Value]:
@@ -76,12 +76,12 @@ SUMMED = tuple(lowers(name)(_take_list(function)) for name, function in _SUMMED.
 
 @lowers("square", broadcasts=True)
 def square(b: Builder, x: Value) -> Value:
-    return widened(lambda b, v: b.mul(v, v))(b, x)
+    return in_int32(lambda b, v: b.mul(v, v))(b, x)
 
 
 @lowers("one_minus_square", broadcasts=True)
 def one_minus_square(b: Builder, x: Value) -> Value:
-    return widened(lambda b, v: b.sub(special.number(b, 1, v), b.mul(v, v)))(b, x)
+    return in_int32(lambda b, v: b.sub(special.number(b, 1, v), b.mul(v, v)))(b, x)
 
 
 @lowers("polynomial", broadcasts=True)
@@ -89,7 +89,7 @@ def polynomial(b: Builder, x: Value, coefficients: list[Value]) -> Value:
     """By Horner's rule, the constant term first."""
     made = coefficients[-1]
     for coefficient in reversed(coefficients[:-1]):
-        made = widened(lambda b, p, q, r: b.add(b.mul(p, q), r))(b, made, x, coefficient)
+        made = in_int32(lambda b, p, q, r: b.add(b.mul(p, q), r))(b, made, x, coefficient)
     return made
 
 
@@ -113,7 +113,7 @@ def sign(ctx: Context, x: Value) -> Value:
 @lowers("atan2")
 def atan2(ctx: Context, x: Value, y: Value) -> Value:
     """The kernel does not broadcast."""
-    full = [ctx.expanded(v, ctx.aval) for v in (x, y)]
+    full = [ctx.expand(v, ctx.aval) for v in (x, y)]
     return ctx.b.atan2(*full)
 
 
@@ -121,12 +121,12 @@ def atan2(ctx: Context, x: Value, y: Value) -> Value:
 def pow_(b: Builder, x: Value, y: Value) -> Value:
     if x.type.dtype.is_float:
         return b.pow(x, cast(b, y, DType.FLOAT32))
-    return widened(lambda b, p, q: b.pow(p, q))(b, x, y)
+    return in_int32(lambda b, p, q: b.pow(p, q))(b, x, y)
 
 
 @lowers("integer_pow", broadcasts=True)
 def integer_pow(b: Builder, x: Value, *, y: int) -> Value:
-    return widened(lambda b, v: _power(b, v, y))(b, x)
+    return in_int32(lambda b, v: _power(b, v, y))(b, x)
 
 
 def _power(b: Builder, x: Value, y: int) -> Value:
@@ -151,7 +151,7 @@ def round_(b: Builder, x: Value, *, rounding_method: int) -> Value:
 def clamp(ctx: Context, low: Value, x: Value, high: Value) -> Value:
     if is_unsigned_word(ctx.avals_in[1].dtype):
         return _unsigned_clamp(ctx.b, low, x, high)
-    return widened(lambda b, p, q, r: b.minimum(r, b.maximum(p, q)))(ctx.b, low, x, high)
+    return in_int32(lambda b, p, q, r: b.minimum(r, b.maximum(p, q)))(ctx.b, low, x, high)
 
 
 def _unsigned_clamp(b: Builder, low: Value, x: Value, high: Value) -> Value:
@@ -189,7 +189,7 @@ def div(ctx: Context, x: Value, y: Value) -> Value:
         raise UnsupportedError("int64 is not taken by DIV", "divide in int32 or float32", code="LS012")
     if is_unsigned_word(ctx.avals_in[0].dtype):
         return division.unsigned_div(ctx.b, x, y)
-    return widened(division.truncated_div)(ctx.b, x, y)
+    return in_int32(division.truncated_div)(ctx.b, x, y)
 
 
 @lowers("rem", broadcasts=True)
@@ -200,7 +200,7 @@ def rem(ctx: Context, x: Value, y: Value) -> Value:
     if is_unsigned_word(ctx.avals_in[0].dtype):
         wide = [division.unsigned_to_int64(b, v) for v in (x, y)]
         return cast(b, division.remainder(b, *wide), DType.INT32)
-    return widened(division.truncated_mod)(b, x, y)
+    return in_int32(division.truncated_mod)(b, x, y)
 
 
 # -- comparisons and choices ------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ def _bitwise(name: str, logical: str, function: Callable[..., Value]) -> Callabl
             return b.apply(logical, x, y)
         if x.type.dtype is DType.INT64:
             raise UnsupportedError(f"{name} of int64", "use int32", code="LS012")
-        return widened(function)(b, x, y)
+        return in_int32(function)(b, x, y)
 
     return lowering
 
@@ -294,7 +294,7 @@ def not_(b: Builder, x: Value) -> Value:
         return b.logical_not(x)
     if x.type.dtype is DType.INT64:
         return b.sub(b.constant(np.array(-1, np.int64)), x)
-    return widened(bits.bit_not)(b, x)
+    return in_int32(bits.bit_not)(b, x)
 
 
 def _require_words(ctx: Context, x: Value) -> None:
@@ -309,7 +309,7 @@ def _shift(function: Callable[..., Value]) -> Callable[[Context, Value, Value], 
     def lowering(ctx: Context, x: Value, y: Value) -> Value:
         if x.type.dtype not in NARROW or np.dtype(ctx.avals_in[0].dtype).kind not in kinds:
             _require_words(ctx, x)
-        return widened(function)(ctx.b, x, y)
+        return in_int32(function)(ctx.b, x, y)
 
     return lowering
 

@@ -37,7 +37,7 @@ def keep(ctx: Context, jaxpr: Jaxpr, args: Sequence[Tensor], params: Mapping[str
     results = inner.call(jaxpr, inputs)
     if any(r is POISON for r in results):
         return [POISON] * len(results)
-    made = [inner.expanded(r, a) for r, a in zip(results, ctx.avals_out, strict=True) if isinstance(r, Value)]
+    made = [inner.expand(r, a) for r, a in zip(results, ctx.avals_out, strict=True) if isinstance(r, Value)]
     if len(made) < len(results):
         raise UnsupportedError(f"the composite {name!r} gives complex tensors", "do not keep this composite")
     graph.outputs = made

@@ -12,7 +12,7 @@ from litesmith.decompositions import sort as sorting
 from litesmith.decompositions.shapes import cast
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
-from litesmith.frontends.jax.live import ElementType, Jaxpr, Size, opened
+from litesmith.frontends.jax.live import ElementType, Jaxpr, Size, open_up
 from litesmith.frontends.jax.lowering.elementwise import NARROW
 from litesmith.frontends.jax.registry import Lowering, lowers
 from litesmith.frontends.jax.types import Results, dim_of, is_unsigned_word
@@ -22,7 +22,7 @@ from litesmith.ir.constant import Array
 MONOIDS = {"sum": "add", "max": "max", "min": "min", "prod": "mul", "and": "and", "or": "or"}
 
 
-def reduced(ctx: Context, x: Value, kind: str, axes: Sequence[int]) -> Value:
+def reduce_axes(ctx: Context, x: Value, kind: str, axes: Sequence[int]) -> Value:
     """``x`` without ``axes``, reduced by ``kind`` (sum, max, min, prod, and, or, xor)."""
     b, over = ctx.b, np.array(sorted(int(a) for a in axes), np.int32)
     if not over.size:
@@ -56,7 +56,7 @@ def _parity(ctx: Context, x: Value, over: Array) -> Value:
 
 def _reduction(kind: str) -> Callable[..., Value]:
     def lowering(ctx: Context, x: Value, *, axes: Sequence[int]) -> Value:
-        return reduced(ctx, x, kind, axes)
+        return reduce_axes(ctx, x, kind, axes)
 
     return lowering
 
@@ -74,7 +74,7 @@ def _over_axes(kind: str) -> Callable[..., list[Value]]:
         if axis_index_groups is not None or not all(isinstance(a, int) for a in axes):
             raise UnsupportedError("runs on several devices", "convert the function of one device", code="LS010")
         each = [replace(ctx, avals_in=[a], avals_out=[r]) for a, r in zip(ctx.avals_in, ctx.avals_out, strict=True)]
-        return [reduced(c, x, kind, axes) for c, x in zip(each, xs, strict=True)]
+        return [reduce_axes(c, x, kind, axes) for c, x in zip(each, xs, strict=True)]
 
     return lowering
 
@@ -92,13 +92,13 @@ def reduce(ctx: Context, operands: list[Value], *, jaxpr: Jaxpr, dimensions: Seq
     x, init = operands if len(operands) == 2 else (None, None)
     if kind is None or x is None or init is None:
         raise UnsupportedError("a reduction by a custom function", "use jnp.sum, max, min, prod, all or any")
-    return reduced_from(ctx, x, init, kind, dimensions)
+    return reduce_from(ctx, x, init, kind, dimensions)
 
 
-def reduced_from(ctx: Context, x: Value, init: Value, kind: str, axes: Sequence[int]) -> Value:
+def reduce_from(ctx: Context, x: Value, init: Value, kind: str, axes: Sequence[int]) -> Value:
     """``x`` without ``axes``, reduced by ``kind`` (add, max, min, mul, and, or) from a start value."""
     name = {v: k for k, v in MONOIDS.items()}[kind]
-    made = reduced(ctx, x, name, axes)
+    made = reduce_axes(ctx, x, name, axes)
     unsigned = is_unsigned_word(ctx.avals_in[0].dtype) and kind in ("max", "min")
     neutral = np.int32(0 if kind == "max" else -1) if unsigned else windows.identity_of(kind, x.type.dtype)
     if init.is_const and bool(np.all(init.numpy() == neutral)):
@@ -116,7 +116,7 @@ def _join(b: Builder, kind: str, x: Value, y: Value) -> Value:
 
 def monoid_of(jaxpr: Jaxpr) -> str | None:
     """The kind of a jaxpr of one binary equation on its two inputs, or None."""
-    inner = opened(jaxpr)
+    inner = open_up(jaxpr)
     if len(inner.eqns) != 1 or len(inner.invars) != 2:
         return None
     (eqn,) = inner.eqns
@@ -180,12 +180,12 @@ def _window(kind: str) -> Callable[..., Value]:
         base_dilation: Sequence[int],
         window_dilation: Sequence[int],
     ) -> Value:
-        return windowed(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
+        return reduce_windows(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
 
     return lowering
 
 
-def windowed(
+def reduce_windows(
     ctx: Context,
     x: Value,
     kind: str,
@@ -235,7 +235,7 @@ def reduce_window(
         raise UnsupportedError("a window reduced by a custom function", "use sum, max, min or prod")
     x, init = operands
     require_neutral(init, kind, x.type.dtype)
-    return windowed(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
+    return reduce_windows(ctx, x, kind, window_dimensions, window_strides, padding, base_dilation, window_dilation)
 
 
 def require_neutral(init: Value, kind: str, dtype: DType) -> None:

@@ -23,7 +23,7 @@ from litesmith.frontends.jax.live import (
     Jaxpr,
     OpenJaxpr,
     Size,
-    opened,
+    open_up,
 )
 from litesmith.frontends.jax.types import Item, Tensor, constant_of
 from litesmith.ir import DType, Value
@@ -54,16 +54,16 @@ class NotAResizeError(Exception):
     """The function is no resize."""
 
 
-def resized(ctx: Context, jaxpr: Jaxpr, args: Sequence[Tensor]) -> Value | None:
+def lower_resize(ctx: Context, jaxpr: Jaxpr, args: Sequence[Tensor]) -> Value | None:
     """The result of a jaxpr that resizes its only argument as a kernel does; None where it is something else."""
     if len(args) != 1 or not isinstance(args[0], Value) or args[0].is_const:
         return None
-    image = ctx.expanded(args[0], ctx.avals_in[0])
+    image = ctx.expand(args[0], ctx.avals_in[0])
     if image.type.dtype is not DType.FLOAT32:
         return None
     try:
         consts = ctx.session.constants_of(jaxpr)
-        (axes,) = _walk(ctx, opened(jaxpr), consts, [[(d, None) for d in range(image.rank)]])
+        (axes,) = _walk(ctx, open_up(jaxpr), consts, [[(d, None) for d in range(image.rank)]])
         return _emit(ctx, image, axes)
     except NotAResizeError:
         return None
@@ -103,7 +103,7 @@ def _step(ctx: Context, eqn: Equation, operands: list[Followed]) -> Sequence[Fol
     if name not in _STEPS:
         raise NotAResizeError
     given: list[Followed] = [
-        ctx.expanded(v, a.aval) if isinstance(v, Value) else v for v, a in zip(operands, eqn.invars, strict=True)
+        ctx.expand(v, a.aval) if isinstance(v, Value) else v for v, a in zip(operands, eqn.invars, strict=True)
     ]
     return [_STEPS[name](given, eqn)]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from litesmith.frontends.jax.importer import Context
-from litesmith.frontends.jax.live import Equation, Jaxpr, is_jaxpr, opened
+from litesmith.frontends.jax.live import Equation, Jaxpr, is_jaxpr, open_up
 from litesmith.frontends.jax.types import Tensor
 from litesmith.ir import DType, Value
 from litesmith.ir.constant import Array
@@ -22,7 +22,7 @@ EXACT = 2**24
 """The kernel compares in float32, which holds integers up to here."""
 
 
-def searched(ctx: Context, jaxpr: Jaxpr, args: Sequence[Tensor]) -> Value | None:
+def lower_search(ctx: Context, jaxpr: Jaxpr, args: Sequence[Tensor]) -> Value | None:
     """Where numbers belong among sorted boundaries; None where these are unknown, or the function is another one."""
     tensors = [a for a in args if isinstance(a, Value)]
     if len(args) != 2 or len(tensors) != 2:
@@ -35,12 +35,12 @@ def searched(ctx: Context, jaxpr: Jaxpr, args: Sequence[Tensor]) -> Value | None
     limits = _upper_bounds(boundaries.numpy(), _side(jaxpr))
     if limits is None:
         return None
-    return ctx.b.bucketize(ctx.expanded(numbers, ctx.avals_in[1]), boundaries=tuple(map(float, limits)))
+    return ctx.b.bucketize(ctx.expand(numbers, ctx.avals_in[1]), boundaries=tuple(map(float, limits)))
 
 
 def _side(jaxpr: Jaxpr) -> str | None:
     """Which side of equal elements the loop ends at; None where there is more than such a loop."""
-    outer = opened(jaxpr)
+    outer = open_up(jaxpr)
     if len(outer.eqns) != 1:
         return None
     primitive = outer.eqns[0].params.get("_prim")
@@ -65,7 +65,7 @@ def _side_of_primitive(primitive: object) -> str | None:
 
 
 def _equations(jaxpr: Jaxpr) -> Iterator[Equation]:
-    for eqn in opened(jaxpr).eqns:
+    for eqn in open_up(jaxpr).eqns:
         yield eqn
         for param in eqn.params.values():
             if is_jaxpr(param):

@@ -84,7 +84,7 @@ def concatenate(b: Builder, xs: list[Value], *, dimension: int) -> Value:
 
 @lowers("pad", broadcasts=True)
 def pad(ctx: Context, x: Value, value: Value, *, padding_config: Sequence[tuple[Size, Size, int]]) -> Value:
-    x = ctx.expanded(x, ctx.avals_in[0])
+    x = ctx.expand(x, ctx.avals_in[0])
     fill: Value | float = value.numpy().reshape(-1)[0] if value.is_const else value
     low, high, interior = zip(*padding_config, strict=True) if padding_config else ((), (), ())
     x = pad_interior(ctx.b, x, [int(i) for i in interior], fill)
@@ -194,7 +194,7 @@ def dim_as_value(ctx: Context, *, dim: Size) -> Value:
 )
 def pass_through(ctx: Context, xs: list[Value]) -> list[Value]:
     """The operands themselves; a key is its words."""
-    return [ctx.expanded(x, a) for x, a in zip(xs, ctx.avals_in, strict=True)]
+    return [ctx.expand(x, a) for x, a in zip(xs, ctx.avals_in, strict=True)]
 
 
 @lowers("debug_callback", "debug_print", "shape_assertion")

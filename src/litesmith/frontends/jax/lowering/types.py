@@ -13,7 +13,7 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.jax.importer import Context
 from litesmith.frontends.jax.live import ElementType
 from litesmith.frontends.jax.registry import lowers
-from litesmith.frontends.jax.types import carried_dtype, is_unsigned_word, rounded
+from litesmith.frontends.jax.types import carried_dtype, is_unsigned_word, round_to
 from litesmith.ir import Builder, DType, Value
 
 _SATURATED = {"int8", "int16", "uint8"}
@@ -29,7 +29,7 @@ def convert_element_type(ctx: Context, x: Value, *, new_dtype: ElementType) -> V
         return x if x.type.dtype is DType.BOOL else b.not_equal(x, b.constant(np.array(0, x.type.dtype.numpy)))
     if x.type.dtype is DType.FLOAT32 and not target.is_float:
         return _to_integer(b, x, new_dtype)
-    return rounded(b, cast(b, x, target), new_dtype)
+    return round_to(b, cast(b, x, target), new_dtype)
 
 
 def _to_integer(b: Builder, x: Value, new_dtype: ElementType) -> Value:
@@ -59,11 +59,11 @@ def bitcast_convert_type(ctx: Context, x: Value, *, new_dtype: ElementType) -> V
 def reduce_precision(b: Builder, x: Value, *, exponent_bits: int, mantissa_bits: int) -> Value:
     known: dict[tuple[int, int], ElementType] = {(8, 23): np.dtype(np.float32), (5, 10): np.dtype(np.float16)}
     if (exponent_bits, mantissa_bits) == (8, 7):
-        return rounded(b, x, np.dtype(ml_dtypes.bfloat16))
+        return round_to(b, x, np.dtype(ml_dtypes.bfloat16))
     if (exponent_bits, mantissa_bits) not in known:
         reason = f"rounding to {exponent_bits} exponent and {mantissa_bits} mantissa bits"
         raise UnsupportedError(reason, "round to float16 or bfloat16")
-    return rounded(b, x, known[exponent_bits, mantissa_bits])
+    return round_to(b, x, known[exponent_bits, mantissa_bits])
 
 
 @lowers("nextafter")

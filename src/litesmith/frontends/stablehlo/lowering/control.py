@@ -63,7 +63,7 @@ def while_(ctx: Context, init: list[Tensor], *, regions: Sequence[Region]) -> li
     outer = [*condition.live_values, *body.live_values]
     dtypes = [c.dtypes[v] for c in (condition, body) for v in c.live]
     inner = ctx.of([*(aval_of(v, d) for v, d in zip(outer, dtypes, strict=True)), *avals], avals)
-    made = inner.lowered(
+    made = inner.lower(
         "while",
         [*outer, *init],
         cond_jaxpr=condition,
@@ -100,7 +100,7 @@ def _conditional(ctx: Context, index: Value, branches: Sequence[Region]) -> list
     dtypes = [closures[0].dtypes[v] for v in closures[0].live]
     args = [aval_of(v, d) for v, d in zip(live, dtypes, strict=True)]
     inner = ctx.of([ctx.avals_in[0], *args], ctx.avals_out)
-    made = inner.lowered("cond", [index, *live], branches=closures)
+    made = inner.lower("cond", [index, *live], branches=closures)
     if any(v is POISON for v in made):
         return [Bound(POISON, Aval((), None))] * len(made)
     called = [c.made for c in closures if c.made]

@@ -81,7 +81,7 @@ PRODUCT = lowers("stablehlo.multiply", broadcasts=True)(_of_bools("mul", "and"))
 
 @lowers("stablehlo.select", broadcasts=True)
 def select(ctx: Context, which: Tensor, on_true: Tensor, on_false: Tensor) -> Item:
-    swapped = ctx.reordered([0, 2, 1])
+    swapped = ctx.reorder([0, 2, 1])
     return swapped.primitive("select_n", [which, on_false, on_true])
 
 
@@ -106,7 +106,7 @@ def compare(ctx: Context, x: Tensor, y: Tensor, *, comparison_direction: str, co
     if comparison_direction not in _TOTAL:
         raise UnsupportedError("the comparison NE in total order", "negate EQ")
     name, swapped = _TOTAL[comparison_direction]
-    return ctx.reordered([1, 0]).primitive(name, [y, x]) if swapped else ctx.primitive(name, [x, y])
+    return ctx.reorder([1, 0]).primitive(name, [y, x]) if swapped else ctx.primitive(name, [x, y])
 
 
 @lowers("chlo.is_inf", broadcasts=True)

@@ -11,7 +11,7 @@ from litesmith.decompositions import bits
 from litesmith.decompositions import sort as sorting
 from litesmith.decompositions.shapes import cast
 from litesmith.errors import UnsupportedError
-from litesmith.frontends.jax.lowering.reduction import reduced, reduced_from, require_neutral, windowed
+from litesmith.frontends.jax.lowering.reduction import reduce_axes, reduce_from, reduce_windows, require_neutral
 from litesmith.frontends.jax.types import Item, Tensor, is_unsigned_word
 from litesmith.frontends.stablehlo.importer import Aval, Context
 from litesmith.frontends.stablehlo.lowering.structure import known_dims
@@ -41,9 +41,9 @@ def reduce(
 
 def _reduce_tensor(ctx: Context, x: Tensor, init: Tensor, kind: str, dimensions: Sequence[int]) -> Item:
     if kind == "xor" and isinstance(x, Value):
-        return reduced(ctx, x, "xor", dimensions)
+        return reduce_axes(ctx, x, "xor", dimensions)
     if isinstance(x, Value) and isinstance(init, Value):
-        return reduced_from(ctx, x, init, kind, dimensions)
+        return reduce_from(ctx, x, init, kind, dimensions)
     if kind != "add":
         raise UnsupportedError(f"a {kind} over complex numbers", "reduce real and imaginary parts", code="LS012")
     return ctx.first(1).primitive("reduce_sum", [x], axes=dimensions)
@@ -128,7 +128,7 @@ def _windows(
         inner = ctx.of([aval], [aval])
         return inner.primitive(_CUMULATIVE[kind], [x], axis=axis, reverse=is_reversed)
     strides, base, dilation = steps
-    return windowed(ctx, x, kind, window, strides, pads, base, dilation)
+    return reduce_windows(ctx, x, kind, window, strides, pads, base, dilation)
 
 
 _CUMULATIVE = {"add": "cumsum", "mul": "cumprod", "max": "cummax", "min": "cummin"}
@@ -165,7 +165,7 @@ def select_and_scatter(
     if chooses is None or kind_of(regions[1]) != "add" or not init.is_const or bool(np.any(init.numpy())):
         raise UnsupportedError("scatters by a custom function", "use the gradient of a maximum pool")
     ones = [1] * x.rank
-    return ctx.reordered([1, 0]).primitive(
+    return ctx.reorder([1, 0]).primitive(
         "select_and_scatter_add",
         [source, x],
         select_prim=_Named(chooses),
@@ -204,7 +204,7 @@ def sort(ctx: Context, operands: list[Value], *, regions: Sequence[Region], dime
     keys, descending = order
     axis = dimension % len(ctx.avals_in[0].shape)
     if not descending:
-        return ctx.lowered("sort", operands, dimension=axis, num_keys=keys)
+        return ctx.lower("sort", operands, dimension=axis, num_keys=keys)
     flips = [is_unsigned_word(a.dtype) for a in ctx.avals_in]
     ordered = [bits.signed_order(ctx.b, x) if f else x for x, f in zip(operands, flips, strict=True)]
     made = sorting.sort(ctx.b, ordered, axis, keys, descending=True)
@@ -223,7 +223,7 @@ def top_k(ctx: Context, x: Value, **attrs: object) -> Sequence[Item]:
     if not isinstance(k, int):
         raise UnsupportedError("top_k lacks the number of elements", "export the model again")
     if largest:
-        return ctx.lowered("top_k", [x], k=k, axis=-1)
+        return ctx.lower("top_k", [x], k=k, axis=-1)
     values, order = sorting.topk(ctx.b, x, k, largest=False)
     return [values, cast(ctx.b, order, DType.INT32)]
 
@@ -231,7 +231,7 @@ def top_k(ctx: Context, x: Value, **attrs: object) -> Sequence[Item]:
 @lowers("@stablehlo.dynamic_top_k")
 def dynamic_top_k(ctx: Context, x: Value, k: Value) -> list[Item]:
     (count,) = known_dims(k, "the number of elements")
-    return ctx.first(1).lowered("top_k", [x], k=count, axis=-1)
+    return ctx.first(1).lower("top_k", [x], k=count, axis=-1)
 
 
 @lowers("@ApproxTopK")

@@ -257,7 +257,7 @@ def reverse_sequence(b: Builder, input: Value, seq_lengths: Value, *, seq_dim: i
 def roll(b: Builder, input: Value, shift: Value, axis: Value) -> Value:
     """Elements moved along axes, those that leave coming back: two slices joined, or a gather for an unknown shift."""
     if not axis.is_const:
-        return _rolled_along(b, input, shift, axis)
+        return _roll_along(b, input, shift, axis)
     axes = [a % input.rank for a in const_ints(axis, "the axes")]
     amounts = shapes.reshape(b, cast(b, shift, DType.INT32), [len(axes)])
     for number, along in enumerate(axes):
@@ -266,7 +266,7 @@ def roll(b: Builder, input: Value, shift: Value, axis: Value) -> Value:
     return input
 
 
-def _rolled_along(b: Builder, x: Value, shift: Value, axis: Value) -> Value:
+def _roll_along(b: Builder, x: Value, shift: Value, axis: Value) -> Value:
     """Along axes computed while the model runs: every axis is rolled by the sum of the shifts that are for it."""
     shifts, axes = (b.reshape(cast(b, v, DType.INT32), np.array([-1], np.int32)) for v in (shift, axis))
     places = b.floor_mod(axes, b.constant(np.array(x.rank, np.int32)))
@@ -304,7 +304,7 @@ def _cut_at(b: Builder, x: Value, axis: int, place: int) -> tuple[Value, Value]:
 
 @lowers("Fill")
 def fill(b: Builder, dims: Value, value: Value) -> Value:
-    return shapes.filled(b, dims, value)
+    return shapes.fill(b, dims, value)
 
 
 @lowers("Empty")

@@ -10,7 +10,7 @@ from litesmith.errors import UnsupportedError
 from litesmith.frontends.frame import POISON
 from litesmith.frontends.tensorflow.attributes import FunctionName
 from litesmith.frontends.tensorflow.importer import Context
-from litesmith.frontends.tensorflow.lowering.lists import completed
+from litesmith.frontends.tensorflow.lowering.lists import complete_list
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.frontends.tensorflow.resources import Item, TensorList
 from litesmith.ir import DType, Graph, Sym, TensorType, Value
@@ -178,13 +178,13 @@ def _case_from(context: Context, index: Value, args: list[Item], branches: list[
         return context.call(branches[first], args)
     condition = context.b.equal(index, context.b.constant(first, index.type.dtype))
 
-    def taken(inner: Context, bound: Sequence[Item]) -> Sequence[Item]:
+    def first_branch(inner: Context, bound: Sequence[Item]) -> Sequence[Item]:
         return inner.call(branches[first], bound[1:])
 
     def rest(inner: Context, bound: Sequence[Item]) -> Sequence[Item]:
         return _case_from(inner, tensor_of(bound[0]), list(bound[1:]), branches, first + 1)
 
-    return conditional(context, condition, (taken, rest), [index, *args])
+    return conditional(context, condition, (first_branch, rest), [index, *args])
 
 
 # -- loops ------------------------------------------------------------------------------------------------------------
@@ -311,5 +311,5 @@ def _with_element_shapes(context: Context, items: list[Item], unchanged: Sequenc
     for i, reserved in open_lists.items():
         result = results[i]
         element = result.element if isinstance(result, TensorList) else None
-        items[i] = completed(context, reserved, element, [v for v in items if isinstance(v, Value)])
+        items[i] = complete_list(context, reserved, element, [v for v in items if isinstance(v, Value)])
     return items

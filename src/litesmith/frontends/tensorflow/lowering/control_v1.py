@@ -56,7 +56,7 @@ def merge(context: Context, inputs: list[Item]) -> Sequence[Item]:
     if known is POISON:
         return [POISON, POISON]
     condition = tensor_of(known)
-    side = scope.decided(predicate)
+    side = scope.known_side(predicate)
     if side is not None:
         return [scope.result(flow.sides[name][side]), _index(context, flow, name, side)]
     merges = flow.merges_with(name)

@@ -132,13 +132,13 @@ def scale_and_translate(
             b,
             images,
             *(
-                open_resampling.scaled(b, images, 1 + a, new[a], parts[0][a], parts[1][a], kernel_type, antialias)
+                open_resampling.scaling_rows(b, images, 1 + a, new[a], parts[0][a], parts[1][a], kernel_type, antialias)
                 for a in (0, 1)
             ),
         )
     scales, moves = const_floats(scale, "the scale"), const_floats(translation, "the translation")
     pairs = zip(*_fixed_sizes(images, size), scales, moves, strict=True)
-    rows, columns = (resampling.scaled(old, new, s, t, kernel_type, antialias) for old, new, s, t in pairs)
+    rows, columns = (resampling.scaling_matrix(old, new, s, t, kernel_type, antialias) for old, new, s, t in pairs)
     return _by_matrices(b, images, rows, columns)
 
 
@@ -149,11 +149,11 @@ def scale_and_translate(
 def adjust_contrast(b: Builder, images: Value, contrast_factor: Value) -> Value:
     """(x - mean) * factor + mean, the mean over height and width."""
 
-    def adjusted(b: Builder, x: Value) -> Value:
+    def adjust(b: Builder, x: Value) -> Value:
         mean = b.mean(x, np.array([x.rank - 3, x.rank - 2], np.int32), keep_dims=True)
         return b.add(b.mul(b.sub(x, mean), contrast_factor), mean)
 
-    return in_float32(b, images, adjusted)
+    return in_float32(b, images, adjust)
 
 
 def _channels(b: Builder, x: Value) -> list[Value]:
@@ -192,10 +192,10 @@ def _from_hue(b: Builder, hue: Value, saturation: Value, value: Value) -> Value:
 
 @lowers("RGBToHSV")
 def rgb_to_hsv(b: Builder, images: Value) -> Value:
-    def converted(b: Builder, x: Value) -> Value:
+    def convert(b: Builder, x: Value) -> Value:
         return b.concatenation(*_hue_saturation_value(b, x), axis=x.rank - 1)
 
-    return in_float32(b, images, converted)
+    return in_float32(b, images, convert)
 
 
 @lowers("HSVToRGB")
@@ -205,22 +205,22 @@ def hsv_to_rgb(b: Builder, images: Value) -> Value:
 
 @lowers("AdjustSaturation")
 def adjust_saturation(b: Builder, images: Value, scale: Value) -> Value:
-    def adjusted(b: Builder, x: Value) -> Value:
+    def adjust(b: Builder, x: Value) -> Value:
         hue, saturation, value = _hue_saturation_value(b, x)
         scaled = b.minimum(b.maximum(b.mul(saturation, scale), number(b, 0)), number(b, 1))
         return _from_hue(b, hue, scaled, value)
 
-    return in_float32(b, images, adjusted)
+    return in_float32(b, images, adjust)
 
 
 @lowers("AdjustHue")
 def adjust_hue(b: Builder, images: Value, delta: Value) -> Value:
-    def adjusted(b: Builder, x: Value) -> Value:
+    def adjust(b: Builder, x: Value) -> Value:
         hue, saturation, value = _hue_saturation_value(b, x)
         turned = b.add(hue, delta)
         return _from_hue(b, b.sub(turned, b.floor(turned)), saturation, value)
 
-    return in_float32(b, images, adjusted)
+    return in_float32(b, images, adjust)
 
 
 # -- patches ----------------------------------------------------------------------------------------------------------

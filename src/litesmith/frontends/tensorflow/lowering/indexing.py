@@ -62,7 +62,7 @@ def scatter_nd(b: Builder, indices: Value, updates: Value, shape: Value, *, bad_
     return b.scatter_nd(as_int32(b, indices), updates, as_int32(b, shape))
 
 
-def scattered(combine: str) -> Callable[..., Value]:
+def scatter_lowering(combine: str) -> Callable[..., Value]:
     """The lowering that combines rows of updates into a tensor."""
 
     def function(b: Builder, tensor: Value, indices: Value, updates: Value, *, bad_indices_policy: str = "") -> Value:
@@ -80,10 +80,10 @@ def tensor_scatter_sub(
 
 
 SCATTERS = (
-    lowers("TensorScatterUpdate")(scattered("set")),
-    lowers("TensorScatterAdd", "ScatterNdNonAliasingAdd")(scattered("add")),
-    lowers("TensorScatterMax")(scattered("max")),
-    lowers("TensorScatterMin")(scattered("min")),
+    lowers("TensorScatterUpdate")(scatter_lowering("set")),
+    lowers("TensorScatterAdd", "ScatterNdNonAliasingAdd")(scatter_lowering("add")),
+    lowers("TensorScatterMax")(scatter_lowering("max")),
+    lowers("TensorScatterMin")(scatter_lowering("min")),
 )
 
 

@@ -29,7 +29,7 @@ def list_at(handle: Item) -> TensorList:
     return handle
 
 
-def stacked_of(handle: Item) -> Value:
+def stack_list(handle: Item) -> Value:
     """The list as a tensor. Raises UnsupportedError while its element shape is unknown."""
     value = list_at(handle).stacked
     if value is None:
@@ -82,7 +82,7 @@ def from_tensor(b: Builder, tensor: Value, element_shape: Value) -> TensorList:
 
 @lowers("TensorListStack")
 def stack(b: Builder, input_handle: Item, element_shape: Value) -> Value:
-    return stacked_of(input_handle)
+    return stack_list(input_handle)
 
 
 @lowers("TensorListLength")
@@ -90,18 +90,18 @@ def length(b: Builder, input_handle: Item) -> Value:
     items = list_at(input_handle)
     if items.stacked is None and items.length is not None:
         return items.length
-    return dim_value(b, stacked_of(items), 0)
+    return dim_value(b, stack_list(items), 0)
 
 
 @lowers("TensorListElementShape")
 def element_shape(b: Builder, input_handle: Item, *, shape_type: DType) -> Value:
-    stacked = stacked_of(input_handle)
+    stacked = stack_list(input_handle)
     return cast(b, shape_vector(b, stacked.dims[1:], stacked), shape_type)
 
 
 @lowers("TensorListGetItem")
 def get_item(b: Builder, input_handle: Item, index: Value, element_shape: Value) -> Value:
-    return row_at(b, stacked_of(input_handle), cast(b, index, DType.INT32))
+    return row_at(b, stack_list(input_handle), cast(b, index, DType.INT32))
 
 
 @lowers("TensorListSetItem")
@@ -142,7 +142,7 @@ def _as_element(b: Builder, stacked: Value, item: Value) -> Value:
 
 def _grown(b: Builder, items: TensorList, size: Value) -> TensorList:
     """The list with zero elements added at its end, so that it has at least this many."""
-    stacked = stacked_of(items)
+    stacked = stack_list(items)
     if size.is_const and isinstance(stacked.dims[0], int) and int(size.numpy()) <= stacked.dims[0]:
         return items
     missing = b.maximum(b.sub(size, dim_value(b, stacked, 0)), b.constant(np.array(0, np.int32)))
@@ -166,7 +166,7 @@ def push_back(b: Builder, input_handle: Item, tensor: Value) -> TensorList:
 
 @lowers("TensorListPopBack", outputs=("output_handle", "tensor"))
 def pop_back(b: Builder, input_handle: Item, element_shape: Value) -> tuple[TensorList, Value]:
-    stacked = stacked_of(input_handle)
+    stacked = stack_list(input_handle)
     count = stacked.rank
     begin = b.constant(np.zeros(count, np.int32))
     end = b.constant(np.array([-1] + [0] * (count - 1), np.int32))
@@ -179,13 +179,13 @@ def pop_back(b: Builder, input_handle: Item, element_shape: Value) -> tuple[Tens
 
 @lowers("TensorListConcatLists")
 def concat_lists(b: Builder, input_a: Item, input_b: Item) -> TensorList:
-    return list_of(b, b.concatenation(stacked_of(input_a), stacked_of(input_b), axis=0))
+    return list_of(b, b.concatenation(stack_list(input_a), stack_list(input_b), axis=0))
 
 
 @lowers("TensorListConcat", "TensorListConcatV2", outputs=("tensor", "lengths"))
 def concat(b: Builder, inputs: list[Item]) -> tuple[Value, Value]:
     """All elements joined along their own first dimension; a dense list has elements of one length."""
-    stacked = stacked_of(inputs[0])
+    stacked = stack_list(inputs[0])
     rows, size = stacked.dims[0], stacked.dims[1]
     joined = reshape(b, stacked, [rows * size, *stacked.dims[2:]], stacked)
     lengths = b.fill(shape_vector(b, [rows], stacked), cast(b, dim_value(b, stacked, 1), DType.INT64))
@@ -194,7 +194,7 @@ def concat(b: Builder, inputs: list[Item]) -> tuple[Value, Value]:
 
 @lowers("TensorListGather")
 def gather(b: Builder, input_handle: Item, indices: Value, element_shape: Value) -> Value:
-    return b.gather(stacked_of(input_handle), indices, axis=0)
+    return b.gather(stack_list(input_handle), indices, axis=0)
 
 
 @lowers("TensorListScatter", "TensorListScatterV2")
@@ -226,7 +226,7 @@ def resize(b: Builder, input_handle: Item, size: Value) -> TensorList:
     items = list_at(input_handle)
     if items.stacked is None:
         return replace(items, length=cast(b, size, DType.INT32))
-    return list_of(b, _first(b, stacked_of(_grown(b, items, cast(b, size, DType.INT32))), size))
+    return list_of(b, _first(b, stack_list(_grown(b, items, cast(b, size, DType.INT32))), size))
 
 
 def _first(b: Builder, x: Value, count: Value) -> Value:
@@ -237,7 +237,7 @@ def _first(b: Builder, x: Value, count: Value) -> Value:
     return b.strided_slice(x, zeros, end, ones, begin_mask=(1 << rank) - 1, end_mask=(1 << rank) - 2)
 
 
-def completed(
+def complete_list(
     context: Context, items: TensorList, element: Sequence[Dim] | None, sources: Sequence[Value]
 ) -> TensorList:
     """A list reserved without an element shape, once that is known. Raises UnsupportedError while it is not."""

@@ -82,10 +82,10 @@ def batch_matmul(
 def cross(b: Builder, a: Value, b_: Value) -> Value:
     """a × b along the last axis, by two rotated products."""
 
-    def rotated(v: Value, shift: int) -> Value:
+    def rotate(v: Value, shift: int) -> Value:
         return b.gather(v, np.roll(np.arange(3, dtype=np.int32), -shift), axis=v.rank - 1)
 
-    return b.sub(b.mul(rotated(a, 1), rotated(b_, 2)), b.mul(rotated(a, 2), rotated(b_, 1)))
+    return b.sub(b.mul(rotate(a, 1), rotate(b_, 2)), b.mul(rotate(a, 2), rotate(b_, 1)))
 
 
 # -- bands ------------------------------------------------------------------------------------------------------------

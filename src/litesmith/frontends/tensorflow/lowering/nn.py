@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ONES = (1, 1, 1, 1)
 
 
-def padded(
+def pad_explicitly(
     b: Builder, x: Value, padding: str, explicit: Sequence[int], data_format: str, fill: float = 0.0
 ) -> tuple[Value, str]:
     """A channels-last operand padded as EXPLICIT asks, and the padding scheme left for the kernel."""
@@ -63,7 +63,7 @@ def conv2d(
     explicit_paddings: Sequence[int] = (),
 ) -> Value:
     """CONV_2D, also in groups."""
-    x, scheme = padded(b, to_last(b, input, data_format), padding, explicit_paddings, data_format)
+    x, scheme = pad_explicitly(b, to_last(b, input, data_format), padding, explicit_paddings, data_format)
     steps = _steps("hw", spatial(strides, data_format), spatial(dilations, data_format))
     weights = b.transpose(filter, [3, 0, 1, 2])
     y = b.apply("conv_2d", x, weights, zero_bias(b, filter.dims[3], x), padding=scheme, **steps)
@@ -82,7 +82,7 @@ def depthwise_conv2d(
     dilations: Sequence[int] = ONES,
     explicit_paddings: Sequence[int] = (),
 ) -> Value:
-    x, scheme = padded(b, to_last(b, input, data_format), padding, explicit_paddings, data_format)
+    x, scheme = pad_explicitly(b, to_last(b, input, data_format), padding, explicit_paddings, data_format)
     height, width, channels, multiplier = (static_int(d, "a convolution's filter") for d in filter.dims)
     steps = _steps("hw", spatial(strides, data_format), spatial(dilations, data_format))
     weights = b.reshape(filter, np.array([1, height, width, channels * multiplier], np.int32))

@@ -100,10 +100,10 @@ KERNELS: dict[str, tuple[float, Callable[[Builder, Value], Value]]] = {
 # -- matrices ---------------------------------------------------------------------------------------------------------
 
 
-def scaled(
+def scaling_rows(
     b: Builder, images: Value, axis: int, new: int, scale: Value, translate: Value, kernel_type: str, antialias: bool
 ) -> Value:
-    """As `resampling.scaled`; scale and translate: float32 scalars."""
+    """As `resampling.scaling_rows`; scale and translate: float32 scalars."""
     _, kernel = KERNELS[kernel_type]
     inverse = b.div(F(1), scale)
     center = b.sub(b.mul(b.constant(_rows(new) + F(0.5)), inverse), b.mul(inverse, translate))

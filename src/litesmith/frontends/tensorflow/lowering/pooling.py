@@ -8,7 +8,7 @@ import numpy as np
 
 from litesmith.decompositions import windows
 from litesmith.frontends.tensorflow.lowering.layouts import from_last, spatial, to_last
-from litesmith.frontends.tensorflow.lowering.nn import padded
+from litesmith.frontends.tensorflow.lowering.nn import pad_explicitly
 from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Value
@@ -38,7 +38,7 @@ def max_pool(
 ) -> Value:
     """MAX_POOL_2D; EXPLICIT padding is filled with -inf before."""
     x = to_last(b, input, data_format)
-    x, scheme = padded(b, x, padding, explicit_paddings, data_format, fill=-np.inf)
+    x, scheme = pad_explicitly(b, x, padding, explicit_paddings, data_format, fill=-np.inf)
     return _pool(b, x, ksize, strides, scheme, data_format, "max_pool_2d")
 
 

@@ -117,7 +117,7 @@ KERNELS: dict[str, tuple[float, Callable[[Array], Array]]] = {
 """Radius and shape of each ``kernel_type``."""
 
 
-def scaled(old: int, new: int, scale: float, translate: float, kernel_type: str, antialias: bool) -> Array:
+def scaling_matrix(old: int, new: int, scale: float, translate: float, kernel_type: str, antialias: bool) -> Array:
     """The kernel, as wide as the scale asks with antialiasing, centred on where each new pixel comes from."""
     radius, kernel = KERNELS[kernel_type]
     inverse = F(1) / F(scale)

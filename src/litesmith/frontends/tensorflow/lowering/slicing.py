@@ -77,7 +77,7 @@ def strided_slice(
         operands, masks = _without_ellipsis(b, operands, masks)
     if input.rank + new_axis_mask.bit_count() <= STRIDED_RANK:
         return b.apply("strided_slice", *operands, **masks)
-    return _strided_wide(b, Op(b.opset["STRIDED_SLICE"], operands, {**masks, "offset": False}))
+    return _strided_of_many_dimensions(b, Op(b.opset["STRIDED_SLICE"], operands, {**masks, "offset": False}))
 
 
 def _without_ellipsis(b: Builder, operands: list[Value], masks: dict[str, int]) -> tuple[list[Value], dict[str, int]]:
@@ -89,12 +89,12 @@ def _without_ellipsis(b: Builder, operands: list[Value], masks: dict[str, int]) 
     fills = ((begin, 0), (end, 0), (strides, 1))
     vectors = [_replace_element(b, vector, place, np.full(width, fill, np.int32)) for vector, fill in fills]
 
-    def moved(mask: int, inside: int) -> int:
+    def shift_mask(mask: int, inside: int) -> int:
         below, above = mask & ((1 << place) - 1), mask >> (place + 1)
         return below | inside << place | above << (place + width)
 
     whole = (1 << width) - 1
-    spelled = {name: moved(mask, whole if name in ("begin_mask", "end_mask") else 0) for name, mask in masks.items()}
+    spelled = {name: shift_mask(mask, whole if name in ("begin_mask", "end_mask") else 0) for name, mask in masks.items()}
     return [x, *vectors], {**spelled, "ellipsis_mask": 0}
 
 
@@ -112,7 +112,7 @@ STRIDED_RANK = 5
 """The highest rank the kernel of STRIDED_SLICE takes, new dimensions included."""
 
 
-def _strided_wide(b: Builder, op: Op) -> Value:
+def _strided_of_many_dimensions(b: Builder, op: Op) -> Value:
     """Of more dimensions than the kernel takes: turned round where it goes backward, cut, and reshaped."""
     x, spans = op["x"], strided_spans(op)
     if spans is None:

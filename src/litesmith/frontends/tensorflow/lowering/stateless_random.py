@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from litesmith.decompositions.bits import int32, shift_left, shift_right_logical
-from litesmith.decompositions.philox import counters, philox, unsigned
+from litesmith.decompositions.philox import counters, philox, to_unsigned
 from litesmith.decompositions.shapes import bitcast, cast, reshape
 from litesmith.errors import UnsupportedError
 from litesmith.frontends.tensorflow.registry import lowers
@@ -118,7 +118,7 @@ def _normal(b: Builder, words: list[Value]) -> list[Value]:
 
 def _within(b: Builder, word: Value, low: int, high: int) -> Value:
     """low + word mod (high - low)."""
-    remainder = b.floor_mod(unsigned(b, word), b.constant(np.array(high - low, np.int64)))
+    remainder = b.floor_mod(to_unsigned(b, word), b.constant(np.array(high - low, np.int64)))
     return b.add(cast(b, remainder, DType.INT32), int32(b, low))
 
 

@@ -216,7 +216,7 @@ def _row_number(context: Context, keys: Value, known: Array) -> Value:
     limits = np.iinfo(keys.type.dtype.numpy)
     if high - low <= max(_SPARSE * count, _SMALL) and low > limits.min and high < limits.max:
         return _look_up_dense(b, keys, known, low, high)
-    return _looked_up(context, cast(b, keys, DType.INT64), known)
+    return _look_up(context, cast(b, keys, DType.INT64), known)
 
 
 def _look_up_dense(b: Builder, keys: Value, known: Array, low: int, high: int) -> Value:
@@ -229,7 +229,7 @@ def _look_up_dense(b: Builder, keys: Value, known: Array, low: int, high: int) -
     return b.gather(b.constant(rows), distance, axis=0)
 
 
-def _looked_up(context: Context, keys: Value, known: Array) -> Value:
+def _look_up(context: Context, keys: Value, known: Array) -> Value:
     """Keys far from each other: by a table to strings, and one from those to row numbers."""
     b, count = context.b, len(known)
     names = np.array([str(i).encode() for i in range(count)], object)

@@ -51,7 +51,7 @@ def gather(
     b: Builder, handle: Item, indices: Value, flow_in: Item, *, dtype: DType, element_shape: tuple[int, ...] | None = None
 ) -> Value:
     """The elements at these indices; the array as it is where they count all of them."""
-    items = lists.stacked_of(flow_in)
+    items = lists.stack_list(flow_in)
     if _counts_all(indices, items):
         return items
     return b.gather(items, indices, axis=0)
