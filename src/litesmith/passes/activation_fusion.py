@@ -18,7 +18,7 @@ from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Trait
 from litesmith.ops.activation import RELU, RELU6, RELU_N1_TO_1
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, before_movements, is_float, rebuilt
+from litesmith.passes.match import activation, before_movements, is_float, rebuild
 
 
 def fuse_activation(op: Op, b: Builder) -> Outcome:
@@ -33,7 +33,7 @@ def fuse_activation(op: Op, b: Builder) -> Outcome:
         return Declined("the operation before has other users")
     if activation(target) != "NONE":
         return Declined(f"the operation before has the activation {activation(target)}")
-    return moved.replay(b, rebuilt(b, target, fused_activation_function=op.name))
+    return moved.replay(b, rebuild(b, target, fused_activation_function=op.name))
 
 
 ACTIVATION_FUSION = Pass(

@@ -32,7 +32,7 @@ from litesmith.passes.match import (
     channel_vector,
     constant_operand,
     linear,
-    rebuilt,
+    rebuild,
     sole_producer,
 )
 
@@ -52,7 +52,7 @@ def fuse_bias(op: Op, b: Builder) -> Outcome:
     if op.defn is SUB and not found.on_right:
         return Declined("the result is subtracted from the constant")
     delta = channel_vector(b, found.constant, found.variable.dims, target.channels)
-    biased = target.rebuilt(b, bias=_sum(b, op.defn, target.bias, delta), fused_activation_function=activation(op))
+    biased = target.rebuild(b, bias=_sum(b, op.defn, target.bias, delta), fused_activation_function=activation(op))
     return moved.replay(b, biased)
 
 
@@ -76,7 +76,7 @@ def fuse_distant_bias(op: Op, b: Builder) -> Outcome:
             continue
         if absorption_obstacle(op, found, target) is None:
             bias = _sum(b, ADD, target.bias, channel_vector(b, found.constant, value.dims, target.channels))
-            return rebuilt(b, op, [other, target.rebuilt(b, bias=bias)])
+            return rebuild(b, op, [other, target.rebuild(b, bias=bias)])
     return None
 
 

@@ -20,7 +20,7 @@ from litesmith.ops.filling import FILL
 from litesmith.ops.layout import BROADCAST_TO, TILE
 from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import rebuilt
+from litesmith.passes.match import rebuild
 
 
 def drop_broadcasts(op: Op, b: Builder) -> Outcome:
@@ -30,7 +30,7 @@ def drop_broadcasts(op: Op, b: Builder) -> Outcome:
     operands = [None if v is None else _narrow(v) for v in op.operands]
     if all(new is old for new, old in zip(operands, op.operands, strict=True)):
         return None
-    result = rebuilt(b, op, operands)
+    result = rebuild(b, op, operands)
     if result.type.shape != op.result.type.shape:
         return Declined("the result would be smaller")
     if result.op is None or op.defn.check is None or op.defn.check(op) is not None:

@@ -26,7 +26,7 @@ from litesmith.ir.opdef import Trait
 from litesmith.ops.convolution import CONV_2D, DEPTHWISE_CONV_2D
 from litesmith.ops.padding import BATCH_TO_SPACE_ND, SPACE_TO_BATCH_ND
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import producer, rebuilt, sole_producer, with_operands
+from litesmith.passes.match import producer, rebuild, sole_producer, with_operands
 from litesmith.passes.pad_fusion import Window, same_padding, windows
 
 
@@ -71,7 +71,7 @@ def _match(op: Op) -> Dilation | Declined | None:
         return Declined("the convolution has a stride or a dilation")
     if (before is None) != (after is None):
         return Declined("the convolution is reshaped on one side only")
-    unit = _unit(convolution, to_batch, op) if before is not None else None
+    unit = _unit_dimension(convolution, to_batch, op) if before is not None else None
     if before is not None and unit is None:
         return Declined("the reshapes do more than add a unit dimension")
     return Dilation(to_batch, convolution, unit)
@@ -82,7 +82,7 @@ def _same_block(op: Op, to_batch: Op) -> bool:
     return all(v.is_const for v in blocks) and np.array_equal(blocks[0].numpy(), blocks[1].numpy())
 
 
-def _unit(convolution: Op, to_batch: Op, to_space: Op) -> int | None:
+def _unit_dimension(convolution: Op, to_batch: Op, to_space: Op) -> int | None:
     """The spatial unit dimension that the convolution has and the operations around it have not."""
     inside, outside = convolution["x"].dims, to_batch.result.dims
     for axis in (1, 2):
@@ -134,7 +134,7 @@ def _dilate(b: Builder, convolution: Op, x: Value, block: list[int], spatial: li
     elif any(map(any, spatial)):
         x = b.pad(x, np.array([(0, 0), *spatial, (0, 0)], np.int32))
     factors = {"dilation_h_factor": block[0], "dilation_w_factor": block[1]}
-    return rebuilt(b, convolution, with_operands(convolution, x=x), padding=padding, **factors)
+    return rebuild(b, convolution, with_operands(convolution, x=x), padding=padding, **factors)
 
 
 DILATED_CONVOLUTION = Pass("dilated-convolution", (BATCH_TO_SPACE_ND,), dilate, after=("bias-fusion",))

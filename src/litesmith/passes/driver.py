@@ -283,12 +283,12 @@ MAX_ORIGINS = 64
 def merge_origins(fresh: Iterable[Op], gone: Sequence[Op], root: Op, name: str) -> None:
     """New operations come from all that they replace: producers first, the root last."""
     others = [o for op in gone if op is not root for o in op.origins]
-    merged = _distinct(o.through(name) for o in [*others, *root.origins])
+    merged = _distinct_origins(o.through(name) for o in [*others, *root.origins])
     for op in fresh:
         op.origins = merged
 
 
-def _distinct(origins: Iterable[Origin]) -> tuple[Origin, ...]:
+def _distinct_origins(origins: Iterable[Origin]) -> tuple[Origin, ...]:
     found: dict[tuple[str, str, str, str], Origin] = {}
     for origin in origins:
         found.setdefault((origin.op, origin.node, origin.layer, origin.line), origin)

@@ -150,7 +150,7 @@ def product(tables: Sequence[Array], rank: int) -> Array:
     return table(factors)
 
 
-def varying(tables: Sequence[Array]) -> list[int]:
+def varying_axes(tables: Sequence[Array]) -> list[int]:
     """The dimensions along which any of the tables varies."""
     return sorted({axis for t in tables for axis, size in enumerate(t.shape) if size > 1})
 

@@ -35,7 +35,7 @@ from litesmith.ir.graph import Op
 from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
 from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import is_float, linear, producer, rebuilt, reshape_static, sole_producer, with_operands
+from litesmith.passes.match import is_float, linear, producer, rebuild, reshape_static, sole_producer, with_operands
 from litesmith.passes.rules import Match, Rule, rules_pass
 
 
@@ -68,7 +68,7 @@ def drop_reshapes(op: Op, b: Builder) -> Outcome:
         return None
     if op.result.dims != (*x.dims[:-1], target.channels):
         return Declined("the dimensions before the features change")
-    return rebuilt(b, target.op, with_operands(target.op, x=x), keep_num_dims=x.rank > 2)
+    return rebuild(b, target.op, with_operands(target.op, x=x), keep_num_dims=x.rank > 2)
 
 
 def stacking_obstacle(match: Match) -> str | None:
@@ -94,7 +94,7 @@ def drop_flattening(op: Op, b: Builder) -> Outcome:
         return None
     if reshape["x"].type.shape is None or reshape["x"].rank < 2 or op["x"].dims[-1] != target.weights.dims[1]:
         return None
-    result = target.rebuilt(b, x=reshape["x"])
+    result = target.rebuild(b, x=reshape["x"])
     if result.type.shape != op.result.type.shape:
         return Declined("the number of rows is not known to stay")
     return result

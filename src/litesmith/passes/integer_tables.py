@@ -29,7 +29,7 @@ from litesmith.ops.comparison import SELECT_V2
 from litesmith.ops.indexing import GATHER, gathers_whole_bytes
 from litesmith.ops.unary import CAST
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import rebuilt, sole_producer, with_operands
+from litesmith.passes.match import rebuild, sole_producer, with_operands
 
 
 def narrow_table(op: Op, b: Builder) -> Outcome:
@@ -47,11 +47,11 @@ def narrow_table(op: Op, b: Builder) -> Outcome:
     narrow = Constant.lazy(DType.INT4, table.shape, lambda: table.array().astype(DType.INT4.numpy))
     stored = Value.constant(narrow, lookup["x"].name)
     stored.type = replace(stored.type, quant=Quantization(np.ones(1, np.float32), np.zeros(1, np.int64)))
-    floats: Value = b.dequantize(rebuilt(b, lookup, with_operands(lookup, x=stored)))
+    floats: Value = b.dequantize(rebuild(b, lookup, with_operands(lookup, x=stored)))
     if select is None:
         return floats
     other = b.cast(select["y"], in_data_type=DType.INT8, out_data_type=DType.FLOAT32)
-    return rebuilt(b, select, with_operands(select, x=floats, y=other))
+    return rebuild(b, select, with_operands(select, x=floats, y=other))
 
 
 def _obstacle(lookup: Op, table: Constant) -> str | None:

@@ -48,9 +48,9 @@ from litesmith.ops.layout import TRANSPOSE
 from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
 from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass, PassResult
-from litesmith.passes.folded_integers import Affine, affine, product, range_obstacle, transpose_affine, varying
+from litesmith.passes.folded_integers import Affine, affine, product, range_obstacle, transpose_affine, varying_axes
 from litesmith.passes.integer_layouts import BITS, Channels, Layout, channels_of, layouts, size_of
-from litesmith.passes.match import LINEAR, rebuilt, reshape_static, with_operands
+from litesmith.passes.match import LINEAR, rebuild, reshape_static, with_operands
 
 WEIGHTS = {BATCH_MATMUL: ("x", "y"), **{defn: (defn.weights.operand,) for defn in LINEAR if defn.weights}}
 """The operands that may hold the weights."""
@@ -110,7 +110,7 @@ def _has_as_weights(op: Op, defn: OpDef, value: Value) -> bool:
 def _narrow(op: Op, b: Builder, name: str, found: Affine) -> Outcome:
     weights = op[name]
     assert weights.const is not None
-    fitting = _fitting(_layouts(op, found))
+    fitting = _first_worthwhile(_layouts(op, found))
     if isinstance(fitting, Declined):
         return fitting
     channels, layout = fitting
@@ -118,10 +118,10 @@ def _narrow(op: Op, b: Builder, name: str, found: Affine) -> Outcome:
     *rows, length = weights.type.static_shape
     shape = (*rows, length + layout.padding)
     operands[name] = _float_weights(b, _lazy_integers(weights, weights.const, channels, layout), shape)
-    return rebuilt(b, op, with_operands(op, **operands))
+    return rebuild(b, op, with_operands(op, **operands))
 
 
-def _fitting(ways: Iterable[tuple[Affine, Layout]]) -> tuple[Channels, Layout] | Declined:
+def _first_worthwhile(ways: Iterable[tuple[Affine, Layout]]) -> tuple[Channels, Layout] | Declined:
     """The first way that is worth it; why none is."""
     reason = NOT_BY_CHANNEL
     for part, layout in ways:
@@ -192,7 +192,7 @@ def _takes_features(op: Op) -> bool:
 def _by_features(found: Affine) -> tuple[Array | None, Affine]:
     """The scales that vary along the last dimension only, multiplied, and the weights without them."""
     rank = found.integers.ndim
-    apart = [varying([scale]) == [rank - 1] for scale in found.scales]
+    apart = [varying_axes([scale]) == [rank - 1] for scale in found.scales]
     factors = [scale for scale, is_apart in zip(found.scales, apart, strict=True) if is_apart]
     rest = tuple(scale for scale, is_apart in zip(found.scales, apart, strict=True) if not is_apart)
     return product(factors, rank).reshape(-1) if factors else None, found._replace(scales=rest)
@@ -222,12 +222,12 @@ def _delay_movement(op: Op, b: Builder, name: str) -> Value | None:
         return None
     for turned in (False, True) if found.integers.ndim == 2 else (False,):
         part = transpose_affine(found) if turned else found
-        fitting = _fitting((part, layout) for layout in layouts(part, may_move=False))
+        fitting = _first_worthwhile((part, layout) for layout in layouts(part, may_move=False))
         if not isinstance(fitting, Declined):
             moved = _float_weights(b, _lazy_integers(weights, const, *fitting, turned), part.integers.shape)
             for shape, order in _shortest([TURN, *movements] if turned else movements):
                 moved = reshape_static(b, moved, shape) if order is None else b.transpose(moved, np.array(order, np.int32))
-            return rebuilt(b, op, with_operands(op, **{name: moved}))
+            return rebuild(b, op, with_operands(op, **{name: moved}))
     return None
 
 

@@ -68,12 +68,12 @@ def _takes(op: Op, values: list[Value | None]) -> bool:
 def _wider_operands(op: Op, narrow: DType, wide: DType) -> list[Value | None]:
     """The operands with those of the narrow type standing for wide ones (types only)."""
     return [
-        Value(v.type.with_dtype(wide)) if v is not None and v.type.dtype is narrow and _may(op, i, wide) else v
+        Value(v.type.with_dtype(wide)) if v is not None and v.type.dtype is narrow and _allows(op, i, wide) else v
         for i, v in enumerate(op.operands)
     ]
 
 
-def _may(op: Op, index: int, dtype: DType) -> bool:
+def _allows(op: Op, index: int, dtype: DType) -> bool:
     allowed = op.defn.operand_at(index).dtypes
     return allowed is None or dtype in allowed
 
@@ -101,7 +101,7 @@ def widen(op: Op, b: Builder) -> Outcome:
 
 def _in_wider_type(op: Op, b: Builder, narrow: DType, wide: DType) -> Outcome:
     operands = [
-        cast(b, v, wide) if v is not None and v.type.dtype is narrow and _may(op, i, wide) else v
+        cast(b, v, wide) if v is not None and v.type.dtype is narrow and _allows(op, i, wide) else v
         for i, v in enumerate(op.operands)
     ]
     try:

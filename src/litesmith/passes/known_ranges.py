@@ -100,17 +100,17 @@ def _select_branch(op: Op, ranges: Ranges) -> Value | None:
     return None if number is None else op.inputs[1] if number else op.inputs[2]
 
 
-def _larger(op: Op, ranges: Ranges) -> Value | None:
+def _larger_operand(op: Op, ranges: Ranges) -> Value | None:
     x, y = op.inputs
-    return x if _at_least(ranges, x, y) else y if _at_least(ranges, y, x) else None
+    return x if _is_at_least(ranges, x, y) else y if _is_at_least(ranges, y, x) else None
 
 
-def _smaller(op: Op, ranges: Ranges) -> Value | None:
+def _smaller_operand(op: Op, ranges: Ranges) -> Value | None:
     x, y = op.inputs
-    return x if _at_least(ranges, y, x) else y if _at_least(ranges, x, y) else None
+    return x if _is_at_least(ranges, y, x) else y if _is_at_least(ranges, x, y) else None
 
 
-def _at_least(ranges: Ranges, x: Value, y: Value) -> bool:
+def _is_at_least(ranges: Ranges, x: Value, y: Value) -> bool:
     left, right = ranges[x], ranges[y]
     return left is not None and right is not None and bool(np.all(left.low >= right.high))
 
@@ -130,8 +130,8 @@ def _magnitude(op: Op, ranges: Ranges) -> Value | None:
 _SELECTIONS: dict[OpDef, Callable[[Op, Ranges], Value | None]] = {
     SELECT: _select_branch,
     SELECT_V2: _select_branch,
-    MAXIMUM: _larger,
-    MINIMUM: _smaller,
+    MAXIMUM: _larger_operand,
+    MINIMUM: _smaller_operand,
     FLOOR_MOD: _remainder,
     ABS: _magnitude,
 }

@@ -201,7 +201,7 @@ _NEAR = 3
 """So far from a region, in operations, a move can change which transposes there are and which of them are absorbed."""
 
 
-def _near(region: Region) -> dict[Op, None]:
+def _neighbourhood(region: Region) -> dict[Op, None]:
     """The operations around a region, itself included."""
     found = dict.fromkeys(region)
     last = list(found)
@@ -229,16 +229,16 @@ def _settle(graph: Graph, region: Region, known: set[Op]) -> bool:
     best = min(costs, key=lambda perm: costs[perm])
     if costs[best] >= _cost(boundary, members, None):
         return False
-    near = _near(region)
+    near = _neighbourhood(region)
     before = _transpose_cost(near)
     moved = _move(graph, region, boundary, best)
-    fresh = [op for op in _near([*moved, *(op for op in near if op.graph is graph)]) if op not in known]
+    fresh = [op for op in _neighbourhood([*moved, *(op for op in near if op.graph is graph)]) if op not in known]
     known.update(fresh)
     if _transpose_cost([op for op in (*near, *fresh) if op.graph is graph]) < before:
         return True
     if moved:
         back = _move(graph, moved, _boundary(moved), inverse(best))
-        known.update(_near([*back, *(op for op in near if op.graph is graph)]))
+        known.update(_neighbourhood([*back, *(op for op in near if op.graph is graph)]))
     return False
 
 

@@ -95,7 +95,7 @@ def last_dim(value: Value) -> Dim | None:
     return value.type.shape[-1] if value.type.shape else None
 
 
-def rebuilt(b: Builder, op: Op, operands: Sequence[Value | None] | None = None, **attrs: Any) -> Value:
+def rebuild(b: Builder, op: Op, operands: Sequence[Value | None] | None = None, **attrs: Any) -> Value:
     """The operation made anew, at the builder's place, with other operands or attributes. Its only result."""
     (value,) = b.emit(op.defn, op.operands if operands is None else operands, **{**op.attrs, **attrs})
     return value
@@ -174,7 +174,7 @@ class Linear(NamedTuple):
     bias: Value | None
     channels: int
 
-    def rebuilt(
+    def rebuild(
         self,
         b: Builder,
         *,
@@ -185,7 +185,7 @@ class Linear(NamedTuple):
     ) -> Value:
         """The operation made anew with another operand, other weights or another bias (None: the same)."""
         operands = {"x": x or self.op["x"], self.layout.operand: weights or self.weights, "bias": bias or self.bias}
-        return rebuilt(b, self.op, with_operands(self.op, **operands), **attrs)
+        return rebuild(b, self.op, with_operands(self.op, **operands), **attrs)
 
 
 def linear(op: Op | None) -> Linear | None:
@@ -224,7 +224,7 @@ class Moved(NamedTuple):
     def replay(self, b: Builder, value: Value) -> Value:
         """The same movements applied to another value."""
         for op in self.movements:
-            value = rebuilt(b, op, [value, *op.operands[1:]])
+            value = rebuild(b, op, [value, *op.operands[1:]])
         return value
 
 

@@ -18,7 +18,7 @@ from litesmith.ir.builder import Builder
 from litesmith.ir.graph import Op, Value
 from litesmith.ir.opdef import Trait
 from litesmith.passes.driver import Outcome, Pass
-from litesmith.passes.match import keeps_shape, rebuilt, scalar, with_operands
+from litesmith.passes.match import keeps_shape, rebuild, scalar, with_operands
 
 DEPTH = 8
 """Operations between the two selects that are looked through."""
@@ -29,7 +29,7 @@ def drop_inner(op: Op, b: Builder) -> Outcome:
     for name in ("x", "y"):
         branch = _without_select(b, op, name, op[name], condition, DEPTH)
         if branch is not None:
-            return rebuilt(b, op, with_operands(op, **{name: branch}))
+            return rebuild(b, op, with_operands(op, **{name: branch}))
     return None
 
 
@@ -44,7 +44,7 @@ def _without_select(b: Builder, outer: Op, name: str, value: Value, condition: V
     if variable is None:
         return None
     inner = _without_select(b, outer, name, variable, condition, depth - 1)
-    return None if inner is None else rebuilt(b, op, [inner if v is variable else v for v in op.operands])
+    return None if inner is None else rebuild(b, op, [inner if v is variable else v for v in op.operands])
 
 
 def _only_variable(op: Op) -> Value | None:

@@ -43,7 +43,7 @@ from litesmith.passes.match import (
     before_movements,
     constant_operand,
     producer,
-    rebuilt,
+    rebuild,
     scalar,
     with_operands,
 )
@@ -93,7 +93,7 @@ def fuse_pad(op: Op, b: Builder) -> Outcome:
     reason = _pads_otherwise(pad, op)
     if reason is not None:
         return Declined(reason)
-    return rebuilt(b, op, with_operands(op, x=pad["x"]), padding="SAME")
+    return rebuild(b, op, with_operands(op, x=pad["x"]), padding="SAME")
 
 
 def _padding_of(op: Op) -> Op | None:
@@ -146,7 +146,7 @@ def fuse_average(op: Op, b: Builder) -> Outcome:
     fused = {"fused_activation_function": activation(op)} if not moved.movements else {}
     if activation(op) not in ("NONE", fused.get("fused_activation_function")):
         return Declined("the factor has an activation")
-    return moved.replay(b, rebuilt(b, pool, with_operands(pool, x=pad["x"]), padding="SAME", **fused))
+    return moved.replay(b, rebuild(b, pool, with_operands(pool, x=pad["x"]), padding="SAME", **fused))
 
 
 def _is_same_factor(given: Array, wanted: Array, pool: Op, moved: Moved) -> bool:

@@ -32,19 +32,19 @@ DEPTH = 32
 """Loops nested deeper than this are looked at by themselves."""
 
 
-def _all_of(dtype: type[np.integer[Any]]) -> Interval:
+def _type_interval(dtype: type[np.integer[Any]]) -> Interval:
     return of_integers(np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
 _OF_TYPE: dict[DType, Interval] = {
     DType.BOOL: BOOLEAN,
-    DType.INT8: _all_of(np.int8),
-    DType.UINT8: _all_of(np.uint8),
-    DType.INT16: _all_of(np.int16),
-    DType.UINT16: _all_of(np.uint16),
-    DType.INT32: _all_of(np.int32),
-    DType.UINT32: _all_of(np.uint32),
-    DType.INT64: _all_of(np.int64),
+    DType.INT8: _type_interval(np.int8),
+    DType.UINT8: _type_interval(np.uint8),
+    DType.INT16: _type_interval(np.int16),
+    DType.UINT16: _type_interval(np.uint16),
+    DType.INT32: _type_interval(np.int32),
+    DType.UINT32: _type_interval(np.uint32),
+    DType.INT64: _type_interval(np.int64),
 }
 
 

@@ -25,7 +25,7 @@ from litesmith.ops.activation import PRELU
 from litesmith.ops.padding import PAD, PADV2
 from litesmith.ops.shape import RESHAPE, constant_target
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import is_single_number, rebuilt, sole_producer, unit_places
+from litesmith.passes.match import is_single_number, rebuild, sole_producer, unit_places
 
 # -- element-wise operations ------------------------------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ def reshape_after(op: Op, b: Builder) -> Outcome:
         return Declined("the kernel does not take the shape before")
     change = reshaped[0][1].op
     assert change is not None
-    return rebuilt(b, change, [rebuilt(b, op, sources), *change.operands[1:]])
+    return rebuild(b, change, [rebuild(b, op, sources), *change.operands[1:]])
 
 
 def _source(value: Value) -> Value:
@@ -80,7 +80,7 @@ def pad_before(op: Op, b: Builder) -> Outcome:
             rows[place] = row
         elif row.any():
             return Declined("a dimension that the RESHAPE added is padded")
-    return b.reshape(rebuilt(b, op, [source, b.constant(rows), *op.operands[2:]]), np.array(target, np.int32))
+    return b.reshape(rebuild(b, op, [source, b.constant(rows), *op.operands[2:]]), np.array(target, np.int32))
 
 
 _MOST_DIMENSIONS = 5  # of PAD

@@ -229,14 +229,14 @@ Through: TypeAlias = "Callable[[Value], Value]"
 
 def matches(pattern: Call, op: Op) -> Iterator[Match]:
     """All ways in which the pattern is found at this operation."""
-    for values, ops in _match_op(pattern, op, {}, _itself):
+    for values, ops in _match_op(pattern, op, {}, _identity):
         yield Match(values, ops)
 
 
 def find(value: Value, patterns: Sequence[Call], through: Through | None = None, **known: Value) -> Iterator[Match]:
     """All ways in which a value is one of these patterns. known: what a name stands for (``c=value`` for ``%c``)."""
     for pattern in patterns:
-        for values, ops in _match(pattern, value, {f"%{n}": v for n, v in known.items()}, through or _itself):
+        for values, ops in _match(pattern, value, {f"%{n}": v for n, v in known.items()}, through or _identity):
             yield Match(values, ops)
 
 
@@ -248,7 +248,7 @@ def patterns(*texts: str) -> tuple[Call, ...]:
 _Found: TypeAlias = "tuple[dict[str, Value], tuple[Op, ...]]"
 
 
-def _itself(value: Value) -> Value:
+def _identity(value: Value) -> Value:
     return value
 
 

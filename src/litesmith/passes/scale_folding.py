@@ -50,7 +50,7 @@ from litesmith.passes.match import (
     keeps_shape,
     last_dim,
     linear,
-    rebuilt,
+    rebuild,
     reshape_static,
     sole_producer,
 )
@@ -77,7 +77,7 @@ def fold_scale(op: Op, b: Builder) -> Outcome:
     factor = channel_vector(b, found.constant, found.variable.dims, target.channels)
     weights = _scale_weights(b, op.defn, target.weights, factor, target.layout.outputs)
     bias = None if target.bias is None else b.apply(op.defn, target.bias, factor)
-    return moved.replay(b, target.rebuilt(b, weights=weights, bias=bias, fused_activation_function=activation(op)))
+    return moved.replay(b, target.rebuild(b, weights=weights, bias=bias, fused_activation_function=activation(op)))
 
 
 def _scale_weights(b: Builder, defn: OpDef, weights: Value, factor: Value, axis: int) -> Value:
@@ -98,7 +98,7 @@ class _Source(NamedTuple):
 
     def replay(self, b: Builder, value: Value) -> Value:
         for op in self.between:
-            value = rebuilt(b, op, [value, *op.operands[1:]])
+            value = rebuild(b, op, [value, *op.operands[1:]])
         return value
 
 
@@ -119,8 +119,8 @@ def fold_input_scale(op: Op, b: Builder) -> Outcome:
     vector = channel_vector(b, found.constant, found.variable.dims, _channels(found.variable))
     data = source.replay(b, found.variable)
     if source.op.defn in (MUL, DIV):
-        return target.rebuilt(b, x=data, weights=_input_scaled(b, source.op.defn, target, vector))
-    return target.rebuilt(b, x=data, bias=_shift_bias(b, source.op.defn, target, vector))
+        return target.rebuild(b, x=data, weights=_scale_inputs(b, source.op.defn, target, vector))
+    return target.rebuild(b, x=data, bias=_shift_bias(b, source.op.defn, target, vector))
 
 
 def _channels(value: Value) -> int:
@@ -196,7 +196,7 @@ def _along_inputs(b: Builder, target: Linear, vector: Value) -> Value:
     return reshape_static(b, column, shape)
 
 
-def _input_scaled(b: Builder, defn: OpDef, target: Linear, vector: Value) -> Value:
+def _scale_inputs(b: Builder, defn: OpDef, target: Linear, vector: Value) -> Value:
     return b.apply(defn, target.weights, _along_inputs(b, target, vector))
 
 

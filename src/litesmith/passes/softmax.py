@@ -57,10 +57,10 @@ def _rewrite_softmax(match: Match, b: Builder, kernel: Callable[[Value], Value])
         return Declined("the greatest element is not subtracted first")
     if shifted.axes != axes or len(axes) != 1:
         return Declined("there are several axes")
-    return _along(b, shifted, kernel)
+    return _apply_along(b, shifted, kernel)
 
 
-def _along(b: Builder, shifted: Shifted, kernel: Callable[[Value], Value]) -> Value:
+def _apply_along(b: Builder, shifted: Shifted, kernel: Callable[[Value], Value]) -> Value:
     """What the kernel makes of the one axis."""
     (axis,), last = shifted.axes, shifted.x.rank - 1
     if axis == last:

@@ -100,7 +100,7 @@ def _merge(op: Op, index: int, cond: Graph, body: Graph) -> int:
 
 def _are_twins(op: Op, first: int, second: int, body: Graph) -> bool:
     starts, (x, y) = [op.operands[i] for i in (first, second)], (body.outputs[i] for i in (first, second))
-    if op.results[first].type != op.results[second].type or not _equal(*starts):
+    if op.results[first].type != op.results[second].type or not _are_equal(*starts):
         return False
     if x is body.inputs[first] and y is body.inputs[second]:
         return True
@@ -108,7 +108,7 @@ def _are_twins(op: Op, first: int, second: int, body: Graph) -> bool:
     return steps[0] is not None and steps[0] == steps[1]
 
 
-def _equal(x: Value | None, y: Value | None) -> bool:
+def _are_equal(x: Value | None, y: Value | None) -> bool:
     if x is None or y is None or x is y:
         return x is y
     return x.is_small_const and y.is_small_const and x.numpy().tobytes() == y.numpy().tobytes()

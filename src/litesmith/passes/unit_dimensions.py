@@ -27,7 +27,7 @@ from litesmith.passes.match import (
     is_any,
     is_single_number,
     producer,
-    rebuilt,
+    rebuild,
     sole_producer,
     unit_places,
     unit_steps,
@@ -46,7 +46,7 @@ def merge_changes(op: Op, b: Builder) -> Outcome:
         most = min(alone, length - (not any(c.defn is TRANSPOSE for c in chain[:length])))
         if (changed := _change_shape(b, source, target, most)) is not None:
             return changed
-    return rebuilt(b, op, [chain[1].inputs[0], *op.operands[1:]]) if op.defn is RESHAPE else None
+    return rebuild(b, op, [chain[1].inputs[0], *op.operands[1:]]) if op.defn is RESHAPE else None
 
 
 def _chain(op: Op) -> list[Op]:
@@ -95,7 +95,7 @@ def transpose_without(op: Op, b: Builder) -> Outcome:
     transposed: Value = b.transpose(source, np.array(kept, np.int32))
     if transposed.dims == op.result.type.shape:
         return transposed
-    return rebuilt(b, op, [transposed, *op.operands[1:]]) if op.defn is RESHAPE else None
+    return rebuild(b, op, [transposed, *op.operands[1:]]) if op.defn is RESHAPE else None
 
 
 def transpose_with(op: Op, b: Builder) -> Outcome:
@@ -127,22 +127,22 @@ def merge_around(op: Op, b: Builder) -> Outcome:
         return None
     while (step := value.op) is not None and value.use_count == 1 and _is_plain(step):
         steps.append(step)
-        value = step.operands[_place(step)] or value
+        value = step.operands[_operand_index(step)] or value
     source = before_changes(value)
     if not steps or source is value or source.type.shape is None or op.result.type.shape is None:
         return None
     if any(is_any(s, Trait.BY_ROW) for s in steps) and source.dims[-1:] != value.dims[-1:]:
         return Declined("the last dimension changes")
     for step in reversed(steps):
-        trial = Op(step.defn, [source if i == _place(step) else v for i, v in enumerate(step.operands)], step.attrs)
+        trial = Op(step.defn, [source if i == _operand_index(step) else v for i, v in enumerate(step.operands)], step.attrs)
         if step.defn.check is not None and step.defn.check(trial) is not None:
             return Declined("the kernel does not take the shape before")
-        source = rebuilt(b, step, trial.operands)
+        source = rebuild(b, step, trial.operands)
     changed = _change_shape(b, source, op.result.type.shape)
-    return rebuilt(b, op, [source, *op.operands[1:]]) if changed is None and op.defn is RESHAPE else changed
+    return rebuild(b, op, [source, *op.operands[1:]]) if changed is None and op.defn is RESHAPE else changed
 
 
-def _place(op: Op) -> int:
+def _operand_index(op: Op) -> int:
     """Which operand varies."""
     return next((i for i, v in enumerate(op.operands) if v is not None and not v.is_const), 0)
 
@@ -153,7 +153,7 @@ def _is_plain(op: Op) -> bool:
         return op.inputs[0].rank > 0
     if not op.defn.traits & Trait.ELEMENTWISE or len(op.results) != 1 or len(op.inputs) != len(op.operands):
         return False
-    place = _place(op)
+    place = _operand_index(op)
     others = [v for i, v in enumerate(op.inputs) if i != place]
     return op.result.type.shape == op.inputs[place].type.shape and all(is_single_number(v) for v in others)
 

@@ -105,7 +105,7 @@ class Observed:
         self._seen: dict[int, list[str]] = {}
         self.keys: dict[str, list[str]] = {}
         for signature in self.copy.program.signatures:
-            self.keys[signature.key] = self._inside(signature.graph)
+            self.keys[signature.key] = self._observe_graph(signature.graph)
             count = len(signature.graph.outputs)
             signature.outputs.update({LOWS: count - 2, HIGHS: count - 1})
 
@@ -135,14 +135,14 @@ class Observed:
 
     def _observe_call(self, b: Builder, op: Op) -> tuple[Value, Value, list[str]] | None:
         graphs = [op.attrs["body_subgraph"]] if op.name == "WHILE" else op.subgraphs
-        keys = [self._inside(graph) for graph in graphs]
+        keys = [self._observe_graph(graph) for graph in graphs]
         if not any(keys):
             return None
         if op.name == "WHILE":
             return (*self._carry(b, op, len(keys[0])), keys[0])
         return (*self._choose(op, [len(k) for k in keys]), [k for part in keys for k in part])
 
-    def _inside(self, graph: Graph) -> list[str]:
+    def _observe_graph(self, graph: Graph) -> list[str]:
         """The keys of a called graph; its observers become its last two outputs, once."""
         if id(graph) not in self._seen:
             b = Builder(graph, OPS, folding=NO_FOLDING)
@@ -281,7 +281,7 @@ def calibrate(
     found = Calibration()
     for number, (key, inputs) in enumerate(calls, 1):
         answer = runner.run(dict(inputs), key)
-        seen = ranges_seen(observed.keys[key], answer)
+        seen = ranges_of(observed.keys[key], answer)
         found = found.merge(_smooth(found, seen, smoothing) if smoothing else seen)
         if progress is not None:
             progress(number)
@@ -320,7 +320,7 @@ def record_ranges(program: Program, seen: Calibration) -> None:
                 value.type = replace(value.type, quant=stats)
 
 
-def ranges_seen(keys: Sequence[str], answer: Mapping[str, Array]) -> Calibration:
+def ranges_of(keys: Sequence[str], answer: Mapping[str, Array]) -> Calibration:
     """What the observed tensors of a signature held in one call. keys: theirs, in the order of the observers' vectors."""
     pairs = zip(keys, answer[LOWS], answer[HIGHS], strict=False)
     return Calibration({name: Range(float(low), float(high)) for name, low, high in pairs}, 1)

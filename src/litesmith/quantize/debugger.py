@@ -180,10 +180,10 @@ def debug(quantized: Quantized, calls: Iterable[Call], alone: bool = True) -> De
 def costs_alone(quantized: Quantized, samples: Sequence[Call], keys: Sequence[str]) -> dict[str, float]:
     """SQNR of the output, in dB, when one operation alone is quantized."""
     exact = FloatAnswers(write_model(quantized.float_program), samples)
-    return {key: exact.compare(write_model(_only(quantized, key))).worst for key in keys}
+    return {key: exact.compare(write_model(_quantize_only(quantized, key))).worst for key in keys}
 
 
-def _only(quantized: Quantized, key: str) -> Program:
+def _quantize_only(quantized: Quantized, key: str) -> Program:
     plan = quantized.plan
     ops = {k: op if k == key else OpPlan(op.operator, op.layer, FLOAT) for k, op in plan.ops.items()}
     single = Plan(ops, plan.tensors, plan.fixed)

@@ -29,7 +29,7 @@ class RealRunner:
         info = self.runner.signature(signature)
         given = {t.name: _to_stored(np.asarray(inputs[t.name]), t) for t in info.inputs}
         answer = self.runner.run(given, signature)
-        return {t.name: (_real(answer[t.name], t), answer[t.name]) for t in info.outputs}
+        return {t.name: (_to_real(answer[t.name], t), answer[t.name]) for t in info.outputs}
 
 
 def _to_stored(array: Array, tensor: TensorInfo) -> Array:
@@ -39,7 +39,7 @@ def _to_stored(array: Array, tensor: TensorInfo) -> Array:
     return quantize_array(array, quant, DType.of(tensor.dtype))
 
 
-def _real(array: Array, tensor: TensorInfo) -> Array:
+def _to_real(array: Array, tensor: TensorInfo) -> Array:
     quant = _quantization(tensor)
     return array if quant is None else real(array, quant)
 

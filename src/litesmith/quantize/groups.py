@@ -17,7 +17,7 @@ from litesmith.ops import OPS
 from litesmith.ops.elementwise import MAXIMUM, MINIMUM
 from litesmith.quantize.plan import STATIC, TABLE, Keys, Plan, TensorPlan
 from litesmith.quantize.ranges import Range, parameters, representable
-from litesmith.quantize.recipe import Recipe, mode_named
+from litesmith.quantize.recipe import Recipe, find_mode
 from litesmith.quantize.roles import MASK, clamp_of, float_operands, is_mask
 from litesmith.quantize.tables import Functions
 from litesmith.quantize.trained import Trained
@@ -145,7 +145,7 @@ class Groups:
 
     @property
     def _activations(self) -> DType:
-        return mode_named(self.recipe.mode).activations
+        return find_mode(self.recipe.mode).activations
 
     def _find(self, value: Value, dtype: DType) -> Node:
         node = (id(value), dtype)
@@ -185,10 +185,10 @@ class Groups:
             elif value.is_const:
                 group.constants = group.constants.union(self._without_mask(group, self.range_of(value)))
             else:
-                self._see(group, value, node[1])
+                self._widen_group(group, value, node[1])
         return groups
 
-    def _see(self, group: _Group, value: Value, dtype: DType) -> None:
+    def _widen_group(self, group: _Group, value: Value, dtype: DType) -> None:
         seen = self._range_that_matters(value, dtype)
         if seen.is_empty:
             return

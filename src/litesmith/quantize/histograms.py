@@ -70,15 +70,15 @@ def percentile(histogram: Histogram, seen: Range) -> Range:
 
 def least_squares(histogram: Histogram, seen: Range) -> Range:
     """The range that 8 bits say the distribution with in the least squared error."""
-    return _best(histogram, seen, _squared_error)
+    return _best_range(histogram, seen, _squared_error)
 
 
 def least_entropy(histogram: Histogram, seen: Range) -> Range:
     """The range that loses the least information (Kullback–Leibler divergence) in 8 bits."""
-    return _best(histogram, seen, _divergence)
+    return _best_range(histogram, seen, _divergence)
 
 
-def _best(histogram: Histogram, seen: Range, loss: Callable[[Array, Array, Range], float]) -> Range:
+def _best_range(histogram: Histogram, seen: Range, loss: Callable[[Array, Array, Range], float]) -> Range:
     values, counts = histogram.distribution()
     tried = [seen.widen(float(share)) for share in SHARES]
     return min(tried, key=lambda r: float(loss(values, counts, r)))

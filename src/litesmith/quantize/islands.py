@@ -42,7 +42,7 @@ def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op], keep
             as_integers.update({op: as_floats[op] for op in part})
     _free_lonely_layers(as_integers)
     _free_small_depthwise(as_integers)
-    return as_integers if keeps_layers else _no_slower(as_integers, candidates, ops, dict.fromkeys(order))
+    return as_integers if keeps_layers else _free_slow_layers(as_integers, candidates, ops, dict.fromkeys(order))
 
 
 LEAST_COST = 15_000.0
@@ -53,7 +53,7 @@ NO_SLOWER = 1.05
 """Integers may cost this much of what floats do."""
 
 
-def _no_slower(sides: Sides, candidates: Mapping[Op, DType], ops: list[Op], movable: Collection[Op]) -> Sides:
+def _free_slow_layers(sides: Sides, candidates: Mapping[Op, DType], ops: list[Op], movable: Collection[Op]) -> Sides:
     """Where integers would be slower than the float model (small images, few channels), the layers that lose most by them
     are floats, with integer weights in the file: as many as it takes. movable: what may change sides with them."""
     whole = _total(ops, candidates, {})

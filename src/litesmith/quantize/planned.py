@@ -30,14 +30,14 @@ def apply_plan(
         problems = kernel_problems(result.program)
         if not problems:
             return result
-        refused = _refusing(result, chosen)
+        refused = _refused_keys(result, chosen)
         if plan is not None or recipe.integer_only or not refused - avoid:
             raise ConverterError(problems)
         avoid |= refused
     raise ConverterError(problems)
 
 
-def _refusing(result: Quantized, plan: Plan) -> set[str]:
+def _refused_keys(result: Quantized, plan: Plan) -> set[str]:
     """The keys of operations whose kernels refuse what they got."""
     ops = [op for graph in result.program.all_graphs() for op in graph.ops if any(True for _ in problems_of(op))]
     keys = {result.keys[id(op)] for op in ops if id(op) in result.keys}

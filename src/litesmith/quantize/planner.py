@@ -17,7 +17,7 @@ from litesmith.quantize.groups import Groups
 from litesmith.quantize.islands import choose_islands
 from litesmith.quantize.plan import HYBRID, STATIC, TABLE, WIDENED, WITHIN, Keys, OpPlan, Plan
 from litesmith.quantize.ranges import LIMITS, Range, range_of
-from litesmith.quantize.recipe import Mode, Recipe, mode_named
+from litesmith.quantize.recipe import Mode, Recipe, find_mode
 from litesmith.quantize.roles import (
     float_operands,
     is_mask,
@@ -90,7 +90,7 @@ class _Planner:
             return dict(static)  # trained ranges clamp, too: nothing that has one may stay a float
         recipe = self.recipe
         is_for_integers = {recipe.input_type, recipe.output_type} != {DType.FLOAT32}
-        is_for_size = mode_named(recipe.mode).weights in FEW_BITS  # floats would have weights of 8 bits
+        is_for_size = find_mode(recipe.mode).weights in FEW_BITS  # floats would have weights of 8 bits
         keeps_layers = recipe.integer_layers or is_for_integers or is_for_size
         return choose_islands(static, (op for _, op in self.keys.all), keeps_layers)
 

@@ -57,7 +57,7 @@ def quantize(
     """
     if not requantize:
         _require_floats(program)
-    original = clone(program if not requantize else _as_floats(program)).program
+    original = clone(program if not requantize else _float_program(program)).program
     interface = Interface.of(original)
     sparse = expand_sparse(original) or recipe.sparse
     trained = prepare(original, recipe)
@@ -76,7 +76,7 @@ def quantize(
     if recipe.default_range is not None:
         calibration = with_default_range(original, calibration or Calibration(), recipe.default_range)
     result = apply_plan(original, recipe, calibration, plan)
-    samples = _some(result, samples)
+    samples = _affordable_samples(result, samples)
     if samples and plan is None:
         result = _improve(result, samples)
     if sparse:
@@ -101,7 +101,7 @@ def _keep_constants(program: Program, left: int) -> None:
             value.const.keep()
 
 
-def _some(result: Quantized, samples: list[Call]) -> list[Call]:
+def _affordable_samples(result: Quantized, samples: list[Call]) -> list[Call]:
     """As many samples as the result can be judged with in time."""
     return representative(samples, Keys(result.float_program), result.plan, result.recipe.rounding)
 
@@ -136,7 +136,7 @@ def _calibrate(
         found = calls.calibrate(program)
         samples += islice(calls.calls(program), KEPT)
     else:
-        stream = _keeping(_stream(calls, program), samples)
+        stream = _keep_first(_stream(calls, program), samples)
         found = calibrate(program, stream, threads, progress, SMOOTHING if is_moving else 0.0)
     if recipe.ranges in ESTIMATORS:
         found = estimate_ranges(found, histograms(program, samples, threads), recipe.ranges)
@@ -162,7 +162,7 @@ def _fidelity(result: Quantized, samples: list[Call]) -> Fidelity:
     return compare(write_model(result.float_program), write_model(result.program), samples)
 
 
-def _keeping(calls: Iterable[Call], kept: list[Call]) -> Iterator[Call]:
+def _keep_first(calls: Iterable[Call], kept: list[Call]) -> Iterator[Call]:
     """The calls; the first ones are kept."""
     size = 0
     for call in calls:
@@ -179,7 +179,7 @@ def _require_floats(program: Program) -> None:
         raise QuantizationError([Problem("LS046", reason, fix)])
 
 
-def _as_floats(program: Program) -> Program:
+def _float_program(program: Program) -> Program:
     return dequantize_program(program) if is_quantized(program) else program
 
 

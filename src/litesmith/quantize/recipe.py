@@ -59,7 +59,7 @@ ALIASES = {
 }  # fmt: skip
 
 
-def mode_named(name: str) -> Mode:
+def find_mode(name: str) -> Mode:
     """The mode of this name. Raises UsageError, with the nearest known name, where there is none."""
     key = ALIASES.get(name.lower(), name.lower())
     if key not in MODES:
@@ -173,7 +173,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in (self.mode, *(r.mode for r in self.rules)):
-            mode_named(name)
+            find_mode(name)
         _one_of("ranges", self.ranges, RANGES)
         _one_of("rounding", self.rounding, ROUNDINGS)
         if self.block_size not in BLOCKS:
@@ -185,14 +185,14 @@ class Recipe:
     @property
     def is_static(self) -> bool:
         """Whether some layer has integer activations, so that calibration data is needed."""
-        return any(mode_named(n).is_static for n in (self.mode, *(r.mode for r in self.rules)))
+        return any(find_mode(n).is_static for n in (self.mode, *(r.mode for r in self.rules)))
 
     def mode_of(self, op: Op) -> Mode:
         """What is asked for an operation."""
         for rule in reversed(self.rules):
             if rule.holds_for(op):
-                return mode_named(rule.mode)
-        return mode_named(self.mode)
+                return find_mode(rule.mode)
+        return find_mode(self.mode)
 
     def excluding(self, patterns: Sequence[str]) -> Recipe:
         """The same with the layers of these patterns left in float32."""
@@ -245,7 +245,7 @@ def as_recipe(given: Any) -> Recipe:
         return Recipe.from_json(_read(Path(text)))
     if text.lower() == "int8-best":
         return Recipe("int8", rounding="gptq", search=True)
-    few = mode_named(text).weights in (DType.INT4, DType.INT2)  # where the rounding is what counts
+    few = find_mode(text).weights in (DType.INT4, DType.INT2)  # where the rounding is what counts
     return Recipe(text, rounding="gptq" if few else "nearest")
 
 

@@ -111,7 +111,7 @@ class _Rewriter:
         for index, value in enumerate(outputs):
             wanted = self.outputs.get((id(graph), index), DType.FLOAT32)
             if value.type.dtype is DType.FLOAT32 or id(value) in self.home:
-                outputs[index] = output = self._as(Builder(graph, OPS), value, wanted)
+                outputs[index] = output = self._convert(Builder(graph, OPS), value, wanted)
                 if output is not value and value not in graph.inputs and not value.is_const and value.name:
                     output.name, value.name = value.name, f"{value.name}/{value.type.dtype}"
         graph.outputs = outputs
@@ -139,7 +139,7 @@ class _Rewriter:
         calls = self._call_rows(op) if self.recipe.integer_only else {}
         for index, value in enumerate(op.operands):
             if value is not None and (id(value) in self.home or index in calls):
-                op.set_operand(index, self._as(b, value, calls.get(index, DType.FLOAT32)))
+                op.set_operand(index, self._convert(b, value, calls.get(index, DType.FLOAT32)))
         if calls:
             for result in op.results:
                 self._give_home(result, self._planned_type(result))
@@ -165,7 +165,7 @@ class _Rewriter:
         if op.name == "ASSIGN_VARIABLE":
             value = op["value"]
             shared = self._variable_parameters(op, dtype) if value.is_const else None
-            op.set_operand(op.defn.operand_index("value"), self._as(b, value, dtype, shared))
+            op.set_operand(op.defn.operand_index("value"), self._convert(b, value, dtype, shared))
 
     def _variable_parameters(self, op: Op, dtype: DType) -> TensorPlan:
         """The parameters of the variable an operation assigns a constant to: those of any tensor it shares them with."""
@@ -180,9 +180,9 @@ class _Rewriter:
         for index, value in enumerate(op.operands):
             if value is not None and (id(value) in activations or id(value) in self.home):
                 if id(value) in activations:
-                    op.set_operand(index, self._as(b, value, dtype, tied))
+                    op.set_operand(index, self._convert(b, value, dtype, tied))
                 else:
-                    op.set_operand(index, self._as(b, value, DType.FLOAT32))
+                    op.set_operand(index, self._convert(b, value, DType.FLOAT32))
         divisor = op.defn.quant.not_zero if op.defn.quant is not None else None
         if divisor is not None and not op[divisor].is_const:
             self._keep_above_zero(b, op, divisor)
@@ -226,7 +226,8 @@ class _Rewriter:
     def _clamp_by_range(self, b: Builder, op: Op) -> None:
         """A clamp is a QUANTIZE into the range of its result; nothing at all where its operand has that range."""
         (result,), x = op.results, op["x"]
-        if x.op is not None and x.type.dtype is result.type.dtype and _has(x, self._parameters(result, result.type.dtype)):
+        dtype = result.type.dtype
+        if x.op is not None and x.type.dtype is dtype and _has_plan(x, self._parameters(result, dtype)):
             self._replace(op, x)
             return
         (clamped,) = b.emit(OPS["QUANTIZE"], [x], result_types=[result.type])
@@ -236,7 +237,7 @@ class _Rewriter:
         """A function of one tensor, read from a table."""
         (result,) = op.results
         root = self.functions.root(result)
-        x = self._as(b, self.replaced.get(id(root), root), dtype)
+        x = self._convert(b, self.replaced.get(id(root), root), dtype)
         planned = self.plan.fixed.get((self.keys.tensors[id(result)], dtype)) or self._parameters(result, dtype)
         looked_up = look_up(b, self.functions, op, x, _with_parameters(result.type, planned))
         self.home[id(result)] = dtype
@@ -269,13 +270,13 @@ class _Rewriter:
     def _parameters(self, value: Value, dtype: DType) -> TensorPlan:
         return self.plan.tensors[(self.keys.tensors[id(value)], dtype)]
 
-    def _as(self, b: Builder, value: Value, dtype: DType, tied: TensorPlan | None = None) -> Value:
+    def _convert(self, b: Builder, value: Value, dtype: DType, tied: TensorPlan | None = None) -> Value:
         """The tensor in an element type, converted once for all who take it so."""
         if value.is_const and value.type.dtype is DType.FLOAT32:
             return value if dtype is DType.FLOAT32 else self._constant(value, dtype, tied)
         home = self.home.get(id(value), DType.FLOAT32)
         wanted = None if dtype is DType.FLOAT32 else self._parameters(value, dtype)
-        if home is dtype and (wanted is None or _has(value, wanted)):
+        if home is dtype and (wanted is None or _has_plan(value, wanted)):
             return value
         key = (id(value), dtype, id(b.graph))
         if key not in self.converted:
@@ -284,7 +285,7 @@ class _Rewriter:
 
     def _conversion(self, b: Builder, value: Value, wanted: TensorPlan | None) -> Value:
         origins = value.op.origins if value.op is not None else b.origins
-        at = Builder(b.graph, OPS, _after(b.graph, value) or b.before, origins, NO_FOLDING)
+        at = Builder(b.graph, OPS, _op_after(b.graph, value) or b.before, origins, NO_FOLDING)
         if wanted is None:
             converted: Value = at.dequantize(value)
         else:
@@ -409,12 +410,12 @@ def _with_parameters(kind: TensorType, planned: TensorPlan) -> TensorType:
     return replace(kind, dtype=planned.dtype, quant=quantization(planned.scale, planned.zero_point))
 
 
-def _has(value: Value, planned: TensorPlan) -> bool:
+def _has_plan(value: Value, planned: TensorPlan) -> bool:
     quant = value.type.quant
     same = quant is not None and np.float32(planned.scale) == quant.scale[0] and planned.zero_point == quant.zero_point[0]
     return bool(same)
 
 
-def _after(graph: Graph, value: Value) -> Op | None:
+def _op_after(graph: Graph, value: Value) -> Op | None:
     """The operation before which a conversion of the tensor stands: the next one after what makes it."""
     return next(iter(graph.ops), None) if value.op is None else value.op.next

@@ -214,7 +214,7 @@ def _by_name(signature: Signature, given: Any, where: str) -> dict[str, Array]:
 def _inputs(signature: Signature, given: Any, where: str) -> dict[str, Array]:
     named = _by_name(signature, given, where)
     try:
-        return {n: _fitting(a, type_of(signature, n), f"{where}, input {n!r}") for n, a in named.items()}
+        return {n: _fit(a, type_of(signature, n), f"{where}, input {n!r}") for n, a in named.items()}
     except UsageError as error:
         if isinstance(given, Mapping) or len(named) < 2:
             raise
@@ -222,7 +222,7 @@ def _inputs(signature: Signature, given: Any, where: str) -> dict[str, Array]:
         raise UsageError(f"{error} (a list is in the order of the file's inputs, {order}; a dict names them)") from None
 
 
-def _fitting(array: Array, kind: TensorType, where: str) -> Array:
+def _fit(array: Array, kind: TensorType, where: str) -> Array:
     wanted = kind.dtype
     if wanted is DType.STRING:
         return array

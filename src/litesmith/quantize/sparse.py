@@ -65,7 +65,7 @@ def expand_sparse(program: Program) -> bool:
         for op in list(graph.ops):
             for index, value in enumerate(op.operands):
                 if value is not None and value.const is not None and value.const.sparsity is not None:
-                    op.set_operand(index, _dense(value, dense))
+                    op.set_operand(index, _dense_constant(value, dense))
                     found = True
             if op.name == "DENSIFY" and op["x"].is_const:
                 graph.replace_value(op.results[0], op["x"])
@@ -73,7 +73,7 @@ def expand_sparse(program: Program) -> bool:
     return found
 
 
-def _dense(value: Value, known: dict[int, Value]) -> Value:
+def _dense_constant(value: Value, known: dict[int, Value]) -> Value:
     if id(value) not in known:
         const = value.const
         assert const is not None
@@ -157,7 +157,7 @@ def _sparsity(place: _Place, direct: bool) -> Sparsity | None:
     array = const.array()
     if array.ndim < 2 or (array == 0).mean() < LEAST_ZEROS or (direct and not _kernel_takes(place, array)):
         return None
-    return smallest(array, (KERNEL_BLOCK,) if direct else BLOCKS)
+    return smallest_sparsity(array, (KERNEL_BLOCK,) if direct else BLOCKS)
 
 
 def _densify(graph: Graph, stored: Value, user: Op) -> Value:
@@ -190,7 +190,7 @@ def _kernel_takes(place: _Place, array: Array) -> bool:
 # -- how --------------------------------------------------------------------------------------------------------------
 
 
-def smallest(array: Array, blocks: tuple[int, ...] = BLOCKS) -> Sparsity | None:
+def smallest_sparsity(array: Array, blocks: tuple[int, ...] = BLOCKS) -> Sparsity | None:
     """How an array takes the fewest bytes, in blocks along its last axis; None where that is not worth it."""
     fitting = [block for block in blocks if array.shape[-1] % block == 0]
     found = [compress_rows(array, block) for block in fitting]

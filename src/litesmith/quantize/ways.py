@@ -67,18 +67,18 @@ def _attempts(plain: Quantized, seen: list[Call]) -> Iterator[tuple[Quantized, W
     for rounding in dict.fromkeys((recipe.rounding, "nearest")):
         found = improvements(replace(plain, recipe=replace(recipe, rounding=rounding)), seen)
         if found.rounded:
-            yield _again(plain, found), Way(rounding, False)
+            yield _rewrite(plain, found), Way(rounding, False)
         if recipe.bias_correction:
             yield _correct(plain, seen, found), Way(rounding, True)
 
 
-def _again(plain: Quantized, better: Improvements) -> Quantized:
+def _rewrite(plain: Quantized, better: Improvements) -> Quantized:
     return rewrite_program(plain.float_program, plain.recipe, plain.calibration, plain.plan, better)
 
 
 def _correct(plain: Quantized, samples: list[Call], found: Improvements) -> Quantized:
     def again(better: Improvements) -> Quantized:
-        return _again(plain, better)
+        return _rewrite(plain, better)
 
     return again(correct_biases(plain, samples, again, found))
 

@@ -61,14 +61,14 @@ class AffineForms:
     def of(self, value: Value) -> Affine:
         """The affine form of a value; the value times one where nothing better is known."""
         if value not in self._known:
-            self._known[value] = self._of(value)
+            self._known[value] = self._compute(value)
         return self._known[value]
 
     def keep(self, value: Value) -> None:
         """From now on a value is a function of itself alone, whatever it is computed from."""
         self._known[value] = self.atom(value)
 
-    def _of(self, value: Value) -> Affine:
+    def _compute(self, value: Value) -> Affine:
         return self.atom(value) if value.op is None or activation(value.op) != "NONE" else self.before_activation(value)
 
     def before_activation(self, value: Value) -> Affine:

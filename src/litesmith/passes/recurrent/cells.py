@@ -53,7 +53,7 @@ def read_cell(scan: Scan) -> Cell:
     if len(scan.carried) == 2:
         return _lstm(scan, forms)
     if len(scan.carried) == 1:
-        return _simple(scan, forms)
+        return _read_simple(scan, forms)
     raise UnclearError(f"{len(scan.carried)} states are carried, a known cell has one or two")
 
 
@@ -141,7 +141,7 @@ def _strip_clip(value: Value) -> tuple[Value, float]:
 _ACTIVATIONS = (TANH, RELU, RELU6, RELU_N1_TO_1)
 
 
-def _simple(scan: Scan, forms: AffineForms) -> Cell:
+def _read_simple(scan: Scan, forms: AffineForms) -> Cell:
     (h,) = scan.carried
     new_h = same_value(scan.body.outputs[h])
     applied = producer(new_h, *_ACTIVATIONS)

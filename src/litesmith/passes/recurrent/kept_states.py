@@ -154,7 +154,7 @@ def _states_of_loops(graph: Graph, known: Mapping[Value, Stored], saved_only: bo
     for op in graph.ops:
         if op.defn is not WHILE:
             continue
-        states = [known[v] for v in map(_behind, op.inputs) if v in known]
+        states = [known[v] for v in map(_before_reshapes, op.inputs) if v in known]
         if saved_only and all(s.is_zero for s in states):
             continue
         if all(_fits(s) for s in states):
@@ -163,8 +163,8 @@ def _states_of_loops(graph: Graph, known: Mapping[Value, Stored], saved_only: bo
 
 def _states_of_cells(states: Sequence[Stored]) -> Iterator[Stored]:
     """States that are multiplied by weights to make the next ones, and those of the same cell that are not."""
-    after = {s: _after([s.read]) for s in states}
-    through = {s: _after([op for op in after[s] if _is_product(op)]) for s in states}
+    after = {s: _dependents([s.read]) for s in states}
+    through = {s: _dependents([op for op in after[s] if _is_product(op)]) for s in states}
     multiplied = [s for s in states if s.assignment in through[s]]
     for s in states:
         if any(s.assignment in through[m] for m in multiplied):
@@ -176,7 +176,7 @@ def _is_product(op: Op) -> bool:
     return is_any(op, *PRODUCTS) and op.inputs[1].is_const
 
 
-def _after(ops: Sequence[Op]) -> set[Op]:
+def _dependents(ops: Sequence[Op]) -> set[Op]:
     """Whatever depends on the results of operations."""
     found: set[Op] = set()
     stack = list(ops)
@@ -188,7 +188,7 @@ def _after(ops: Sequence[Op]) -> set[Op]:
     return found
 
 
-def _behind(value: Value) -> Value:
+def _before_reshapes(value: Value) -> Value:
     """The value that operations on its form alone were made of."""
     while (op := producer(value, Trait.KEEPS_ORDER, TRANSPOSE)) is not None:
         value = op.inputs[0]

@@ -118,7 +118,7 @@ def _is_one(after: Value) -> bool:
 def _length(op: Op, counters: set[int]) -> Dim:
     """How many steps: every part of the condition says that a counter is less than this number."""
     cond: Graph = op.attrs["cond_subgraph"]
-    lengths = [_bound(op, cond, part, counters) for part in _conjuncts(cond.outputs[0])]
+    lengths = [_step_count(op, cond, part, counters) for part in _conjuncts(cond.outputs[0])]
     if not lengths or any(n != lengths[0] for n in lengths):
         raise UnclearError("the number of steps is not told by one comparison")
     return lengths[0]
@@ -133,7 +133,7 @@ def _conjuncts(condition: Value) -> Iterator[Value]:
             yield from _conjuncts(value)
 
 
-def _bound(op: Op, cond: Graph, condition: Value, counters: set[int]) -> Dim:
+def _step_count(op: Op, cond: Graph, condition: Value, counters: set[int]) -> Dim:
     less = producer(condition, LESS, GREATER)
     if less is None:
         raise UnclearError("the loop does not run a number of steps")

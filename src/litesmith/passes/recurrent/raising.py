@@ -103,7 +103,7 @@ class _Loop:
         if asked == AUTO and self.kept is None and is_faster_unrolled(self.results.scan):
             return "so few steps are faster one after the other"
         choice = choose(self.layer, bool(self.results.sequence), asked)
-        return choice.reason if choice.form != FUSED else obstacle(b, self.layer, _dying(self.op, self.layer))
+        return choice.reason if choice.form != FUSED else obstacle(b, self.layer, _dying_ops(self.op, self.layer))
 
 
 class _Raising:
@@ -151,7 +151,7 @@ class _Raising:
             del other.__dict__["layer"]
 
     def _replace(self, b: Builder, loop: _Loop, previous: Op | None) -> None:
-        results = fuse(b, loop.layer, loop.wanted_states, _dying(loop.op, loop.layer))
+        results = fuse(b, loop.layer, loop.wanted_states, _dying_ops(loop.op, loop.layer))
         loop.results.replace(b, loop.layer, results, loop.is_flipped)
         self._finish([loop], previous)
 
@@ -174,7 +174,7 @@ class _Raising:
         self.result.rewrites += len(loops)
 
 
-def _dying(loop: Op, layer: RecurrentLayer) -> set[Op]:
+def _dying_ops(loop: Op, layer: RecurrentLayer) -> set[Op]:
     """The operations before the loop that nobody uses when the layer stands in its place."""
     needed = {layer.x, *(v for v in layer.initial if not is_zero(v))}
     dying: set[Op] = {loop}
