@@ -117,7 +117,7 @@ def _wide(values: np.ndarray) -> np.ndarray:
     return values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)
 
 
-def prepared(path: Path, reference: Reference, first: str, by_signature: bool) -> Callable[[], object]:
+def invocation(path: Path, reference: Reference, first: str, by_signature: bool) -> Callable[[], object]:
     """A function that invokes signature ``first`` once; without ``by_signature`` its inputs are already set.
 
     Inputs can be set beforehand where the first subgraph is the only one with a signature.
@@ -141,7 +141,7 @@ def latencies(paths: list[Path], reference: Reference, seconds: float) -> list[f
     signatures = [set(Interpreter(model_path=str(path)).get_signature_list()) for path in paths]
     by_signature = any(len(names) > 1 for names in signatures)  # all in the same way: the way costs time, too
     first = sorted(set.intersection(*signatures) & set(reference))[0]
-    calls = [prepared(path, reference, first, by_signature) for path in paths]
+    calls = [invocation(path, reference, first, by_signature) for path in paths]
     samples: list[list[float]] = [[] for _ in calls]
     for call in calls:
         call()

@@ -41,7 +41,7 @@ def _convert(path: Path) -> object:
     return litesmith.convert(path, verify=False).content
 
 
-def _mutated(data: bytes, seed: int) -> bytes:
+def _mutate(data: bytes, seed: int) -> bytes:
     (changed,) = mutations(data, 1, seed)
     return changed
 
@@ -60,7 +60,7 @@ def saved_models(folder: Path, seeds: range) -> Cases:
             damages.damage(model, rng)
             file.write_bytes(model.SerializeToString())
         else:
-            file.write_bytes(_mutated(whole[file], seed))
+            file.write_bytes(_mutate(whole[file], seed))
         yield source, _convert
         file.write_bytes(whole[file])
 
@@ -72,7 +72,7 @@ def frozen_graphs(folder: Path, seeds: range) -> Cases:
         if seed % 3:
             damages._write_damaged(path, graph, seed)
         else:
-            path.write_bytes(_mutated(graph.SerializeToString(), seed))
+            path.write_bytes(_mutate(graph.SerializeToString(), seed))
         yield path, _convert
 
 
@@ -82,11 +82,11 @@ def tflite_files(folder: Path, seeds: range) -> Cases:
     whole = [_convert(damages.digits(folder / "digits")), _convert(folder / "m.pb")]
     for seed in seeds:
         path = folder / "m.tflite"
-        path.write_bytes(_mutated(bytes(whole[seed % 2]), seed))  # type: ignore[call-overload]
+        path.write_bytes(_mutate(bytes(whole[seed % 2]), seed))  # type: ignore[call-overload]
         yield path, _convert
 
 
-def exported(folder: Path, seeds: range) -> Cases:
+def exported_programs(folder: Path, seeds: range) -> Cases:
     """A serialized jax.export artifact (needs JAX)."""
     import jax
     import jax.numpy as jnp
@@ -100,7 +100,7 @@ def exported(folder: Path, seeds: range) -> Cases:
     whole = bytes(export.export(jax.jit(model))(jax.ShapeDtypeStruct((batch, 4), jnp.float32)).serialize())
     for seed in seeds:
         path = folder / "m.jax_export"
-        path.write_bytes(_mutated(whole, seed))
+        path.write_bytes(_mutate(whole, seed))
         yield path, _convert
 
 
@@ -114,7 +114,7 @@ def keras_files(folder: Path, seeds: range) -> Cases:
     for seed in seeds:
         rng = random.Random(seed)
         if rng.random() < 0.3:
-            path.write_bytes(_mutated(whole, seed))
+            path.write_bytes(_mutate(whole, seed))
         else:
             path.write_bytes(_archive(members, rng.choice([*members, *["config.json"] * 4]), seed))
         yield path, _convert
@@ -124,7 +124,7 @@ def _archive(members: dict[str, bytes], damaged: str, seed: int) -> bytes:
     stream = BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, data in members.items():
-            archive.writestr(name, _mutated(data, seed) if name == damaged else data)
+            archive.writestr(name, _mutate(data, seed) if name == damaged else data)
     return stream.getvalue()
 
 
@@ -142,7 +142,7 @@ def hdf5_files(folder: Path, seeds: range) -> Cases:
             for _ in range(rng.choice([1, 1, 2, 5])):
                 changed[start + rng.randrange(2000)] = rng.choice(b'0123456789-"[]{},:nabcdefu')
         else:
-            changed = bytearray(_mutated(whole, seed))
+            changed = bytearray(_mutate(whole, seed))
         path.write_bytes(bytes(changed))
         yield path, _convert
 
@@ -167,7 +167,7 @@ def references(folder: Path, seeds: range) -> Cases:
         save(path, **arrays)
         whole.append(path.read_bytes())
     for seed in seeds:
-        path.write_bytes(_mutated(whole[seed % 2], seed))
+        path.write_bytes(_mutate(whole[seed % 2], seed))
         yield path, Reference.load
 
 
@@ -175,7 +175,7 @@ KINDS = {
     "saved-model": saved_models,
     "frozen": frozen_graphs,
     "tflite": tflite_files,
-    "exported": exported,
+    "exported": exported_programs,
     "keras": keras_files,
     "h5": hdf5_files,
     "npz": references,

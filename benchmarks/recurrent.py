@@ -55,27 +55,27 @@ def files(row: Row) -> dict[str, bytes]:
     layer = getattr(tf_keras.layers, row.kind)(row.units, return_sequences=row.sequence)
     model = tf_keras.Sequential([tf_keras.Input((row.steps, FEATURES), batch_size=row.batch), layer])
     forms = [f for f in FORMS if f != "unrolled" or row.steps <= MOST_UNROLLED]
-    made = {form: litesmith.convert(model, rnn=form, verify=False).content for form in forms}
+    contents = {form: litesmith.convert(model, rnn=form, verify=False).content for form in forms}
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     try:
-        made["official"] = converter.convert()
+        contents["official"] = converter.convert()
     except Exception as error:  # it has no form for some
         print(f"official, {row}: {error}", file=sys.stderr)
-    return made
+    return contents
 
 
-def latencies(made: dict[str, bytes], row: Row, seconds: float) -> dict[str, float]:
+def latencies(contents: dict[str, bytes], row: Row, seconds: float) -> dict[str, float]:
     """Microseconds of a core that a call takes, the least of some rounds in which all files take turns."""
     from litesmith.runtime import Runner
 
     x = np.random.default_rng(0).normal(size=(row.batch, row.steps, FEATURES)).astype(np.float32)
-    calls = {content: Runner(content).repeater([x]) for content in made.values()}  # forms may share a file
+    calls = {content: Runner(content).repeater([x]) for content in contents.values()}  # forms may share a file
     counts = {content: max(3, int(seconds / ROUNDS / _once(call))) for content, call in calls.items()}
     best = dict.fromkeys(calls, np.inf)
     for _ in range(ROUNDS):
         for content, call in calls.items():
             best[content] = min(best[content], _once(call, counts[content]))
-    return {name: round(best[content] * 1e6, 1) for name, content in made.items()}
+    return {name: round(best[content] * 1e6, 1) for name, content in contents.items()}
 
 
 def _once(call: Callable[[], Any], count: int = 1) -> float:

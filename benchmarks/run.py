@@ -71,16 +71,16 @@ def compare(directory: Path, name: str, arguments: argparse.Namespace) -> dict[s
 
 def _describe(record: dict[str, Any], targets: dict[str, Path], reference: Path, arguments: argparse.Namespace) -> None:
     """Add size, ops, error and latency of what was converted, by one process that holds both."""
-    made = [side for side in report.SIDES if not record[side]["failure"]]
-    if not made:
+    converted = [side for side in report.SIDES if not record[side]["failure"]]
+    if not converted:
         return
-    command = [arguments.core_python, "-m", "benchmarks.evaluate", str(targets[made[0]]), str(reference)]
-    command += ["--against", str(targets[made[1]])] if len(made) > 1 else []
+    command = [arguments.core_python, "-m", "benchmarks.evaluate", str(targets[converted[0]]), str(reference)]
+    command += ["--against", str(targets[converted[1]])] if len(converted) > 1 else []
     looked = measure([*command, "--seconds", "0.5" if arguments.quick else "3"])
-    for side, facts in zip(made, json.loads(looked.stdout) if not looked.error else [], strict=False):
+    for side, facts in zip(converted, json.loads(looked.stdout) if not looked.error else [], strict=False):
         record[side] |= facts
     if looked.error:
-        record[made[0]]["failure"] = f"the result cannot be evaluated: {looked.error}"
+        record[converted[0]]["failure"] = f"the result cannot be evaluated: {looked.error}"
 
 
 def environment(arguments: argparse.Namespace) -> dict[str, Any]:

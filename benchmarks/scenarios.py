@@ -41,9 +41,9 @@ def large_weights(cache: Path, core: str, tf_python: str, *, repeats: int = 3, l
     """Convert ``layers`` x 256 MB of weights with verification off, against copying the same checkpoint shard."""
     directory = cache / f"large-{layers}"
     if not (directory / "saved_model.pb").is_file():
-        made = measure([tf_python, "-c", _MAKE_LARGE, str(directory), str(layers), "8192"])
-        if made.error:
-            raise RuntimeError(f"the large SavedModel cannot be built: {made.error}")
+        built = measure([tf_python, "-c", _MAKE_LARGE, str(directory), str(layers), "8192"])
+        if built.error:
+            raise RuntimeError(f"the large SavedModel cannot be built: {built.error}")
     shard = next((directory / "variables").glob("variables.data-*"))
     target, copy = cache / "large.tflite", cache / "large.copy"
     command = [core, "-m", "litesmith", "convert", str(directory), "-o", str(target), "--no-verify"]
@@ -151,5 +151,5 @@ def growth(core: str) -> dict[str, Any]:
     usage = measure([core, "-m", "benchmarks.growth"], {"PYTHONPATH": f"{SOURCE['PYTHONPATH']}{os.pathsep}{ROOT}"})
     if usage.error:
         raise RuntimeError(usage.error)
-    made: dict[str, Any] = json.loads(usage.stdout.splitlines()[-1])
-    return made
+    figures: dict[str, Any] = json.loads(usage.stdout.splitlines()[-1])
+    return figures

@@ -21,7 +21,7 @@ from litesmith.formats.metadata.tasks import image_classifier, text_classifier
 from litesmith.formats.tflite import read_model
 from litesmith.ir import Builder, DType, Graph, Program, Quantization, Signature, tensor
 from litesmith.ops import OPS
-from litesmith.quantize.dequantize import dequantized
+from litesmith.quantize.dequantize import dequantize_program
 from tests.formats.metadata import reader_models
 
 DIGITS = Path(__file__).parents[1] / "examples" / "digits" / "saved_model"
@@ -263,7 +263,7 @@ def test_quantizing_keeps_statistics_right(inputs: str) -> None:
     findings = validate(back, "mediapipe")
     assert bool(findings) == (inputs == "int8"), findings  # which MediaPipe does not take
 
-    floats = dequantized(read_model(model.content))
+    floats = dequantize_program(read_model(model.content))
     metadata = attached_metadata(floats)
     assert metadata is not None
     stats = metadata.subgraph_metadata[0].input_tensor_metadata[0].stats

@@ -100,7 +100,7 @@ class _Reader:
     def read_call(self, call: ast.Call, names: Mapping[str, Any]) -> None:
         called = call.func
         if isinstance(called, ast.Attribute) and _is_builder(called.value):
-            self.emit(called.attr if called.attr != "apply" else _evaluated(call.args[0], names) or "")
+            self.emit(called.attr if called.attr != "apply" else _text_of(call.args[0], names) or "")
         elif isinstance(called, ast.Name) and called.id == "UnsupportedError" and call.args:
             self.facts.refusals[_message(call.args[0])] = None
         else:
@@ -112,11 +112,11 @@ class _Reader:
 def _given_texts(function: FunctionType, call: ast.Call, names: Mapping[str, Any]) -> dict[str, str]:
     parameters = function.__code__.co_varnames
     given = [*zip(parameters, call.args, strict=False), *((k.arg or "", k.value) for k in call.keywords)]
-    texts = {name: _evaluated(node, names) for name, node in given}
+    texts = {name: _text_of(node, names) for name, node in given}
     return {name: text for name, text in texts.items() if text is not None}
 
 
-def _evaluated(node: ast.expr, names: Mapping[str, Any]) -> str | None:
+def _text_of(node: ast.expr, names: Mapping[str, Any]) -> str | None:
     """The text an expression gives; None where it gives none, or depends on what is only known when it runs."""
     if not isinstance(node, EVALUATED):
         return None

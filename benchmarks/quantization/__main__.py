@@ -51,9 +51,9 @@ def build(name: str, arguments: argparse.Namespace) -> str:
         measure([arguments.core_python, "-m", "benchmarks.quantization.data"], SOURCE)
     if not (directory / "held.npz").is_file():
         command = [arguments.tf_python, "-m", "benchmarks.quantization.models", name, str(CACHE)]
-        made = measure(command + (["--mlperf", str(arguments.mlperf)] if arguments.mlperf else []), SOURCE)
-        if made.error:
-            return made.error
+        built = measure(command + (["--mlperf", str(arguments.mlperf)] if arguments.mlperf else []), SOURCE)
+        if built.error:
+            return built.error
     command = [arguments.core_python, "-m", "benchmarks.quantization.ours", "float32", str(directory)]
     return measure([*command, str(directory / "float.tflite")], SOURCE).error
 
@@ -88,15 +88,15 @@ def _record(
     name: str, mode: str, rows: list[tuple[str, Path, dict[str, Any]]], arguments: argparse.Namespace
 ) -> dict[str, Any]:
     directory = CACHE / name
-    made = [(who, path, facts) for who, path, facts in rows if "failure" not in facts]
+    converted = [(who, path, facts) for who, path, facts in rows if "failure" not in facts]
     record: dict[str, Any] = {"model": name, "mode": mode} | {who: facts for who, _, facts in rows}
     command = [arguments.core_python, "-m", "benchmarks.quantization.evaluate", str(directory / "float.tflite")]
-    command += [str(directory / "held.npz"), *(str(path) for _, path, _ in made), "--seconds", str(arguments.seconds)]
+    command += [str(directory / "held.npz"), *(str(path) for _, path, _ in converted), "--seconds", str(arguments.seconds)]
     looked = measure(command, SOURCE)
     if looked.error:
         return record | {"failure": looked.error}
     float_facts, *others = json.loads(looked.stdout)
-    for (who, _, facts), figures in zip(made, others, strict=True):
+    for (who, _, facts), figures in zip(converted, others, strict=True):
         record[who] = facts | figures
     return record | {"float": float_facts}
 

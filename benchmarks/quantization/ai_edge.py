@@ -20,7 +20,7 @@ def _tensor(bits: int, symmetric: bool, channels: bool) -> Any:
     return qtyping.TensorQuantizationConfig(num_bits=bits, symmetric=symmetric, granularity=kind)
 
 
-def load_recipe(made: Any, mode: str) -> None:
+def load_recipe(quantization: Any, mode: str) -> None:
     """The recipe of a mode, as its own collection has it where it does."""
     collected = {
         "dynamic": recipe.dynamic_wi8_afp32, "dynamic-int4": recipe.dynamic_wi4_afp32,
@@ -28,7 +28,7 @@ def load_recipe(made: Any, mode: str) -> None:
         "int8": recipe.static_wi8_ai8, "int16x8": recipe.static_wi8_ai16,
     }  # fmt: skip
     if mode in collected:
-        made.load_quantization_recipe(collected[mode]())
+        quantization.load_quantization_recipe(collected[mode]())
         return
     if mode == "float16":
         half = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
@@ -46,18 +46,18 @@ def load_recipe(made: Any, mode: str) -> None:
         )
         key = AlgorithmName.MIN_MAX_UNIFORM_QUANT
     every = qtyping.TFLOperationName.ALL_SUPPORTED
-    made.update_quantization_recipe(regex=".*", operation_name=every, op_config=config, algorithm_key=key)
+    quantization.update_quantization_recipe(regex=".*", operation_name=every, op_config=config, algorithm_key=key)
 
 
 def main(mode: str, directory: str, target: str) -> None:
     """Calibrates where the mode needs it, and quantizes."""
-    made = quantizer.Quantizer(f"{directory}/float.tflite")
-    load_recipe(made, mode)
+    quantization = quantizer.Quantizer(f"{directory}/float.tflite")
+    load_recipe(quantization, mode)
     samples = np.load(f"{directory}/calibration.npz")["x"]
     calibrated = None
-    if made.need_calibration:
-        calibrated = made.calibrate({"serving_default": [{"x": row[None]} for row in samples]})
-    made.quantize(calibrated).export_model(target, overwrite=True)
+    if quantization.need_calibration:
+        calibrated = quantization.calibrate({"serving_default": [{"x": row[None]} for row in samples]})
+    quantization.quantize(calibrated).export_model(target, overwrite=True)
 
 
 if __name__ == "__main__":

@@ -27,14 +27,14 @@ def patches(count: int, size: int, seed: int = SEED) -> np.ndarray:
     """Natural patches of the photographs that scikit-learn has, at several magnifications, 0 to 255: [N, S, S, 3]."""
     rng = np.random.default_rng(seed)
     photographs = np.load(PHOTOGRAPHS)
-    made = []
+    views = []
     for index in range(count):
         photograph = photographs[index % len(photographs)]
         side = int(min(photograph.shape[:2]) * rng.uniform(0.15, 0.9))
         top, left = (int(rng.integers(0, extent - side)) for extent in photograph.shape[:2])
         places = np.linspace(0, side - 1, size).round().astype(int)
-        made.append(photograph[top + places][:, left + places].astype(np.float32))
-    stack = np.stack(made)
+        views.append(photograph[top + places][:, left + places].astype(np.float32))
+    stack = np.stack(views)
     flipped = rng.integers(0, 2, count).astype(bool)
     stack[flipped] = stack[flipped, :, ::-1]
     return stack

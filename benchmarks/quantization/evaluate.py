@@ -25,11 +25,11 @@ def outputs(path: Path, samples: np.ndarray) -> np.ndarray:
     runner = Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
     ((name, given),) = runner.get_input_details().items()
     ((answer, wanted),) = runner.get_output_details().items()
-    rows = (runner(**{name: _stored(row[None], given)})[answer] for row in samples)
+    rows = (runner(**{name: _quantize(row[None], given)})[answer] for row in samples)
     return np.stack([_real(row, wanted) for row in rows])
 
 
-def _stored(sample: np.ndarray, details: dict[str, Any]) -> np.ndarray:
+def _quantize(sample: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     """The sample as an input of this type takes it."""
     scale, zero = details["quantization"]
     if not scale:
@@ -76,7 +76,7 @@ def latencies(paths: list[Path], sample: np.ndarray, seconds: float) -> list[flo
         one = Interpreter(model_path=str(path), num_threads=1)
         one.allocate_tensors()
         (given,) = one.get_input_details()
-        one.set_tensor(given["index"], _stored(sample, given))
+        one.set_tensor(given["index"], _quantize(sample, given))
         one.invoke()
         interpreters.append(one)
     taken: list[list[float]] = [[] for _ in paths]

@@ -235,7 +235,7 @@ KWS = Path("/work/shared/models/mlperf_tiny/kws_ref_model")
 
 def kws_reference(directory: str, options: Options) -> None:
     """MLPerf Tiny's own keyword-spotting SavedModel, found beside the project (see ``KWS``)."""
-    source = next((p for p in (_shared() / "kws_ref_model", KWS) if p.is_dir()), None)
+    source = next((p for p in (_shared_models() / "kws_ref_model", KWS) if p.is_dir()), None)
     if source is None:
         raise FileNotFoundError("kws_ref_model is not at hand")
     shutil.copytree(source, directory, dirs_exist_ok=True)
@@ -243,7 +243,7 @@ def kws_reference(directory: str, options: Options) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def _shared() -> Path:
+def _shared_models() -> Path:
     return Path(__file__).resolve().parents[3] / "shared" / "models" / "mlperf_tiny"
 
 

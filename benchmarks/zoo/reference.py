@@ -32,8 +32,8 @@ def write_reference(entry: Entry, directory: str, path: str, seed: int = 0) -> d
     for key in sorted(loaded.signatures):
         function, rng = loaded.signatures[key], np.random.default_rng(seed)
         calls = _session(entry, function, rng)
-        steps += [_keyed(key, *call) for call in calls]
-        firsts |= _keyed(key, *calls[0])
+        steps += [_with_keys(key, *call) for call in calls]
+        firsts |= _with_keys(key, *calls[0])
         # Of the same shapes, to compare with; a model with state would be moved by one more call.
         other = {} if entry.stateful else _run(function, _inputs(entry, function, rng))
         ranges[key] = {
@@ -52,7 +52,7 @@ def _session(entry: Entry, function: Function, rng: np.random.Generator) -> list
     return [(inputs, _run(function, inputs)) for inputs in sequence]
 
 
-def _keyed(signature: str, inputs: Arrays, outputs: Arrays) -> Arrays:
+def _with_keys(signature: str, inputs: Arrays, outputs: Arrays) -> Arrays:
     sides = {"inputs": inputs, "outputs": outputs}
     return {f"{signature}/{side}/{name}": value for side, named in sides.items() for name, value in named.items()}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +13,8 @@ from litesmith.ir import Builder, DType, Graph, Program, Signature, Sym, Value, 
 from litesmith.ir.verify import kernel_problems, verify
 from litesmith.ops import OPS
 from litesmith.runtime.runner import Runner
+from tests.arrays import Array, assert_close
 
-Array = np.ndarray[Any, Any]
 Decomposition = Callable[..., Any]
 
 
@@ -39,21 +38,6 @@ class Case:
 
     def __repr__(self) -> str:
         return self.name
-
-
-def rng(name: str) -> np.random.Generator:
-    """A generator seeded by a name."""
-    return np.random.default_rng(zlib.crc32(name.encode()))
-
-
-def f32(*shape: int, seed: str = "", low: float = -2.0, high: float = 2.0) -> Array:
-    """Uniform float32 numbers, seeded by shape and name."""
-    return rng(f"{shape}{seed}").uniform(low, high, shape).astype(np.float32)
-
-
-def i32(*shape: int, low: int = -10, high: int = 10, seed: str = "") -> Array:
-    """Uniform int32 numbers."""
-    return rng(f"{shape}{seed}").integers(low, high, shape).astype(np.int32)
 
 
 def _inputs(case: Case, graph: Graph) -> list[Value]:
@@ -103,19 +87,3 @@ def check(case: Case) -> None:
     for value, want in zip(folded, expected, strict=True):
         if value.is_const:
             assert_close(value.numpy(), want, max(case.tolerance, 1e-6) if want.dtype.kind == "f" else case.tolerance)
-
-
-def assert_close(got: Array, want: Array, tolerance: float) -> None:
-    """Same dtype and shape, NaN and infinity in the same places, errors within ``tolerance`` of the finite range."""
-    assert got.shape == want.shape, f"shape {got.shape}, expected {want.shape}"
-    assert got.dtype == want.dtype, f"{got.dtype}, expected {want.dtype}"
-    if want.dtype.kind not in "fc":
-        np.testing.assert_array_equal(got, want)
-        return
-    finite = np.isfinite(want)
-    np.testing.assert_array_equal(np.isfinite(got), finite)
-    np.testing.assert_array_equal(got[~finite], want[~finite])
-    if finite.any():
-        scale = max(float(np.max(np.abs(want[finite]))), 1e-30)
-        error = float(np.max(np.abs(got[finite].astype(np.float64) - want[finite]))) / scale
-        assert error <= tolerance, f"error {error:.3g} of the range, allowed {tolerance}"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from litesmith.decompositions.convolution import conv_general
-from tests.decompositions.harness import Case, check, f32
+from tests.arrays import f32
+from tests.decompositions.harness import Case, check
 
 TOLERANCE = 2e-6
 

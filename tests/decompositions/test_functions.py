@@ -15,7 +15,8 @@ from litesmith.decompositions.sort import argsort, sort, topk
 from litesmith.formats.tflite import write_model
 from litesmith.ir import DType
 from litesmith.runtime import Runner
-from tests.decompositions.harness import Case, check, f32, i32, program_of, rng
+from tests.arrays import f32, i32, rng
+from tests.decompositions.harness import Case, check, program_of
 
 INF, NAN = np.inf, np.nan
 ENDS = [INF, -INF, NAN, 0.0]

@@ -12,7 +12,8 @@ from litesmith.decompositions.padding import pad, slice_static
 from litesmith.decompositions.scatter import scatter_general
 from litesmith.decompositions.windows import identity_of, pool, reduce_window
 from litesmith.ir import DType
-from tests.decompositions.harness import Case, check, f32, i32
+from tests.arrays import f32, i32
+from tests.decompositions.harness import Case, check
 
 
 def _places(x, start, sizes, mode):

@@ -10,7 +10,8 @@ from litesmith.decompositions.shapes import reshape
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, DType, Graph, tensor
 from litesmith.ops import OPS
-from tests.decompositions.harness import Case, check, f32
+from tests.arrays import f32
+from tests.decompositions.harness import Case, check
 
 
 def _wide(function: Any) -> Any:

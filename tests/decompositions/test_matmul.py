@@ -8,7 +8,8 @@ from litesmith.decompositions.matmul import dot_general
 from litesmith.decompositions.shapes import cast
 from litesmith.errors import UnsupportedError
 from litesmith.ir import DType
-from tests.decompositions.harness import Case, check, f32, i32
+from tests.arrays import f32, i32
+from tests.decompositions.harness import Case, check
 
 TOLERANCE = 1e-6
 

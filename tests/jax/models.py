@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.jax.parity import Case, f32, i32
+from tests.arrays import f32, i32
+from tests.jax.parity import Case
 
 
 class Mlp(nn.Module):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +18,7 @@ from litesmith.ir import Program
 from litesmith.ir.verify import kernel_problems, verify
 from litesmith.passes import pipeline
 from litesmith.runtime.runner import Runner
-
-Array = np.ndarray[Any, Any]
+from tests.arrays import assert_close
 
 jax.config.update("jax_platforms", "cpu")
 
@@ -51,18 +49,6 @@ class Case:
 
     def __repr__(self) -> str:
         return self.name
-
-
-def rng(name: str) -> np.random.Generator:
-    return np.random.default_rng(zlib.crc32(name.encode()))
-
-
-def f32(*shape: int, seed: str = "", low: float = -2.0, high: float = 2.0) -> Array:
-    return rng(f"{shape}{seed}").uniform(low, high, shape).astype(np.float32)
-
-
-def i32(*shape: int, low: int = -10, high: int = 10, seed: str = "") -> Array:
-    return rng(f"{shape}{seed}").integers(low, high, shape).astype(np.int32)
 
 
 def specifications(case: Case) -> Sequence[Any]:
@@ -102,24 +88,6 @@ def check(case: Case, optimize: bool = True) -> None:
         assert len(got) == len(expected)
         for have, want in zip(got, expected, strict=True):
             assert_close(have, want, case.tolerance)
-
-
-def assert_close(got: Array, want: Array, tolerance: float) -> None:
-    """Same dtype and shape, integers equal, NaN and infinities in the same places, the rest within tolerance."""
-    assert got.shape == want.shape, f"shape {got.shape}, expected {want.shape}"
-    assert got.dtype == want.dtype, f"{got.dtype}, expected {want.dtype}"
-    if want.dtype.kind not in "fcV":
-        np.testing.assert_array_equal(got, want)
-        return
-    if want.dtype.kind == "c":
-        got, want = got.view(np.float32), want.view(np.float32)
-    got, want = got.astype(np.float64), want.astype(np.float64)
-    finite = np.isfinite(want)
-    np.testing.assert_array_equal(np.where(finite, 0, got), np.where(finite, 0, want))
-    if finite.any():
-        scale = max(float(np.max(np.abs(want[finite]))), 1e-30)
-        error = float(np.max(np.abs(got[finite] - want[finite]))) / scale
-        assert error <= tolerance, f"error {error:.3g} of the range, allowed {tolerance}"
 
 
 def rows(cases: Sequence[Case]) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import litesmith
-from tests.jax.parity import assert_close, f32, i32
+from tests.arrays import assert_close, f32, i32
 
 eqx = pytest.importorskip("equinox")
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.jax.parity import Case, check, f32, i32, rows
+from tests.arrays import f32, i32
+from tests.jax.parity import Case, check, rows
 
 X, Y, LINE = f32(3, 4), f32(3, 4, seed="y"), f32(6)
 SORTED = np.sort(f32(6, seed="sorted"))

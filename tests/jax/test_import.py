@@ -18,7 +18,8 @@ from litesmith.frontends.jax import JaxFunction, import_jax, import_signatures
 from litesmith.frontends.jax.types import dim_of
 from litesmith.ir import DType, Sym, tensor
 from litesmith.runtime.runner import Runner
-from tests.jax.parity import enable_x64, f32, i32
+from tests.arrays import f32, i32
+from tests.jax.parity import enable_x64
 
 X, Y = f32(2, 3), f32(2, 3, seed="y")
 

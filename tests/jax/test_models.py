@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.arrays import f32, i32
 from tests.jax.models import MODELS
-from tests.jax.parity import Case, check, f32, i32, imported, rows
+from tests.jax.parity import Case, check, imported, rows
 
 X = f32(3, 4, 5)
 ACTIVATIONS = """

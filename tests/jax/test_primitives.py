@@ -15,7 +15,8 @@ from jax.extend.core import primitives
 from litesmith.errors import ConverterError
 from litesmith.frontends.jax import import_jax
 from litesmith.frontends.jax.lowering import COMPLEX_LOWERINGS, LOWERINGS, REFUSED
-from tests.jax.parity import Case, check, f32, i32, rows
+from tests.arrays import f32, i32
+from tests.jax.parity import Case, check, rows
 
 INF, NAN = np.inf, np.nan
 ENDS = np.array([INF, -INF, NAN, 0.0, -0.0], np.float32)

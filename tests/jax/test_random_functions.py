@@ -11,7 +11,8 @@ import pytest
 from litesmith.errors import ConverterError
 from litesmith.formats.tflite import write_model
 from litesmith.runtime.runner import Runner
-from tests.jax.parity import Case, assert_close, imported, specifications
+from tests.arrays import assert_close
+from tests.jax.parity import Case, imported, specifications
 from tests.jax.random_functions import Grower, grown
 
 QUICK, ALL = 15, 575

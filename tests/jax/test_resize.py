@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.jax.parity import Case, check, f32, rows
+from tests.arrays import f32
+from tests.jax.parity import Case, check, rows
 
 KERNELS = ("RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR")
 NEAREST, BILINEAR = ({k: int(k == name) for k in KERNELS} for name in KERNELS)

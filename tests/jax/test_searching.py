@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tests.jax.parity import Case, check, f32, i32, rows
+from tests.arrays import f32, i32
+from tests.jax.parity import Case, check, rows
 
 KERNEL, LOOP = {"BUCKETIZE": 1, "WHILE": 0}, {"BUCKETIZE": 0, "WHILE": 1}
 SOME = [-1.0, 0.5, 0.5, 1.0]

@@ -14,8 +14,9 @@ import pytest
 from litesmith.formats.tflite import write_model
 from litesmith.frontends.jax.modules import traceable
 from litesmith.runtime.runner import Runner
+from tests.arrays import assert_close, f32, i32
 from tests.jax.models import seeded
-from tests.jax.parity import Case, assert_close, f32, i32, imported
+from tests.jax.parity import Case, imported
 
 STEPS, LONGEST = 10, 12
 Built = tuple[Callable[..., Any], Any, list[Any]]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from tests.jax.parity import Case, check, f32, rows
+from tests.arrays import f32
+from tests.jax.parity import Case, check, rows
 
 SIZES = {"N": 2, "H": 8, "W": 6, "C": 3}
 WINDOW = {"H": 3, "W": 3}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,9 +17,7 @@ from litesmith.ir.folding import fold
 from litesmith.ir.verify import compatible, kernel_problems, verify
 from litesmith.ops import OPS
 from litesmith.runtime.runner import Runner
-
-Array = np.ndarray[Any, Any]
-
+from tests.arrays import Array, assert_close, rng
 
 EXCHANGED = {DType.INT4: np.dtype(np.int8), DType.UINT4: np.dtype(np.uint8)}
 """What the runtime's Python interface gives for packed types."""
@@ -75,16 +72,6 @@ class Case:
 
     def __repr__(self) -> str:
         return f"{self.op}-{self.name}"
-
-
-def rng(name: str) -> np.random.Generator:
-    """A generator seeded by a name."""
-    return np.random.default_rng(zlib.crc32(name.encode()))
-
-
-def f32(*shape: int, low: float = -2.0, high: float = 2.0, seed: str = "") -> Array:
-    """Uniform float32 numbers, seeded by shape and ``seed``."""
-    return rng(f"{shape}{seed}").uniform(low, high, shape).astype(np.float32)
 
 
 def ints(*shape: int, dtype: Any = np.int32, low: int = -10, high: int = 10, seed: str = "") -> Array:
@@ -241,19 +228,3 @@ def refuses(case: Case, expected: str) -> None:
     except LitesmithError as error:
         reasons = [str(error)]
     assert any(expected in reason for reason in reasons), reasons
-
-
-def assert_close(got: Array, want: Array, tolerance: float) -> None:
-    """Same dtype and shape, NaN and infinity in the same places, errors within ``tolerance`` of the finite range."""
-    assert got.shape == want.shape, f"shape {got.shape}, expected {want.shape}"
-    assert got.dtype == want.dtype, f"{got.dtype}, expected {want.dtype}"
-    if want.dtype.kind not in "fc":
-        np.testing.assert_array_equal(got, want)
-        return
-    finite = np.isfinite(want)
-    np.testing.assert_array_equal(np.isfinite(got), finite)
-    np.testing.assert_array_equal(got[~finite], want[~finite])
-    if finite.any():
-        scale = max(float(np.max(np.abs(want[finite]))), 1e-30)
-        error = float(np.max(np.abs(got[finite] - want[finite]))) / scale
-        assert error <= tolerance, f"error {error:.3g} of the range, allowed {tolerance}"

@@ -8,7 +8,8 @@ from litesmith.ir import Builder, DType, Graph, TensorType
 from litesmith.ir.folding import NO_FOLDING
 from litesmith.ops import OPS
 from litesmith.runtime.runner import Runner
-from tests.ops.harness import Case, Quantized, check_evaluator, f32, i32, ints, operation, program_of, refuses, scalar
+from tests.arrays import f32
+from tests.ops.harness import Case, Quantized, check_evaluator, i32, ints, operation, program_of, refuses, scalar
 
 F32 = 2e-6
 """Rounding of float32 sums in another order."""

@@ -5,7 +5,8 @@ import pytest
 
 from litesmith.errors import UnsupportedError
 from litesmith.ir import DType
-from tests.ops.harness import Case, check_evaluator, f32, i32, ints, operation, refuses, scalar
+from tests.arrays import f32
+from tests.ops.harness import Case, check_evaluator, i32, ints, operation, refuses, scalar
 
 F32 = 2e-6
 """Rounding of transcendental functions by other approximations."""

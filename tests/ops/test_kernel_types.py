@@ -12,21 +12,8 @@ from litesmith.ir import Builder, DType, Graph, Quantization, TensorType
 from litesmith.ir.verify import kernel_problems
 from litesmith.ops import OPS
 from litesmith.ops.quantization import _TO as QUANTIZES_TO
-from tests.ops.harness import (
-    Case,
-    OperandRow,
-    Quantized,
-    accepts,
-    assert_close,
-    evaluated,
-    f32,
-    i32,
-    operation,
-    program_of,
-    rng,
-    run,
-    scalar,
-)
+from tests.arrays import assert_close, f32, rng
+from tests.ops.harness import Case, OperandRow, Quantized, accepts, evaluated, i32, operation, program_of, run, scalar
 
 STEP = dict(stride_h=1, stride_w=1)
 STEP3 = dict(stride_d=1, **STEP)

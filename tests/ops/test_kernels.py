@@ -14,7 +14,8 @@ from litesmith.ops import (
     stablehlo,
     text,
 )
-from tests.ops.harness import Case, check_evaluator, f32, i32, ints, scalar
+from tests.arrays import f32
+from tests.ops.harness import Case, check_evaluator, i32, ints, scalar
 
 F32 = 2e-6
 """Rounding of float32 sums in another order."""

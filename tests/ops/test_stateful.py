@@ -12,7 +12,8 @@ from litesmith.ir.builder import infer_types
 from litesmith.ir.verify import kernel_problems, verify
 from litesmith.ops import OPS
 from litesmith.runtime.runner import Runner
-from tests.ops.harness import Case, Variable, assert_close, f32, i32, operation, program_of, run, scalar
+from tests.arrays import assert_close, f32
+from tests.ops.harness import Case, Variable, i32, operation, program_of, run, scalar
 
 F32 = 1e-5
 """Of the range: the kernels approximate tanh and sigmoid."""

@@ -6,7 +6,8 @@ import pytest
 from litesmith.ir import Builder, DType, Graph, Sym, TensorType, Value
 from litesmith.ir.types import Quantization
 from litesmith.ops import OPS
-from tests.ops.harness import f32, i32, scalar
+from tests.arrays import f32
+from tests.ops.harness import i32, scalar
 
 B, H = Sym.named("b"), Sym.named("h")
 INT32 = dict(out_data_type=DType.INT32)

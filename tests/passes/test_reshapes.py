@@ -73,7 +73,7 @@ test_kept = unchanged(
             "PAD(%0, int32[2, 2](1, 1, 0, 0)) : float32[26, 8]",
             "RESHAPE(%1, int32[3](2, 13, 8)) : float32[2, 13, 8]",
         ),
-        "more than add or drop dimensions of size 1",
+        "more than add or drop unit dimensions",
     ),
     Unchanged(
         "padding_of_an_added_dimension",

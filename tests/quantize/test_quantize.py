@@ -21,13 +21,13 @@ from litesmith.ops import OPS
 from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP
 from litesmith.quantize import Calibration, Plan, Recipe, Rule, as_recipe
 from litesmith.quantize.calibrate import calibrate, tensor_keys
-from litesmith.quantize.dequantize import dequantized
+from litesmith.quantize.dequantize import dequantize_program
 from litesmith.quantize.equalize import equalize
 from litesmith.quantize.exchange import RealRunner
 from litesmith.quantize.fidelity import compare
 from litesmith.quantize.histograms import Histogram, histograms, least_squares, percentile
 from litesmith.quantize.quantizer import quantize
-from litesmith.quantize.ranges import quantization, stored
+from litesmith.quantize.ranges import quantization, quantize_array
 from litesmith.quantize.samples import calls_of
 from litesmith.runtime import Runner
 
@@ -555,7 +555,7 @@ def test_trained_ranges_hold_exactly(name: str) -> None:
 
 def test_dequantizing_gives_the_float_model_back(digits: Any) -> None:
     model = litesmith.convert(DIGITS / "saved_model", quantize="int8", calibrate=digits[0][:50])
-    back = dequantized(read_model(model.content))
+    back = dequantize_program(read_model(model.content))
     assert set(back.histogram()) == set(litesmith.convert(DIGITS / "saved_model").operators)
     calls = [("serving_default", {"image": x[None]}) for x in digits[0][:20]]
     assert compare(write_model(back), model.content, calls).worst > 30
@@ -771,9 +771,9 @@ def test_weights_become_integers_slice_by_slice(monkeypatch: pytest.MonkeyPatch)
     array = np.random.default_rng(0).normal(size=(7, 3, 5)).astype(np.float32)
     for scale, axis in ((0.01, 0), (np.linspace(0.01, 0.02, 7), 0), (np.linspace(0.01, 0.02, 5), 2)):
         quant = quantization(scale, 3, axis)
-        whole = stored(array, quant, DType.INT8)
+        whole = quantize_array(array, quant, DType.INT8)
         monkeypatch.setattr("litesmith.quantize.ranges.SLICE", 16)
-        assert (stored(array, quant, DType.INT8) == whole).all()
+        assert (quantize_array(array, quant, DType.INT8) == whole).all()
         monkeypatch.undo()
 
 

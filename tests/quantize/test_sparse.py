@@ -16,10 +16,10 @@ from litesmith.formats.tflite import read_model, write_model
 from litesmith.ir import Builder, DType, Graph, Program, Signature, TensorType
 from litesmith.ops import OPS
 from litesmith.quantize import Recipe
-from litesmith.quantize.dequantize import dequantized
+from litesmith.quantize.dequantize import dequantize_program
 from litesmith.quantize.exchange import RealRunner
 from litesmith.quantize.quantizer import quantize
-from litesmith.quantize.sparse import compressed_rows
+from litesmith.quantize.sparse import compress_rows
 
 RNG = np.random.default_rng(3)
 
@@ -103,7 +103,7 @@ def test_sparse_files_are_read(name: str, tmp_path: Path) -> None:
         again = quantize(read_model(content), Recipe("float16"), calls(source))
         assert len(write_model(again.program)) < len(content)
     else:
-        floats = write_model(dequantized(read_model(content)))
+        floats = write_model(dequantize_program(read_model(content)))
         for key, inputs in calls(source, 2):
             a, b = (RealRunner(m).run(inputs, key)["y"] for m in (content, floats))
             assert np.abs(a - b).max() <= 0.02 * np.abs(b).max()
@@ -113,7 +113,7 @@ def test_sparse_files_are_read(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [(8, 32), (4, 3, 3, 16)])
 def test_compressed_rows(shape: tuple[int, ...], block: int) -> None:
     array = pruned(*shape, zeros=0.6, block=block)
-    sparsity = compressed_rows(array, block)
+    sparsity = compress_rows(array, block)
     assert (sparsity.dense(sparsity.stored_elements(array)) == array).all()
 
 

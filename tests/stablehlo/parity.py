@@ -14,7 +14,8 @@ from litesmith.ir import Program
 from litesmith.ir.verify import kernel_problems, verify
 from litesmith.passes import pipeline
 from litesmith.runtime.runner import Runner
-from tests.jax.parity import Case, assert_close, specifications
+from tests.arrays import assert_close
+from tests.jax.parity import Case, specifications
 
 
 def exported(case: Case, *platforms: str) -> Any:

@@ -16,7 +16,8 @@ import litesmith
 from litesmith.errors import ConverterError, FormatError, LitesmithError, UsageError
 from litesmith.frontends.stablehlo import import_bytes, import_exported, module
 from litesmith.ir.budget import own_budget
-from tests.jax.parity import Case, f32
+from tests.arrays import f32
+from tests.jax.parity import Case
 from tests.stablehlo.parity import converted, exported
 
 DEADLY = Path(__file__).parent / "data" / "deadly.mlirbc"

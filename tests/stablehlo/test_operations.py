@@ -17,7 +17,7 @@ from litesmith.frontends.stablehlo.module import read_module
 from litesmith.ir.verify import kernel_problems, verify
 from litesmith.passes import pipeline
 from litesmith.runtime.runner import Runner
-from tests.jax.parity import assert_close, f32
+from tests.arrays import assert_close, f32
 
 CLIENT_ONLY = {"_asin_acos_kernel", "constant_like", "mulhi", "scan"}
 """Operations of the client dialect that are written nowhere but inside of compilers."""

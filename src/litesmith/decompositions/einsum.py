@@ -165,8 +165,3 @@ def _without_broadcast(b: Builder, term: _Term, other: _Term) -> _Term:
         return term
     dims = [d for i, d in enumerate(term.x.dims) if i not in gone]
     return _Term(reshape(b, term.x, dims), "".join(c for i, c in enumerate(term.labels) if i not in gone))
-
-
-def _vector_matmul(b: Builder, x: Value, y: Value) -> Value:
-    """[k] times [..., k, n]."""
-    return dot_general(b, x, y, ((0,), (y.rank - 2,)))

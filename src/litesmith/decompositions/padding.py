@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from litesmith.decompositions.shapes import always, reshape, shape_vector, with_dims
+from litesmith.decompositions.shapes import always, merge, reshape, shape_vector, with_dims
 from litesmith.errors import UnsupportedError
 from litesmith.ir import Builder, Dim, Sym, Value
 from litesmith.ir.dims import non_negative
@@ -50,21 +50,8 @@ def _amount_to_add(amount: Dim) -> Dim:
 
 def _pad_high_rank(b: Builder, x: Value, pads: list[tuple[Dim, Dim]], fill: float | int | bool | Value) -> Value:
     """More dimensions than the kernel takes: neighbours that are not padded become one."""
-    groups: list[list[int]] = []
-    for axis, amount in enumerate(pads):
-        if groups and amount == (0, 0) and pads[groups[-1][0]] == (0, 0):
-            groups[-1].append(axis)
-        else:
-            groups.append([axis])
-    if len(groups) > 5:
-        raise UnsupportedError(f"padding a tensor of rank {x.rank}", "reshape it to at most five dimensions")
-    low: list[Dim] = []
-    for group in groups:
-        size: Dim = 1
-        for axis in group:
-            size = size * x.dims[axis]
-        low.append(size)
-    padded = pad(b, reshape(b, x, low), [pads[g[0]] for g in groups], fill)
+    groups = _mergeable([amount == (0, 0) for amount in pads], "padding")
+    padded = pad(b, merge(b, x, *groups), [pads[g[0]] for g in groups], fill)
     return reshape(b, padded, [d + p[0] + p[1] for d, p in zip(x.dims, pads, strict=True)], x)
 
 
@@ -108,29 +95,30 @@ def _from_end(place: Dim, size: Dim) -> Dim:
     return distance if isinstance(place, Sym) and isinstance(distance, int) and distance < 0 else place
 
 
+def _mergeable(whole: Sequence[bool], doing: str) -> list[list[int]]:
+    """The axes in groups of neighbours that stay as they are. Raises UnsupportedError for more than five groups."""
+    groups: list[list[int]] = []
+    for axis, is_whole in enumerate(whole):
+        if groups and is_whole and whole[groups[-1][0]]:
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    if len(groups) > 5:
+        raise UnsupportedError(f"{doing} a tensor of rank {len(whole)}", "reshape it to at most five dimensions")
+    return groups
+
+
 def _slice_high_rank(b: Builder, x: Value, begin: Sequence[Dim], end: Sequence[Dim], steps: list[int]) -> Value:
     """More dimensions than the kernel takes: neighbours taken whole become one."""
     kept = [
         not isinstance(f, Sym) and f == 0 and e == d and s == 1
         for f, e, d, s in zip(begin, end, x.dims, steps, strict=True)
     ]
-    groups: list[list[int]] = []
-    for axis, is_kept in enumerate(kept):
-        if groups and is_kept and kept[groups[-1][0]]:
-            groups[-1].append(axis)
-        else:
-            groups.append([axis])
-    if len(groups) > 5:
-        raise UnsupportedError(f"slicing a tensor of rank {x.rank}", "reshape it to at most five dimensions")
-    low: list[Dim] = []
-    for group in groups:
-        size: Dim = 1
-        for axis in group:
-            size = size * x.dims[axis]
-        low.append(size)
+    groups = _mergeable(kept, "slicing")
     first = [g[0] for g in groups]
-    stops = [size if kept[a] else end[a] for size, a in zip(low, first, strict=True)]
-    part = slice_static(b, reshape(b, x, low), [begin[a] for a in first], stops, [steps[a] for a in first])
+    merged = merge(b, x, *groups)
+    stops = [size if kept[a] else end[a] for size, a in zip(merged.dims, first, strict=True)]
+    part = slice_static(b, merged, [begin[a] for a in first], stops, [steps[a] for a in first])
     dims = [(e - f + s - 1) // s for f, e, s in zip(begin, end, steps, strict=True)]
     return reshape(b, part, dims, x)
 

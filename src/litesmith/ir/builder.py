@@ -113,7 +113,7 @@ class Builder(OperatorMethods):
         types = list(result_types) if result_types is not None else infer_types(op)
         folded = fold(op, types, self.folding)
         if folded is not None:
-            return _named(folded, op)
+            return _keep_name(folded, op)
         known = known_elements(op, types)
         constants = [_known_constant(k, t) for k, t in zip(known, types, strict=False)]
         if constants and all(c is not None for c in constants):
@@ -145,7 +145,7 @@ class Builder(OperatorMethods):
         if isinstance(operand, (np.ndarray, np.generic)):
             return self.constant(operand)
         like = _like(defn, index, operands) if isinstance(operand, (bool, int, float)) else None
-        return self.constant(operand, _taken(like or _default_dtype(operand), defn, index))
+        return self.constant(operand, _accepted_dtype(like or _default_dtype(operand), defn, index))
 
 
 def _like(defn: OpDef, index: int, operands: Sequence[OperandLike]) -> DType | None:
@@ -156,7 +156,7 @@ def _like(defn: OpDef, index: int, operands: Sequence[OperandLike]) -> DType | N
     return next(iter([*alike, *(dtype for _, dtype in typed)]), None)
 
 
-def _taken(dtype: DType, defn: OpDef, index: int) -> DType:
+def _accepted_dtype(dtype: DType, defn: OpDef, index: int) -> DType:
     """The type; or the integers an operand takes that takes nothing else (axes, indices, sizes)."""
     declared = defn.operand_at(index).dtypes
     if declared is None or dtype in declared or not all(d.is_integer for d in declared):
@@ -200,7 +200,7 @@ def _complete(defn: OpDef, attrs: dict[str, Any]) -> dict[str, Any]:
     return {**defn.defaults, **attrs}
 
 
-def _named(results: tuple[Value, ...], op: Op) -> tuple[Value, ...]:
+def _keep_name(results: tuple[Value, ...], op: Op) -> tuple[Value, ...]:
     """A constant made of one named constant keeps its name: a weight stays known when it is transposed or cast."""
     names = {v.name for v in op.inputs if v.name}
     if all(v.is_const for v in op.inputs) and len(results) == len(names) == 1 and not results[0].name:

@@ -21,36 +21,36 @@ class Clone:
 
 def clone(program: Program) -> Clone:
     """A copy to be changed freely; the original, and the elements of its constants, are left as they are."""
-    made = Clone(replace(program, metadata=dict(program.metadata), notes=list(program.notes), files=dict(program.files)))
+    copies = Clone(replace(program, metadata=dict(program.metadata), notes=list(program.notes), files=dict(program.files)))
     originals = program.all_graphs()
-    made.graphs = {id(g): Graph(g.name) for g in originals}
+    copies.graphs = {id(g): Graph(g.name) for g in originals}
     for graph in originals:
-        _fill(graph, made)
-    made.program.graphs = [made.graphs[id(g)] for g in program.graphs]
-    made.program.signatures = [
-        Signature(s.key, made.graphs[id(s.graph)], dict(s.inputs), dict(s.outputs)) for s in program.signatures
+        _fill(graph, copies)
+    copies.program.graphs = [copies.graphs[id(g)] for g in program.graphs]
+    copies.program.signatures = [
+        Signature(s.key, copies.graphs[id(s.graph)], dict(s.inputs), dict(s.outputs)) for s in program.signatures
     ]
-    return made
+    return copies
 
 
-def _fill(graph: Graph, made: Clone) -> None:
-    target = made.graphs[id(graph)]
-    target.inputs = [_copied(v, made) for v in graph.inputs]
+def _fill(graph: Graph, copies: Clone) -> None:
+    target = copies.graphs[id(graph)]
+    target.inputs = [_copy(v, copies) for v in graph.inputs]
     for op in graph.ops:
-        operands = [None if v is None else _copied(v, made) for v in op.operands]
-        copy = Op(op.defn, operands, {k: _with_graphs(v, made.graphs) for k, v in op.attrs.items()}, op.origins)
-        copy.results = [_copied(v, made) for v in op.results]
+        operands = [None if v is None else _copy(v, copies) for v in op.operands]
+        copy = Op(op.defn, operands, {k: _with_graphs(v, copies.graphs) for k, v in op.attrs.items()}, op.origins)
+        copy.results = [_copy(v, copies) for v in op.results]
         for index, value in enumerate(copy.results):
             value.op, value.index = copy, index
         target.insert(copy)
-        made.ops[id(op)] = copy
-    target.outputs = [_copied(v, made) for v in graph.outputs]
+        copies.ops[id(op)] = copy
+    target.outputs = [_copy(v, copies) for v in graph.outputs]
 
 
-def _copied(value: Value, made: Clone) -> Value:
-    found = made.values.get(id(value))
+def _copy(value: Value, copies: Clone) -> Value:
+    found = copies.values.get(id(value))
     if found is None:
-        found = made.values[id(value)] = Value(value.type, value.name, value.const)
+        found = copies.values[id(value)] = Value(value.type, value.name, value.const)
         found.is_variable = value.is_variable
         found.sym = value._sym
     return found

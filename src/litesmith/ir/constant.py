@@ -24,12 +24,12 @@ class Constant:
     """The elements of a constant tensor: dtype and shape now, the array on demand.
 
     ``sparsity`` keeps the schema's sparsity parameters of a constant read from a file, as an opaque payload. A float32
-    constant that was computed may know its elements in float64 (`wide`), so that what is computed from it in turn is
-    rounded once. ``made_by`` is the folded operation a large constant is the result of, where a large integer constant is
-    at its root: weights can be written as the integers they are made of.
+    constant that was computed may know its elements in float64 (`unrounded_array`), so that what is computed from it in
+    turn is rounded once. ``made_by`` is the folded operation a large constant is the result of, where a large integer
+    constant is at its root: weights can be written as the integers they are made of.
     """
 
-    __slots__ = ("_array", "_recipe", "_wide", "dtype", "made_by", "shape", "sparsity")
+    __slots__ = ("_array", "_recipe", "_unrounded", "dtype", "made_by", "shape", "sparsity")
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Constant:
         self._array = array
         self._recipe = recipe
         self.sparsity = sparsity
-        self._wide: Callable[[], Array] | None = None
+        self._unrounded: Callable[[], Array] | None = None
         self.made_by: Op | None = None
 
     @staticmethod
@@ -63,29 +63,29 @@ class Constant:
     def computed(
         dtype: DType,
         shape: Sequence[int],
-        wide: Callable[[], Array],
+        unrounded: Callable[[], Array],
         keep: bool,
         rounded: Callable[[], Array] | None = None,
     ) -> Constant:
-        """A constant whose elements are those of ``wide()`` rounded to ``dtype``; ``keep``: computed now, and kept.
+        """A constant whose elements are those of ``unrounded()`` rounded to ``dtype``; ``keep``: computed now, and kept.
 
-        rounded: gives the rounded elements in less room than ``wide`` takes.
+        rounded: gives the rounded elements in less room than ``unrounded`` takes.
         """
-        made = Constant(dtype, shape, recipe=rounded or (lambda: _rounded(wide(), dtype)))
-        made._wide = wide
+        constant = Constant(dtype, shape, recipe=rounded or (lambda: _round(unrounded(), dtype)))
+        constant._unrounded = unrounded
         if keep:
-            exact = wide()
-            made._array, made._wide = _rounded(exact, dtype), lambda: exact
-        return made
+            exact = unrounded()
+            constant._array, constant._unrounded = _round(exact, dtype), lambda: exact
+        return constant
 
     @property
-    def is_wide(self) -> bool:
-        """Whether `wide` gives more than `array`."""
-        return self._wide is not None
+    def is_rounded(self) -> bool:
+        """Whether `unrounded_array` gives more than `array`."""
+        return self._unrounded is not None
 
-    def wide(self) -> Array:
+    def unrounded_array(self) -> Array:
         """The elements before they were rounded to ``dtype``, where that is known; else `array`."""
-        return self.array() if self._wide is None else self._wide()
+        return self.array() if self._unrounded is None else self._unrounded()
 
     @property
     def size(self) -> int:
@@ -111,12 +111,12 @@ class Constant:
             return self._array
         if self._recipe is None:
             raise ValueError("constant has neither an array nor a recipe")
-        made = np.asanyarray(self._recipe())
-        if made.shape != self.shape or made.dtype != self.dtype.numpy:
+        array = np.asanyarray(self._recipe())
+        if array.shape != self.shape or array.dtype != self.dtype.numpy:
             raise ValueError(
-                f"lazy constant gave {made.dtype}{list(made.shape)}, expected {self.dtype}{list(self.shape)}"
+                f"lazy constant gave {array.dtype}{list(array.shape)}, expected {self.dtype}{list(self.shape)}"
             )
-        return made
+        return array
 
     def keep(self) -> None:
         """Computes the elements now, once."""
@@ -126,6 +126,6 @@ class Constant:
         return f"Constant({self.dtype}{list(self.shape)}{', lazy' if self.is_lazy else ''})"
 
 
-def _rounded(array: Array, dtype: DType) -> Array:
+def _round(array: Array, dtype: DType) -> Array:
     with np.errstate(over="ignore"):
         return np.asarray(array, dtype.numpy)

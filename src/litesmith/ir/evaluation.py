@@ -41,8 +41,8 @@ def _results(op: Op, operands: Sequence[Array | None]) -> list[Array]:
     if op.defn.evaluate is None or not op.defn.is_pure:
         raise NoEvaluatorError(op.name)
     with np.errstate(all="ignore"):
-        made = op.defn.evaluate(*operands, **op.attrs)
-    return [np.asarray(m) for m in made] if isinstance(made, (list, tuple)) else [np.asarray(made)]
+        results = op.defn.evaluate(*operands, **op.attrs)
+    return [np.asarray(r) for r in results] if isinstance(results, (list, tuple)) else [np.asarray(results)]
 
 
 def _loop(op: Op, carried: list[Array]) -> list[Array]:

@@ -117,29 +117,29 @@ def _evaluate(op: Op, operands: Sequence[Constant | None]) -> list[Array]:
     assert op.defn.evaluate is not None
     arrays = [c.array() if c is not None else None for c in operands]
     with np.errstate(all="ignore"):
-        made = op.defn.evaluate(*arrays, **op.attrs)
-    return list(made) if isinstance(made, (list, tuple)) else [np.asarray(made)]
+        results = op.defn.evaluate(*arrays, **op.attrs)
+    return list(results) if isinstance(results, (list, tuple)) else [np.asarray(results)]
 
 
 def _gains_by_float64(op: Op, types: Sequence[TensorType]) -> bool:
-    """Whether a float32 result is better computed in float64: arithmetic, and moves of what was computed so."""
+    """Whether a float32 result is better computed in float64: arithmetic, and data movement of what was computed so."""
     if len(types) != 1 or types[0].dtype is not DType.FLOAT32:
         return False
     if op.defn.traits & Trait.ARITHMETIC:
         return True
-    return bool(op.defn.traits & Trait.MOVES_DATA) and any(v.const is not None and v.const.is_wide for v in op.inputs)
+    return bool(op.defn.traits & Trait.MOVES_DATA) and any(v.const is not None and v.const.is_rounded for v in op.inputs)
 
 
 def _fold_in_float64(
     op: Op, operands: Sequence[Constant | None], shape: tuple[int, ...], keep: bool, slab_bytes: int
 ) -> Value:
     def arrays() -> list[Array | None]:
-        return [None if c is None else c.wide() for c in operands]
+        return [None if c is None else c.unrounded_array() for c in operands]
 
-    def rounded() -> Array:
-        return _rounded_in_slabs(op, arrays(), shape, slab_bytes)
+    def in_slabs() -> Array:
+        return _round_in_slabs(op, arrays(), shape, slab_bytes)
 
-    return Value.constant(Constant.computed(DType.FLOAT32, shape, lambda: _in_float64(op, arrays()), keep, rounded))
+    return Value.constant(Constant.computed(DType.FLOAT32, shape, lambda: _in_float64(op, arrays()), keep, in_slabs))
 
 
 def _in_float64(op: Op, arrays: Sequence[Array | None]) -> Array:
@@ -149,19 +149,19 @@ def _in_float64(op: Op, arrays: Sequence[Array | None]) -> Array:
         return np.asarray(op.defn.evaluate(*floats, **op.attrs))
 
 
-def _rounded_in_slabs(op: Op, arrays: Sequence[Array | None], shape: tuple[int, ...], slab_bytes: int) -> Array:
+def _round_in_slabs(op: Op, arrays: Sequence[Array | None], shape: tuple[int, ...], slab_bytes: int) -> Array:
     """What `_in_float64` gives in float32, made some rows at a time: all of it in float64 takes twice the room."""
     if not op.defn.traits & Trait.ELEMENTWISE or not shape or not all(shape):
         return _in_float64(op, arrays).astype(np.float32)
-    made = np.empty(shape, np.float32)
-    count = max(1, slab_bytes * shape[0] // made.nbytes)
+    rounded = np.empty(shape, np.float32)
+    count = max(1, slab_bytes * shape[0] // rounded.nbytes)
     for start in range(0, shape[0], count):
         rows = slice(start, start + count)
         varies = [a is not None and a.ndim == len(shape) and a.shape[0] == shape[0] for a in arrays]
         parts = [a[rows] if v and a is not None else a for a, v in zip(arrays, varies, strict=True)]
         with np.errstate(over="ignore"):
-            made[rows] = _in_float64(op, parts)
-    return made
+            rounded[rows] = _in_float64(op, parts)
+    return rounded
 
 
 def _as_value(array: Array, expected: TensorType, op: Op) -> Value:

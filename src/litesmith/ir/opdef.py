@@ -36,7 +36,7 @@ class Trait(Flag):
     RANDOM = auto()
     """Not a function of its operands alone: never folded or merged, but may be removed."""
     MOVES_DATA = auto()
-    """Only moves elements of its first operand about (reshape, transpose, slice, gather …)."""
+    """Data movement: only puts elements of its first operand elsewhere (reshape, transpose, slice, gather …)."""
     ARITHMETIC = auto()
     """A smooth function of its operands: constants are folded in float64 and rounded once, where they are used."""
     FUSES_ACTIVATION = auto()
@@ -45,7 +45,7 @@ class Trait(Flag):
     """Sums products of elements (convolutions, matrix products, recurrent layers): what published counts of
     multiply-adds count."""
     REPEATS = auto()
-    """Picks parts of its first operand, some several times. Folded however large the result is: it may be the scales of
+    """Gathers parts of its first operand, some several times. Folded however large the result is: it may be the scales of
     weights, one for each block, repeated for each element."""
     KEEPS_ORDER = auto()
     """Only changes the shape of its first operand: the elements stay in row-major order (RESHAPE, SQUEEZE …)."""
@@ -286,7 +286,7 @@ class OpDef:
         return {name: attr.default for name, attr in self.attrs.items() if attr.kind != "none"}
 
     def cost_of(self, op: Op) -> Dim:
-        """Multiply-adds of this operation, or what costs as much; 0 where elements are only moved."""
+        """Multiply-adds of this operation, or what costs as much; 0 for data movement."""
         if self.cost is not None:
             return self.cost(op)
         return op.results[0].type.count if self.traits & Trait.ELEMENTWISE and op.results else 0

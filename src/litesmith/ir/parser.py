@@ -77,7 +77,7 @@ class _Parser:
         self.at += 1
         return str(text)
 
-    def listed(self, close: str, item: Any) -> list[Any]:
+    def list_until(self, close: str, item: Any) -> list[Any]:
         items: list[Any] = []
         while not self.take(close):
             items.append(item())
@@ -103,7 +103,7 @@ class _Parser:
         graph = self.named_graph(self.token("word"))
         self.values = {}
         self.expect("(")
-        for name, type_ in self.listed(")", self.parameter):
+        for name, type_ in self.list_until(")", self.parameter):
             self.define(name, graph.add_input(type_, name))
         self.expect("{")
         while not self.take("return"):
@@ -135,8 +135,8 @@ class _Parser:
             raise self._error(f"no operator {word}")
         defn = self.opset[word]
         self.expect("(")
-        operands = self.listed(")", self.operand)
-        attrs = dict(self.listed("}", self.attribute)) if self.take("{") else {}
+        operands = self.list_until(")", self.operand)
+        attrs = dict(self.list_until("}", self.attribute)) if self.take("{") else {}
         op = Op(defn, operands, {**defn.defaults, **attrs})
         for index, name in enumerate(names):
             self.expect("," if index else ":")
@@ -167,7 +167,7 @@ class _Parser:
         else:
             name = ""
             self.expect("(")
-            array = np.array(self.listed(")", self.literal), dtype=type_.dtype.numpy).reshape(type_.static_shape)
+            array = np.array(self.list_until(")", self.literal), dtype=type_.dtype.numpy).reshape(type_.static_shape)
         value = Value.constant(array, name, type_.dtype)
         value.type = type_
         return value
@@ -183,7 +183,7 @@ class _Parser:
             self.called.add(name)
             return self.named_graph(name)
         if self.take("["):
-            return tuple(self.listed("]", self.attribute_value))
+            return tuple(self.list_until("]", self.attribute_value))
         if self.peek_kind("word") and not self.peek("True", "False", "None"):
             word = self.token("word")
             return DType.parse(word) if word.upper() in DType.__members__ and word.islower() else word
@@ -210,7 +210,7 @@ class _Parser:
             self.expect("*")
             self.expect("]")
             return TensorType(dtype, None)
-        shape = tuple(self.listed("]", self.dim))
+        shape = tuple(self.list_until("]", self.dim))
         return TensorType(dtype, shape, self.quantization() if self.take("<") else None)
 
     def dim(self) -> Dim:
@@ -226,10 +226,10 @@ class _Parser:
 
     def quantization(self) -> Quantization:
         self.expect("[")
-        scale = np.array(self.listed("]", self.literal), np.float32)
+        scale = np.array(self.list_until("]", self.literal), np.float32)
         self.expect(",")
         self.expect("[")
-        zero_point = np.array(self.listed("]", self.literal), np.int64)
+        zero_point = np.array(self.list_until("]", self.literal), np.int64)
         self.expect(",")
         axis = int(self.literal())
         self.expect(">")
@@ -239,10 +239,10 @@ class _Parser:
         key = self.literal()
         graph = self.named_graph(self.token("word"))
         self.expect("(")
-        inputs = dict(self.listed(")", self.attribute))
+        inputs = dict(self.list_until(")", self.attribute))
         self.token("arrow")
         self.expect("(")
-        return Signature(key, graph, inputs, dict(self.listed(")", self.attribute)))
+        return Signature(key, graph, inputs, dict(self.list_until(")", self.attribute)))
 
 
 def seeded_array(name: str, type_: TensorType) -> np.ndarray[Any, Any]:

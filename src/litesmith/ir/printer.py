@@ -35,7 +35,7 @@ def print_program(program: Program) -> str:
 def print_graph(graph: Graph, origins: bool = False) -> str:
     """One graph as text; with ``origins``, each line says where its operation came from."""
     names = _Names(graph)
-    params = ", ".join(f"{names[v]}: {_typed(v)}" for v in graph.inputs)
+    params = ", ".join(f"{names[v]}: {_type_text(v)}" for v in graph.inputs)
     lines = [f"graph {graph.name}({params}) {{"]
     lines += [f"  {_op_line(op, names)}{_comment(op) if origins else ''}" for op in graph.ops]
     lines.append(f"  return {', '.join(names[v] for v in graph.outputs)}".rstrip())
@@ -46,7 +46,7 @@ def _op_line(op: Op, names: _Names) -> str:
     results = ", ".join(names[r] for r in op.results)
     operands = ", ".join("_" if v is None else names[v] for v in op.operands)
     attrs = _attrs(op)
-    types = ", ".join(_typed(r) for r in op.results)
+    types = ", ".join(_type_text(r) for r in op.results)
     equals = f"{results} = " if results else ""
     return f"{equals}{op.name}({operands}){f' {{{attrs}}}' if attrs else ''}{f' : {types}' if types else ''}"
 
@@ -81,7 +81,7 @@ def attr_text(value: object) -> str:
     return repr(value)
 
 
-def _typed(value: Value) -> str:
+def _type_text(value: Value) -> str:
     quant = value.type.quant
     if quant is None:
         return str(value.type)
@@ -119,9 +119,9 @@ def constant_text(value: Value) -> str:
     """A constant operand: ``int32[2](1, -1)`` in full when small, else ``float32[8, 3]@name``."""
     assert value.const is not None
     if value.const.size > INLINE:
-        return f"{_typed(value)}@{value.name or 'unnamed'}"
+        return f"{_type_text(value)}@{value.name or 'unnamed'}"
     elements = ", ".join(_element(e) for e in value.numpy().ravel())
-    return f"{_typed(value)}({elements})"
+    return f"{_type_text(value)}({elements})"
 
 
 def _element(element: np.generic | float | complex | bytes | str) -> str:

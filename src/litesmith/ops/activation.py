@@ -150,12 +150,12 @@ _erf = np.vectorize(erf, otypes=[np.float64])
 
 
 def _gelu(x: Array, *, approximate: bool) -> Array:
-    wide = x.astype(np.float64)
+    exact = x.astype(np.float64)
     if approximate:
-        made = 0.5 * wide * (1 + np.tanh(sqrt(2 / np.pi) * (wide + 0.044715 * wide**3)))
+        result = 0.5 * exact * (1 + np.tanh(sqrt(2 / np.pi) * (exact + 0.044715 * exact**3)))
     else:
-        made = 0.5 * wide * (1 + _erf(wide / sqrt(2)))
-    return np.asarray(made.astype(x.dtype))
+        result = 0.5 * exact * (1 + _erf(exact / sqrt(2)))
+    return np.asarray(result.astype(x.dtype))
 
 
 GELU = _activation(
@@ -182,7 +182,7 @@ HARD_SWISH = _activation(
 )
 
 
-def _fixed(**scales: tuple[float, int]) -> QuantRule:
+def _fixed_scales(**scales: tuple[float, int]) -> QuantRule:
     fixed: Mapping[DType, tuple[float, int]] = {DType.parse(name): pair for name, pair in scales.items()}
     return QuantRule(fixed=fixed)
 
@@ -194,12 +194,12 @@ TANH = _activation(
     {1: "1.14.0", 2: "1.14.0", 3: "2.3.0"},
     taken=FLOAT | _EIGHT | INT16,
     version=by_dtype(int8=2, int16=3),
-    quant=_fixed(int8=(1 / 128, 0), uint8=(1 / 128, 128), int16=(1 / 32768, 0)),
+    quant=_fixed_scales(int8=(1 / 128, 0), uint8=(1 / 128, 128), int16=(1 / 32768, 0)),
     gpu=gpu.one_operand,
     micro=micro.ACTIVATIONS,
     xnnpack=xnnpack.data,
 )
-_UNIT_INTERVAL = _fixed(int8=(1 / 256, -128), uint8=(1 / 256, 0), int16=(1 / 32768, 0))
+_UNIT_INTERVAL = _fixed_scales(int8=(1 / 256, -128), uint8=(1 / 256, 0), int16=(1 / 32768, 0))
 LOGISTIC = _activation(
     "LOGISTIC",
     14,
@@ -216,17 +216,17 @@ LOGISTIC = _activation(
 # -- over the last dimension ------------------------------------------------------------------------------------------
 
 
-def _shifted(x: Array) -> Array:
+def _subtract_maximum(x: Array) -> Array:
     return np.asarray(x - np.max(x, axis=-1, keepdims=True))
 
 
 def _softmax(x: Array, *, beta: float) -> Array:
-    exponentials = np.exp(_shifted(x) * np.float32(beta))
+    exponentials = np.exp(_subtract_maximum(x) * np.float32(beta))
     return np.asarray(exponentials / np.sum(exponentials, axis=-1, keepdims=True))
 
 
 def _log_softmax(x: Array) -> Array:
-    shifted = _shifted(x)
+    shifted = _subtract_maximum(x)
     return np.asarray(shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True)))
 
 
@@ -256,7 +256,7 @@ LOG_SOFTMAX = _activation(
     traits=Trait.BY_ROW,
     check=_LAST_DIMENSION,
     version=by_dtype(int8=2),
-    quant=_fixed(int8=(16 / 256, 127), uint8=(16 / 256, 255)),
+    quant=_fixed_scales(int8=(16 / 256, 127), uint8=(16 / 256, 255)),
     micro=micro.FLOAT_INT8,
     cost=costs.normalizes,
 )

@@ -86,11 +86,11 @@ def operands(names: str, *sets: DTypes | None) -> tuple[Operand, ...]:
 
     ``sets`` are the dtypes in the same order; the last one given holds for the rest.
     """
-    made = []
+    declared = []
     for index, name in enumerate(names.split()):
         taken = sets[min(index, len(sets) - 1)] if sets else None
-        made.append(Operand(name.rstrip("?*~"), taken, name.endswith("?"), name.endswith("*"), name.endswith("~")))
-    return tuple(made)
+        declared.append(Operand(name.rstrip("?*~"), taken, name.endswith("?"), name.endswith("*"), name.endswith("~")))
+    return tuple(declared)
 
 
 # -- versions, kernel limits, quantization ----------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def quantized_only(*names: str) -> Check:
     return check
 
 
-def weights_taken(weights: str, bias: str | None = "bias", /, **pairs: str) -> Check:
+def takes_weights(weights: str, bias: str | None = "bias", /, **pairs: str) -> Check:
     """Which weights the kernel computes rightly with for each element type of ``x``: ``float32="float32 int8"``.
 
     Others it may load and read as something else. Integer weights need quantization parameters; the bias has the type
@@ -323,6 +323,6 @@ _CLAMPS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def activated(y: Array, activation: str) -> Array:
+def apply_activation(y: Array, activation: str) -> Array:
     """``y`` after a fused activation function."""
     return _CLAMPS[activation](y)

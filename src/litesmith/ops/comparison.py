@@ -1,4 +1,4 @@
-"""Comparisons, and the choice between two tensors by a condition: EQUAL, LESS, SELECT_V2, …"""
+"""Comparisons, and selection between two tensors by a condition: EQUAL, LESS, SELECT_V2, …"""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from litesmith.ops.common import (
 Decide = Callable[[Dim, Dim], "bool | None"]
 
 
-def _decided(decide: Decide) -> Callable[[Op], Array | None]:
+def _symbolic_comparison(decide: Decide) -> Callable[[Op], Array | None]:
     """A comparison of known sizes, where every element is certain whatever the symbols stand for."""
 
     def symbolic(op: Op) -> Array | None:
@@ -94,7 +94,7 @@ def _comparison(
         traits=Trait.ELEMENTWISE | traits,
         infer=broadcasting(DType.BOOL),
         evaluate=evaluate,
-        symbolic=_decided(decide),
+        symbolic=_symbolic_comparison(decide),
         check=first_reason(quantized_only(needing), broadcast_rank_at_most(4)),
         version=version,
         runtimes=runtimes,
@@ -161,7 +161,7 @@ ORDERS: Mapping[OpDef, Order] = {
 }
 """The comparisons that tell which operand is larger."""
 
-# -- choice -----------------------------------------------------------------------------------------------------------
+# -- selection --------------------------------------------------------------------------------------------------------
 
 
 def _require_same_branches(op: Op) -> None:
@@ -171,7 +171,7 @@ def _require_same_branches(op: Op) -> None:
 
 
 def _infer_select(op: Op) -> list[TensorType]:
-    """The condition is a scalar, has the branches' shape, or is a vector choosing along their first dimension."""
+    """The condition is a scalar, has the branches' shape, or is a vector that selects along their first dimension."""
     _require_same_branches(op)
     x, y = op["x"].type, op["y"].type
     return [TensorType(x.dtype, x.shape if x.is_static or not y.is_static else y.shape)]
@@ -190,7 +190,7 @@ def _infer_select_v2(op: Op) -> list[TensorType]:
 
 
 def _simplify_select(b: Builder, op: Op) -> Value | None:
-    """A condition that is the same everywhere chooses one branch, where that has the result's shape already."""
+    """A condition that is the same everywhere selects one branch, where that has the result's shape already."""
     condition = op["condition"]
     if not condition.is_small_const or not condition.numpy().size:
         return None
@@ -251,7 +251,7 @@ SELECT = _choice(
     _select,
     {1: "1.14.0", 2: "1.14.0", 3: "2.12.0", 4: "2.12.0"},
     version=_select_version,
-    cost=costs.elements_made,
+    cost=costs.result_elements,
 )
 SELECT_V2 = _choice(
     "SELECT_V2",

@@ -1,7 +1,7 @@
 """Control flow: operators that call graphs.
 
 A called graph's inputs and outputs match the operands and results one by one. Its dimensions may be named by symbols
-of its own; `called_types` says its outputs in the caller's. IF, WHILE and CALL are as pure as the graphs they call.
+of its own; `call_types` says its outputs in the caller's. IF, WHILE and CALL are as pure as the graphs they call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from litesmith.ops import micro
 from litesmith.ops.common import BOOL, operands, subgraph, unknown_dim
 
 
-def called_types(op: Op, graph: Graph, arguments: Sequence[Value]) -> list[TensorType]:
+def call_types(op: Op, graph: Graph, arguments: Sequence[Value]) -> list[TensorType]:
     """Types of the outputs of ``graph`` called with these arguments, in the caller's symbols."""
     _require_match(op, graph, arguments)
     sizes = _bindings(graph, arguments)
@@ -31,11 +31,11 @@ def called_types(op: Op, graph: Graph, arguments: Sequence[Value]) -> list[Tenso
 def _require_match(op: Op, graph: Graph, arguments: Sequence[Value]) -> None:
     got, expected = [v.type.dtype for v in arguments], [v.type.dtype for v in graph.inputs]
     if got != expected:
-        reason = f"graph {graph.name} takes ({_listed(expected)}), is called with ({_listed(got)})"
+        reason = f"graph {graph.name} takes ({_type_list(expected)}), is called with ({_type_list(got)})"
         raise UnsupportedError(reason, "make the types agree", op=op.name)
 
 
-def _listed(types: Sequence[DType]) -> str:
+def _type_list(types: Sequence[DType]) -> str:
     return ", ".join(map(str, types))
 
 
@@ -50,7 +50,7 @@ def _bindings(graph: Graph, arguments: Sequence[Value]) -> dict[str, Dim]:
     return sizes
 
 
-def joined(types: Sequence[TensorType]) -> TensorType:
+def join_types(types: Sequence[TensorType]) -> TensorType:
     """The type of a tensor that has one of these: sizes that differ become fresh symbols, ranks that differ unknown."""
     shapes = [t.shape for t in types]
     ranks = {None if s is None else len(s) for s in shapes}
@@ -60,20 +60,20 @@ def joined(types: Sequence[TensorType]) -> TensorType:
     return TensorType(types[0].dtype, tuple(d[0] if len(set(d)) == 1 else unknown_dim() for d in columns))
 
 
-def joined_branches(op: Op, branches: Sequence[Graph], arguments: Sequence[Value]) -> list[TensorType]:
+def branch_types(op: Op, branches: Sequence[Graph], arguments: Sequence[Value]) -> list[TensorType]:
     """Types of the results of whichever branch runs. Raises UnsupportedError where they do not agree."""
-    found = [called_types(op, branch, arguments) for branch in branches]
+    found = [call_types(op, branch, arguments) for branch in branches]
     if len({tuple(t.dtype for t in types) for types in found}) > 1:
-        listed = " or ".join(f"({_listed([t.dtype for t in types])})" for types in found)
+        listed = " or ".join(f"({_type_list([t.dtype for t in types])})" for types in found)
         raise UnsupportedError(f"the branches return {listed}", "make the branches return one type", op=op.name)
-    return [joined(types) for types in zip(*found, strict=True)]
+    return [join_types(types) for types in zip(*found, strict=True)]
 
 
 # -- IF, WHILE --------------------------------------------------------------------------------------------------------
 
 
 def _infer_if(op: Op) -> list[TensorType]:
-    return joined_branches(op, [op.attrs["then_subgraph"], op.attrs["else_subgraph"]], op.inputs[1:])
+    return branch_types(op, [op.attrs["then_subgraph"], op.attrs["else_subgraph"]], op.inputs[1:])
 
 
 def _infer_while(op: Op) -> list[TensorType]:
@@ -83,15 +83,15 @@ def _infer_while(op: Op) -> list[TensorType]:
         _require_match(op, graph, op.inputs)
     before, after = [v.type for v in body.inputs], [v.type for v in body.outputs]
     if [t.dtype for t in before] != [t.dtype for t in after]:
-        listed = f"({_listed([t.dtype for t in before])}) and returns ({_listed([t.dtype for t in after])})"
+        listed = f"({_type_list([t.dtype for t in before])}) and returns ({_type_list([t.dtype for t in after])})"
         raise UnsupportedError(f"the loop body takes {listed}", "make the types agree", op=op.name)
     return [
-        TensorType(v.type.dtype, _kept(v.type.shape, b.shape, a.shape))
+        TensorType(v.type.dtype, _loop_shape(v.type.shape, b.shape, a.shape))
         for v, b, a in zip(op.inputs, before, after, strict=True)
     ]
 
 
-def _kept(outside: Shape | None, before: Shape | None, after: Shape | None) -> Shape | None:
+def _loop_shape(outside: Shape | None, before: Shape | None, after: Shape | None) -> Shape | None:
     if outside is None or before is None or after is None or not len(outside) == len(before) == len(after):
         return None
     return tuple(d if b == a or d == b == a else unknown_dim() for d, b, a in zip(outside, before, after, strict=True))
@@ -139,7 +139,7 @@ CALL = OpDef(
     results=("results*",),
     attrs={"subgraph": subgraph()},
     options=("CallOptions", 16),
-    infer=lambda op: called_types(op, op.attrs["subgraph"], op.inputs),
+    infer=lambda op: call_types(op, op.attrs["subgraph"], op.inputs),
     check=lambda op: "the runtime has no kernel for it; inline the graph",
 )
 

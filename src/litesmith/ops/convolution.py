@@ -22,7 +22,7 @@ from litesmith.ops.common import (
     INT32,
     PADDING,
     QUANTIZED,
-    activated,
+    apply_activation,
     dtypes,
     element_type,
     first_reason,
@@ -30,8 +30,8 @@ from litesmith.ops.common import (
     int32,
     operands,
     quantized_only,
+    takes_weights,
     unknown_dim,
-    weights_taken,
 )
 from litesmith.ops.windows import convolve, convolve_transposed, window_counts
 
@@ -70,7 +70,7 @@ def _result(op: Op, shape: Sequence[Dim], channels: Dim) -> list[TensorType]:
 
 
 def _finish(y: Array, bias: Array | None, activation: str) -> Array:
-    return activated(y if bias is None else y + bias.reshape(-1), activation)
+    return apply_activation(y if bias is None else y + bias.reshape(-1), activation)
 
 
 def _is_per_channel(op: Op) -> bool:
@@ -176,7 +176,7 @@ CONV_2D = OpDef(
     foldable=has_no_nan,
     simplify=_with_zero_bias,
     check=first_reason(
-        weights_taken("filter", float32="float32 int8 int4", int8="int8 int4", uint8="uint8", int16="int8 int4"),
+        takes_weights("filter", float32="float32 int8 int4", int8="int8 int4", uint8="uint8", int16="int8 int4"),
         _QUANTIZED_INPUT,
         _has_bias,
         _groups_divide,
@@ -270,7 +270,7 @@ DEPTHWISE_CONV_2D = OpDef(
     foldable=has_no_nan,
     simplify=_with_zero_bias,
     check=first_reason(
-        weights_taken("filter", float32="float32 int8", int8="int8 int4", uint8="uint8", int16="int8"),
+        takes_weights("filter", float32="float32 int8", int8="int8 int4", uint8="uint8", int16="int8"),
         _QUANTIZED_INPUT,
         _has_bias,
         _hybrid_is_per_channel,
@@ -357,7 +357,7 @@ TRANSPOSE_CONV = OpDef(
     evaluate=_transpose_conv,
     foldable=has_no_nan,
     check=first_reason(
-        weights_taken("filter", float32="float32 int8", int8="int8", uint8="uint8", int16="int8"),
+        takes_weights("filter", float32="float32 int8", int8="int8", uint8="uint8", int16="int8"),
         _QUANTIZED_INPUT,
         _transposed_sizes_agree,
     ),

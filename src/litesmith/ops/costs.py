@@ -8,12 +8,12 @@ from litesmith.ir.dims import Dim
 from litesmith.ir.graph import Op
 
 
-def elements_made(op: Op) -> Dim:
+def result_elements(op: Op) -> Dim:
     """One for each result element."""
     return op.results[0].type.count
 
 
-def elements_read(op: Op) -> Dim:
+def operand_elements(op: Op) -> Dim:
     """One for each element of the first operand."""
     return op.inputs[0].type.count
 

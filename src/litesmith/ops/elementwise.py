@@ -21,7 +21,7 @@ from litesmith.ops.common import (
     INT16,
     INT32,
     QUANTIZED,
-    activated,
+    apply_activation,
     boolean,
     broadcast_rank_at_most,
     broadcasting,
@@ -49,9 +49,9 @@ def clamping_activation(op: Op) -> str | None:
     return None if activation in _CLAMPING else f"the kernel does not apply a fused {activation}"
 
 
-def _fused(function: Callable[[Array, Array], Array]) -> Callable[..., Array]:
+def _with_activation(function: Callable[[Array, Array], Array]) -> Callable[..., Array]:
     def evaluate(x: Array, y: Array, *, fused_activation_function: str = "NONE", pot_scale_int16: bool = True) -> Array:
-        return activated(function(x, y), fused_activation_function)
+        return apply_activation(function(x, y), fused_activation_function)
 
     return evaluate
 
@@ -65,8 +65,8 @@ def _symbolic_by(function: Callable[[Array, Array], Any]) -> Callable[[Op], Arra
         x, y = (v.sym if v.type.dtype.is_integer else None for v in op.inputs)
         if x is None or y is None:
             return None
-        made = function(x, y)
-        return None if made is None else np.asarray(made, dtype=object)
+        elements = function(x, y)
+        return None if elements is None else np.asarray(elements, dtype=object)
 
     return symbolic
 
@@ -180,13 +180,13 @@ ADD = OpDef(
     options=("AddOptions", 11),
     traits=Trait.ELEMENTWISE | Trait.ARITHMETIC | Trait.COMMUTATIVE | Trait.FUSES_ACTIVATION,
     infer=broadcasting(),
-    evaluate=_fused(np.add),
+    evaluate=_with_activation(np.add),
     symbolic=_symbolic_by(np.add),
     simplify=elide(_is_negative_zero, either=True),
     check=_arithmetic_check("int8 uint8", rank=6),
     version=highest(by_dtype(int8=2, int64=4), _plain_int16(5), _general_scale_int16(3)),
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.13.0", 6: "2.23.0"},
-    cost=costs.elements_made,
+    cost=costs.result_elements,
     gpu=gpu.ADD,
     micro=micro.ARITHMETIC,
     xnnpack=xnnpack.ARITHMETIC,
@@ -201,13 +201,13 @@ SUB = OpDef(
     options=("SubOptions", 28),
     traits=Trait.ELEMENTWISE | Trait.ARITHMETIC | Trait.FUSES_ACTIVATION,
     infer=broadcasting(),
-    evaluate=_fused(np.subtract),
+    evaluate=_with_activation(np.subtract),
     symbolic=_symbolic_by(np.subtract),
     simplify=elide(_is_positive_zero, either=False),
     check=_arithmetic_check("int8 uint8 int16", rank=6),
     version=highest(by_dtype(int8=2, int64=4), _general_scale_int16(5), _wide_broadcast(3)),
     runtimes={1: "1.6.0", 2: "1.14.0", 3: "2.3.0", 4: "2.4.0", 5: "2.4.0"},
-    cost=costs.elements_made,
+    cost=costs.result_elements,
     gpu=gpu.DIV,
     micro=micro.ARITHMETIC,
     xnnpack=xnnpack.ARITHMETIC,
@@ -236,13 +236,13 @@ MUL = OpDef(
     options=("MulOptions", 21),
     traits=Trait.ELEMENTWISE | Trait.ARITHMETIC | Trait.COMMUTATIVE | Trait.FUSES_ACTIVATION,
     infer=broadcasting(),
-    evaluate=_fused(np.multiply),
+    evaluate=_with_activation(np.multiply),
     symbolic=_symbolic_by(np.multiply),
     simplify=elide(_is_one, either=True),
     check=_arithmetic_check("int8 uint8", rank=6),
     version=_mul_version,
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "1.15.0", 4: "2.3.0", 5: "2.6.0", 6: "2.11.0", 7: "2.13.0", 8: "2.23.0"},
-    cost=costs.elements_made,
+    cost=costs.result_elements,
     gpu=gpu.MUL,
     micro=micro.ARITHMETIC,
     xnnpack=xnnpack.ARITHMETIC,
@@ -267,14 +267,14 @@ DIV = OpDef(
     options=("DivOptions", 29),
     traits=Trait.ELEMENTWISE | Trait.ARITHMETIC | Trait.FUSES_ACTIVATION,
     infer=broadcasting(),
-    evaluate=_fused(_quotient),
+    evaluate=_with_activation(_quotient),
     foldable=divisor_nonzero,
     symbolic=_symbolic_by(_symbolic_truncdiv),
     simplify=elide(_is_one, either=False),
     check=_arithmetic_check("uint8 int8 int16", rank=5),
     version=_wide_broadcast(2),
     runtimes={1: "1.6.0", 2: "2.3.0"},
-    cost=costs.elements_made,
+    cost=costs.result_elements,
     gpu=gpu.DIV,
     micro=micro.always,
     xnnpack=xnnpack.ARITHMETIC,
@@ -407,7 +407,7 @@ SQUARED_DIFFERENCE = OpDef(
     check=first_reason(quantized_only("int8"), broadcast_rank_at_most(4)),
     version=by_dtype(int8=2),
     runtimes={1: "1.13.1", 2: "2.5.0"},
-    cost=costs.elements_made,
+    cost=costs.result_elements,
     gpu=gpu.two_operands,
     micro=micro.always,
     xnnpack=xnnpack.ARITHMETIC,

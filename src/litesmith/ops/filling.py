@@ -118,7 +118,7 @@ RANGE = OpDef(
     foldable=_range_is_defined,
     version=by_dtype(int64=2),
     runtimes={1: "1.13.0", 2: "2.14.0"},
-    cost=costs.elements_made,
+    cost=costs.result_elements,
     interval=intervals.counting,
 )
 
@@ -150,10 +150,10 @@ MATRIX_DIAG = OpDef(
 
 
 def _matrix_set_diag(x: Array, diagonal: Array) -> Array:
-    made = np.array(x)
+    result = np.array(x)
     places = np.arange(min(x.shape[-2:]))
-    made[..., places, places] = diagonal
-    return made
+    result[..., places, places] = diagonal
+    return result
 
 
 MATRIX_SET_DIAG = OpDef(
@@ -176,9 +176,9 @@ def _infer_segment_sum(op: Op) -> list[TensorType]:
 
 
 def _segment_sum(x: Array, segment_ids: Array) -> Array:
-    made = np.zeros((int(segment_ids.max(initial=-1)) + 1, *x.shape[1:]), x.dtype)
-    np.add.at(made, segment_ids, x)
-    return made
+    sums = np.zeros((int(segment_ids.max(initial=-1)) + 1, *x.shape[1:]), x.dtype)
+    np.add.at(sums, segment_ids, x)
+    return sums
 
 
 def _ids_ascend(op: Op) -> bool:
@@ -196,7 +196,7 @@ SEGMENT_SUM = OpDef(
     evaluate=_segment_sum,
     foldable=_ids_ascend,
     runtimes={1: "2.2.0"},
-    cost=costs.elements_read,
+    cost=costs.operand_elements,
 )
 
 
@@ -206,13 +206,13 @@ def _infer_unsorted(op: Op) -> list[TensorType]:
     return [TensorType(x.dtype, (size, *x.dims[ids.rank :]))]
 
 
-def _unsorted(reduce: Callable[..., Any], empty: Callable[[Any], Any]) -> Callable[..., Array]:
+def _segment_reducer(reduce: Callable[..., Any], empty: Callable[[Any], Any]) -> Callable[..., Array]:
     def evaluate(x: Array, segment_ids: Array, num_segments: Array) -> Array:
         count = int(num_segments.reshape(-1)[0])
-        made = np.full((count, *x.shape[segment_ids.ndim :]), empty(x.dtype), x.dtype)
+        reduced = np.full((count, *x.shape[segment_ids.ndim :]), empty(x.dtype), x.dtype)
         kept = segment_ids >= 0
-        reduce(made, segment_ids[kept], x[kept])
-        return made
+        reduce(reduced, segment_ids[kept], x[kept])
+        return reduced
 
     return evaluate
 
@@ -239,10 +239,10 @@ def _unsorted_segment(
         operands("x segment_ids num_segments", FLOAT | INT32, INT32),
         options=(f"UnsortedSegment{suffix.title()}Options", number),
         infer=_infer_unsorted,
-        evaluate=_unsorted(reduce, empty),
+        evaluate=_segment_reducer(reduce, empty),
         foldable=_ids_below_count,
         runtimes={1: since},
-        cost=costs.elements_read,
+        cost=costs.operand_elements,
     )
 
 

@@ -134,17 +134,17 @@ RESIZE_NEAREST_NEIGHBOR = OpDef(
 # -- non-maximum suppression ------------------------------------------------------------------------------------------
 
 
-def _selected(op: Op) -> Dim:
+def _selection_size(op: Op) -> Dim:
     limit = op["max_output_size"]
     return int(limit.numpy().reshape(())) if limit.is_const else unknown_dim("boxes")
 
 
 def _infer_nms_v4(op: Op) -> list[TensorType]:
-    return [TensorType(DType.INT32, (_selected(op),)), TensorType(DType.INT32, ())]
+    return [TensorType(DType.INT32, (_selection_size(op),)), TensorType(DType.INT32, ())]
 
 
 def _infer_nms_v5(op: Op) -> list[TensorType]:
-    count = _selected(op)
+    count = _selection_size(op)
     return [
         TensorType(DType.INT32, (count,)),
         TensorType(DType.FLOAT32, (count,)),
@@ -162,14 +162,14 @@ def _overlaps(box: Array, others: Array) -> Array:
     return np.where((area <= 0) | (areas <= 0), 0, ratio).astype(np.float32)
 
 
-def _suppressed(boxes: Array, scores: Array, limit: int, iou: float, least: float, sigma: float) -> tuple[Array, Array]:
+def _suppress(boxes: Array, scores: Array, limit: int, iou: float, least: float, sigma: float) -> tuple[Array, Array]:
     """Greedy selection; with ``sigma`` > 0, an overlap lowers a score (soft suppression) rather than removing a box."""
     current, alive = scores.astype(np.float32).copy(), scores > least
     decay = np.float32(-0.5 / sigma) if sigma > 0 else np.float32(0)
-    chosen: list[int] = []
-    while alive.any() and len(chosen) < limit:
+    selected: list[int] = []
+    while alive.any() and len(selected) < limit:
         best = int(np.flatnonzero(alive)[np.argmax(current[alive])])
-        chosen.append(best)
+        selected.append(best)
         alive[best] = False
         overlap = _overlaps(boxes[best], boxes)
         if sigma > 0:
@@ -177,10 +177,10 @@ def _suppressed(boxes: Array, scores: Array, limit: int, iou: float, least: floa
             alive &= (current > least) & (overlap <= iou)
         else:
             alive &= overlap <= iou
-    return np.array(chosen, np.int32), current[chosen].astype(np.float32)
+    return np.array(selected, np.int32), current[selected].astype(np.float32)
 
 
-def _padded(array: Array, length: int) -> Array:
+def _pad(array: Array, length: int) -> Array:
     return np.pad(array, (0, length - len(array)))
 
 
@@ -190,14 +190,14 @@ def _scalar(array: Array) -> float:
 
 def _nms_v4(boxes: Array, scores: Array, limit: Array, iou: Array, least: Array) -> list[Array]:
     size = int(_scalar(limit))
-    chosen, _ = _suppressed(boxes, scores, size, _scalar(iou), _scalar(least), 0.0)
-    return [_padded(chosen, size), np.array(len(chosen), np.int32)]
+    selected, _ = _suppress(boxes, scores, size, _scalar(iou), _scalar(least), 0.0)
+    return [_pad(selected, size), np.array(len(selected), np.int32)]
 
 
 def _nms_v5(boxes: Array, scores: Array, limit: Array, iou: Array, least: Array, sigma: Array) -> list[Array]:
     size = int(_scalar(limit))
-    chosen, kept = _suppressed(boxes, scores, size, _scalar(iou), _scalar(least), _scalar(sigma))
-    return [_padded(chosen, size), _padded(kept, size), np.array(len(chosen), np.int32)]
+    selected, kept = _suppress(boxes, scores, size, _scalar(iou), _scalar(least), _scalar(sigma))
+    return [_pad(selected, size), _pad(kept, size), np.array(len(selected), np.int32)]
 
 
 NON_MAX_SUPPRESSION_V4 = OpDef(

@@ -56,8 +56,8 @@ def _infer_gather(op: Op) -> list[TensorType]:
     if batch > axis or (x.dims[:batch] != indices.dims[:batch] and _differ(x.dims[:batch], indices.dims[:batch])):
         reason = f"{batch} batch dimensions of {x} and {indices} do not agree before axis {axis}"
         raise UnsupportedError(reason, "make the batch dimensions equal", op=op.name)
-    made = x.dims[:axis] + indices.dims[batch:] + x.dims[axis + 1 :]
-    return [TensorType(x.dtype, made)]
+    dims = x.dims[:axis] + indices.dims[batch:] + x.dims[axis + 1 :]
+    return [TensorType(x.dtype, dims)]
 
 
 def _differ(left: Shape, right: Shape) -> bool:
@@ -70,10 +70,10 @@ def _gather(x: Array, indices: Array, *, axis: int, batch_dims: int) -> Array:
     if not batch:
         return np.asarray(np.take(x, indices.astype(np.int64), axis))
     shape = indices.shape[:batch] + x.shape[batch:axis] + indices.shape[batch:] + x.shape[axis + 1 :]
-    made = np.empty(shape, x.dtype)
+    gathered = np.empty(shape, x.dtype)
     for place in np.ndindex(*indices.shape[:batch]):
-        made[place] = np.take(x[place], indices[place].astype(np.int64), axis - batch)
-    return made
+        gathered[place] = np.take(x[place], indices[place].astype(np.int64), axis - batch)
+    return gathered
 
 
 def _indices_inside(op: Op) -> bool:
@@ -103,7 +103,7 @@ def gathers_whole_bytes(op: Op) -> bool:
     return any(isinstance(d, int) and d % 2 == 0 for d in op["x"].dims[axis + 1 :])
 
 
-def _packed_rows(op: Op) -> str | None:
+def _rows_are_whole_bytes(op: Op) -> str | None:
     if op["x"].type.dtype is DType.INT4 and not gathers_whole_bytes(op):
         return "rows of an odd number of int4 elements are not whole bytes"
     return None
@@ -120,7 +120,7 @@ GATHER = OpDef(
     evaluate=_gather,
     foldable=_indices_inside,
     symbolic=_symbolic_gather,
-    check=first_reason(_string_vectors, _packed_rows),
+    check=first_reason(_string_vectors, _rows_are_whole_bytes),
     version=lambda op: max(
         by_dtype(int8=2, bool=3, int16=4, int4=7)(op), by_dtype(1, int16=6)(op), 5 if op.attrs["batch_dims"] else 1
     ),
@@ -196,16 +196,16 @@ def _require_updates(op: Op, expected: Shape) -> None:
 
 def _scatter_nd(indices: Array, updates: Array, shape: Array) -> Array:
     """Updates to the same place add up."""
-    made = np.zeros([int(d) for d in shape], updates.dtype)
+    result = np.zeros([int(d) for d in shape], updates.dtype)
     places = tuple(np.moveaxis(indices.astype(np.int64), -1, 0))
     if updates.dtype == np.bool_:
-        np.logical_or.at(made, places, updates)
+        np.logical_or.at(result, places, updates)
     else:
-        np.add.at(made, places, updates)
-    return made
+        np.add.at(result, places, updates)
+    return result
 
 
-def _scattered_inside(op: Op) -> bool:
+def _scatters_inside(op: Op) -> bool:
     indices, shape = op["indices"].numpy(), op["shape"].numpy()
     return bool(np.all((indices >= 0) & (indices < shape[: indices.shape[-1]])))
 
@@ -217,7 +217,7 @@ SCATTER_ND = OpDef(
     options=("ScatterNdOptions", 97),
     infer=_infer_scatter_nd,
     evaluate=_scatter_nd,
-    foldable=_scattered_inside,
+    foldable=_scatters_inside,
     runtimes={1: "2.1.0"},
 )
 
@@ -228,10 +228,10 @@ def _infer_sparse_to_dense(op: Op) -> list[TensorType]:
 
 def _sparse_to_dense(indices: Array, shape: Array, values: Array, default: Array, *, validate_indices: bool) -> Array:
     """indices: scalar, [count] or [count, rank]."""
-    made = np.full([int(d) for d in shape], default.reshape(()), values.dtype)
+    dense = np.full([int(d) for d in shape], default.reshape(()), values.dtype)
     rows = indices.reshape(-1, indices.shape[-1] if indices.ndim == 2 else 1)
-    made[tuple(rows.astype(np.int64).T)] = values
-    return made
+    dense[tuple(rows.astype(np.int64).T)] = values
+    return dense
 
 
 def _sparse_inside(op: Op) -> bool:
@@ -317,8 +317,8 @@ def _infer_one_hot(op: Op) -> list[TensorType]:
     axis = op.attrs["axis"]
     where = indices.rank if axis == -1 else normalized_axis(axis, indices.rank + 1, op)
     size: Dim = unknown_dim() if depth is None else depth.reshape(-1)[0]
-    made = (*indices.dims[:where], size, *indices.dims[where:])
-    return [TensorType(op["on"].type.dtype, made)]
+    dims = (*indices.dims[:where], size, *indices.dims[where:])
+    return [TensorType(op["on"].type.dtype, dims)]
 
 
 def _one_hot(indices: Array, depth: Array, on: Array, off: Array, *, axis: int) -> Array:
@@ -340,7 +340,7 @@ ONE_HOT = OpDef(
     evaluate=_one_hot,
     runtimes={1: "1.11.0"},
     gpu=gpu.one_hot,
-    cost=costs.elements_made,
+    cost=costs.result_elements,
 )
 
 
@@ -362,7 +362,7 @@ BUCKETIZE = OpDef(
     infer=_infer_bucketize,
     evaluate=_bucketize,
     runtimes={1: "2.8.0"},
-    cost=costs.elements_made,
+    cost=costs.result_elements,
     interval=lambda op, known: of_integers(0, len(op.attrs["boundaries"])),
 )
 
@@ -382,8 +382,8 @@ def _infer_topk(op: Op) -> list[TensorType]:
     size: Dim = unknown_dim("k") if k is None else k.reshape(-1)[0]
     if isinstance(size, int) and isinstance(x.dims[-1], int) and size > x.dims[-1]:
         raise UnsupportedError(f"k = {size} of {x.dims[-1]} elements", "use a smaller k", op=op.name)
-    made = (*x.dims[:-1], size)
-    return [TensorType(x.dtype, made), TensorType(_index_type(op), made)]
+    dims = (*x.dims[:-1], size)
+    return [TensorType(x.dtype, dims), TensorType(_index_type(op), dims)]
 
 
 def _topk(x: Array, k: Array, *, index_type: DType) -> list[Array]:
@@ -430,7 +430,7 @@ WHERE = OpDef(
     check=rank_at_least(1, "condition"),
     version=lambda op: 1 if op["condition"].type.dtype is DType.BOOL else 2,
     runtimes={1: "1.14.0", 2: "2.8.0"},
-    cost=costs.elements_read,
+    cost=costs.operand_elements,
 )
 
 
@@ -461,7 +461,7 @@ UNIQUE = OpDef(
     foldable=has_no_nan,
     check=rank_at_most(1, "x"),
     runtimes={1: "1.14.0"},
-    cost=costs.elements_read,
+    cost=costs.operand_elements,
 )
 
 DEFINITIONS = (

@@ -106,7 +106,7 @@ def selection(op: Op, known: Intervals) -> Interval | None:
     return None if x is None or y is None else union(x.ends, y.ends)
 
 
-def joined(op: Op, known: Intervals) -> Interval | None:
+def union_of_operands(op: Op, known: Intervals) -> Interval | None:
     """The elements of all operands."""
     parts = [p for v in op.inputs if (p := known[v]) is not None]
     if not parts or len(parts) < len(op.inputs):
@@ -158,7 +158,7 @@ def either(*operands: int) -> IntervalRule:
     return rule
 
 
-def padded(op: Op, known: Intervals) -> Interval | None:
+def operand_or_zero(op: Op, known: Intervals) -> Interval | None:
     """Of integers: the operand's, and 0."""
     x = known[op.inputs[0]]
     return None if x is None or x.low.dtype != np.int64 else union(x.ends, FALSE)
@@ -221,12 +221,12 @@ COMPARISONS: Mapping[str, IntervalRule] = {
 }
 
 
-def reduced_truths(outcome: Interval) -> IntervalRule:
+def truth_reduction(outcome: Interval) -> IntervalRule:
     """A reduction of truths all of which are ``outcome`` is that, even of none."""
     return lambda op, known: outcome if _is(known[op.inputs[0]], outcome) else None
 
 
-def joined_truths(neutral: Interval, decisive: Interval) -> IntervalRule:
+def truth_connective(neutral: Interval, decisive: Interval) -> IntervalRule:
     """AND and OR: where both operands are neutral so is the result, and one decisive operand decides."""
 
     def rule(op: Op, known: Intervals) -> Interval | None:
@@ -242,7 +242,7 @@ def _is(found: Interval | None, truth: Interval) -> bool:
     return found is not None and found.number == truth.number
 
 
-def negated_truth(op: Op, known: Intervals) -> Interval | None:
+def truth_negation(op: Op, known: Intervals) -> Interval | None:
     """True where the operand is false."""
     x = known[op.inputs[0]]
     return None if x is None else Interval(1 - x.high, 1 - x.low)

@@ -19,7 +19,7 @@ from litesmith.ops.common import (
     INDEX,
     INT32,
     QUANTIZED,
-    activated,
+    apply_activation,
     by_dtype,
     const_ints,
     dtypes,
@@ -35,13 +35,13 @@ from litesmith.ops.shape import constant_target
 # -- CONCATENATION and PACK -------------------------------------------------------------------------------------------
 
 
-def _all_known(op: Op) -> list[Array] | None:
+def _symbolic_operands(op: Op) -> list[Array] | None:
     known = [v.sym for v in op.inputs]
     found = [k for k in known if k is not None]
     return found if len(found) == len(known) else None
 
 
-def _agreed(op: Op, sizes: list[Dim], what: str) -> Dim:
+def _common_size(op: Op, sizes: list[Dim], what: str) -> Dim:
     """One size out of several that must be equal: a known one, where there is one."""
     known = {s for s in sizes if isinstance(s, int)}
     if len(known) > 1:
@@ -56,19 +56,19 @@ def _infer_concatenation(op: Op) -> list[TensorType]:
         reason = f"operands have different ranks: {', '.join(map(shape_text, shapes))}"
         raise UnsupportedError(reason, "give all the same rank", op=op.name)
     along = normalized_axis(op.attrs["axis"], len(shapes[0]), op)
-    made: list[Dim] = [
-        _agreed(op, list(sizes), f"dimension {i}") if i != along else sum(sizes)
+    dims: list[Dim] = [
+        _common_size(op, list(sizes), f"dimension {i}") if i != along else sum(sizes)
         for i, sizes in enumerate(zip(*shapes, strict=True))
     ]
-    return [TensorType(op.inputs[0].type.dtype, tuple(made))]
+    return [TensorType(op.inputs[0].type.dtype, tuple(dims))]
 
 
 def _concatenate(*xs: Array, axis: int, fused_activation_function: str = "NONE") -> Array:
-    return activated(np.concatenate(xs, axis), fused_activation_function)
+    return apply_activation(np.concatenate(xs, axis), fused_activation_function)
 
 
 def _symbolic_concatenation(op: Op) -> Array | None:
-    known = _all_known(op)
+    known = _symbolic_operands(op)
     if known is None or op.attrs["fused_activation_function"] != "NONE":
         return None
     return np.concatenate(known, op.attrs["axis"])
@@ -111,8 +111,8 @@ CONCATENATION = OpDef(
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.3.0", 4: "2.14.0", 5: "2.21.0", 6: "2.23.0", 7: "2.23.0"},
     gpu=gpu.always,
     micro=micro.DATA,
-    xnnpack=xnnpack.joined,
-    interval=intervals.joined,
+    xnnpack=xnnpack.concatenation,
+    interval=intervals.union_of_operands,
     dimensions=Dimensions(axis=("axis",)),
 )
 
@@ -122,10 +122,10 @@ def _infer_pack(op: Op) -> list[TensorType]:
     shapes = [v.dims for v in op.inputs]
     if len({len(s) for s in shapes}) > 1:
         raise UnsupportedError("operands have different ranks", "give all the same shape", op=op.name)
-    agreed = [_agreed(op, list(sizes), f"dimension {i}") for i, sizes in enumerate(zip(*shapes, strict=True))]
+    agreed = [_common_size(op, list(sizes), f"dimension {i}") for i, sizes in enumerate(zip(*shapes, strict=True))]
     axis = normalized_axis(op.attrs["axis"], len(agreed) + 1, op)
-    made = (*agreed[:axis], len(shapes), *agreed[axis:])
-    return [TensorType(op.inputs[0].type.dtype, made)]
+    dims = (*agreed[:axis], len(shapes), *agreed[axis:])
+    return [TensorType(op.inputs[0].type.dtype, dims)]
 
 
 def _pack(*xs: Array, values_count: int, axis: int) -> Array:
@@ -150,13 +150,13 @@ PACK = OpDef(
     derived={"values_count": lambda op: len(op.operands)},
     infer=_infer_pack,
     evaluate=_pack,
-    symbolic=lambda op: None if (known := _all_known(op)) is None else np.stack(known, op.attrs["axis"]),
+    symbolic=lambda op: None if (known := _symbolic_operands(op)) is None else np.stack(known, op.attrs["axis"]),
     simplify=_simplify_pack,
     version=by_dtype(int8=2, int16=3, uint32=4),
     runtimes={1: "1.11.0", 2: "1.14.0", 3: "2.3.0", 4: "2.13.0", 5: "2.23.0"},
     gpu=gpu.always,
     micro=micro.DATA,
-    interval=intervals.joined,
+    interval=intervals.union_of_operands,
 )
 
 # -- UNPACK, SPLIT and SPLIT_V ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Operators that move elements about without looking at them: TRANSPOSE, TILE, BROADCAST_TO, REVERSE_V2, …"""
+"""Data movement: TRANSPOSE, TILE, BROADCAST_TO, REVERSE_V2, …"""
 
 from __future__ import annotations
 
@@ -174,8 +174,8 @@ def _infer_broadcast_to(op: Op) -> list[TensorType]:
     if shape is None:
         length = op["shape"].dims[0]
         return [TensorType(x.dtype, None if isinstance(length, Sym) else unknown_dims(op, length))]
-    made = broadcast_shapes(op, [x.shape, shape])
-    if made is not None and len(made) != len(shape):
+    joint = broadcast_shapes(op, [x.shape, shape])
+    if joint is not None and len(joint) != len(shape):
         raise UnsupportedError(f"{x} does not broadcast to {shape_text(shape)}", "give the full shape", op=op.name)
     return [TensorType(x.dtype, shape)]
 
@@ -230,17 +230,17 @@ def _consecutive(op: Op) -> str | None:
 
 
 def _simplify_reverse(b: Builder, op: Op) -> Value | None:
-    """No axes, or axes of size 1; or what was reversed is reversed again, maybe behind a move of unit dimensions."""
+    """No axes, or axes of size 1; or what was reversed is reversed again, maybe behind a RESHAPE of unit dimensions."""
     axes, x = const_ints(op, "axes"), op["x"]
     if axes is None or x.type.shape is None or is_quantized(x):
         return None
-    moved = x.op if x.op is not None and x.op.name == "RESHAPE" else None
-    inner = moved["x"].op if moved is not None else x.op
+    reshape = x.op if x.op is not None and x.op.name == "RESHAPE" else None
+    inner = reshape["x"].op if reshape is not None else x.op
     if inner is not None and inner.name == "REVERSE_V2" and _reversal(inner) == _reversal(op):
         source = inner["x"]
         if is_quantized(source) or _reversal(op) is None:
             return None
-        return source if moved is None else b.reshape(source, moved["shape"])
+        return source if reshape is None else b.reshape(source, reshape["shape"])
     return x if all(x.dims[normalized_axis(a, x.rank, op)] == 1 for a in axes) else None
 
 
@@ -274,13 +274,13 @@ REVERSE_V2 = OpDef(
 
 
 def _reverse_sequence(x: Array, seq_lengths: Array, *, seq_dim: int, batch_dim: int) -> Array:
-    made = np.array(x)
-    batches, source = np.moveaxis(made, batch_dim, 0), np.moveaxis(x, batch_dim, 0)
+    result = np.array(x)
+    batches, source = np.moveaxis(result, batch_dim, 0), np.moveaxis(x, batch_dim, 0)
     along = seq_dim - (batch_dim < seq_dim)
     for index, length in enumerate(seq_lengths):
         head = np.moveaxis(source[index], along, 0)[: int(length)]
         np.moveaxis(batches[index], along, 0)[: int(length)] = head[::-1]
-    return made
+    return result
 
 
 REVERSE_SEQUENCE = OpDef(

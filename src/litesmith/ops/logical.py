@@ -72,7 +72,7 @@ def _logical(name: str, code: int, options: tuple[str, int], function: Any, neut
         runtimes={1: "1.11.0"},
         gpu=gpu.two_operands,
         micro=micro.LOGICAL,
-        interval=intervals.joined_truths(neutral, FALSE if neutral is TRUE else TRUE),
+        interval=intervals.truth_connective(neutral, FALSE if neutral is TRUE else TRUE),
     )
 
 

@@ -18,7 +18,7 @@ from litesmith.ops.common import (
     ACTIVATION,
     FLOAT,
     QUANTIZED,
-    activated,
+    apply_activation,
     boolean,
     broadcast_shapes,
     dtypes,
@@ -28,7 +28,7 @@ from litesmith.ops.common import (
     has_no_nan,
     operands,
     quantized_only,
-    weights_taken,
+    takes_weights,
 )
 
 BIASES = dtypes("float32 int32 int64")
@@ -75,7 +75,7 @@ def _fully_connected(x: Array, weights: Array, bias: Array | None = None, **attr
     units, features = weights.shape
     y = x.reshape(-1, features) @ weights.T
     y = y if bias is None else y + bias.reshape(-1)
-    y = activated(y, attrs["fused_activation_function"])
+    y = apply_activation(y, attrs["fused_activation_function"])
     return y.reshape(*x.shape[:-1], units) if attrs["keep_num_dims"] else y
 
 
@@ -139,7 +139,7 @@ FULLY_CONNECTED = OpDef(
     evaluate=_fully_connected,
     foldable=has_no_nan,
     check=first_reason(
-        weights_taken(
+        takes_weights(
             "weights", float32="float32 int8 int4 int2", int8="int8 int4 int2", uint8="uint8", int16="int8 int4"
         ),
         quantized_only("int8 uint8 int16"),
@@ -207,10 +207,10 @@ def _product_of_nothing(b: Any, op: Op) -> Value | None:
     x, y = op["x"].type, op["y"].type
     if x.shape is None or x.rank < 2 or x.dims[-2 if op.attrs["adj_x"] else -1] != 0:
         return None
-    (made,) = _infer_batch_matmul(op)
-    if not made.is_static or {x.dtype, y.dtype} != {DType.FLOAT32}:
+    (result,) = _infer_batch_matmul(op)
+    if not result.is_static or {x.dtype, y.dtype} != {DType.FLOAT32}:
         return None
-    return Value.constant(np.zeros(made.static_shape, np.float32))
+    return Value.constant(np.zeros(result.static_shape, np.float32))
 
 
 BATCH_MATMUL = OpDef(
@@ -225,7 +225,7 @@ BATCH_MATMUL = OpDef(
     simplify=_product_of_nothing,
     foldable=lambda op: op["x"].type.dtype in FLOAT and op["y"].type.dtype in FLOAT,
     check=first_reason(
-        weights_taken("y", None, float32="float32 int8", int8="int8", int16="int16"),
+        takes_weights("y", None, float32="float32 int8", int8="int8", int16="int16"),
         _batch_matmul_ranks,
         quantized_only("int8 int16"),
     ),

@@ -1,4 +1,4 @@
-"""Operators that add borders: PAD, PADV2, MIRROR_PAD; and those that trade space for batch or depth."""
+"""Operators that pad: PAD, PADV2, MIRROR_PAD; and those that trade space for batch or depth."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from litesmith.ops.common import (
     unknown_dim,
 )
 
-# -- borders ----------------------------------------------------------------------------------------------------------
+# -- padding ----------------------------------------------------------------------------------------------------------
 
 Pairs = list[tuple[Dim, Dim]]
 
@@ -106,7 +106,7 @@ PAD = _padding(
     "x paddings",
     lambda x, paddings: np.pad(x, _widths(paddings)),
     {1: "1.5.0", 2: "1.14.0", 3: "2.4.0", 4: "2.6.0", 5: "2.20.0", 6: "2.23.0"},
-    interval=intervals.padded,
+    interval=intervals.operand_or_zero,
 )
 PADV2 = _padding(
     "PADV2",
@@ -120,13 +120,13 @@ PADV2 = _padding(
 
 
 def _infer_mirror_pad(op: Op) -> list[TensorType]:
-    (made,) = _infer_pad(op)
+    (result,) = _infer_pad(op)
     room = 1 if op.attrs["mode"] == "REFLECT" else 0
     for size, pair in zip(op["x"].dims, paddings_of(op) or [], strict=False):
         if isinstance(size, int) and any(isinstance(p, int) and p > max(size - room, 0) for p in pair):
             reason = f"a padding of {max(map(str, pair))} mirrors more than size {size} has"
             raise UnsupportedError(reason, "pad less", op=op.name)
-    return [made]
+    return [result]
 
 
 def _mirror_pad(x: Array, paddings: Array, *, mode: str) -> Array:
@@ -153,7 +153,7 @@ MIRROR_PAD = OpDef(
 # -- space and depth: [N, H, W, C] ------------------------------------------------------------------------------------
 
 
-def _divided(size: Dim, block: int, op: Op) -> Dim:
+def _divide(size: Dim, block: int, op: Op) -> Dim:
     if block < 1 or (isinstance(size, int) and size % block):
         raise UnsupportedError(f"size {size} does not divide by {block}", "pad or crop it first", op=op.name)
     return floordiv(size, block)
@@ -168,7 +168,7 @@ def _nhwc(op: Op) -> tuple[Dim, Dim, Dim, Dim]:
 
 def _infer_space_to_depth(op: Op) -> list[TensorType]:
     (n, h, w, c), block = _nhwc(op), op.attrs["block_size"]
-    return [TensorType(op["x"].type.dtype, (n, _divided(h, block, op), _divided(w, block, op), c * block * block))]
+    return [TensorType(op["x"].type.dtype, (n, _divide(h, block, op), _divide(w, block, op), c * block * block))]
 
 
 def _space_to_depth(x: Array, *, block_size: int) -> Array:
@@ -179,7 +179,7 @@ def _space_to_depth(x: Array, *, block_size: int) -> Array:
 
 def _infer_depth_to_space(op: Op) -> list[TensorType]:
     (n, h, w, c), block = _nhwc(op), op.attrs["block_size"]
-    return [TensorType(op["x"].type.dtype, (n, h * block, w * block, _divided(c, block * block, op)))]
+    return [TensorType(op["x"].type.dtype, (n, h * block, w * block, _divide(c, block * block, op)))]
 
 
 def _depth_to_space(x: Array, *, block_size: int) -> Array:
@@ -234,7 +234,7 @@ def _infer_space_to_batch(op: Op) -> list[TensorType]:
     if block is None or pairs is None:
         return [TensorType(x.dtype, tuple(unknown_dim() for _ in x.dims))]
     padded = [b + d + a for d, (b, a) in zip(x.dims[1:], pairs, strict=False)]
-    spatial = [_divided(size, k, op) for size, k in zip(padded, block, strict=True)]
+    spatial = [_divide(size, k, op) for size, k in zip(padded, block, strict=True)]
     batch = x.dims[0] * int(np.prod(block))
     return [TensorType(x.dtype, (batch, *spatial, *x.dims[1 + len(block) :]))]
 
@@ -257,7 +257,7 @@ def _infer_batch_to_space(op: Op) -> list[TensorType]:
     if block is None or pairs is None:
         return [TensorType(x.dtype, tuple(unknown_dim() for _ in x.dims))]
     spatial = [d * k - b - a for d, k, (b, a) in zip(x.dims[1:], block, pairs, strict=False)]
-    batch = _divided(x.dims[0], int(np.prod(block)), op)
+    batch = _divide(x.dims[0], int(np.prod(block)), op)
     return [TensorType(x.dtype, (batch, *spatial, *x.dims[1 + len(block) :]))]
 
 

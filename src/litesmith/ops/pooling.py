@@ -18,14 +18,14 @@ from litesmith.ops.common import (
     FLOAT,
     PADDING,
     QUANTIZED,
-    activated,
+    apply_activation,
     by_dtype,
     has_no_nan,
     int32,
     operands,
 )
 from litesmith.ops.convolution import strides
-from litesmith.ops.windows import pooled, window_counts
+from litesmith.ops.windows import reduce_windows, window_counts
 
 ATTRS = {
     "padding": PADDING,
@@ -60,23 +60,23 @@ def _cost(op: Op) -> Dim:
 
 def _mean(x: Array, attrs: Any) -> Array:
     """The mean of each window's elements, padding not counted."""
-    total = pooled(x, window(attrs), strides(attrs), attrs["padding"], 0, np.sum)
-    count = pooled(np.ones_like(x[:1, :, :, :1]), window(attrs), strides(attrs), attrs["padding"], 0, np.sum)
+    total = reduce_windows(x, window(attrs), strides(attrs), attrs["padding"], 0, np.sum)
+    count = reduce_windows(np.ones_like(x[:1, :, :, :1]), window(attrs), strides(attrs), attrs["padding"], 0, np.sum)
     return np.asarray(total / count)
 
 
 def _average_pool(x: Array, **attrs: Any) -> Array:
-    return activated(_mean(x, attrs), attrs["fused_activation_function"])
+    return apply_activation(_mean(x, attrs), attrs["fused_activation_function"])
 
 
 def _l2_pool(x: Array, **attrs: Any) -> Array:
-    return activated(np.sqrt(_mean(x * x, attrs)), attrs["fused_activation_function"])
+    return apply_activation(np.sqrt(_mean(x * x, attrs)), attrs["fused_activation_function"])
 
 
 def _max_pool(x: Array, **attrs: Any) -> Array:
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    y = pooled(x, window(attrs), strides(attrs), attrs["padding"], lowest, np.max)
-    return activated(y, attrs["fused_activation_function"])
+    y = reduce_windows(x, window(attrs), strides(attrs), attrs["padding"], lowest, np.max)
+    return apply_activation(y, attrs["fused_activation_function"])
 
 
 def _is_plain(op: Op) -> bool:

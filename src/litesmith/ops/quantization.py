@@ -109,7 +109,7 @@ DEQUANTIZE = OpDef(
 )  # fmt: skip
 
 
-def nudged(low: Any, high: Any, num_bits: int, narrow_range: bool) -> tuple[Any, Any, np.float32, np.float32]:
+def nudged_grid(low: Any, high: Any, num_bits: int, narrow_range: bool) -> tuple[Any, Any, np.float32, np.float32]:
     """The grid nearest to [low, high] on which 0 lies (of arrays, each element's): its scale, the step that is 0, and the
     first and the last step. All in float32, as the kernel has it."""
     first, last = np.float32(1 if narrow_range else 0), np.float32((1 << num_bits) - 1)
@@ -120,7 +120,7 @@ def nudged(low: Any, high: Any, num_bits: int, narrow_range: bool) -> tuple[Any,
 
 
 def _fake_quant(x: Array, *, min: float, max: float, num_bits: int, narrow_range: bool) -> Array:
-    scale, zero, first, last = nudged(np.float32(min), np.float32(max), num_bits, narrow_range)
+    scale, zero, first, last = nudged_grid(np.float32(min), np.float32(max), num_bits, narrow_range)
     low = (first - zero) * scale
     high = low + scale * (last - first)
     steps = np.floor((np.clip(x, low, high) - low) * (np.float32(1) / scale) + np.float32(0.5))

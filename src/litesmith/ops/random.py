@@ -38,7 +38,7 @@ RANDOM_UNIFORM, RANDOM_STANDARD_NORMAL = (
         traits=Trait.RANDOM,
         infer=_infer_random,
         runtimes={1: "2.8.0"},
-        cost=costs.elements_made,
+        cost=costs.result_elements,
         interval=interval,
     )
     for name, code, interval in (
@@ -66,7 +66,7 @@ MULTINOMIAL = OpDef(
     infer=_infer_multinomial,
     check=lambda op: None if op["logits"].rank == 2 else "logits are not of rank 2",
     runtimes={1: "2.8.0"},
-    cost=costs.elements_read,
+    cost=costs.operand_elements,
 )
 
 DEFINITIONS = (RANDOM_UNIFORM, RANDOM_STANDARD_NORMAL, MULTINOMIAL)

@@ -29,7 +29,7 @@ GATES = ("input", "forget", "cell", "output")
 # -- operands ---------------------------------------------------------------------------------------------------------
 
 
-def _gated(form: str, taken: DTypes, optional: Sequence[str] = (), gates: Sequence[str] = GATES) -> list[Operand]:
+def _gate_operands(form: str, taken: DTypes, optional: Sequence[str] = (), gates: Sequence[str] = GATES) -> list[Operand]:
     """One operand for each gate, named by putting the gate into ``form``."""
     return [Operand(form.format(gate), taken, gate in optional) for gate in gates]
 
@@ -38,10 +38,10 @@ def _lstm_weights(prefix: str = "") -> list[Operand]:
     """Weights, recurrent weights, peepholes, biases and projection of one LSTM."""
     peepholes = ("input", "forget", "output")
     return [
-        *_gated(f"{prefix}input_to_{{}}_weights", WEIGHTS, ["input"]),
-        *_gated(f"{prefix}recurrent_to_{{}}_weights", WEIGHTS, ["input"]),
-        *_gated(f"{prefix}cell_to_{{}}_weights", STATES, peepholes, peepholes),
-        *_gated(f"{prefix}{{}}_gate_bias", BIASES, ["input"]),
+        *_gate_operands(f"{prefix}input_to_{{}}_weights", WEIGHTS, ["input"]),
+        *_gate_operands(f"{prefix}recurrent_to_{{}}_weights", WEIGHTS, ["input"]),
+        *_gate_operands(f"{prefix}cell_to_{{}}_weights", STATES, peepholes, peepholes),
+        *_gate_operands(f"{prefix}{{}}_gate_bias", BIASES, ["input"]),
         Operand(f"{prefix}projection_weights", WEIGHTS, optional=True),
         Operand(f"{prefix}projection_bias", BIASES, optional=True),
     ]
@@ -55,7 +55,7 @@ LSTM_OPERANDS = (
     Operand("x", INPUTS),
     *_lstm_weights(),
     *_states("output_state", "cell_state"),
-    *_gated("{}_layer_norm_coefficients", STATES, GATES),
+    *_gate_operands("{}_layer_norm_coefficients", STATES, GATES),
 )
 
 BIDIRECTIONAL_LSTM_OPERANDS = (
@@ -64,8 +64,8 @@ BIDIRECTIONAL_LSTM_OPERANDS = (
     *_lstm_weights("bw_"),
     *_states("fw_output_state", "fw_cell_state", "bw_output_state", "bw_cell_state"),
     Operand("aux_input", FLOAT, optional=True),
-    *_gated("fw_aux_input_to_{}_weights", WEIGHTS, GATES),
-    *_gated("bw_aux_input_to_{}_weights", WEIGHTS, GATES),
+    *_gate_operands("fw_aux_input_to_{}_weights", WEIGHTS, GATES),
+    *_gate_operands("bw_aux_input_to_{}_weights", WEIGHTS, GATES),
 )
 
 INTERMEDIATES = Attr("types", (), slot=-1)
@@ -74,7 +74,7 @@ INTERMEDIATES = Attr("types", (), slot=-1)
 # -- inference and versions -------------------------------------------------------------------------------------------
 
 
-def _features_replaced(op: Op, rank: int, units: Dim) -> list[TensorType]:
+def _replace_features(op: Op, rank: int, units: Dim) -> list[TensorType]:
     x = op["x"].type
     if x.rank != rank:
         raise UnsupportedError(f"input is {x}, expected rank {rank}", f"reshape it to rank {rank}", op=op.name)
@@ -87,10 +87,10 @@ def _lstm_units(op: Op, prefix: str = "") -> Dim:
     return projection.dims[0] if projection is not None else op[f"{prefix}input_to_output_weights"].dims[0]
 
 
-def _merged(op: Op, forward: Dim, backward: Dim) -> list[TensorType]:
+def _bidirectional_types(op: Op, forward: Dim, backward: Dim) -> list[TensorType]:
     """Result types of a bidirectional layer: one with the features side by side, or one for each direction."""
     units = [forward + backward] if op.attrs["merge_outputs"] else [forward, backward]
-    return [t for u in units for t in _features_replaced(op, 3, u)]
+    return [t for u in units for t in _replace_features(op, 3, u)]
 
 
 def _hybrid(weights: str, plain: int = 2, asymmetric: int = 3) -> VersionRule:
@@ -129,7 +129,7 @@ def _weights_rule(defn_operands: Sequence[Operand]) -> QuantRule:
 def _infer_lstm(op: Op) -> list[TensorType]:
     if op.attrs["kernel_type"] == "BASIC":
         raise UnsupportedError("the basic LSTM kernel has no type inference", "give the result types", op=op.name)
-    return _features_replaced(op, 2, _lstm_units(op))
+    return _replace_features(op, 2, _lstm_units(op))
 
 
 def _lstm_version(op: Op) -> int:
@@ -187,7 +187,7 @@ UNIDIRECTIONAL_SEQUENCE_LSTM = OpDef(
     options=("UnidirectionalSequenceLSTMOptions", 71),
     all_slots=True,
     traits=OWN_STATE,
-    infer=lambda op: _features_replaced(op, 3, _lstm_units(op)),
+    infer=lambda op: _replace_features(op, 3, _lstm_units(op)),
     version=_sequence_lstm_version,
     runtimes={1: "1.13.1", 2: "1.14.0", 3: "2.3.0", 4: "2.12.0"},
     quant=_weights_rule(LSTM_OPERANDS),
@@ -211,7 +211,7 @@ BIDIRECTIONAL_SEQUENCE_LSTM = OpDef(
     options=("BidirectionalSequenceLSTMOptions", 69),
     all_slots=True,
     traits=OWN_STATE,
-    infer=lambda op: _merged(op, _lstm_units(op, "fw_"), _lstm_units(op, "bw_")),
+    infer=lambda op: _bidirectional_types(op, _lstm_units(op, "fw_"), _lstm_units(op, "bw_")),
     check=lambda op: (
         "merged outputs are right for time-major input only"
         if op.attrs["merge_outputs"] and not op.attrs["time_major"]
@@ -234,7 +234,7 @@ RNN = OpDef(
     attrs={"fused_activation_function": ACTIVATION, "asymmetric_quantize_inputs": boolean()},
     options=("RNNOptions", 7),
     traits=OWN_STATE,
-    infer=lambda op: _features_replaced(op, 2, op["weights"].dims[0]),
+    infer=lambda op: _replace_features(op, 2, op["weights"].dims[0]),
     version=_hybrid("weights"),
     runtimes={1: "1.5.0", 2: "1.14.0", 3: "2.3.0"},
     quant=_weights_rule(_RNN_OPERANDS),
@@ -252,7 +252,7 @@ UNIDIRECTIONAL_SEQUENCE_RNN = OpDef(
     },
     options=("SequenceRNNOptions", 31),
     traits=OWN_STATE,
-    infer=lambda op: _features_replaced(op, 3, op["weights"].dims[0]),
+    infer=lambda op: _replace_features(op, 3, op["weights"].dims[0]),
     version=_hybrid("weights"),
     runtimes={1: "1.14.0", 2: "1.14.0", 3: "2.3.0"},
     quant=_weights_rule(_RNN_OPERANDS),
@@ -279,7 +279,7 @@ BIDIRECTIONAL_SEQUENCE_RNN = OpDef(
     options=("BidirectionalSequenceRNNOptions", 70),
     all_slots=True,
     traits=OWN_STATE,
-    infer=lambda op: _merged(op, op["fw_weights"].dims[0], op["bw_weights"].dims[0]),
+    infer=lambda op: _bidirectional_types(op, op["fw_weights"].dims[0], op["bw_weights"].dims[0]),
     version=_hybrid("fw_weights"),
     runtimes={1: "1.14.0", 2: "1.14.0", 3: "2.3.0"},
     quant=_weights_rule(_BIDIRECTIONAL_RNN_OPERANDS),
@@ -298,7 +298,7 @@ def _infer_svdf(op: Op) -> list[TensorType]:
     filters, rank = op["weights_feature"].dims[0], op.attrs["rank"]
     if rank < 1 or (isinstance(filters, int) and filters % rank):
         raise UnsupportedError(f"rank {rank} does not divide {filters} filters", "make the sizes agree", op=op.name)
-    return _features_replaced(op, 2, filters // rank)
+    return _replace_features(op, 2, filters // rank)
 
 
 SVDF = OpDef(

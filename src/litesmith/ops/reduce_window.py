@@ -42,8 +42,8 @@ def _infer_reduce_window(op: Op) -> list[TensorType]:
     shape, strides, dilations = (const_ints(op, n) for n in ("window_shape", "window_strides", "window_dilations"))
     if shape is None or strides is None or dilations is None:
         return [TensorType(x.dtype, tuple(unknown_dim() for _ in x.dims))]
-    made = tuple(map(_windows, x.dims, shape, strides, dilations))
-    return [TensorType(x.dtype, made)]
+    dims = tuple(map(_windows, x.dims, shape, strides, dilations))
+    return [TensorType(x.dtype, dims)]
 
 
 def _windows(size: Dim, window: int, stride: int, dilation: int) -> Dim:
@@ -69,8 +69,8 @@ def _reduce_window(
     taken = tuple(slice(None, None, int(d)) for d in window_dilations)
     windows = views[places + taken]
     axes = tuple(range(x.ndim, 2 * x.ndim))
-    made = _WINDOW_REDUCE[reduce_function](windows, axis=axes)
-    both = np.stack([np.broadcast_to(init_value.reshape(()), made.shape), made])
+    reduced = _WINDOW_REDUCE[reduce_function](windows, axis=axes)
+    both = np.stack([np.broadcast_to(init_value.reshape(()), reduced.shape), reduced])
     return np.asarray(_WINDOW_REDUCE[reduce_function](both, axis=0), x.dtype)
 
 
@@ -103,19 +103,19 @@ def _infer_dilate(op: Op) -> list[TensorType]:
     x, factors = op["x"].type, const_ints(op, "dilations")
     if factors is None:
         return [TensorType(x.dtype, tuple(unknown_dim() for _ in x.dims))]
-    return [TensorType(x.dtype, tuple(map(_dilated, x.dims, factors)))]
+    return [TensorType(x.dtype, tuple(map(_dilated_size, x.dims, factors)))]
 
 
-def _dilated(size: Dim, factor: int) -> Dim:
+def _dilated_size(size: Dim, factor: int) -> Dim:
     spread: Dim = (size - 1) * factor + 1
     return maximum(spread, 0)
 
 
 def _dilate(x: Array, dilations: Array, padding_value: Array) -> Array:
     shape = [max((size - 1) * int(factor) + 1, 0) for size, factor in zip(x.shape, dilations, strict=True)]
-    made = np.full(shape, padding_value.reshape(()), x.dtype)
-    made[tuple(slice(None, None, int(factor)) for factor in dilations)] = x
-    return made
+    dilated = np.full(shape, padding_value.reshape(()), x.dtype)
+    dilated[tuple(slice(None, None, int(factor)) for factor in dilations)] = x
+    return dilated
 
 
 DILATE = OpDef(

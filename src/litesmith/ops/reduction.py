@@ -146,7 +146,7 @@ SUM = _reduction(
     symbolic=_symbolic_reduction(np.sum),
     check=quantized_only("int8 uint8 int16"),
     version=by_dtype(int8=2),
-    cost=costs.elements_read,
+    cost=costs.operand_elements,
     gpu=gpu.AXES,
     micro=micro.always,
     xnnpack=xnnpack.REDUCTION,
@@ -160,7 +160,7 @@ MEAN = _reduction(
     foldable=_is_nonempty,
     check=quantized_only("int8 uint8 int16"),
     version=by_dtype(int8=2, int16=3),
-    cost=costs.elements_read,
+    cost=costs.operand_elements,
     gpu=gpu.AXES,
     micro=micro.always,
     xnnpack=xnnpack.REDUCTION,
@@ -176,7 +176,7 @@ def _extremum(name: str, code: int, function: Callable[..., Any]) -> OpDef:
         _NUMBERS,
         foldable=_extremum_is_defined,
         version=by_dtype(int8=2, int16=3),
-        cost=costs.elements_read,
+        cost=costs.operand_elements,
         gpu=gpu.AXES,
         micro=micro.REDUCTION,
         xnnpack=xnnpack.REDUCTION,
@@ -202,7 +202,7 @@ REDUCE_PROD = _reduction(
     symbolic=_symbolic_reduction(np.prod),
     check=_product_check,
     version=by_dtype(int8=2, int16=2),
-    cost=costs.elements_read,
+    cost=costs.operand_elements,
     gpu=gpu.AXES,
 )
 REDUCE_ANY = _reduction(
@@ -212,8 +212,8 @@ REDUCE_ANY = _reduction(
     {1: "1.11.0"},
     BOOL,
     gpu=gpu.AXES,
-    cost=costs.elements_read,
-    interval=intervals.reduced_truths(FALSE),
+    cost=costs.operand_elements,
+    interval=intervals.truth_reduction(FALSE),
 )
 REDUCE_ALL = _reduction(
     "REDUCE_ALL",
@@ -223,8 +223,8 @@ REDUCE_ALL = _reduction(
     BOOL,
     gpu=gpu.AXES,
     micro=micro.always,
-    cost=costs.elements_read,
-    interval=intervals.reduced_truths(TRUE),
+    cost=costs.operand_elements,
+    interval=intervals.truth_reduction(TRUE),
 )
 
 # -- positions of extrema ---------------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def _argument(name: str, code: int, options: tuple[str, int], function: Callable
         foldable=_extremum_is_defined,
         version=by_dtype(int8=2, bool=3),
         runtimes={1: "1.9.0", 2: "1.14.0", 3: "2.9.0"},
-        cost=costs.elements_read,
+        cost=costs.operand_elements,
         micro=micro.FLOAT_INT8,
         interval=intervals.index_along_axis,
     )
@@ -274,11 +274,11 @@ def _cumsum(x: Array, axis: Array, *, exclusive: bool, reverse: bool) -> Array:
     ordered = np.flip(x, along) if reverse else x
     total = np.cumsum(ordered, axis=along, dtype=x.dtype)
     if exclusive:
-        total = total - ordered if x.dtype.kind != "f" else _shifted_right(total, along)
+        total = total - ordered if x.dtype.kind != "f" else _shift_right(total, along)
     return np.asarray(np.flip(total, along) if reverse else total)
 
 
-def _shifted_right(total: Array, axis: int) -> Array:
+def _shift_right(total: Array, axis: int) -> Array:
     moved = np.roll(total, 1, axis)
     first = [slice(None)] * total.ndim
     first[axis] = slice(0, 1)
@@ -295,7 +295,7 @@ CUMSUM = OpDef(
     infer=same_as("x"),
     evaluate=_cumsum,
     runtimes={1: "2.4.0"},
-    cost=costs.elements_read,
+    cost=costs.operand_elements,
     gpu=gpu.CUMSUM,
     micro=micro.FLOAT_INT8,
     dimensions=Dimensions(axis=("axis",)),

@@ -174,8 +174,8 @@ def _as_reshape(b: Builder, op: Op) -> Value | None:
     if op["x"].type.shape is None or is_quantized(op["x"]) or op["x"].is_const:
         return None
     assert op.defn.infer is not None
-    (made,) = op.defn.infer(op)
-    target = constant_target(made.dims)
+    (result,) = op.defn.infer(op)
+    target = constant_target(result.dims)
     return None if target is None else b.reshape(op["x"], np.array(target, np.int32))
 
 
@@ -183,8 +183,8 @@ def _symbolic_same_elements(op: Op) -> Array | None:
     """The first operand's known elements in the result's shape."""
     x = op["x"].sym
     assert op.defn.infer is not None
-    (made,) = op.defn.infer(op)
-    return None if x is None or not made.is_static else x.reshape(made.static_shape)
+    (result,) = op.defn.infer(op)
+    return None if x is None or not result.is_static else x.reshape(result.static_shape)
 
 
 EXPAND_DIMS = OpDef(
@@ -262,8 +262,8 @@ def _symbolic_broadcast_args(op: Op) -> Array | None:
     left, right = dims_of(op["x"]), dims_of(op["y"])
     if left is None or right is None:
         return None
-    made = broadcast_shapes(op, [left, right])
-    return None if made is None else np.array(made, dtype=object)
+    shape = broadcast_shapes(op, [left, right])
+    return None if shape is None else np.array(shape, dtype=object)
 
 
 BROADCAST_ARGS = OpDef(

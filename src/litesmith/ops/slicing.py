@@ -50,13 +50,13 @@ def _slice_size(dim: Dim, begin: Dim | None, size: Dim) -> Dim:
     """-1 takes the rest. Raises UnsupportedError for a part that is certainly outside."""
     if begin is None:
         return unknown_dim() if size == -1 else size
-    made: Dim = dim - begin if size == -1 else size
-    room = dim - begin - made
-    if (isinstance(room, int) and room < 0) or (isinstance(made, int) and made < 0):
+    length: Dim = dim - begin if size == -1 else size
+    room = dim - begin - length
+    if (isinstance(room, int) and room < 0) or (isinstance(length, int) and length < 0):
         raise UnsupportedError(
             f"a slice from {begin} of size {size} does not fit size {dim}", "slice inside", op="SLICE"
         )
-    return made
+    return length
 
 
 def _slice(x: Array, begin: Array, size: Array) -> Array:
@@ -184,12 +184,12 @@ def span_bounds(span: Span, size: Dim) -> tuple[Dim | None, Dim | None]:
     """First place and the place after the last, brought inside; None where the sign of a bound is unknown."""
     forward = span.stride > 0
     low, high = (0, size) if forward else (-1, size - 1)
-    first = (low if forward else high) if span.begin is None else _clamped(span.begin, size, low, high)
-    last = (high if forward else low) if span.end is None else _clamped(span.end, size, low, high)
+    first = (low if forward else high) if span.begin is None else _clamp(span.begin, size, low, high)
+    last = (high if forward else low) if span.end is None else _clamp(span.end, size, low, high)
     return first, last
 
 
-def _clamped(place: Dim, size: Dim, low: Dim, high: Dim) -> Dim | None:
+def _clamp(place: Dim, size: Dim, low: Dim, high: Dim) -> Dim | None:
     """A position counted from the end when negative, brought into the bounds; None where its sign is unknown."""
     if non_negative(place):
         found = place
@@ -255,8 +255,8 @@ def _symbolic_strided_slice(op: Op) -> Array | None:
     x = op["x"].sym
     if x is None or not all(op[name].is_const for name in ("begin", "end", "strides")):
         return None
-    made = _strided_slice(x, op["begin"].numpy(), op["end"].numpy(), op["strides"].numpy(), **op.attrs)
-    return np.asarray(made, dtype=object)
+    elements = _strided_slice(x, op["begin"].numpy(), op["end"].numpy(), op["strides"].numpy(), **op.attrs)
+    return np.asarray(elements, dtype=object)
 
 
 def _simplify_strided_slice(b: Builder, op: Op) -> Value | None:
@@ -281,13 +281,13 @@ def _with_empty_ends(b: Builder, op: Op) -> Value | None:
         return None
     ends, strides, masked = op["end"].numpy(), op["strides"].numpy(), op.attrs["end_mask"]
     lowest = np.iinfo(np.int32).min
-    made = [
+    adjusted = [
         lowest if e == 0 and s > 0 and not masked >> i & 1 else e
         for i, (e, s) in enumerate(zip(ends, strides, strict=True))
     ]
-    if made == list(ends):
+    if adjusted == list(ends):
         return None
-    return b.emit(op.defn, [op["x"], op["begin"], np.array(made, np.int32), op["strides"]], **op.attrs)[0]
+    return b.emit(op.defn, [op["x"], op["begin"], np.array(adjusted, np.int32), op["strides"]], **op.attrs)[0]
 
 
 def _end_of_zero(op: Op) -> str | None:
@@ -393,10 +393,10 @@ def _infer_update(op: Op) -> list[TensorType]:
 
 def _update(x: Array, update: Array, start: Array) -> Array:
     """The start is moved so that the update fits."""
-    made = np.array(x)
+    result = np.array(x)
     starts = [min(max(int(s), 0), n - u) for s, n, u in zip(start, x.shape, update.shape, strict=True)]
-    made[tuple(slice(s, s + u) for s, u in zip(starts, update.shape, strict=True))] = update
-    return made
+    result[tuple(slice(s, s + u) for s, u in zip(starts, update.shape, strict=True))] = update
+    return result
 
 
 _UPDATED = FLOAT | INDEX | QUANTIZED | BOOL | dtypes("float16")

@@ -23,7 +23,7 @@ from litesmith.ir.verify import compatible
 from litesmith.ops import costs, gpu, xnnpack
 from litesmith.ops.common import boolean, dtypes, enum8, has_no_nan, same_as, subgraph
 from litesmith.ops.common import operands as declared_operands
-from litesmith.ops.control import joined_branches
+from litesmith.ops.control import branch_types
 
 NO_KERNEL = "the runtime has no kernel for it"
 
@@ -114,11 +114,11 @@ def _infer_pad(op: Op) -> list[TensorType]:
 def _pad(x: Array, value: Array, **attrs: Any) -> Array:
     edges = zip(attrs["edge_padding_low"], attrs["edge_padding_high"], attrs["interior_padding"], strict=True)
     for axis, (low, high, inner) in enumerate(edges):
-        x = np.moveaxis(_padded(np.moveaxis(x, axis, 0), value, low, high, inner + 1), 0, axis)
+        x = np.moveaxis(_pad_rows(np.moveaxis(x, axis, 0), value, low, high, inner + 1), 0, axis)
     return x
 
 
-def _padded(x: Array, value: Array, low: int, high: int, step: int) -> Array:
+def _pad_rows(x: Array, value: Array, low: int, high: int, step: int) -> Array:
     """Rows ``step`` apart, with ``low`` rows added before and ``high`` behind."""
     spread = np.full((max((len(x) - 1) * step + 1, 0), *x.shape[1:]), value)
     spread[::step] = x
@@ -292,7 +292,7 @@ ROWS = (
     _unary("CBRT", 208),
     Row(
         "CASE", 209, "index operands*", ("StablehloCaseOptions", 23), {"branch_subgraphs": Attr("subgraphs", ())},
-        lambda op: joined_branches(op, op.attrs["branch_subgraphs"], op.inputs[1:]), "results*", since="2.17.0",
+        lambda op: branch_types(op, op.attrs["branch_subgraphs"], op.inputs[1:]), "results*", since="2.17.0",
         kernel=dtypes("int32"),
     ),
 )  # fmt: skip
@@ -314,8 +314,8 @@ def _convolution_cost(op: Op) -> Dim:
 
 
 COSTS: Mapping[str, Callable[[Op], Dim]] = {
-    **dict.fromkeys(("CLAMP", "SELECT", "COMPARE"), costs.elements_made),
-    **dict.fromkeys(("REDUCE", "REDUCE_WINDOW"), costs.elements_read),
+    **dict.fromkeys(("CLAMP", "SELECT", "COMPARE"), costs.result_elements),
+    **dict.fromkeys(("REDUCE", "REDUCE_WINDOW"), costs.operand_elements),
     "SORT": costs.sorts,
     "DOT_GENERAL": _dot_cost,
     "CONVOLUTION": _convolution_cost,

@@ -202,7 +202,7 @@ LOGICAL_NOT = _function(
     simplify=_undone_by_itself,
     micro=micro.LOGICAL,
     gpu=gpu.one_operand,
-    interval=intervals.negated_truth,
+    interval=intervals.truth_negation,
 )
 
 # -- complex numbers --------------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def convolve_transposed(
     return total[(slice(None), *inside)]
 
 
-def pooled(
+def reduce_windows(
     x: Array,
     window: Sequence[int],
     strides: Sequence[int],

@@ -76,7 +76,6 @@ def constant(*names: str) -> Check:
 
 
 ARITHMETIC = all_of(data, activation)
-FLOAT_ARITHMETIC = all_of(floats, activation)
 WEIGHTED = all_of(data, activation, constant("filter", "weights", "bias"))
 TRANSPOSE_CONV = all_of(data, activation, constant("filter", "bias", "output_shape"))
 REDUCTION = all_of(data, constant("axes"))
@@ -94,7 +93,7 @@ AVERAGE_POOL = all_of(floats, pool)
 MAX_POOL = all_of(data, pool)
 
 
-def joined(op: Op) -> str | None:
+def concatenation(op: Op) -> str | None:
     """CONCATENATION of a few."""
     count = len(op.inputs)
     return data(op) or (None if count <= MOST_JOINED else f"{count} tensors are joined, at most {MOST_JOINED} are taken")
@@ -152,8 +151,8 @@ RESIZE = all_of(data, constant("size"))
 def convert(op: Op) -> str | None:
     """QUANTIZE, DEQUANTIZE between float32 and int8 or uint8."""
     types = {v.type.dtype for v in (*op.inputs, *op.results)}
-    wide = types - {DType.FLOAT32, DType.FLOAT16, DType.INT8, DType.UINT8}
-    return f"a tensor is {wide.pop()}" if wide else None
+    others = types - {DType.FLOAT32, DType.FLOAT16, DType.INT8, DType.UINT8}
+    return f"a tensor is {others.pop()}" if others else None
 
 
 def variable(op: Op) -> str | None:

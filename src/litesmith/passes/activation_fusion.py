@@ -6,7 +6,7 @@
     %2 = CONV_2D(%x, w, b) {fused_activation_function=RELU6}
 
 For every operator that declares it honours a fused activation. Only RELU, RELU6 and RELU_N1_TO_1: the schema also
-names TANH and SIGN_BIT, but the float kernels ignore them. Operations between that only rearrange elements move behind,
+names TANH and SIGN_BIT, but the float kernels ignore them. Data movements between go behind,
 since an activation looks at one element at a time. Declined where the operation has an activation already or other
 users (computing it twice costs more than the activation).
 """
@@ -18,12 +18,12 @@ from litesmith.ir.graph import Op
 from litesmith.ir.opdef import Trait
 from litesmith.ops.activation import RELU, RELU6, RELU_N1_TO_1
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, before_moves, is_float, rebuilt
+from litesmith.passes.match import activation, before_movements, is_float, rebuild
 
 
 def fuse_activation(op: Op, b: Builder) -> Outcome:
     """RELU, RELU6 or RELU_N1_TO_1 after an operation that can take it in."""
-    moved = before_moves(op["x"], keep_order=False)
+    moved = before_movements(op["x"], keep_order=False)
     target = moved.value.op
     if target is None or not target.defn.traits & Trait.FUSES_ACTIVATION:
         return None
@@ -33,7 +33,7 @@ def fuse_activation(op: Op, b: Builder) -> Outcome:
         return Declined("the operation before has other users")
     if activation(target) != "NONE":
         return Declined(f"the operation before has the activation {activation(target)}")
-    return moved.replayed(b, rebuilt(b, target, fused_activation_function=op.name))
+    return moved.replay(b, rebuild(b, target, fused_activation_function=op.name))
 
 
 ACTIVATION_FUSION = Pass(

@@ -28,11 +28,11 @@ from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
     absorption_obstacle,
     activation,
-    before_moves,
+    before_movements,
     channel_vector,
     constant_operand,
     linear,
-    rebuilt,
+    rebuild,
     sole_producer,
 )
 
@@ -42,7 +42,7 @@ def fuse_bias(op: Op, b: Builder) -> Outcome:
     found = constant_operand(op)
     if found is None:
         return None
-    moved = before_moves(found.variable, keep_order=True)
+    moved = before_movements(found.variable, keep_order=True)
     target = linear(moved.value.op)
     if target is None:
         return None
@@ -52,8 +52,8 @@ def fuse_bias(op: Op, b: Builder) -> Outcome:
     if op.defn is SUB and not found.on_right:
         return Declined("the result is subtracted from the constant")
     delta = channel_vector(b, found.constant, found.variable.dims, target.channels)
-    made = target.rebuilt(b, bias=_sum(b, op.defn, target.bias, delta), fused_activation_function=activation(op))
-    return moved.replayed(b, made)
+    biased = target.rebuild(b, bias=_sum(b, op.defn, target.bias, delta), fused_activation_function=activation(op))
+    return moved.replay(b, biased)
 
 
 def _sum(b: Builder, defn: OpDef, bias: Value | None, delta: Value) -> Value:
@@ -76,7 +76,7 @@ def fuse_distant_bias(op: Op, b: Builder) -> Outcome:
             continue
         if absorption_obstacle(op, found, target) is None:
             bias = _sum(b, ADD, target.bias, channel_vector(b, found.constant, value.dims, target.channels))
-            return rebuilt(b, op, [other, target.rebuilt(b, bias=bias)])
+            return rebuild(b, op, [other, target.rebuild(b, bias=bias)])
     return None
 
 

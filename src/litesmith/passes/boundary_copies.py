@@ -39,7 +39,7 @@ def _copy_outputs(graph: Graph, is_body: bool) -> int:
         moved = is_body and places.get(value, index) != index
         again = any(v is value for v in graph.outputs[:index]) or (is_body and _stays_in_place(graph, value, index))
         copied = value.type.dtype is DType.STRING if value.is_const else moved or again
-        outputs.append(_copied(graph, value) if copied else value)
+        outputs.append(_copy(graph, value) if copied else value)
     changes = sum(new is not old for new, old in zip(outputs, graph.outputs, strict=True))
     if changes:
         graph.outputs = outputs
@@ -51,7 +51,7 @@ def _stays_in_place(graph: Graph, value: Value, index: int) -> bool:
     return any(i > index and v is value and graph.inputs[i] is value for i, v in enumerate(graph.outputs))
 
 
-def _copied(graph: Graph, value: Value) -> Value:
+def _copy(graph: Graph, value: Value) -> Value:
     """The value in a tensor of its own, by an operation no simplification sees as one."""
     if value.type.dtype is DType.STRING:
         ones = Value.constant([1] * value.rank, dtype=DType.INT32)

@@ -35,11 +35,11 @@ def lower_rank(op: Op, b: Builder) -> Outcome:
         return None
     if any(v.type.shape is None or is_quantized(v) for v in (*op.inputs, op.result)) or op.defn.check(op) is None:
         return None
-    made = _merged(op, b)
-    return made if made is not None else _broadcast_before(op, b)
+    merged = _merge_dimensions(op, b)
+    return merged if merged is not None else _broadcast_before(op, b)
 
 
-def _aligned(shape: Shape, rank: int) -> Shape:
+def _with_leading_ones(shape: Shape, rank: int) -> Shape:
     return (1,) * (rank - len(shape)) + tuple(shape)
 
 
@@ -60,29 +60,29 @@ def _groups(shapes: Sequence[Shape], result: Shape) -> list[list[int]]:
     return runs
 
 
-def _merged(op: Op, b: Builder) -> Value | None:
+def _merge_dimensions(op: Op, b: Builder) -> Value | None:
     result = op.result.dims
-    shapes = [_aligned(v.dims, len(result)) for v in op.inputs]
+    shapes = [_with_leading_ones(v.dims, len(result)) for v in op.inputs]
     if any(s != r and s != 1 for shape in shapes for s, r in zip(shape, result, strict=True)):
         return None
     groups = _groups(shapes, result)
-    targets = [constant_target(_joined(s, groups)) for s in (*shapes, result)]
+    targets = [constant_target(_group_sizes(s, groups)) for s in (*shapes, result)]
     back = constant_target(result)
     whole = next((v for v in op.inputs if v.dims == result), None)
     if any(t is None for t in targets) or (back is None and whole is None):
         return None
-    trial = Op(op.defn, [Value(v.type.with_shape(_joined(s, groups))) for v, s in zip(op.inputs, shapes, strict=True)],
+    trial = Op(op.defn, [Value(v.type.with_shape(_group_sizes(s, groups))) for v, s in zip(op.inputs, shapes, strict=True)],
                op.attrs)  # fmt: skip
     if op.defn.check is not None and op.defn.check(trial) is not None:
         return None
     operands = [b.reshape(v, np.array(t, np.int32)) for v, t in zip(op.inputs, targets, strict=False)]
-    (made,) = b.emit(op.defn, operands, **op.attrs)
+    (merged,) = b.emit(op.defn, operands, **op.attrs)
     if back is None and whole is not None:
-        return b.reshape(made, b.shape(whole, out_type=DType.INT32))
-    return b.reshape(made, np.array(back, np.int32))
+        return b.reshape(merged, b.shape(whole, out_type=DType.INT32))
+    return b.reshape(merged, np.array(back, np.int32))
 
 
-def _joined(shape: Shape, groups: Sequence[Sequence[int]]) -> tuple[Dim, ...]:
+def _group_sizes(shape: Shape, groups: Sequence[Sequence[int]]) -> tuple[Dim, ...]:
     return tuple(product([shape[axis] for axis in group]) for group in groups)
 
 
@@ -97,8 +97,8 @@ def _broadcast_before(op: Op, b: Builder) -> Outcome:
     else:
         return Declined("the result's shape is not static")
     operands = [b.broadcast_to(v, shape) for v in op.inputs]
-    (made,) = b.emit(op.defn, operands, **op.attrs)
-    return made
+    (output,) = b.emit(op.defn, operands, **op.attrs)
+    return output
 
 
 BROADCAST_RANK = Pass("broadcast-rank", (Trait.ELEMENTWISE,), lower_rank)

@@ -20,7 +20,7 @@ from litesmith.ops.filling import FILL
 from litesmith.ops.layout import BROADCAST_TO, TILE
 from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import rebuilt
+from litesmith.passes.match import rebuild
 
 
 def drop_broadcasts(op: Op, b: Builder) -> Outcome:
@@ -30,13 +30,13 @@ def drop_broadcasts(op: Op, b: Builder) -> Outcome:
     operands = [None if v is None else _narrow(v) for v in op.operands]
     if all(new is old for new, old in zip(operands, op.operands, strict=True)):
         return None
-    made = rebuilt(b, op, operands)
-    if made.type.shape != op.result.type.shape:
+    result = rebuild(b, op, operands)
+    if result.type.shape != op.result.type.shape:
         return Declined("the result would be smaller")
-    if made.op is None or op.defn.check is None or op.defn.check(op) is not None:
-        return made
-    reason = made.op.defn.check(made.op) if made.op.defn.check is not None else None
-    return made if reason is None else Declined(reason)
+    if result.op is None or op.defn.check is None or op.defn.check(op) is not None:
+        return result
+    reason = result.op.defn.check(result.op) if result.op.defn.check is not None else None
+    return result if reason is None else Declined(reason)
 
 
 def _narrow(value: Value) -> Value:

@@ -66,23 +66,23 @@ def name_clamp(op: Op, b: Builder) -> Outcome:
     outer = clamp_of(op.result)
     if outer is None:
         return None
-    for clamp in (_joined(outer), outer):
+    for clamp in (_join_inner(outer), outer):
         named = ACTIVATIONS.get((clamp.low, clamp.high))
         if named is not None:
             return None if named is op.defn and clamp.x is op.operands[0] else b.apply(named, clamp.x)
     return Declined(f"no activation clamps to [{outer.low:g}, {outer.high:g}]")
 
 
-def choose_clamp(op: Op, b: Builder) -> Outcome:
-    """A choice between a number and what is beyond it."""
-    found = _chosen(op)
+def clamp_select(op: Op, b: Builder) -> Outcome:
+    """A select between a number and what is beyond it."""
+    found = _read_selection(op)
     if found is None:
         return None
     extremum, limit, value = found
     return b.apply(extremum, value, b.constant(np.float32(limit)))
 
 
-def _chosen(op: Op) -> tuple[OpDef, float, Value] | None:
+def _read_selection(op: Op) -> tuple[OpDef, float, Value] | None:
     """Of ``x > c ? c : x``, or of that with x clamped around c, the operator, c and the value; else None."""
     condition, limit, value = op["condition"].op, scalar(op["x"]), op["y"]
     order = ORDERS.get(condition.defn) if condition is not None else None
@@ -97,7 +97,7 @@ def _chosen(op: Op) -> tuple[OpDef, float, Value] | None:
     return MAXIMUM if order.is_below == compared.on_right else MINIMUM, float(limit), value
 
 
-def _joined(outer: Clamp) -> Clamp:
+def _join_inner(outer: Clamp) -> Clamp:
     """With the clamp before it."""
     inner = clamp_of(outer.x) or Clamp(outer.x, -inf, inf)
     low, high = (min(max(bound, outer.low), outer.high) for bound in (inner.low, inner.high))
@@ -105,5 +105,5 @@ def _joined(outer: Clamp) -> Clamp:
 
 
 CLAMPS = Pass("clamps", (MINIMUM, MAXIMUM, *ACTIVATIONS.values()), name_clamp)
-CHOSEN_CLAMPS = Pass("chosen-clamps", (Trait.SELECTS,), choose_clamp)
-PASSES = (CHOSEN_CLAMPS, CLAMPS)
+SELECT_CLAMPS = Pass("select-clamps", (Trait.SELECTS,), clamp_select)
+PASSES = (SELECT_CLAMPS, CLAMPS)

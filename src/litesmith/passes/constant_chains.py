@@ -30,7 +30,7 @@ from litesmith.ops.elementwise import ADD, DIV, MUL, SUB
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
     activation,
-    before_moves,
+    before_movements,
     constant_operand,
     is_float,
     keeps_shape,
@@ -59,23 +59,23 @@ def join_constants(op: Op, b: Builder) -> Outcome:
     """The second of two operations with constants."""
     family = next(f for f in FAMILIES if op.defn in f)
     outer = _link(op)
-    moved = before_moves(outer.x, keep_order=False) if outer is not None else None
+    moved = before_movements(outer.x, keep_order=False) if outer is not None else None
     before = sole_producer(moved.value, *family) if moved is not None else None
     inner = _link(before) if before is not None and activation(before) == "NONE" else None
     if outer is None or inner is None or before is None or moved is None:
         return None
-    if moved.moves and not (_is_number(inner.constant) and keeps_shape(before, inner.x)):
+    if moved.movements and not (_is_number(inner.constant) and keeps_shape(before, inner.x)):
         return None
     if DIV in (op.defn, before.defn) and not is_float(op.result):
         return None
-    constant = _joined_constant(b, inner, outer, family)
+    constant = _join_constants(b, inner, outer, family)
     reason = _obstacle(constant, inner.constant, outer.constant, factors=MUL in family)
     if reason is not None:
         return Declined(reason)
     same, inverse = family
     inverted = inner.x_sign * outer.x_sign < 0
     both_inverse = inner.constant_sign < 0 and outer.constant_sign < 0
-    x = moved.replayed(b, inner.x)
+    x = moved.replay(b, inner.x)
     operands = (constant, x) if inverted else (x, constant)
     joined = inverse if inverted or both_inverse else same
     return b.apply(joined, *operands, fused_activation_function=activation(op))
@@ -90,7 +90,7 @@ def _link(op: Op) -> Link | None:
     return Link(found.variable, found.constant, *((1, -1) if found.on_right else (-1, 1)))
 
 
-def _joined_constant(b: Builder, inner: Link, outer: Link, family: tuple[OpDef, OpDef]) -> Value:
+def _join_constants(b: Builder, inner: Link, outer: Link, family: tuple[OpDef, OpDef]) -> Value:
     """Both constants as one; the inverse of it where both are inverted (and then the operand is not)."""
     same, inverse = family
     inner_sign = inner.constant_sign * outer.x_sign

@@ -34,7 +34,7 @@ def counter(op: Op, index: int, ends: Callable[[Value | None], Ends | None]) -> 
     if op.results[index].type.shape != () or dtype not in (DType.INT32, DType.INT64):
         return None
     start, step = ends(op.operands[index]), _step(body.inputs[index], body.outputs[index])
-    last = _last(cond.inputs[index], cond.outputs[0], step > 0, ends) if step else None
+    last = _furthest(cond.inputs[index], cond.outputs[0], step > 0, ends) if step else None
     if start is None or not step or last is None:
         return None
     low, high = start
@@ -59,7 +59,7 @@ def _step(before: Value, after: Value) -> int | None:
     return None if number is None else int(number)
 
 
-def _last(variable: Value, condition: Value, rises: bool, ends: Callable[[Value | None], Ends | None]) -> int | None:
+def _furthest(variable: Value, condition: Value, rises: bool, ends: Callable[[Value | None], Ends | None]) -> int | None:
     """The furthest the variable can be where the condition holds; None where the condition does not bound it."""
     found: list[int] = []
     conjuncts = [condition]
@@ -67,12 +67,12 @@ def _last(variable: Value, condition: Value, rises: bool, ends: Callable[[Value 
         op = conjuncts.pop().op
         if op is not None and op.defn is LOGICAL_AND:
             conjuncts += op.inputs
-        elif op is not None and (last := _bound(variable, op, rises, ends)) is not None:
+        elif op is not None and (last := _bound_of(variable, op, rises, ends)) is not None:
             found.append(last)
     return (min(found) if rises else max(found)) if found else None
 
 
-def _bound(variable: Value, op: Op, rises: bool, ends: Callable[[Value | None], Ends | None]) -> int | None:
+def _bound_of(variable: Value, op: Op, rises: bool, ends: Callable[[Value | None], Ends | None]) -> int | None:
     order = ORDERS.get(op.defn)
     if order is None or (op.operands[0] is variable) == (op.operands[1] is variable):
         return None

@@ -30,7 +30,7 @@ Name = tuple[str, str]
 def remove_dead_variables(program: Program) -> int:
     """Removes what reads, assigns and initializes them. Returns how many operations that were."""
     accesses = _accesses(program)
-    dead = set(accesses) - _live(program, accesses)
+    dead = set(accesses) - _live_variables(program, accesses)
     gone = [op for name in dead for op in accesses[name]]
     return sum(_erase(op) for op in gone if op.defn is ASSIGN_VARIABLE) + _forget_initializers(program)
 
@@ -51,7 +51,7 @@ def _accesses(program: Program) -> dict[Name, list[Op]]:
     return {name: ops for name, ops in found.items() if name not in escaped}
 
 
-def _live(program: Program, accesses: dict[Name, list[Op]]) -> set[Name]:
+def _live_variables(program: Program, accesses: dict[Name, list[Op]]) -> set[Name]:
     """The variables that outputs or effects depend on."""
     name_of = {id(op): name for name, ops in accesses.items() for op in ops}
     live: set[Name] = set()

@@ -26,12 +26,12 @@ from litesmith.ir.opdef import Trait
 from litesmith.ops.convolution import CONV_2D, DEPTHWISE_CONV_2D
 from litesmith.ops.padding import BATCH_TO_SPACE_ND, SPACE_TO_BATCH_ND
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import producer, rebuilt, sole_producer, with_operands
+from litesmith.passes.match import producer, rebuild, sole_producer, with_operands
 from litesmith.passes.pad_fusion import Window, same_padding, windows
 
 
 class Dilation(NamedTuple):
-    """The parts of the pattern. ``unit``: the dimension of size 1 that reshapes put in for the convolution."""
+    """The parts of the pattern. ``unit``: the unit dimension that reshapes put in for the convolution."""
 
     to_batch: Op
     convolution: Op
@@ -51,7 +51,7 @@ def dilate(op: Op, b: Builder) -> Outcome:
         block.insert(found.unit - 1, 1)
         spatial.insert(found.unit - 1, (0, 0))
     x = found.to_batch["x"] if found.unit is None else b.expand_dims(found.to_batch["x"], np.int32(found.unit))
-    y = _dilated(b, found.convolution, x, block, spatial)
+    y = _dilate(b, found.convolution, x, block, spatial)
     return y if found.unit is None else b.squeeze(y, squeeze_dims=(found.unit,))
 
 
@@ -71,9 +71,9 @@ def _match(op: Op) -> Dilation | Declined | None:
         return Declined("the convolution has a stride or a dilation")
     if (before is None) != (after is None):
         return Declined("the convolution is reshaped on one side only")
-    unit = _unit(convolution, to_batch, op) if before is not None else None
+    unit = _unit_dimension(convolution, to_batch, op) if before is not None else None
     if before is not None and unit is None:
-        return Declined("the reshapes do more than add a dimension of size 1")
+        return Declined("the reshapes do more than add a unit dimension")
     return Dilation(to_batch, convolution, unit)
 
 
@@ -82,13 +82,13 @@ def _same_block(op: Op, to_batch: Op) -> bool:
     return all(v.is_const for v in blocks) and np.array_equal(blocks[0].numpy(), blocks[1].numpy())
 
 
-def _unit(convolution: Op, to_batch: Op, to_space: Op) -> int | None:
-    """The spatial dimension of size 1 that the convolution has and the operations around it have not."""
+def _unit_dimension(convolution: Op, to_batch: Op, to_space: Op) -> int | None:
+    """The spatial unit dimension that the convolution has and the operations around it have not."""
     inside, outside = convolution["x"].dims, to_batch.result.dims
     for axis in (1, 2):
         fits = inside[axis] == 1 and inside[:axis] + inside[axis + 1 :] == outside
-        made = convolution.result.dims
-        if fits and made[axis] == 1 and made[:axis] + made[axis + 1 :] == to_space["x"].dims:
+        sizes = convolution.result.dims
+        if fits and sizes[axis] == 1 and sizes[:axis] + sizes[axis + 1 :] == to_space["x"].dims:
             return axis
     return None
 
@@ -113,18 +113,18 @@ def _own_padding(convolution: Op, unit: int | None) -> list[tuple[int, int]] | N
     found = windows(convolution)
     if found is None:
         return None
-    made: list[tuple[int, int]] = []
+    paddings: list[tuple[int, int]] = []
     for axis, (window, size) in enumerate(zip(found, convolution["x"].dims[1:3], strict=True), start=1):
         padding = same_padding(size, window) if convolution.attrs["padding"] == "SAME" else (0, 0)
         if axis == unit:
             continue
         if padding is None:
             return None
-        made.append(padding)
-    return made
+        paddings.append(padding)
+    return paddings
 
 
-def _dilated(b: Builder, convolution: Op, x: Value, block: list[int], spatial: list[tuple[int, int]]) -> Value:
+def _dilate(b: Builder, convolution: Op, x: Value, block: list[int], spatial: list[tuple[int, int]]) -> Value:
     found = windows(convolution) or []
     spans = [Window((w.span - 1) * d + 1, 1) for w, d in zip(found, block, strict=True)]
     sizes: tuple[Dim, ...] = x.dims[1:3]
@@ -134,7 +134,7 @@ def _dilated(b: Builder, convolution: Op, x: Value, block: list[int], spatial: l
     elif any(map(any, spatial)):
         x = b.pad(x, np.array([(0, 0), *spatial, (0, 0)], np.int32))
     factors = {"dilation_h_factor": block[0], "dilation_w_factor": block[1]}
-    return rebuilt(b, convolution, with_operands(convolution, x=x), padding=padding, **factors)
+    return rebuild(b, convolution, with_operands(convolution, x=x), padding=padding, **factors)
 
 
 DILATED_CONVOLUTION = Pass("dilated-convolution", (BATCH_TO_SPACE_ND,), dilate, after=("bias-fusion",))

@@ -166,32 +166,32 @@ class _GraphRun:
         previous = op.prev
         b = Builder(self.graph, OPS, op, op.origins, ROUNDED_ONCE)
         outcome = self.pass_.rewrite(op, b)
-        made = list(between(self.graph, previous, op))
+        fresh = list(between(self.graph, previous, op))
         self.declined.pop(op, None)
         if isinstance(outcome, Declined):
             self.declined[op] = outcome.reason
         if outcome is None or isinstance(outcome, Declined):
-            erase_dead(self.graph, made)
+            erase_dead(self.graph, fresh)
             return False
         values = [outcome] if isinstance(outcome, Value) else list(outcome)
         if all(new is old for new, old in zip(values, op.results, strict=True)):
             return False
-        self.substitute(op, values, made)
+        self.substitute(op, values, fresh)
         return True
 
-    def substitute(self, op: Op, values: Sequence[Value | None], made: Sequence[Op]) -> None:
-        fresh = set(made)
+    def substitute(self, op: Op, values: Sequence[Value | None], fresh_ops: Sequence[Op]) -> None:
+        fresh = set(fresh_ops)
         for old, new in zip(op.results, values, strict=True):
             if new is not None:
                 replace_result(self.graph, old, new, refine=new.op in fresh)
-        erased = erase_dead(self.graph, [*made, op])
+        erased = erase_dead(self.graph, [*fresh_ops, op])
         if op.graph is self.graph:
             raise InvalidIRError(f"pass {self.pass_.name} leaves a result of {op.name} without replacement")
-        merge_origins(made, [e for e in erased if e not in fresh], op, self.pass_.name)
-        self.look_again(values, made, erased)
+        merge_origins(fresh_ops, [e for e in erased if e not in fresh], op, self.pass_.name)
+        self.look_again(values, fresh_ops, erased)
 
-    def look_again(self, values: Sequence[Value | None], made: Sequence[Op], erased: Sequence[Op]) -> None:
-        self.add(m for m in made if m.graph is self.graph)
+    def look_again(self, values: Sequence[Value | None], fresh: Sequence[Op], erased: Sequence[Op]) -> None:
+        self.add(m for m in fresh if m.graph is self.graph)
         for new in values:
             if new is not None and new.op is not None:
                 self.add([new.op])
@@ -224,7 +224,7 @@ def replace_result(graph: Graph, old: Value, new: Value, refine: bool = False) -
     if not compatible(new.type, old.type):
         raise InvalidIRError(f"{old.type} cannot be replaced by {new.type}")
     if refine:
-        new.type = _refined(new.type, old.type)
+        new.type = _refine_type(new.type, old.type)
         if new.sym is None:
             new.sym = old.sym
     if not new.name and new.op is not None:
@@ -232,13 +232,13 @@ def replace_result(graph: Graph, old: Value, new: Value, refine: bool = False) -
     graph.replace_value(old, new)
 
 
-def _refined(new: TensorType, old: TensorType) -> TensorType:
+def _refine_type(new: TensorType, old: TensorType) -> TensorType:
     if old.shape is None or new.shape is None:
         return new if old.shape is None else new.with_shape(old.shape)
-    return new.with_shape(_refined_shape(new.shape, old.shape))
+    return new.with_shape(_refine_shape(new.shape, old.shape))
 
 
-def _refined_shape(new: Shape, old: Shape) -> tuple[Dim, ...]:
+def _refine_shape(new: Shape, old: Shape) -> tuple[Dim, ...]:
     return tuple(o if isinstance(n, Sym) else n for n, o in zip(new, old, strict=True))
 
 
@@ -280,15 +280,15 @@ MAX_ORIGINS = 64
 """So many places an operation remembers: thousands of equal operations may become one."""
 
 
-def merge_origins(made: Iterable[Op], gone: Sequence[Op], root: Op, name: str) -> None:
+def merge_origins(fresh: Iterable[Op], gone: Sequence[Op], root: Op, name: str) -> None:
     """New operations come from all that they replace: producers first, the root last."""
     others = [o for op in gone if op is not root for o in op.origins]
-    merged = _distinct(o.through(name) for o in [*others, *root.origins])
-    for op in made:
+    merged = _distinct_origins(o.through(name) for o in [*others, *root.origins])
+    for op in fresh:
         op.origins = merged
 
 
-def _distinct(origins: Iterable[Origin]) -> tuple[Origin, ...]:
+def _distinct_origins(origins: Iterable[Origin]) -> tuple[Origin, ...]:
     found: dict[tuple[str, str, str, str], Origin] = {}
     for origin in origins:
         found.setdefault((origin.op, origin.node, origin.layer, origin.line), origin)

@@ -64,7 +64,7 @@ def _empty_axis(operand: Value | None, inside: TensorType) -> int | None:
 
 def _shorten_input(graph: Graph, index: int, axis: int) -> None:
     short = graph.inputs[index]
-    long = Value(_longer(short.type, axis), short.name)
+    long = Value(_lengthened_type(short.type, axis), short.name)
     short.name = ""
     graph.inputs[index] = long
     _replace_by_slice(graph, short, long, axis, next(graph.ops, None))
@@ -73,7 +73,7 @@ def _shorten_input(graph: Graph, index: int, axis: int) -> None:
 def _shorten_result(op: Op, index: int, axis: int) -> None:
     assert op.graph is not None
     short = op.results[index]
-    long = Value(_longer(short.type, axis), short.name)
+    long = Value(_lengthened_type(short.type, axis), short.name)
     long.op, long.index, short.name = op, index, ""
     op.results[index] = long
     _replace_by_slice(op.graph, short, long, axis, op.next)
@@ -89,7 +89,7 @@ def _replace_by_slice(graph: Graph, short: Value, long: Value, axis: int, before
     graph.replace_value(short, cut)
 
 
-def _longer(short: TensorType, axis: int) -> TensorType:
+def _lengthened_type(short: TensorType, axis: int) -> TensorType:
     shape: Shape = tuple(d + 1 if a == axis else d for a, d in enumerate(short.dims))
     return short.with_shape(shape)
 

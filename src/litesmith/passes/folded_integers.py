@@ -64,14 +64,14 @@ def affine(const: Constant) -> Affine | None:
         return _cast(first, const)
     if op.defn.traits & Trait.MOVES_DATA:
         inner = affine(first)
-        return None if inner is None else _moved(op, inner, others, const.shape)
+        return None if inner is None else _apply_movement(op, inner, others, const.shape)
     if op.defn not in (MUL, DIV, ADD, SUB):
         return None
     (second,) = others
     inner = affine(first)
     if inner is None and op.defn.traits & Trait.COMMUTATIVE:
         inner, second = affine(second), first
-    return None if inner is None or inner.integers.shape != const.shape else _combined(op.defn, inner, second)
+    return None if inner is None or inner.integers.shape != const.shape else _combine(op.defn, inner, second)
 
 
 def _cast(source: Constant, const: Constant) -> Affine | None:
@@ -79,11 +79,11 @@ def _cast(source: Constant, const: Constant) -> Affine | None:
     if const.dtype not in EXACT:
         return None
     if source.dtype.is_integer:
-        made = Affine(source.array(), np.zeros((1,) * len(const.shape), np.int32))
-        return made if _is_exact(made, const.dtype) else None
-    made_before = affine(source)
-    if made_before is None or EXACT[const.dtype] >= EXACT.get(source.dtype, 0) or _is_exact(made_before, const.dtype):
-        return made_before
+        form = Affine(source.array(), np.zeros((1,) * len(const.shape), np.int32))
+        return form if _is_exact(form, const.dtype) else None
+    before = affine(source)
+    if before is None or EXACT[const.dtype] >= EXACT.get(source.dtype, 0) or _is_exact(before, const.dtype):
+        return before
     return None
 
 
@@ -92,9 +92,9 @@ def _is_exact(found: Affine, dtype: DType) -> bool:
     return not found.scales and most <= EXACT[dtype]
 
 
-def _combined(defn: OpDef, inner: Affine, other: Constant) -> Affine | None:
+def _combine(defn: OpDef, inner: Affine, other: Constant) -> Affine | None:
     """Shifted or scaled integers, times or by or less another constant."""
-    wide = other.wide()
+    wide = other.unrounded_array()
     values = table(wide if wide.dtype == np.float64 else wide.astype(np.float32, copy=False), inner.integers.ndim)
     if defn in (MUL, DIV):
         with np.errstate(divide="ignore"):
@@ -110,7 +110,7 @@ def _is_zero_point(values: Array) -> bool:
     return bool(np.all(values == np.clip(np.rint(values), -LARGEST_ZERO, LARGEST_ZERO)))
 
 
-def transposed(found: Affine) -> Affine:
+def transpose_affine(found: Affine) -> Affine:
     """The transpose of a matrix."""
     return Affine(found.integers.T, found.zeros.T, tuple(scale.T for scale in found.scales))
 
@@ -144,13 +144,13 @@ def table(array: Array, rank: int = 0) -> Array:
 
 def product(tables: Sequence[Array], rank: int) -> Array:
     """The tables multiplied, as a table."""
-    made = np.ones((1,) * rank)
+    factors = np.ones((1,) * rank)
     for factor in tables:
-        made = made * factor
-    return table(made)
+        factors = factors * factor
+    return table(factors)
 
 
-def varying(tables: Sequence[Array]) -> list[int]:
+def varying_axes(tables: Sequence[Array]) -> list[int]:
     """The dimensions along which any of the tables varies."""
     return sorted({axis for t in tables for axis, size in enumerate(t.shape) if size > 1})
 
@@ -180,37 +180,37 @@ def _slabs(matrix: Array) -> Iterator[Array]:
 # -- moves ------------------------------------------------------------------------------------------------------------
 
 
-def _moved(op: Op, inner: Affine, others: Sequence[Constant], shape: tuple[int, ...]) -> Affine | None:
-    """What an operation that moves elements about does to integers and tables."""
-    integers = _evaluated(op, inner.integers, others)
+def _apply_movement(op: Op, inner: Affine, others: Sequence[Constant], shape: tuple[int, ...]) -> Affine | None:
+    """What a data movement does to integers and tables."""
+    integers = _evaluate(op, inner.integers, others)
     if integers.shape != shape:
         return None
-    zeros, *scales = (_moved_table(op, t, inner.integers.shape, others, shape) for t in (inner.zeros, *inner.scales))
+    zeros, *scales = (_move_table(op, t, inner.integers.shape, others, shape) for t in (inner.zeros, *inner.scales))
     return Affine(integers, zeros, tuple(scales))
 
 
-def _evaluated(op: Op, part: Array, others: Sequence[Constant]) -> Array:
+def _evaluate(op: Op, part: Array, others: Sequence[Constant]) -> Array:
     assert op.defn.evaluate is not None
     return np.asarray(op.defn.evaluate(part, *(c.array() for c in others), **op.attrs))
 
 
-def _moved_table(op: Op, part: Array, old: tuple[int, ...], others: Sequence[Constant], new: tuple[int, ...]) -> Array:
-    """What moving does to a table; the constant had shape ``old`` and has shape ``new`` now."""
+def _move_table(op: Op, part: Array, old: tuple[int, ...], others: Sequence[Constant], new: tuple[int, ...]) -> Array:
+    """What the movement does to a table; the constant had shape ``old`` and has shape ``new`` now."""
     if op.defn is TRANSPOSE:
-        return _evaluated(op, part, others)
+        return _evaluate(op, part, others)
     if prod(old) == prod(new) and bool(op.defn.traits & Trait.KEEPS_ORDER):
-        return reshaped_table(part, old, new)
-    return table(_evaluated(op, np.broadcast_to(part, old), others))
+        return reshape_table(part, old, new)
+    return table(_evaluate(op, np.broadcast_to(part, old), others))
 
 
-def reshaped_table(part: Array, old: tuple[int, ...], new: tuple[int, ...]) -> Array:
+def reshape_table(part: Array, old: tuple[int, ...], new: tuple[int, ...]) -> Array:
     """The table of a constant of shape ``old`` when that is reshaped to ``new``.
 
     Dimensions that are split or joined stay 1 where the table does not vary along any of them.
     """
     expanded: list[int] = []
     target: list[int] = []
-    for olds, news in _regrouped(old, new):
+    for olds, news in _matching_runs(old, new):
         sizes = part.shape[len(expanded) : len(expanded) + len(olds)]
         varies = any(size > 1 for size in sizes)
         expanded += olds if varies else sizes
@@ -218,7 +218,7 @@ def reshaped_table(part: Array, old: tuple[int, ...], new: tuple[int, ...]) -> A
     return np.broadcast_to(part, expanded).reshape(target)
 
 
-def _regrouped(old: Sequence[int], new: Sequence[int]) -> Iterator[tuple[list[int], list[int]]]:
+def _matching_runs(old: Sequence[int], new: Sequence[int]) -> Iterator[tuple[list[int], list[int]]]:
     """Runs of old and of new dimensions that hold the same number of elements, each as short as can be."""
     olds, news = list(old), list(new)
     while olds or news:

@@ -35,7 +35,7 @@ from litesmith.ir.graph import Op
 from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
 from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import is_float, linear, producer, rebuilt, reshaped, sole_producer, with_operands
+from litesmith.passes.match import is_float, linear, producer, rebuild, reshape_static, sole_producer, with_operands
 from litesmith.passes.rules import Match, Rule, rules_pass
 
 
@@ -51,7 +51,7 @@ def use_fully_connected(op: Op, b: Builder) -> Outcome:
         return Declined("the constant has more dimensions than the operand")
     if op.attrs["adj_x"]:
         return Declined("the operand is transposed")
-    matrix = reshaped(b, weights, shape[-2:])
+    matrix = reshape_static(b, weights, shape[-2:])
     if not op.attrs["adj_y"]:
         matrix = b.transpose(matrix, np.array([1, 0], np.int32))
     return b.fully_connected(x, matrix, keep_num_dims=x.rank > 2)
@@ -68,7 +68,7 @@ def drop_reshapes(op: Op, b: Builder) -> Outcome:
         return None
     if op.result.dims != (*x.dims[:-1], target.channels):
         return Declined("the dimensions before the features change")
-    return rebuilt(b, target.op, with_operands(target.op, x=x), keep_num_dims=x.rank > 2)
+    return rebuild(b, target.op, with_operands(target.op, x=x), keep_num_dims=x.rank > 2)
 
 
 def stacking_obstacle(match: Match) -> str | None:
@@ -94,10 +94,10 @@ def drop_flattening(op: Op, b: Builder) -> Outcome:
         return None
     if reshape["x"].type.shape is None or reshape["x"].rank < 2 or op["x"].dims[-1] != target.weights.dims[1]:
         return None
-    made = target.rebuilt(b, x=reshape["x"])
-    if made.type.shape != op.result.type.shape:
+    result = target.rebuild(b, x=reshape["x"])
+    if result.type.shape != op.result.type.shape:
         return Declined("the number of rows is not known to stay")
-    return made
+    return result
 
 
 BATCH_MATMUL_TO_FULLY_CONNECTED = Pass(

@@ -13,7 +13,7 @@ import numpy as np
 
 from litesmith.ir.constant import Array
 from litesmith.ir.dtypes import DType
-from litesmith.passes.folded_integers import Affine, column_groups, product, run_lengths, varying
+from litesmith.passes.folded_integers import Affine, column_groups, product, run_lengths, varying_axes
 
 ZERO_POINT_AND_SCALE = 12
 """Bytes the file spends on each scale: a float32 and an int64."""
@@ -59,14 +59,14 @@ def size_of(weights: Affine, layout: Layout, bits: int) -> float:
     if layout.block:
         count = elements // layout.block
     else:
-        count = weights.integers.shape[layout.axis] if varying([weights.zeros, *weights.scales]) else 1
+        count = weights.integers.shape[layout.axis] if varying_axes([weights.zeros, *weights.scales]) else 1
     return float(elements * bits / 8 + ZERO_POINT_AND_SCALE * count)
 
 
 def layouts(found: Affine, may_move: bool) -> Iterator[Layout]:
     """The ways to store them by channel, or else by block. may_move: places of the last dimension may be rearranged."""
     tables = [found.zeros, *found.scales]
-    axes = varying(tables)
+    axes = varying_axes(tables)
     if len(axes) <= 1:
         yield Layout(axis=axes[0] if axes else 0)
         return
@@ -84,7 +84,7 @@ def _by_group(groups: Array) -> Array:
     return np.lexsort((groups, -np.bincount(groups)[groups]))
 
 
-def _in_blocks(found: Affine, layout: Layout) -> Affine:
+def _split_blocks(found: Affine, layout: Layout) -> Affine:
     """The weights by block, a block a row."""
     *rows, length = found.integers.shape
     places = np.arange(length) if layout.order is None else layout.order
@@ -102,21 +102,21 @@ def _in_blocks(found: Affine, layout: Layout) -> Affine:
 
 def channels_of(weights: Affine, layout: Layout) -> Channels | None:
     """The weights with positive float32 scales and the narrowest integers; None where they do not fit a byte."""
-    found = _in_blocks(weights, layout) if layout.block else weights
+    found = _split_blocks(weights, layout) if layout.block else weights
     integers, zeros, scales = found.integers, found.zeros, product(found.scales, found.integers.ndim)
     if np.any(scales < 0):
         sign = np.where(scales < 0, np.int16(-1), np.int16(1))
         integers, zeros, scales = integers * sign, zeros * sign, np.abs(scales)
-    fitted = _fitted(integers, zeros)
+    fitted = _fit(integers, zeros)
     if fitted is None:
         return None
     dtype, shift, left = fitted
-    axis = next(iter(varying([scales, zeros])), 0)
+    axis = next(iter(varying_axes([scales, zeros])), 0)
     scales, left = (part.reshape(-1) for part in np.broadcast_arrays(scales, left))
-    return Channels(_shifted(integers, shift, dtype), dtype, axis, scales.astype(np.float32), left.astype(np.int64))
+    return Channels(_shift(integers, shift, dtype), dtype, axis, scales.astype(np.float32), left.astype(np.int64))
 
 
-def _fitted(integers: Array, zeros: Array) -> tuple[DType, Array, Array] | None:
+def _fit(integers: Array, zeros: Array) -> tuple[DType, Array, Array] | None:
     """The narrowest type, what is subtracted from the integers to fit it, and the zero points that are left."""
     rest = tuple(axis for axis, size in enumerate(zeros.shape) if size == 1)
     low, high = (
@@ -132,7 +132,7 @@ def _fitted(integers: Array, zeros: Array) -> tuple[DType, Array, Array] | None:
     return None
 
 
-def _shifted(integers: Array, shift: Array, dtype: DType) -> Array:
+def _shift(integers: Array, shift: Array, dtype: DType) -> Array:
     if np.any(shift):
         integers = integers - shift.astype(np.int16)
     return integers.astype(np.int8).astype(dtype.numpy)

@@ -29,17 +29,17 @@ from litesmith.ops.comparison import SELECT_V2
 from litesmith.ops.indexing import GATHER, gathers_whole_bytes
 from litesmith.ops.unary import CAST
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import rebuilt, sole_producer, with_operands
+from litesmith.passes.match import rebuild, sole_producer, with_operands
 
 
 def narrow_table(op: Op, b: Builder) -> Outcome:
     """A CAST to float32 of what is looked up in a constant of bytes."""
-    choice = sole_producer(op["x"], SELECT_V2)
-    lookup = sole_producer(op["x"] if choice is None else choice["x"], GATHER)
+    select = sole_producer(op["x"], SELECT_V2)
+    lookup = sole_producer(op["x"] if select is None else select["x"], GATHER)
     table = lookup["x"].const if lookup is not None else None
     if lookup is None or table is None or table.dtype is not DType.INT8 or op.result.type.dtype is not DType.FLOAT32:
         return None
-    if choice is not None and not choice["y"].is_const:
+    if select is not None and not select["y"].is_const:
         return Declined("what stands in for a row is computed")
     reason = _obstacle(lookup, table)
     if reason is not None:
@@ -47,11 +47,11 @@ def narrow_table(op: Op, b: Builder) -> Outcome:
     narrow = Constant.lazy(DType.INT4, table.shape, lambda: table.array().astype(DType.INT4.numpy))
     stored = Value.constant(narrow, lookup["x"].name)
     stored.type = replace(stored.type, quant=Quantization(np.ones(1, np.float32), np.zeros(1, np.int64)))
-    made: Value = b.dequantize(rebuilt(b, lookup, with_operands(lookup, x=stored)))
-    if choice is None:
-        return made
-    other = b.cast(choice["y"], in_data_type=DType.INT8, out_data_type=DType.FLOAT32)
-    return rebuilt(b, choice, with_operands(choice, x=made, y=other))
+    floats: Value = b.dequantize(rebuild(b, lookup, with_operands(lookup, x=stored)))
+    if select is None:
+        return floats
+    other = b.cast(select["y"], in_data_type=DType.INT8, out_data_type=DType.FLOAT32)
+    return rebuild(b, select, with_operands(select, x=floats, y=other))
 
 
 def _obstacle(lookup: Op, table: Constant) -> str | None:

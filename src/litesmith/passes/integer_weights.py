@@ -48,9 +48,9 @@ from litesmith.ops.layout import TRANSPOSE
 from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
 from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass, PassResult
-from litesmith.passes.folded_integers import Affine, affine, product, range_obstacle, transposed, varying
+from litesmith.passes.folded_integers import Affine, affine, product, range_obstacle, transpose_affine, varying_axes
 from litesmith.passes.integer_layouts import BITS, Channels, Layout, channels_of, layouts, size_of
-from litesmith.passes.match import LINEAR, rebuilt, reshaped, with_operands
+from litesmith.passes.match import LINEAR, rebuild, reshape_static, with_operands
 
 WEIGHTS = {BATCH_MATMUL: ("x", "y"), **{defn: (defn.weights.operand,) for defn in LINEAR if defn.weights}}
 """The operands that may hold the weights."""
@@ -93,8 +93,8 @@ def narrow_weights(op: Op, b: Builder) -> Outcome:
     reason = range_obstacle(found.scales)
     if reason is not None:
         return Declined(reason)
-    made = _narrowed(op, b, name, found)
-    return _moved_later(op, b, name) or made if isinstance(made, Declined) else made
+    narrowed = _narrow(op, b, name, found)
+    return _delay_movement(op, b, name) or narrowed if isinstance(narrowed, Declined) else narrowed
 
 
 def _is_folded(value: Value) -> bool:
@@ -107,21 +107,21 @@ def _has_as_weights(op: Op, defn: OpDef, value: Value) -> bool:
     return op.defn is defn and used == 1 and any(op[weights] is value for weights in WEIGHTS[defn])
 
 
-def _narrowed(op: Op, b: Builder, name: str, found: Affine) -> Outcome:
+def _narrow(op: Op, b: Builder, name: str, found: Affine) -> Outcome:
     weights = op[name]
     assert weights.const is not None
-    fitting = _fitting(_layouts(op, found))
+    fitting = _first_worthwhile(_layouts(op, found))
     if isinstance(fitting, Declined):
         return fitting
     channels, layout = fitting
     operands = {"x": _operand(b, op["x"], layout)} if layout.changes_operand else {}
     *rows, length = weights.type.static_shape
     shape = (*rows, length + layout.padding)
-    operands[name] = _widened(b, _stored(weights, weights.const, channels, layout), shape)
-    return rebuilt(b, op, with_operands(op, **operands))
+    operands[name] = _float_weights(b, _lazy_integers(weights, weights.const, channels, layout), shape)
+    return rebuild(b, op, with_operands(op, **operands))
 
 
-def _fitting(ways: Iterable[tuple[Affine, Layout]]) -> tuple[Channels, Layout] | Declined:
+def _first_worthwhile(ways: Iterable[tuple[Affine, Layout]]) -> tuple[Channels, Layout] | Declined:
     """The first way that is worth it; why none is."""
     reason = NOT_BY_CHANNEL
     for part, layout in ways:
@@ -137,7 +137,7 @@ def _fitting(ways: Iterable[tuple[Affine, Layout]]) -> tuple[Channels, Layout] |
     return Declined(reason)
 
 
-def _stored(weights: Value, const: Constant, channels: Channels, layout: Layout, turned: bool = False) -> Value:
+def _lazy_integers(weights: Value, const: Constant, channels: Channels, layout: Layout, turned: bool = False) -> Value:
     """The integers, made again when they are written: all weights at once would not fit the memory.
 
     const: what they are read off; turned: the transpose of it.
@@ -146,10 +146,10 @@ def _stored(weights: Value, const: Constant, channels: Channels, layout: Layout,
     def integers() -> Array:
         found = affine(const)
         assert found is not None
-        found = transposed(found) if turned else found
-        made = channels_of(found if layout.factor is None else _by_features(found)[1], layout)
-        assert made is not None
-        return made.integers
+        found = transpose_affine(found) if turned else found
+        by_channel = channels_of(found if layout.factor is None else _by_features(found)[1], layout)
+        assert by_channel is not None
+        return by_channel.integers
 
     lazy = Constant.lazy(channels.dtype, channels.integers.shape, integers)
     stored = Value.constant(lazy, weights.name)
@@ -157,10 +157,10 @@ def _stored(weights: Value, const: Constant, channels: Channels, layout: Layout,
     return stored
 
 
-def _widened(b: Builder, stored: Value, shape: tuple[int, ...]) -> Value:
+def _float_weights(b: Builder, stored: Value, shape: tuple[int, ...]) -> Value:
     """The weights as floats again."""
-    made: Value = b.dequantize(stored)
-    return made if made.type.static_shape == shape else reshaped(b, made, shape)
+    floats: Value = b.dequantize(stored)
+    return floats if floats.type.static_shape == shape else reshape_static(b, floats, shape)
 
 
 def _operand(b: Builder, x: Value, layout: Layout) -> Value:
@@ -192,7 +192,7 @@ def _takes_features(op: Op) -> bool:
 def _by_features(found: Affine) -> tuple[Array | None, Affine]:
     """The scales that vary along the last dimension only, multiplied, and the weights without them."""
     rank = found.integers.ndim
-    apart = [varying([scale]) == [rank - 1] for scale in found.scales]
+    apart = [varying_axes([scale]) == [rank - 1] for scale in found.scales]
     factors = [scale for scale, is_apart in zip(found.scales, apart, strict=True) if is_apart]
     rest = tuple(scale for scale, is_apart in zip(found.scales, apart, strict=True) if not is_apart)
     return product(factors, rank).reshape(-1) if factors else None, found._replace(scales=rest)
@@ -201,59 +201,59 @@ def _by_features(found: Affine) -> tuple[Array | None, Affine]:
 # -- weights that were moved after they were scaled -------------------------------------------------------------------
 
 
-class Move(NamedTuple):
+class Movement(NamedTuple):
     """A TRANSPOSE to an order of dimensions, or a RESHAPE to a shape (order is None)."""
 
     shape: tuple[int, ...]
     order: tuple[int, ...] | None = None
 
 
-TURN = Move((), (1, 0))
+TURN = Movement((), (1, 0))
 """The transpose of a matrix."""
 
 
-def _moved_later(op: Op, b: Builder, name: str) -> Value | None:
+def _delay_movement(op: Op, b: Builder, name: str) -> Value | None:
     """The operation with weights that are stored as they were before they were moved; None where that does not do."""
     weights = op[name]
     assert weights.const is not None
-    const, moves = _before_moves(weights.const)
-    found = affine(const) if moves else None
+    const, movements = _before_movements(weights.const)
+    found = affine(const) if movements else None
     if found is None:
         return None
     for turned in (False, True) if found.integers.ndim == 2 else (False,):
-        part = transposed(found) if turned else found
-        fitting = _fitting((part, layout) for layout in layouts(part, may_move=False))
+        part = transpose_affine(found) if turned else found
+        fitting = _first_worthwhile((part, layout) for layout in layouts(part, may_move=False))
         if not isinstance(fitting, Declined):
-            made = _widened(b, _stored(weights, const, *fitting, turned), part.integers.shape)
-            for shape, order in _shortest([TURN, *moves] if turned else moves):
-                made = reshaped(b, made, shape) if order is None else b.transpose(made, np.array(order, np.int32))
-            return rebuilt(b, op, with_operands(op, **{name: made}))
+            moved = _float_weights(b, _lazy_integers(weights, const, *fitting, turned), part.integers.shape)
+            for shape, order in _shortest([TURN, *movements] if turned else movements):
+                moved = reshape_static(b, moved, shape) if order is None else b.transpose(moved, np.array(order, np.int32))
+            return rebuild(b, op, with_operands(op, **{name: moved}))
     return None
 
 
-def _before_moves(const: Constant) -> tuple[Constant, list[Move]]:
+def _before_movements(const: Constant) -> tuple[Constant, list[Movement]]:
     """What a constant was before RESHAPE and TRANSPOSE operations, and these."""
-    moves: list[Move] = []
+    movements: list[Movement] = []
     while (op := const.made_by) is not None and op.defn in (RESHAPE, TRANSPOSE):
         order = tuple(op["perm"].numpy().tolist()) if op.defn is TRANSPOSE else None
-        moves.insert(0, Move(const.shape, order))
+        movements.insert(0, Movement(const.shape, order))
         before = op.inputs[0].const
         assert before is not None
         const = before
-    return const, moves
+    return const, movements
 
 
-def _shortest(moves: Sequence[Move]) -> list[Move]:
+def _shortest(movements: Sequence[Movement]) -> list[Movement]:
     """The same with one RESHAPE or TRANSPOSE for several in a row, and none that changes nothing."""
-    kept: list[Move] = []
-    for move in moves:
+    kept: list[Movement] = []
+    for movement in movements:
         before = kept[-1] if kept else None
-        if before is None or (before.order is None) != (move.order is None):
-            kept.append(move)
-        elif before.order is None or move.order is None:
-            kept[-1] = move
+        if before is None or (before.order is None) != (movement.order is None):
+            kept.append(movement)
+        elif before.order is None or movement.order is None:
+            kept[-1] = movement
         else:
-            kept[-1] = Move(move.shape, tuple(before.order[axis] for axis in move.order))
+            kept[-1] = Movement(movement.shape, tuple(before.order[axis] for axis in movement.order))
         if kept[-1].order == tuple(range(len(kept[-1].order or ()))):
             kept.pop()
     return kept

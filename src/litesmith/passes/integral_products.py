@@ -27,7 +27,7 @@ from litesmith.ops.shape import RESHAPE
 from litesmith.ops.unary import CAST
 from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.folded_integers import affine
-from litesmith.passes.match import activation, producer, rebuilt, sole_producer, with_operands
+from litesmith.passes.match import activation, producer, rebuild, sole_producer, with_operands
 
 EXACT = 1 << 24
 """Integers up to this are exact in float32, and so are their sums up to this."""
@@ -50,7 +50,7 @@ def stay_floats(op: Op, b: Builder) -> Outcome:
         return Declined("an operand of the product may be no integers")
     if largest > EXACT:
         return Declined("a sum may be rounded")
-    return narrowed["x"] if reshape is None else rebuilt(b, reshape, with_operands(reshape, x=narrowed["x"]))
+    return narrowed["x"] if reshape is None else rebuild(b, reshape, with_operands(reshape, x=narrowed["x"]))
 
 
 def _largest_sum(product: Op) -> int | None:

@@ -65,20 +65,20 @@ def _takes(op: Op, values: list[Value | None]) -> bool:
     return op.defn.check(trial) is None
 
 
-def _widened(op: Op, narrow: DType, wide: DType) -> list[Value | None]:
+def _wider_operands(op: Op, narrow: DType, wide: DType) -> list[Value | None]:
     """The operands with those of the narrow type standing for wide ones (types only)."""
     return [
-        Value(v.type.with_dtype(wide)) if v is not None and v.type.dtype is narrow and _may(op, i, wide) else v
+        Value(v.type.with_dtype(wide)) if v is not None and v.type.dtype is narrow and _allows(op, i, wide) else v
         for i, v in enumerate(op.operands)
     ]
 
 
-def _may(op: Op, index: int, dtype: DType) -> bool:
+def _allows(op: Op, index: int, dtype: DType) -> bool:
     allowed = op.defn.operand_at(index).dtypes
     return allowed is None or dtype in allowed
 
 
-def _choices(op: Op) -> Iterator[tuple[DType, DType]]:
+def _candidates(op: Op) -> Iterator[tuple[DType, DType]]:
     """(narrow, wide) pairs worth trying: the types of the operands the kernel may not take."""
     for narrow in dict.fromkeys(v.type.dtype for v in op.inputs):
         for wide in WIDER.get(narrow, ()):
@@ -93,15 +93,15 @@ def widen(op: Op, b: Builder) -> Outcome:
         return None
     if _takes(op, list(op.operands)):
         return None
-    for narrow, wide in _choices(op):
-        if _takes(op, _widened(op, narrow, wide)):
+    for narrow, wide in _candidates(op):
+        if _takes(op, _wider_operands(op, narrow, wide)):
             return _in_wider_type(op, b, narrow, wide)
     return Declined("no wider type is taken by the kernel")
 
 
 def _in_wider_type(op: Op, b: Builder, narrow: DType, wide: DType) -> Outcome:
     operands = [
-        cast(b, v, wide) if v is not None and v.type.dtype is narrow and _may(op, i, wide) else v
+        cast(b, v, wide) if v is not None and v.type.dtype is narrow and _allows(op, i, wide) else v
         for i, v in enumerate(op.operands)
     ]
     try:
@@ -109,8 +109,8 @@ def _in_wider_type(op: Op, b: Builder, narrow: DType, wide: DType) -> Outcome:
     except UnsupportedError as error:
         return Declined(str(error))
     shaped = [t.with_shape(r.type.shape) for t, r in zip(types, op.results, strict=True)]
-    made = b.emit(op.defn, operands, result_types=shaped, **op.attrs)
-    return [cast(b, m, r.type.dtype) for m, r in zip(made, op.results, strict=True)]
+    results = b.emit(op.defn, operands, result_types=shaped, **op.attrs)
+    return [cast(b, m, r.type.dtype) for m, r in zip(results, op.results, strict=True)]
 
 
 def keep_wide(match: Match) -> str | None:

@@ -1,4 +1,4 @@
-"""Checks, choices and limits whose outcome is certain are folded.
+"""Checks, selects and limits whose outcome is certain are folded.
 
     %1 = ARG_MAX(%x, 1)                                                   %x: [b, 10]
     %2 = SELECT_V2(LESS(%1, 0), ADD(%1, 10), %1)                          a negative index counts from the end
@@ -33,7 +33,7 @@ from litesmith.ops.comparison import SELECT, SELECT_V2
 from litesmith.ops.elementwise import FLOOR_MOD, MAXIMUM, MINIMUM
 from litesmith.ops.unary import ABS, FLOOR
 from litesmith.passes.driver import ProgramPass, erase_dead, merge_origins, replace_result
-from litesmith.passes.match import activation, keeps_shape, reshaped
+from litesmith.passes.match import activation, keeps_shape, reshape_static
 from litesmith.passes.ranges import Ranges
 
 
@@ -59,7 +59,7 @@ def _fold(graph: Graph, op: Op, ranges: Ranges) -> bool:
         return False
     if found.type.shape != op.result.type.shape:
         b = Builder(graph, OPS, before=op)
-        found = reshaped(b, found, op.result.type.static_shape)
+        found = reshape_static(b, found, op.result.type.static_shape)
     replace_result(graph, op.result, found)
     if found.op is not None:
         merge_origins([found.op], [found.op], op, "known-ranges")
@@ -84,9 +84,9 @@ def _folds(op: Op) -> bool:
 
 def _operand(op: Op, ranges: Ranges) -> Value | None:
     """The operand the result is equal to, whatever the numbers are."""
-    if op.defn not in _CHOICES or activation(op) != "NONE":
+    if op.defn not in _SELECTIONS or activation(op) != "NONE":
         return None
-    chosen = _CHOICES[op.defn](op, ranges)
+    chosen = _SELECTIONS[op.defn](op, ranges)
     return chosen if chosen is not None and (keeps_shape(op, chosen) or _same_count(op.result, chosen)) else None
 
 
@@ -94,23 +94,23 @@ def _same_count(x: Value, y: Value) -> bool:
     return x.type.is_static and y.type.is_static and x.type.count == y.type.count
 
 
-def _chosen(op: Op, ranges: Ranges) -> Value | None:
+def _select_branch(op: Op, ranges: Ranges) -> Value | None:
     condition = ranges[op["condition"]]
     number = None if condition is None else condition.number
     return None if number is None else op.inputs[1] if number else op.inputs[2]
 
 
-def _larger(op: Op, ranges: Ranges) -> Value | None:
+def _larger_operand(op: Op, ranges: Ranges) -> Value | None:
     x, y = op.inputs
-    return x if _at_least(ranges, x, y) else y if _at_least(ranges, y, x) else None
+    return x if _is_at_least(ranges, x, y) else y if _is_at_least(ranges, y, x) else None
 
 
-def _smaller(op: Op, ranges: Ranges) -> Value | None:
+def _smaller_operand(op: Op, ranges: Ranges) -> Value | None:
     x, y = op.inputs
-    return x if _at_least(ranges, y, x) else y if _at_least(ranges, x, y) else None
+    return x if _is_at_least(ranges, y, x) else y if _is_at_least(ranges, x, y) else None
 
 
-def _at_least(ranges: Ranges, x: Value, y: Value) -> bool:
+def _is_at_least(ranges: Ranges, x: Value, y: Value) -> bool:
     left, right = ranges[x], ranges[y]
     return left is not None and right is not None and bool(np.all(left.low >= right.high))
 
@@ -127,11 +127,11 @@ def _magnitude(op: Op, ranges: Ranges) -> Value | None:
     return op.inputs[0] if x is not None and x.low.dtype == np.int64 and np.all(x.low >= 0) else None
 
 
-_CHOICES: dict[OpDef, Callable[[Op, Ranges], Value | None]] = {
-    SELECT: _chosen,
-    SELECT_V2: _chosen,
-    MAXIMUM: _larger,
-    MINIMUM: _smaller,
+_SELECTIONS: dict[OpDef, Callable[[Op, Ranges], Value | None]] = {
+    SELECT: _select_branch,
+    SELECT_V2: _select_branch,
+    MAXIMUM: _larger_operand,
+    MINIMUM: _smaller_operand,
     FLOOR_MOD: _remainder,
     ABS: _magnitude,
 }

@@ -34,12 +34,12 @@ ROOTS = ("MUL(%x, RSQRT({}))", "DIV(%x, SQRT({}))")
 UNBOUNDED = f"the length is not bounded by {EPSILON:g} from below, as in the kernel"
 
 
-def bounded_square(match: Match) -> str | None:
+def check_square_bound(match: Match) -> str | None:
     """Whether the square of the length has the kernel's bound."""
     return _obstacle(match, EPSILON**2)
 
 
-def bounded_length(match: Match) -> str | None:
+def check_length_bound(match: Match) -> str | None:
     """Whether the length has the kernel's bound."""
     return _obstacle(match, EPSILON)
 
@@ -55,7 +55,7 @@ def _is_of_last_dimension(match: Match) -> bool:
     return bool(total.attrs["keep_dims"]) and reduced_axes(total) == (match["%x"].rank - 1,)
 
 
-def unbounded(match: Match, b: Builder) -> Declined | None:
+def decline_unbounded(match: Match, b: Builder) -> Declined | None:
     """Left as it is, since the kernel bounds the length from below."""
     return Declined(UNBOUNDED) if _is_of_last_dimension(match) else None
 
@@ -63,11 +63,11 @@ def unbounded(match: Match, b: Builder) -> Declined | None:
 def _rules(total: str) -> Iterator[Rule]:
     """The rules for a sum of squares."""
     for form in ROOTS:
-        yield Rule(f"{form.format(f'MAXIMUM~({total}, $least)')} => L2_NORMALIZATION(%x)", bounded_square, floats=True)
-    yield Rule(f"DIV(%x, MAXIMUM~(SQRT({total}), $least)) => L2_NORMALIZATION(%x)", bounded_length, floats=True)
+        yield Rule(f"{form.format(f'MAXIMUM~({total}, $least)')} => L2_NORMALIZATION(%x)", check_square_bound, floats=True)
+    yield Rule(f"DIV(%x, MAXIMUM~(SQRT({total}), $least)) => L2_NORMALIZATION(%x)", check_length_bound, floats=True)
     others = [form.format(inner) for form in ROOTS for inner in (f"ADD({total}, $least)", total)]
     for text in (*others, f"DIV(%x, ADD(SQRT({total}), $least))"):
-        yield Rule(text, floats=True, make=unbounded)
+        yield Rule(text, floats=True, make=decline_unbounded)
 
 
 L2_NORMALIZATION = rules_pass(

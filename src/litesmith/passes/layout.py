@@ -12,7 +12,7 @@
 
 Operations that do not care about the order of dimensions (element-wise ones; CONCATENATION, PAD, SPLIT, SLICE, kept
 reductions … with their axes renamed) form connected regions. A region's cost in a layout is the transposes needed
-where values enter and leave it; the candidates are the layouts that undo a transpose at its border. A region moves only
+where values enter and leave it; the candidates are the layouts that undo a transpose at its boundary. A region moves only
 when its cost falls, and stays where it was when the transposes of the graph, counted again, did not become cheaper: so
 their number never grows and the pass ends. On equal counts a transpose moves away
 from an operation with weights, so that scales, biases and activations after it can be folded, or to the smaller tensor.
@@ -35,11 +35,11 @@ from litesmith.passes.driver import ProgramPass, erase_dead, merge_origins, repl
 from litesmith.passes.layout_rules import (
     Permutation,
     absorbs,
-    composed,
+    compose,
     inverse,
     is_free,
     permutation_of,
-    permuted_op,
+    permute_op,
     permutes,
 )
 
@@ -48,7 +48,7 @@ SWEEPS = 64
 
 
 class Cost(NamedTuple):
-    """Transposes at a region's border; those right after an operation with weights; elements they move."""
+    """Transposes at a region's boundary; those right after an operation with weights; elements they move."""
 
     transposes: int = 0
     blocking: int = 0
@@ -109,30 +109,30 @@ def regions(graph: Graph) -> list[Region]:
     return list(groups.values())
 
 
-class _Border(NamedTuple):
+class _Boundary(NamedTuple):
     """Where values enter and leave a region."""
 
     entering: list[Value]
     leaving: list[Value]
 
 
-def _border(region: Region) -> _Border:
+def _boundary(region: Region) -> _Boundary:
     members = set(region)
     rank = region[0].results[0].rank
     entering = {
         v: None for op in region for v in op.inputs if not v.is_const and v.op not in members and v.rank == rank
     }
     leaving = [r for op in region for r in op.results if r.output_uses or any(u not in members for u in r.users)]
-    return _Border(list(entering), leaving)
+    return _Boundary(list(entering), leaving)
 
 
-def _candidates(border: _Border, members: set[Op]) -> dict[Permutation, None]:
+def _candidates(boundary: _Boundary, members: set[Op]) -> dict[Permutation, None]:
     found: dict[Permutation, None] = {}
-    for value in border.entering:
+    for value in boundary.entering:
         perm = permutation_of(value.op)
         if perm is not None:
             found[inverse(perm)] = None
-    for value in border.leaving:
+    for value in boundary.leaving:
         for user in value.users:
             perm = permutation_of(user)
             if perm is not None and user not in members:
@@ -143,12 +143,12 @@ def _candidates(border: _Border, members: set[Op]) -> dict[Permutation, None]:
 # -- costs ------------------------------------------------------------------------------------------------------------
 
 
-def _cost(border: _Border, members: set[Op], perm: Permutation | None) -> Cost:
+def _cost(boundary: _Boundary, members: set[Op], perm: Permutation | None) -> Cost:
     """Cost of the region in the layout ``perm`` of its present one (None: as it is)."""
     cost = Cost()
-    for value in border.entering:
+    for value in boundary.entering:
         cost = _entering_cost(cost, value, members, perm)
-    for value in border.leaving:
+    for value in boundary.leaving:
         cost = _leaving_cost(cost, value, members, perm)
     return cost
 
@@ -163,10 +163,10 @@ def _entering_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation
     if value.output_uses or any(u not in members for u in value.users):
         cost = cost.plus(source)
     if source.op in members:  # it moves, too
-        present, dims = composed(inverse(perm), present), [source.dims[p] for p in perm]
+        present, dims = compose(inverse(perm), present), [source.dims[p] for p in perm]
     else:
         dims = list(source.dims)
-    return cost if is_free(dims, composed(present, perm)) else cost.plus(source)
+    return cost if is_free(dims, compose(present, perm)) else cost.plus(source)
 
 
 def _leaving_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation | None) -> Cost:
@@ -179,7 +179,7 @@ def _leaving_cost(cost: Cost, value: Value, members: set[Op], perm: Permutation 
         if asked is not None and not any(u in members for u in user.result.users):  # else it is counted as it enters
             wanted.setdefault(asked, []).append(user.result)
     for asked, results in wanted.items():
-        joined = composed(back, asked) if perm is not None else asked
+        joined = compose(back, asked) if perm is not None else asked
         if not is_free(dims, joined) and not all(_is_absorbed(r, joined) for r in results):
             cost = cost.plus(value)
     plain = [u for u in outside if permutation_of(u) is None]
@@ -201,7 +201,7 @@ _NEAR = 3
 """So far from a region, in operations, a move can change which transposes there are and which of them are absorbed."""
 
 
-def _near(region: Region) -> dict[Op, None]:
+def _neighbourhood(region: Region) -> dict[Op, None]:
     """The operations around a region, itself included."""
     found = dict.fromkeys(region)
     last = list(found)
@@ -222,27 +222,27 @@ def _settle(graph: Graph, region: Region, known: set[Op]) -> bool:
     members = set(region)
     if any(op.graph is not graph for op in region):
         return False
-    border = _border(region)
-    costs = {perm: _cost(border, members, perm) for perm in _candidates(border, members)}
+    boundary = _boundary(region)
+    costs = {perm: _cost(boundary, members, perm) for perm in _candidates(boundary, members)}
     if not costs:
         return False
     best = min(costs, key=lambda perm: costs[perm])
-    if costs[best] >= _cost(border, members, None):
+    if costs[best] >= _cost(boundary, members, None):
         return False
-    near = _near(region)
-    before = _measured(near)
-    moved = _move(graph, region, border, best)
-    made = [op for op in _near([*moved, *(op for op in near if op.graph is graph)]) if op not in known]
-    known.update(made)
-    if _measured([op for op in (*near, *made) if op.graph is graph]) < before:
+    near = _neighbourhood(region)
+    before = _transpose_cost(near)
+    moved = _move(graph, region, boundary, best)
+    fresh = [op for op in _neighbourhood([*moved, *(op for op in near if op.graph is graph)]) if op not in known]
+    known.update(fresh)
+    if _transpose_cost([op for op in (*near, *fresh) if op.graph is graph]) < before:
         return True
     if moved:
-        back = _move(graph, moved, _border(moved), inverse(best))
-        known.update(_near([*back, *(op for op in near if op.graph is graph)]))
+        back = _move(graph, moved, _boundary(moved), inverse(best))
+        known.update(_neighbourhood([*back, *(op for op in near if op.graph is graph)]))
     return False
 
 
-def _measured(ops: Iterable[Op]) -> Cost:
+def _transpose_cost(ops: Iterable[Op]) -> Cost:
     """The cost of the transposes among these operations."""
     cost = Cost()
     for op in ops:
@@ -252,26 +252,26 @@ def _measured(ops: Iterable[Op]) -> Cost:
     return cost
 
 
-def _move(graph: Graph, region: Region, border: _Border, perm: Permutation) -> Region:
+def _move(graph: Graph, region: Region, boundary: _Boundary, perm: Permutation) -> Region:
     """Gives the region the layout ``perm`` of its present one; returns the operations that take its place."""
     moved: dict[Value, Value] = {}
-    members, entering = set(region), set(border.entering)
+    members, entering = set(region), set(boundary.entering)
     for op in region:
         b = Builder(graph, OPS, op, tuple(o.through(NAME) for o in op.origins))
         for value in op.inputs:
             if value not in moved and value in entering:
-                moved[value] = transposed(b, value, perm)
-        made = permuted_op(b, op, perm, moved)
-        moved.update(zip(op.results, made, strict=True))
-    for value in border.leaving:
+                moved[value] = transpose(b, value, perm)
+        results = permute_op(b, op, perm, moved)
+        moved.update(zip(op.results, results, strict=True))
+    for value in boundary.leaving:
         _leave(graph, value, moved[value], members, perm)
     for op in reversed(region):
         for result in op.results:
             if result.name and not moved[result].name:
                 moved[result].name = result.name
         erase_dead(graph, [op])
-    made_ops = (moved[r].op for op in region for r in op.results)
-    return list(dict.fromkeys(op for op in made_ops if op is not None and op.graph is graph and permutes(op)))
+    ops = (moved[r].op for op in region for r in op.results)
+    return list(dict.fromkeys(op for op in ops if op is not None and op.graph is graph and permutes(op)))
 
 
 def _leave(graph: Graph, old: Value, new: Value, members: set[Op], perm: Permutation) -> None:
@@ -283,17 +283,17 @@ def _leave(graph: Graph, old: Value, new: Value, members: set[Op], perm: Permuta
         asked = permutation_of(user)
         if asked is None:
             continue
-        joined = transposed(b, new, composed(inverse(perm), asked))
+        joined = transpose(b, new, compose(inverse(perm), asked))
         replace_result(graph, user.result, joined, refine=joined is not new)
         if joined is not new and joined.op is not None:
             merge_origins([joined.op], [], user, NAME)
         graph.erase(user)
     if old.output_uses or any(u.graph is graph for u in outside):
-        replace_result(graph, old, transposed(b, new, inverse(perm)), refine=True)
+        replace_result(graph, old, transpose(b, new, inverse(perm)), refine=True)
         old.name = ""
 
 
-def transposed(b: Builder, value: Value, perm: Sequence[int]) -> Value:
+def transpose(b: Builder, value: Value, perm: Sequence[int]) -> Value:
     """The value transposed; joined with a transpose below, folded on a constant, a reshape where that is enough."""
     return b.transpose(value, np.array(perm, np.int32))
 

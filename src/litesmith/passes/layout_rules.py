@@ -19,7 +19,7 @@ from litesmith.ir.opdef import Dimensions, Trait
 from litesmith.ops.layout import TRANSPOSE, keeps_order
 from litesmith.ops.matmul import FULLY_CONNECTED
 from litesmith.ops.shape import RESHAPE, constant_target
-from litesmith.passes.match import linear, reshaped
+from litesmith.passes.match import linear, reshape_static
 
 Permutation: TypeAlias = tuple[int, ...]
 
@@ -31,7 +31,7 @@ def inverse(perm: Sequence[int]) -> Permutation:
     return tuple(int(i) for i in np.argsort(perm))
 
 
-def composed(first: Sequence[int], second: Sequence[int]) -> Permutation:
+def compose(first: Sequence[int], second: Sequence[int]) -> Permutation:
     """One permutation that does what ``first`` and then ``second`` do."""
     return tuple(first[i] for i in second)
 
@@ -47,7 +47,7 @@ def permutation_of(op: Op | None) -> Permutation | None:
 def is_free(dims: Sequence[Dim], perm: Sequence[int]) -> bool:
     """Whether transposing a value of this shape needs no TRANSPOSE.
 
-    Either nothing moves, or only dimensions of size 1 do and a RESHAPE to known sizes (but for one) says so.
+    Either nothing moves, or only unit dimensions do and a RESHAPE to known sizes (but for one) says so.
     """
     if not keeps_order(dims, perm):
         return False
@@ -102,7 +102,7 @@ def _data(op: Op, rule: Dimensions) -> list[Value]:
     return [v for i, v in enumerate(op.operands) if v is not None and op.defn.operand_at(i).name not in others]
 
 
-def permuted_op(b: Builder, op: Op, perm: Permutation, moved: Mapping[Value, Value]) -> tuple[Value, ...]:
+def permute_op(b: Builder, op: Op, perm: Permutation, moved: Mapping[Value, Value]) -> tuple[Value, ...]:
     """The operation on transposed operands. ``moved`` has the transposed form of each that is not constant."""
     rule = op.defn.dimensions or Dimensions()
     rank = len(perm)
@@ -127,10 +127,10 @@ def _operand(
     if not value.is_const:
         return moved[value]
     shape = value.type.static_shape
-    full: Value = b.transpose(reshaped(b, value, (1,) * (rank - len(shape)) + shape), np.array(perm, np.int32))
+    full: Value = b.transpose(reshape_static(b, value, (1,) * (rank - len(shape)) + shape), np.array(perm, np.int32))
     dims = full.type.static_shape
     extra = rank - len(shape)
-    return reshaped(b, full, dims[extra:]) if all(d == 1 for d in dims[:extra]) else full
+    return reshape_static(b, full, dims[extra:]) if all(d == 1 for d in dims[:extra]) else full
 
 
 def _changes(rule: Dimensions, perm: Permutation) -> list[tuple[str, Callable[[Any], Any]]]:
@@ -154,7 +154,7 @@ def _changes(rule: Dimensions, perm: Permutation) -> list[tuple[str, Callable[[A
 # -- users that take a transposed operand as it is --------------------------------------------------------------------
 
 
-def unordered_axes(op: Op, perm: Permutation) -> tuple[int, ...] | None:
+def axes_before_transpose(op: Op, perm: Permutation) -> tuple[int, ...] | None:
     """Axes with which a reduction of TRANSPOSE(x, perm) reduces x itself, to the same result; None where none do.
 
     Only for reductions that drop the dimensions they reduce, and only when the ones left keep their order.
@@ -170,7 +170,7 @@ def absorbs(op: Op, value: Value, perm: Permutation) -> bool:
     """Whether this user of ``value`` works on what ``value`` is a transpose (by ``perm``) of, at no cost."""
     if op.operands[0] is not value:
         return False
-    return unordered_axes(op, perm) is not None or flattens_for_weights(op, perm)
+    return axes_before_transpose(op, perm) is not None or flattens_for_weights(op, perm)
 
 
 def flattens_for_weights(op: Op, perm: Permutation) -> bool:

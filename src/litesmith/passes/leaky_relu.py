@@ -30,15 +30,15 @@ def slopes_differ(match: Match) -> str | None:
 
 def with_slope(match: Match, b: Builder) -> Value | Declined:
     """LEAKY_RELU(%x) or PRELU(%x, $a)."""
-    return _sloped(b, match["%x"], match["$a"])
+    return _leaky_relu(b, match["%x"], match["$a"])
 
 
 def with_negated_slope(match: Match, b: Builder) -> Value | Declined:
     """LEAKY_RELU(%x) or PRELU(%x, -$a)."""
-    return _sloped(b, match["%x"], b.neg(match["$a"]))
+    return _leaky_relu(b, match["%x"], b.neg(match["$a"]))
 
 
-def _sloped(b: Builder, x: Value, alpha: Value) -> Value | Declined:
+def _leaky_relu(b: Builder, x: Value, alpha: Value) -> Value | Declined:
     shape, slope = alpha.type.static_shape, scalar(alpha)
     if slope is not None:
         return b.leaky_relu(x, alpha=float(slope))
@@ -55,11 +55,11 @@ LEAKY_MAXIMUM = rules_pass(
     "leaky-maximum",
     Rule("MAXIMUM~(%x, MUL(%x, $a)) => LEAKY_RELU(%x) {alpha=$a}", obstacle, floats=True),
 )
-LEAKY_CHOICE = rules_pass(
-    "leaky-choice",
+LEAKY_SELECT = rules_pass(
+    "leaky-select",
     *(
-        Rule(f"SELECT|SELECT_V2({choice}) => LEAKY_RELU(%x) {{alpha=$a}}", slopes_differ, floats=True)
-        for choice in (
+        Rule(f"SELECT|SELECT_V2({select}) => LEAKY_RELU(%x) {{alpha=$a}}", slopes_differ, floats=True)
+        for select in (
             "GREATER|GREATER_EQUAL(%x, 0), %x, MUL(%x, $a)",
             "LESS|LESS_EQUAL(%x, 0), MUL(%x, $a), %x",
         )
@@ -79,4 +79,4 @@ LEAKY_SUM = rules_pass(
     ),
     after=("clamps",),
 )
-PASSES = (LEAKY_MAXIMUM, LEAKY_CHOICE, LEAKY_SUM)
+PASSES = (LEAKY_MAXIMUM, LEAKY_SELECT, LEAKY_SUM)

@@ -95,7 +95,7 @@ def last_dim(value: Value) -> Dim | None:
     return value.type.shape[-1] if value.type.shape else None
 
 
-def rebuilt(b: Builder, op: Op, operands: Sequence[Value | None] | None = None, **attrs: Any) -> Value:
+def rebuild(b: Builder, op: Op, operands: Sequence[Value | None] | None = None, **attrs: Any) -> Value:
     """The operation made anew, at the builder's place, with other operands or attributes. Its only result."""
     (value,) = b.emit(op.defn, op.operands if operands is None else operands, **{**op.attrs, **attrs})
     return value
@@ -142,10 +142,10 @@ def channel_vector(b: Builder, constant: Value, dims: Shape, channels: int) -> V
         return b.constant(np.full(channels, scalar(constant), constant.type.dtype.numpy))
     suffix = channel_dims(dims, channels) or ()
     shape = _without_leading_ones(constant.type.static_shape)
-    full: Value = reshaped(b, constant, (1,) * (len(suffix) - len(shape)) + shape)
+    full: Value = reshape_static(b, constant, (1,) * (len(suffix) - len(shape)) + shape)
     if full.type.static_shape != suffix:
         full = b.broadcast_to(full, np.array(suffix, np.int32))
-    return reshaped(b, full, (channels,))
+    return reshape_static(b, full, (channels,))
 
 
 def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -153,7 +153,7 @@ def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[first:]
 
 
-def reshaped(b: Builder, value: Value, shape: Sequence[int]) -> Value:
+def reshape_static(b: Builder, value: Value, shape: Sequence[int]) -> Value:
     """RESHAPE to a static shape (folded on a constant)."""
     return b.reshape(value, np.array(shape, np.int32))
 
@@ -174,7 +174,7 @@ class Linear(NamedTuple):
     bias: Value | None
     channels: int
 
-    def rebuilt(
+    def rebuild(
         self,
         b: Builder,
         *,
@@ -185,7 +185,7 @@ class Linear(NamedTuple):
     ) -> Value:
         """The operation made anew with another operand, other weights or another bias (None: the same)."""
         operands = {"x": x or self.op["x"], self.layout.operand: weights or self.weights, "bias": bias or self.bias}
-        return rebuilt(b, self.op, with_operands(self.op, **operands), **attrs)
+        return rebuild(b, self.op, with_operands(self.op, **operands), **attrs)
 
 
 def linear(op: Op | None) -> Linear | None:
@@ -219,28 +219,28 @@ class Moved(NamedTuple):
     """A value, and the data movements between it and the value asked about, nearest to that one last."""
 
     value: Value
-    moves: tuple[Op, ...]
+    movements: tuple[Op, ...]
 
-    def replayed(self, b: Builder, value: Value) -> Value:
+    def replay(self, b: Builder, value: Value) -> Value:
         """The same movements applied to another value."""
-        for op in self.moves:
-            value = rebuilt(b, op, [value, *op.operands[1:]])
+        for op in self.movements:
+            value = rebuild(b, op, [value, *op.operands[1:]])
         return value
 
 
-def before_moves(value: Value, keep_order: bool) -> Moved:
-    """Walks up over operations, used here only, that rearrange elements without adding or dropping any.
+def before_movements(value: Value, keep_order: bool) -> Moved:
+    """Walks up over data movements, used here only, that add and drop no elements.
 
     With ``keep_order`` they only change the shape, so that each element keeps its place in row-major order.
     """
-    moves: list[Op] = []
-    while (op := value.op) is not None and _is_move(op, keep_order) and value.use_count == 1:
-        moves.insert(0, op)
+    movements: list[Op] = []
+    while (op := value.op) is not None and _is_movement(op, keep_order) and value.use_count == 1:
+        movements.insert(0, op)
         value = op.inputs[0]
-    return Moved(value, tuple(moves))
+    return Moved(value, tuple(movements))
 
 
-def _is_move(op: Op, keep_order: bool) -> bool:
+def _is_movement(op: Op, keep_order: bool) -> bool:
     if len(op.results) != 1 or not is_any(op, Trait.KEEPS_ORDER if keep_order else Trait.MOVES_DATA):
         return False
     before, after = op.inputs[0].type, op.result.type
@@ -248,7 +248,7 @@ def _is_move(op: Op, keep_order: bool) -> bool:
 
 
 def unit_places(before: Shape, after: Shape) -> list[int | None] | None:
-    """Where each dimension was (None: nowhere, it has size 1), when the shapes differ by dimensions of size 1 only."""
+    """Where each dimension was (None: nowhere, it has size 1), when the shapes differ by unit dimensions only."""
     places: list[int | None] = []
     at = 0
     for size in after:
@@ -265,7 +265,7 @@ def unit_places(before: Shape, after: Shape) -> list[int | None] | None:
 
 
 def unit_steps(before: Shape, after: Shape) -> tuple[list[int], list[int]] | None:
-    """Dimensions of size 1 to drop from one shape, and then to add, in order, for another; None where more differs."""
+    """Unit dimensions to drop from one shape, and then to add, in order, for another; None where more differs."""
     if [d for d in before if d != 1] != [d for d in after if d != 1]:
         return None
     dropped: list[int] = []

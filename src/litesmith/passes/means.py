@@ -26,7 +26,7 @@ from litesmith.ops.shape import EXPAND_DIMS, RESHAPE
 from litesmith.passes.driver import Outcome, Pass
 from litesmith.passes.match import (
     is_number,
-    rebuilt,
+    rebuild,
     sole_producer,
 )
 from litesmith.passes.rules import Match, Rule, has_other_users, rules_pass
@@ -58,7 +58,7 @@ def keep_dimensions(op: Op, b: Builder) -> Outcome:
     dims = reduction["x"].dims
     if axes is None or op.result.dims != tuple(1 if i in axes else d for i, d in enumerate(dims)):
         return None
-    return rebuilt(b, reduction, keep_dims=True)
+    return rebuild(b, reduction, keep_dims=True)
 
 
 MEANS = rules_pass(

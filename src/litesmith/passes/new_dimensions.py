@@ -1,4 +1,4 @@
-"""Dimensions of size 1 that a slice puts in are put in by a change of shape behind it.
+"""Unit dimensions that a slice puts in are put in by a change of shape behind it.
 
     %1 = STRIDED_SLICE(%x, [0, 1], [0, 3], [1, 1]) {new_axis_mask=1}                              %x: [4, 8]
 ⇒
@@ -41,12 +41,12 @@ def part_new_dimensions(op: Op, b: Builder) -> Outcome:
         return Declined("two dimensions are of unknown size")
     kept = [i for i in range(count) if not op.attrs["new_axis_mask"] >> i & 1]
     sliced = _slice(b, op, [[(given or ())[i] for i in kept] for given in bounds], kept)
-    made: Value
+    parted: Value
     if target is None:
-        made = b.expand_dims(sliced, np.array(axes[0], np.int32))
+        parted = b.expand_dims(sliced, np.array(axes[0], np.int32))
     else:
-        made = b.reshape(sliced, np.array(target, np.int32))
-    return made
+        parted = b.reshape(sliced, np.array(target, np.int32))
+    return parted
 
 
 def _slice(b: Builder, op: Op, bounds: Sequence[Sequence[int]], kept: Sequence[int]) -> Value:

@@ -29,15 +29,15 @@ def pack(op: Op, b: Builder) -> Outcome:
     if activation(op) != "NONE" or op.result.type.shape is None or op.result.type.dtype not in _TYPES:
         return None
     axis = int(op.attrs["axis"]) % op.result.rank
-    parts = [_without(op, v, axis) for v in op.inputs]
+    parts = [_without_dimension(op, v, axis) for v in op.inputs]
     if len(parts) < 2 or any(p is None for p in parts) or sum(not v.is_const for v in op.inputs) < 2:
         return None
     values = [b.constant(p) if isinstance(p, np.ndarray) else p for p in parts]
     return b.pack(*values, axis=axis)
 
 
-def _without(op: Op, value: Value, axis: int) -> Value | Array | None:
-    """What a value is made of by adding this dimension, of size 1; None where it is made in another way."""
+def _without_dimension(op: Op, value: Value, axis: int) -> Value | Array | None:
+    """What a value is made of by adding this unit dimension; None where it is made in another way."""
     if value.type.shape is None or value.dims[axis] != 1:
         return None
     if value.is_small_const:

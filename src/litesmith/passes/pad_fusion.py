@@ -40,10 +40,10 @@ from litesmith.passes.driver import Declined, Outcome, Pass
 from litesmith.passes.match import (
     Moved,
     activation,
-    before_moves,
+    before_movements,
     constant_operand,
     producer,
-    rebuilt,
+    rebuild,
     scalar,
     with_operands,
 )
@@ -93,7 +93,7 @@ def fuse_pad(op: Op, b: Builder) -> Outcome:
     reason = _pads_otherwise(pad, op)
     if reason is not None:
         return Declined(reason)
-    return rebuilt(b, op, with_operands(op, x=pad["x"]), padding="SAME")
+    return rebuild(b, op, with_operands(op, x=pad["x"]), padding="SAME")
 
 
 def _padding_of(op: Op) -> Op | None:
@@ -127,7 +127,7 @@ def _pads_with_neutral(pad: Op, op: Op) -> bool:
 def fuse_average(op: Op, b: Builder) -> Outcome:
     """An average over padding times what leaves the padding out."""
     factor = constant_operand(op)
-    moved = before_moves(factor.variable, keep_order=False) if factor is not None else None
+    moved = before_movements(factor.variable, keep_order=False) if factor is not None else None
     pool = producer(moved.value, AVERAGE_POOL_2D) if moved is not None else None
     pad = _padding_of(pool) if pool is not None else None
     if factor is None or moved is None or pool is None or pad is None or activation(pool) != "NONE":
@@ -143,10 +143,10 @@ def fuse_average(op: Op, b: Builder) -> Outcome:
     wanted = _without_padding([int(s) for s in sizes if isinstance(s, int)], windows(pool) or [])
     if not _is_same_factor(factor.constant.numpy(), wanted, pool, moved):
         return Declined("the factor is another")
-    fused = {"fused_activation_function": activation(op)} if not moved.moves else {}
+    fused = {"fused_activation_function": activation(op)} if not moved.movements else {}
     if activation(op) not in ("NONE", fused.get("fused_activation_function")):
         return Declined("the factor has an activation")
-    return moved.replayed(b, rebuilt(b, pool, with_operands(pool, x=pad["x"]), padding="SAME", **fused))
+    return moved.replay(b, rebuild(b, pool, with_operands(pool, x=pad["x"]), padding="SAME", **fused))
 
 
 def _is_same_factor(given: Array, wanted: Array, pool: Op, moved: Moved) -> bool:
@@ -155,7 +155,7 @@ def _is_same_factor(given: Array, wanted: Array, pool: Op, moved: Moved) -> bool
     if not isinstance(channels, int):
         return False
     full = np.broadcast_to(wanted, (*wanted.shape[:-1], channels))
-    for op in moved.moves:
+    for op in moved.movements:
         if op.defn.evaluate is None or not all(v.is_const for v in op.inputs[1:]):
             return False
         full = np.asarray(op.defn.evaluate(full, *(v.numpy() for v in op.inputs[1:]), **op.attrs))

@@ -12,7 +12,7 @@
 
     SLICE(SLICE(%x))                                                      ⇒  SLICE(%x)
 
-Legal because all only move elements. A concatenation that others use too is left, and so is one with an activation
+Legal because all are data movements. A concatenation that others use too is left, and so is one with an activation
 and one that XNNPACK takes in parts only (it joins up to five tensors).
 """
 
@@ -28,7 +28,7 @@ from litesmith.ops import OPS
 from litesmith.ops.common import const_ints
 from litesmith.ops.joining import CONCATENATION
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import activation, rebuilt, sole_producer
+from litesmith.passes.match import activation, rebuild, sole_producer
 from litesmith.passes.rules import Match, Rule, rules_pass
 
 # -- putting together -------------------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def flatten(op: Op, b: Builder) -> Outcome:
         return None
     if _loses_delegate(op, operands):
         return Declined("XNNPACK takes the concatenations one by one, not all in one")
-    return rebuilt(b, op, operands)
+    return rebuild(b, op, operands)
 
 
 def _loses_delegate(op: Op, operands: Sequence[Value]) -> bool:

@@ -37,7 +37,7 @@ from litesmith.passes import (
     leaky_relu,
     means,
     negations,
-    nested_choices,
+    nested_selects,
     new_dimensions,
     packs,
     pad_fusion,
@@ -78,7 +78,7 @@ PIPELINE: Mapping[str, tuple[AnyPass, ...]] = {
         *casts.PASSES,
         *partitions.PASSES,
         *common_subexpressions.PASSES,
-        *nested_choices.PASSES,
+        *nested_selects.PASSES,
     ),
     "layouts and shapes": (
         *layout.PASSES,
@@ -163,7 +163,7 @@ def run(
         formed = forms.run(program, rnn, resources)
         results += formed
         for result in (r for r in formed if r.modified):
-            _after(result, program, dump, check)
+            _report_change(result, program, dump, check)
         if any(r.modified for r in formed):
             results += _settle(program, dump, check, kept)
     return [*results, *_finish(program, dump, check)]
@@ -180,7 +180,7 @@ def _settle(program: Program, dump: Dump | None, check: bool, passes: Sequence[A
             results.append(result)
             if result.modified:
                 clean.clear()
-                _after(result, program, dump, check)
+                _report_change(result, program, dump, check)
             clean.add(pass_.name)
         if len(clean) == len(passes):
             break
@@ -194,12 +194,12 @@ def _finish(program: Program, dump: Dump | None, check: bool) -> list[PassResult
     results = [run_pass(pass_, program) for pass_ in FINISHING]
     for result in results:
         if result.modified:
-            _after(result, program, dump, check)
+            _report_change(result, program, dump, check)
         program.notes += [note for note in result.notes if note not in program.notes]
     return results
 
 
-def _after(result: PassResult, program: Program, dump: Dump | None, check: bool) -> None:
+def _report_change(result: PassResult, program: Program, dump: Dump | None, check: bool) -> None:
     _LOG.debug("pass %s changed the program", result.name)
     if dump is not None:
         dump(result.name, program)

@@ -32,19 +32,19 @@ DEPTH = 32
 """Loops nested deeper than this are looked at by themselves."""
 
 
-def _all_of(dtype: type[np.integer[Any]]) -> Interval:
+def _type_interval(dtype: type[np.integer[Any]]) -> Interval:
     return of_integers(np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
 _OF_TYPE: dict[DType, Interval] = {
     DType.BOOL: BOOLEAN,
-    DType.INT8: _all_of(np.int8),
-    DType.UINT8: _all_of(np.uint8),
-    DType.INT16: _all_of(np.int16),
-    DType.UINT16: _all_of(np.uint16),
-    DType.INT32: _all_of(np.int32),
-    DType.UINT32: _all_of(np.uint32),
-    DType.INT64: _all_of(np.int64),
+    DType.INT8: _type_interval(np.int8),
+    DType.UINT8: _type_interval(np.uint8),
+    DType.INT16: _type_interval(np.int16),
+    DType.UINT16: _type_interval(np.uint16),
+    DType.INT32: _type_interval(np.int32),
+    DType.UINT32: _type_interval(np.uint32),
+    DType.INT64: _type_interval(np.int64),
 }
 
 
@@ -113,7 +113,7 @@ class Ranges:
         found = self[moved]
         if found is None or moved is None or not _is_tracked(op.results[0]):
             return
-        lows, highs = (_moved(op, moved, end) for end in found)
+        lows, highs = (_move_end(op, moved, end) for end in found)
         if lows is None or highs is None:
             found = found.ends
             lows, highs = ([end] * len(op.results) for end in found)
@@ -140,15 +140,15 @@ def _of_constant(value: Value) -> Interval | None:
     return whole if elements.size <= ELEMENTS else whole.ends
 
 
-def _moved(op: Op, moved: Value, end: Array) -> list[Array] | None:
+def _move_end(op: Op, moved: Value, end: Array) -> list[Array] | None:
     """One end of each result's range where all is known element by element, else None."""
     others = [v for v in op.inputs if v is not moved]
     if not end.ndim or not all(v.is_const for v in others) or op.defn.evaluate is None:
         return None
     if not all(r.type.is_static for r in op.results):
         return None
-    made = op.defn.evaluate(*(end if v is moved else None if v is None else v.numpy() for v in op.operands), **op.attrs)
-    return [np.asarray(m) for m in made] if isinstance(made, (list, tuple)) else [np.asarray(made)]
+    ends = op.defn.evaluate(*(end if v is moved else None if v is None else v.numpy() for v in op.operands), **op.attrs)
+    return [np.asarray(m) for m in ends] if isinstance(ends, (list, tuple)) else [np.asarray(ends)]
 
 
 # -- loops and branches -----------------------------------------------------------------------------------------------

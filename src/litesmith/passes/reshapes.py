@@ -8,7 +8,7 @@
     %3 = RESHAPE(%1, [1, 24, 8])
 
 `shared-reshapes` does so for element-wise operations on operands reshaped alike, `reshaped-paddings` for a PAD between
-two RESHAPE that add or drop dimensions of size 1, as between convolutions of one dimension. Legal because elements keep
+two RESHAPE that add or drop unit dimensions, as between convolutions of one dimension. Legal because elements keep
 their order: what is equal in one shape is equal in the other. Only where nobody else uses the reshaped operands.
 """
 
@@ -25,7 +25,7 @@ from litesmith.ops.activation import PRELU
 from litesmith.ops.padding import PAD, PADV2
 from litesmith.ops.shape import RESHAPE, constant_target
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import is_single_number, rebuilt, sole_producer, unit_places
+from litesmith.passes.match import is_single_number, rebuild, sole_producer, unit_places
 
 # -- element-wise operations ------------------------------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ def reshape_after(op: Op, b: Builder) -> Outcome:
         return Declined("the kernel does not take the shape before")
     change = reshaped[0][1].op
     assert change is not None
-    return rebuilt(b, change, [rebuilt(b, op, sources), *change.operands[1:]])
+    return rebuild(b, change, [rebuild(b, op, sources), *change.operands[1:]])
 
 
 def _source(value: Value) -> Value:
@@ -73,14 +73,14 @@ def pad_before(op: Op, b: Builder) -> Outcome:
     places = unit_places(source.type.shape, op["x"].dims)
     target = constant_target(op.result.dims)
     if places is None or target is None or source.rank > _MOST_DIMENSIONS:
-        return Declined("the RESHAPE does more than add or drop dimensions of size 1")
+        return Declined("the RESHAPE does more than add or drop unit dimensions")
     rows = np.zeros((source.rank, 2), op["paddings"].numpy().dtype)
     for place, row in zip(places, op["paddings"].numpy(), strict=True):
         if place is not None:
             rows[place] = row
         elif row.any():
             return Declined("a dimension that the RESHAPE added is padded")
-    return b.reshape(rebuilt(b, op, [source, b.constant(rows), *op.operands[2:]]), np.array(target, np.int32))
+    return b.reshape(rebuild(b, op, [source, b.constant(rows), *op.operands[2:]]), np.array(target, np.int32))
 
 
 _MOST_DIMENSIONS = 5  # of PAD

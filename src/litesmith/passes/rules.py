@@ -121,8 +121,8 @@ class Rule:
         return set(_leaves(self.pattern)) <= {leaf for leaf in kept if isinstance(leaf, Name)}
 
     def __str__(self) -> str:
-        made = "" if self.make is None else f" => {(self.make.__doc__ or '').partition(chr(10))[0].rstrip('.')}"
-        return f"{self.text}{made}"
+        maker = "" if self.make is None else f" => {(self.make.__doc__ or '').partition(chr(10))[0].rstrip('.')}"
+        return f"{self.text}{maker}"
 
     def rewrite(self, op: Op, b: Builder) -> Outcome:
         """What the first match that nothing speaks against becomes; else the last reason."""
@@ -131,7 +131,7 @@ class Rule:
             if self.floats and not is_float(op.result, *(v for n, v in match.values.items() if n[0] == "%")):
                 continue
             reason = self.where(match)
-            outcome = _replaced(self, match, b) if reason is None else Declined(reason)
+            outcome = _replace(self, match, b) if reason is None else Declined(reason)
             if isinstance(outcome, Value):
                 return outcome
             declined = outcome if outcome is not None and outcome.reason else declined
@@ -229,14 +229,14 @@ Through: TypeAlias = "Callable[[Value], Value]"
 
 def matches(pattern: Call, op: Op) -> Iterator[Match]:
     """All ways in which the pattern is found at this operation."""
-    for values, ops in _match_op(pattern, op, {}, _itself):
+    for values, ops in _match_op(pattern, op, {}, _identity):
         yield Match(values, ops)
 
 
 def find(value: Value, patterns: Sequence[Call], through: Through | None = None, **known: Value) -> Iterator[Match]:
     """All ways in which a value is one of these patterns. known: what a name stands for (``c=value`` for ``%c``)."""
     for pattern in patterns:
-        for values, ops in _match(pattern, value, {f"%{n}": v for n, v in known.items()}, through or _itself):
+        for values, ops in _match(pattern, value, {f"%{n}": v for n, v in known.items()}, through or _identity):
             yield Match(values, ops)
 
 
@@ -248,7 +248,7 @@ def patterns(*texts: str) -> tuple[Call, ...]:
 _Found: TypeAlias = "tuple[dict[str, Value], tuple[Op, ...]]"
 
 
-def _itself(value: Value) -> Value:
+def _identity(value: Value) -> Value:
     return value
 
 
@@ -295,7 +295,7 @@ def _match_all(
 # -- rewriting --------------------------------------------------------------------------------------------------------
 
 
-def _replaced(rule: Rule, match: Match, b: Builder) -> Value | Declined | None:
+def _replace(rule: Rule, match: Match, b: Builder) -> Value | Declined | None:
     root = match.root
     fused = activation(root)
     takes = isinstance(rule.replacement, Call) and rule.replacement.operators[0].traits & Trait.FUSES_ACTIVATION
@@ -304,12 +304,12 @@ def _replaced(rule: Rule, match: Match, b: Builder) -> Value | Declined | None:
     if rule.make is not None:
         return rule.make(match, b)
     assert rule.replacement is not None
-    made: list[Op] = []
+    fresh: list[Op] = []
     count = len(b.graph)
-    result = _build(rule.replacement, match, b, made, {"fused_activation_function": fused} if takes else {})
-    if len(b.graph) - count > len(_removed(match)):
+    result = _build(rule.replacement, match, b, fresh, {"fused_activation_function": fused} if takes else {})
+    if len(b.graph) - count > len(_dying_ops(match)):
         return Declined(has_other_users(match) or "it would take more operations")
-    refused = next(filter(None, (op.defn.check(op) for op in made if op.defn.check is not None)), None)
+    refused = next(filter(None, (op.defn.check(op) for op in fresh if op.defn.check is not None)), None)
     if refused is not None:
         return Declined(refused)
     before = root.result.type.shape
@@ -318,20 +318,20 @@ def _replaced(rule: Rule, match: Match, b: Builder) -> Value | Declined | None:
     return result
 
 
-def _build(term: Term, match: Match, b: Builder, made: list[Op], attrs: Mapping[str, Any]) -> Value:
+def _build(term: Term, match: Match, b: Builder, fresh: list[Op], attrs: Mapping[str, Any]) -> Value:
     if isinstance(term, Name):
         return match[term.text]
     if isinstance(term, float):
         return b.constant(term, match.root.result.type.dtype)
-    operands = [_build(operand, match, b, made, {}) for operand in term.operands]
-    given = {name: _given(value, match) for name, value in term.attrs.items()}
+    operands = [_build(operand, match, b, fresh, {}) for operand in term.operands]
+    given = {name: _resolve(value, match) for name, value in term.attrs.items()}
     result = b.apply(term.operators[0], *operands, **attrs, **given)
     if result.op is not None:
-        made.append(result.op)
+        fresh.append(result.op)
     return result
 
 
-def _given(value: Any, match: Match) -> Any:
+def _resolve(value: Any, match: Match) -> Any:
     """An attribute of the replacement."""
     if isinstance(value, Attribute):
         return match.op(value.operator).attrs[value.name]
@@ -340,12 +340,12 @@ def _given(value: Any, match: Match) -> Any:
 
 def has_other_users(match: Match) -> str | None:
     """As `Rule.where`: only where everything of the pattern goes."""
-    removed = _removed(match)
+    removed = _dying_ops(match)
     kept = next((op for op in match.ops if op not in removed), None)
     return None if kept is None else f"the {kept.name} has other users"
 
 
-def _removed(match: Match) -> set[Op]:
+def _dying_ops(match: Match) -> set[Op]:
     """The operations of the pattern that nothing needs any more when the root is replaced."""
     removed = {match.root}
     for op in match.ops[1:]:

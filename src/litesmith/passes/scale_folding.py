@@ -43,15 +43,15 @@ from litesmith.passes.match import (
     Linear,
     absorption_obstacle,
     activation,
-    before_moves,
+    before_movements,
     channel_vector,
     constant_operand,
     is_per_channel,
     keeps_shape,
     last_dim,
     linear,
-    rebuilt,
-    reshaped,
+    rebuild,
+    reshape_static,
     sole_producer,
 )
 
@@ -63,7 +63,7 @@ def fold_scale(op: Op, b: Builder) -> Outcome:
     found = constant_operand(op)
     if found is None:
         return None
-    moved = before_moves(found.variable, keep_order=True)
+    moved = before_movements(found.variable, keep_order=True)
     target = linear(moved.value.op)
     if target is None:
         return None
@@ -75,16 +75,16 @@ def fold_scale(op: Op, b: Builder) -> Outcome:
     if op.defn is DIV and not found.on_right:
         return Declined("the constant is divided by the result")
     factor = channel_vector(b, found.constant, found.variable.dims, target.channels)
-    weights = _scaled(b, op.defn, target.weights, factor, target.layout.outputs)
+    weights = _scale_weights(b, op.defn, target.weights, factor, target.layout.outputs)
     bias = None if target.bias is None else b.apply(op.defn, target.bias, factor)
-    return moved.replayed(b, target.rebuilt(b, weights=weights, bias=bias, fused_activation_function=activation(op)))
+    return moved.replay(b, target.rebuild(b, weights=weights, bias=bias, fused_activation_function=activation(op)))
 
 
-def _scaled(b: Builder, defn: OpDef, weights: Value, factor: Value, axis: int) -> Value:
+def _scale_weights(b: Builder, defn: OpDef, weights: Value, factor: Value, axis: int) -> Value:
     """Weights multiplied (or divided) along one dimension by a vector."""
     shape = [1] * weights.rank
     shape[axis] = int(factor.type.static_shape[0])
-    return b.apply(defn, weights, reshaped(b, factor, shape))
+    return b.apply(defn, weights, reshape_static(b, factor, shape))
 
 
 # -- before the operation ---------------------------------------------------------------------------------------------
@@ -96,9 +96,9 @@ class _Source(NamedTuple):
     op: Op
     between: tuple[Op, ...]
 
-    def replayed(self, b: Builder, value: Value) -> Value:
+    def replay(self, b: Builder, value: Value) -> Value:
         for op in self.between:
-            value = rebuilt(b, op, [value, *op.operands[1:]])
+            value = rebuild(b, op, [value, *op.operands[1:]])
         return value
 
 
@@ -117,10 +117,10 @@ def fold_input_scale(op: Op, b: Builder) -> Outcome:
     if reason is not None:
         return Declined(reason)
     vector = channel_vector(b, found.constant, found.variable.dims, _channels(found.variable))
-    data = source.replayed(b, found.variable)
+    data = source.replay(b, found.variable)
     if source.op.defn in (MUL, DIV):
-        return target.rebuilt(b, x=data, weights=_input_scaled(b, source.op.defn, target, vector))
-    return target.rebuilt(b, x=data, bias=_shifted_bias(b, source.op.defn, target, vector))
+        return target.rebuild(b, x=data, weights=_scale_inputs(b, source.op.defn, target, vector))
+    return target.rebuild(b, x=data, bias=_shift_bias(b, source.op.defn, target, vector))
 
 
 def _channels(value: Value) -> int:
@@ -192,24 +192,24 @@ def _along_inputs(b: Builder, target: Linear, vector: Value) -> Value:
     channels = int(vector.type.static_shape[0])
     multiplier = int(target.op.attrs.get("depth_multiplier", 1) or 1)
     repeats = shape[axis] // (channels * multiplier)
-    column = b.tile(reshaped(b, vector, (1, channels, 1)), np.array([repeats, 1, multiplier], np.int32))
-    return reshaped(b, column, shape)
+    column = b.tile(reshape_static(b, vector, (1, channels, 1)), np.array([repeats, 1, multiplier], np.int32))
+    return reshape_static(b, column, shape)
 
 
-def _input_scaled(b: Builder, defn: OpDef, target: Linear, vector: Value) -> Value:
+def _scale_inputs(b: Builder, defn: OpDef, target: Linear, vector: Value) -> Value:
     return b.apply(defn, target.weights, _along_inputs(b, target, vector))
 
 
-def _shifted_bias(b: Builder, defn: OpDef, target: Linear, vector: Value) -> Value:
+def _shift_bias(b: Builder, defn: OpDef, target: Linear, vector: Value) -> Value:
     """The bias plus (SUB: minus) what a constant operand makes of the weights."""
     products = b.mul(target.weights, _along_inputs(b, target, vector))
     others = [i for i in range(target.weights.rank) if i != target.layout.outputs]
     delta = b.sum(products, np.array(others, np.int32), keep_dims=False)
     if target.bias is None:
-        made: Value = delta if defn is ADD else b.neg(delta)
+        bias: Value = delta if defn is ADD else b.neg(delta)
     else:
-        made = b.apply(defn, target.bias, delta)
-    return made
+        bias = b.apply(defn, target.bias, delta)
+    return bias
 
 
 SCALE_FOLDING = Pass("scale-folding", (MUL, DIV), fold_scale, after=("bias-fusion",))

@@ -110,16 +110,16 @@ def rematerialize(op: Op, b: Builder) -> Outcome:
     if elements.ndim > 1 or not any(isinstance(e, Sym) for e in elements.flat):
         return None
     shapes = _shapes(op)
-    dying = _dying(op)
+    dying = _dying_ops(op)
     pieces = _plan(tuple(elements.flat), sorted([*shapes, *b.graph.inputs], key=lambda source: source.op in dying))
     if pieces is None:
         return None
-    if _cost(pieces, shapes, dying, value.rank) >= len(dying - _kept(pieces, dying)):
+    if _cost(pieces, shapes, dying, value.rank) >= len(dying - _survivors(pieces, dying)):
         return Declined("no shorter chain gives these elements")
-    return _built(b, pieces, shapes, value)
+    return _build(b, pieces, shapes, value)
 
 
-def _dying(op: Op, limit: int = 64) -> set[Op]:
+def _dying_ops(op: Op, limit: int = 64) -> set[Op]:
     """The operations that would be dead if this one were."""
     dying = {op}
     stack = [op]
@@ -157,7 +157,7 @@ def _plan(elements: tuple[Dim, ...], sources: Sequence[Value]) -> list[Piece] | 
     pieces: list[Piece] = []
     at = 0
     while at < len(elements):
-        found = _longest(elements[at:], sources)
+        found = _longest_piece(elements[at:], sources)
         if found is None and isinstance(elements[at], Sym):
             return None
         if found is None or not any(isinstance(e, Sym) for e in found.elements):
@@ -168,7 +168,7 @@ def _plan(elements: tuple[Dim, ...], sources: Sequence[Value]) -> list[Piece] | 
     return pieces
 
 
-def _longest(elements: tuple[Dim, ...], sources: Sequence[Value]) -> Piece | None:
+def _longest_piece(elements: tuple[Dim, ...], sources: Sequence[Value]) -> Piece | None:
     best: Piece | None = None
     for source in sources:
         dims = source.type.shape or ()
@@ -189,7 +189,7 @@ def _cost(pieces: Sequence[Piece], shapes: Mapping[Value, Op | None], dying: set
     return fresh + slices + (len(pieces) > 1)
 
 
-def _kept(pieces: Sequence[Piece], dying: set[Op]) -> set[Op]:
+def _survivors(pieces: Sequence[Piece], dying: set[Op]) -> set[Op]:
     """The operations among the dying ones that the tensors whose shapes are read still need."""
     kept: set[Op] = set()
     stack = [p.source for p in pieces if p.source is not None]
@@ -201,7 +201,7 @@ def _kept(pieces: Sequence[Piece], dying: set[Op]) -> set[Op]:
     return kept
 
 
-def _built(b: Builder, pieces: Sequence[Piece], shapes: Mapping[Value, Op | None], like: Value) -> Value:
+def _build(b: Builder, pieces: Sequence[Piece], shapes: Mapping[Value, Op | None], like: Value) -> Value:
     dtype = like.type.dtype
     if like.rank == 0:
         (piece,) = pieces

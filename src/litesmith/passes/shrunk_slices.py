@@ -5,7 +5,7 @@
 ⇒
     %2 = STRIDED_SLICE(%x, [0, 3, 0], [0, 4, 0], [1, 1, 1]) {begin_mask=5, end_mask=5, shrink_axis_mask=2}
 
-A slice that takes away a dimension of size 1 and leaves the others whole is a change of shape itself:
+A slice that takes away a unit dimension and leaves the others whole is a change of shape itself:
 
     %1 = STRIDED_SLICE(%x, [-1, 0, 0], [0, 0, 0], [1, 1, 1]) {begin_mask=6, end_mask=6, shrink_axis_mask=1}   %x: [1, b, 8]
 ⇒
@@ -24,14 +24,14 @@ from litesmith.ir.graph import Op
 from litesmith.ops.shape import RESHAPE, SQUEEZE, constant_target
 from litesmith.ops.slicing import STRIDED_SLICE
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.match import rebuilt, sole_producer, unit_steps, with_operands
-from litesmith.passes.unpacks import axis_taken
+from litesmith.passes.match import rebuild, sole_producer, unit_steps, with_operands
+from litesmith.passes.unpacks import indexed_axis
 
 _NO_MASKS = ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask", "offset")
 
 
 def shrink(op: Op, b: Builder) -> Outcome:
-    """A change that only drops dimensions of size 1 of a slice."""
+    """A change that only drops unit dimensions of a slice."""
     sliced = sole_producer(op.inputs[0], STRIDED_SLICE)
     if sliced is None or any(sliced.attrs[name] for name in _NO_MASKS) or op.result.type.shape is None:
         return None
@@ -40,10 +40,10 @@ def shrink(op: Op, b: Builder) -> Outcome:
     steps = unit_steps(sliced.result.dims, op.result.dims)
     if steps is None or steps[1] or not steps[0]:
         return None
-    return _shrunk(b, sliced, steps[0])
+    return _shrink(b, sliced, steps[0])
 
 
-def _shrunk(b: Builder, sliced: Op, axes: list[int]) -> Outcome:
+def _shrink(b: Builder, sliced: Op, axes: list[int]) -> Outcome:
     begin, end, strides = (sliced[name].numpy().copy() for name in ("begin", "end", "strides"))
     masks = {name: sliced.attrs[name] for name in ("begin_mask", "end_mask")}
     shrunk = 0
@@ -55,7 +55,7 @@ def _shrunk(b: Builder, sliced: Op, axes: list[int]) -> Outcome:
         masks = {name: mask & ~(1 << axis) for name, mask in masks.items()}
         shrunk |= 1 << axis
     operands = with_operands(sliced, begin=b.constant(begin), end=b.constant(end), strides=b.constant(strides))
-    return rebuilt(b, sliced, operands, **masks, shrink_axis_mask=shrunk)
+    return rebuild(b, sliced, operands, **masks, shrink_axis_mask=shrunk)
 
 
 def _in_bounds(index: int, size: Dim) -> bool:
@@ -65,7 +65,7 @@ def _in_bounds(index: int, size: Dim) -> bool:
 
 def reshape_instead(op: Op, b: Builder) -> Outcome:
     """A slice of the one index of a dimension."""
-    axis = axis_taken(op)
+    axis = indexed_axis(op)
     if axis is None or op["x"].dims[axis] != 1:
         return None
     target = constant_target(op.result.dims)

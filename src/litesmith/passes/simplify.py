@@ -8,7 +8,7 @@
 
 Each operator's declaration says what is simpler than it (`OpDef.simplify`) and how to evaluate it; the builder asks
 when it makes an operation. Rewrites and model files leave operations the builder has not seen with their present
-operands; this pass asks again. Of quantized operations those that only move data are asked, where
+operands; this pass asks again. Of quantized operations data movements are asked, where
 operand and result have one scale for all elements in common: a movement less is the same integers. And what is known
 to have no elements is a constant, whatever it is computed from.
 """

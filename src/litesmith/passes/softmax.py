@@ -40,16 +40,16 @@ class Shifted(NamedTuple):
 
 def softmax(match: Match, b: Builder) -> Value | Declined | None:
     """SOFTMAX(%x), where %d is x - max(x)."""
-    return _normalized(match, b, partial(b.softmax, beta=1.0))
+    return _rewrite_softmax(match, b, partial(b.softmax, beta=1.0))
 
 
 def log_softmax(match: Match, b: Builder) -> Value | Declined | None:
     """LOG_SOFTMAX(%x), where %d is x - max(x)."""
-    return _normalized(match, b, b.log_softmax)
+    return _rewrite_softmax(match, b, b.log_softmax)
 
 
-def _normalized(match: Match, b: Builder, kernel: Callable[[Value], Value]) -> Value | Declined | None:
-    total, shifted = match.op(SUM), _shifted(match["%d"])
+def _rewrite_softmax(match: Match, b: Builder, kernel: Callable[[Value], Value]) -> Value | Declined | None:
+    total, shifted = match.op(SUM), _read_shift(match["%d"])
     axes = reduced_axes(total) if total.attrs["keep_dims"] else None
     if axes is None:
         return None
@@ -57,10 +57,10 @@ def _normalized(match: Match, b: Builder, kernel: Callable[[Value], Value]) -> V
         return Declined("the greatest element is not subtracted first")
     if shifted.axes != axes or len(axes) != 1:
         return Declined("there are several axes")
-    return _along(b, shifted, kernel)
+    return _apply_along(b, shifted, kernel)
 
 
-def _along(b: Builder, shifted: Shifted, kernel: Callable[[Value], Value]) -> Value:
+def _apply_along(b: Builder, shifted: Shifted, kernel: Callable[[Value], Value]) -> Value:
     """What the kernel makes of the one axis."""
     (axis,), last = shifted.axes, shifted.x.rank - 1
     if axis == last:
@@ -70,7 +70,7 @@ def _along(b: Builder, shifted: Shifted, kernel: Callable[[Value], Value]) -> Va
     return b.transpose(kernel(b.transpose(shifted.x, swap)), swap)
 
 
-def _shifted(value: Value) -> Shifted | None:
+def _read_shift(value: Value) -> Shifted | None:
     difference = producer(value, SUB)
     if difference is None or activation(difference) != "NONE":
         return None
@@ -85,7 +85,7 @@ def _shifted(value: Value) -> Shifted | None:
 
 
 def _same_axis(reduced: Value, axes: tuple[int, ...], x: Value) -> int | None:
-    """The axis of ``x`` that one reduced axis is, where the two differ by dimensions of size 1 only."""
+    """The axis of ``x`` that one reduced axis is, where the two differ by unit dimensions only."""
     if len(axes) != 1 or before_changes(reduced) is not before_changes(x) or reduced.dims[axes[0]] == 1:
         return None
     before, after = ([i for i, d in enumerate(v.dims) if d != 1] for v in (reduced, x))

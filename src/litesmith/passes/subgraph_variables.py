@@ -53,7 +53,7 @@ def _trim_while(op: Op) -> int:
     cond, body = op.attrs["cond_subgraph"], op.attrs["body_subgraph"]
     changes = sum(_forward(op, index, cond, body) for index in range(len(op.results)))
     changes += sum(_merge(op, index, cond, body) for index in range(1, len(op.results)))
-    needed = _needed(op, cond, body)
+    needed = _live_variables(op, cond, body)
     if not needed or len(needed) == len(op.results):
         return changes
     kept = sorted(needed)
@@ -100,7 +100,7 @@ def _merge(op: Op, index: int, cond: Graph, body: Graph) -> int:
 
 def _are_twins(op: Op, first: int, second: int, body: Graph) -> bool:
     starts, (x, y) = [op.operands[i] for i in (first, second)], (body.outputs[i] for i in (first, second))
-    if op.results[first].type != op.results[second].type or not _equal(*starts):
+    if op.results[first].type != op.results[second].type or not _are_equal(*starts):
         return False
     if x is body.inputs[first] and y is body.inputs[second]:
         return True
@@ -108,7 +108,7 @@ def _are_twins(op: Op, first: int, second: int, body: Graph) -> bool:
     return steps[0] is not None and steps[0] == steps[1]
 
 
-def _equal(x: Value | None, y: Value | None) -> bool:
+def _are_equal(x: Value | None, y: Value | None) -> bool:
     if x is None or y is None or x is y:
         return x is y
     return x.is_small_const and y.is_small_const and x.numpy().tobytes() == y.numpy().tobytes()
@@ -134,7 +134,7 @@ def _move_in(operand: Value, index: int, graph: Graph) -> int:
     return 1
 
 
-def _needed(op: Op, cond: Graph, body: Graph) -> set[int]:
+def _live_variables(op: Op, cond: Graph, body: Graph) -> set[int]:
     """The loop variables that matter to the condition, a used result or an effect."""
     place = {value: index for index, value in enumerate(body.inputs)}
     needed: set[int] = set()

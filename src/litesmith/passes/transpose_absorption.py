@@ -27,18 +27,18 @@ from litesmith.ops.layout import TRANSPOSE
 from litesmith.ops.matmul import BATCH_MATMUL, FULLY_CONNECTED
 from litesmith.ops.shape import RESHAPE
 from litesmith.passes.driver import Declined, Outcome, Pass
-from litesmith.passes.layout_rules import Permutation, inverse, permutation_of, unordered_axes
-from litesmith.passes.match import is_float, linear, rebuilt, reshaped, sole_producer, with_operands
+from litesmith.passes.layout_rules import Permutation, axes_before_transpose, inverse, permutation_of
+from litesmith.passes.match import is_float, linear, rebuild, reshape_static, sole_producer, with_operands
 
 
 def absorb_into_reduction(op: Op, b: Builder) -> Outcome:
     """A reduction of a transposed operand."""
     perm = permutation_of(op["x"].op)
-    axes = None if perm is None else unordered_axes(op, perm)
+    axes = None if perm is None else axes_before_transpose(op, perm)
     if axes is None:
         return None
     operands = with_operands(op, x=_source(op["x"]), axes=b.constant(np.array(axes, np.int32)))
-    return rebuilt(b, op, operands)
+    return rebuild(b, op, operands)
 
 
 def _source(transposed: Value) -> Value:
@@ -65,7 +65,7 @@ def absorb_into_matmul(op: Op, b: Builder) -> Outcome:
             joined = (*perm[:-2], perm[-1], perm[-2])
             changes["x"] = b.transpose(_source(op["x"]), np.array(joined, np.int32))
             flags["adj_x"] = False
-    return rebuilt(b, op, with_operands(op, **changes), **flags) if changes else None
+    return rebuild(b, op, with_operands(op, **changes), **flags) if changes else None
 
 
 def transpose_product(op: Op, b: Builder) -> Outcome:
@@ -76,7 +76,7 @@ def transpose_product(op: Op, b: Builder) -> Outcome:
     if not is_float(product.result):
         return Declined("the operands of a quantized product do not change places")
     x, y, adj_x, adj_y = product["x"], product["y"], product.attrs["adj_x"], product.attrs["adj_y"]
-    return rebuilt(b, product, [y, x], adj_x=not adj_y, adj_y=not adj_x)
+    return rebuild(b, product, [y, x], adj_x=not adj_y, adj_y=not adj_x)
 
 
 def absorb_into_weights(op: Op, b: Builder) -> Outcome:
@@ -95,15 +95,15 @@ def absorb_into_weights(op: Op, b: Builder) -> Outcome:
     if target.weights.dims[1] != prod(inner):
         return Declined("the operand is not flattened to its features")
     x = _source(shuffled)
-    flat = x if reshape is None else rebuilt(b, reshape, with_operands(reshape, x=x))
-    return target.rebuilt(b, x=flat, weights=_reordered(b, target.weights, inner, perm))
+    flat = x if reshape is None else rebuild(b, reshape, with_operands(reshape, x=x))
+    return target.rebuild(b, x=flat, weights=_reorder(b, target.weights, inner, perm))
 
 
-def _reordered(b: Builder, weights: Value, features: list[int], perm: Permutation) -> Value:
+def _reorder(b: Builder, weights: Value, features: list[int], perm: Permutation) -> Value:
     """Weights [units, features] for features in the order they had before the transpose."""
     units, count = weights.type.static_shape
-    cube = reshaped(b, weights, (units, *features))
-    return reshaped(b, b.transpose(cube, np.array(inverse(perm), np.int32)), (units, count))
+    cube = reshape_static(b, weights, (units, *features))
+    return reshape_static(b, b.transpose(cube, np.array(inverse(perm), np.int32)), (units, count))
 
 
 REDUCTION_TRANSPOSE = Pass("reduction-transpose", (Trait.REDUCES,), absorb_into_reduction, after=("layout",))

@@ -86,14 +86,14 @@ def recognise(op: Op, b: Builder) -> Outcome:
         return None
     for x in _variables(op):
         formula = closure(op, x)
-        named = _named(formula, x) if formula is not None and len(formula) > 1 else None
+        named = _recognize(formula, x) if formula is not None and len(formula) > 1 else None
         if named is not None:
             return named.emit(b, x)
     return None
 
 
 def _variables(op: Op) -> Iterator[Value]:
-    """What the formula may be a function of: a factor of a product, a branch of a choice."""
+    """What the formula may be a function of: a factor of a product, a branch of a select."""
     if bool(op.defn.traits & Trait.SELECTS):
         for value in op.inputs[1:]:
             if not value.is_const:
@@ -158,17 +158,17 @@ def _operands(op: Op, x: Value) -> list[Op] | None:
     return below
 
 
-def _named(formula: Sequence[Op], x: Value) -> Function | None:
+def _recognize(formula: Sequence[Op], x: Value) -> Function | None:
     """The function a formula computes, where its own form is shorter."""
-    few = evaluated(formula, x, _FEW)
+    few = evaluate_at(formula, x, _FEW)
     for function in FUNCTIONS:
         is_shorter = len(formula) > function.operations
-        if is_shorter and _agree(few, function, _FEW) and _agree(evaluated(formula, x, _MANY), function, _MANY):
+        if is_shorter and _agree(few, function, _FEW) and _agree(evaluate_at(formula, x, _MANY), function, _MANY):
             return function
     return None
 
 
-def evaluated(formula: Sequence[Op], x: Value, points: Array) -> Array:
+def evaluate_at(formula: Sequence[Op], x: Value, points: Array) -> Array:
     """The formula's last result at these points."""
     values: dict[Value, Array] = {x: points}
     with np.errstate(all="ignore"):

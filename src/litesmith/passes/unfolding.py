@@ -31,12 +31,12 @@ def unfold(program: Program) -> int:
 
 def _unfold(graph: Graph) -> int:
     changes = 0
-    made: dict[int, Value] = {}
+    known: dict[int, Value] = {}
     for op in list(graph.ops):
         for index, value in enumerate(op.operands):
             if value is not None and value.const is not None and _is_grown(value.const):
                 b = Builder(graph, OPS, op, op.origins, NO_FOLDING)
-                op.set_operand(index, _computed(b, value, made))
+                op.set_operand(index, _recompute(b, value, known))
                 changes += 1
     return changes
 
@@ -62,17 +62,17 @@ def _collect(const: Constant, sources: Sources, seen: set[int]) -> None:
             _collect(value.const, sources, seen)
 
 
-def _computed(b: Builder, value: Value, made: dict[int, Value]) -> Value:
+def _recompute(b: Builder, value: Value, known: dict[int, Value]) -> Value:
     """The constant, or where it is much larger than what it was made of the operation that makes it."""
     const = value.const
     if const is None or const.made_by is None or not _is_grown(const):
         return value
-    if id(const) not in made:
+    if id(const) not in known:
         op = const.made_by
-        operands = [None if v is None else _computed(b, v, made) for v in op.operands]
-        (made[id(const)],) = b.emit(op.defn, operands, **op.attrs)
-        made[id(const)].name = value.name
-    return made[id(const)]
+        operands = [None if v is None else _recompute(b, v, known) for v in op.operands]
+        (known[id(const)],) = b.emit(op.defn, operands, **op.attrs)
+        known[id(const)].name = value.name
+    return known[id(const)]
 
 
 UNFOLDING = ProgramPass("unfolding", unfold)

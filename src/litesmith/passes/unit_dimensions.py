@@ -1,4 +1,4 @@
-"""Dimensions of size 1 come and go in as few operations as can be, also where other sizes are unknown.
+"""Unit dimensions come and go in as few operations as can be, also where other sizes are unknown.
 
     %1 = EXPAND_DIMS(%x, 2)                                               %x: [b, t, 2, 8]
     %2 = TRANSPOSE(%1, [0, 3, 1, 2, 4])
@@ -7,7 +7,7 @@
     %3 = TRANSPOSE(%x, [0, 2, 1, 3])
 
 A change of shape after another is one change, or none, also with operations on each element between. What only moves
-dimensions of size 1 puts them elsewhere to begin with: where at most one size is unknown the builder has done so with
+unit dimensions puts them elsewhere to begin with: where at most one size is unknown the builder has done so with
 RESHAPE, this is for the others. Legal because elements keep their order.
 """
 
@@ -27,7 +27,7 @@ from litesmith.passes.match import (
     is_any,
     is_single_number,
     producer,
-    rebuilt,
+    rebuild,
     sole_producer,
     unit_places,
     unit_steps,
@@ -44,9 +44,9 @@ def merge_changes(op: Op, b: Builder) -> Outcome:
     for length in range(len(chain), 1, -1):
         source = chain[length - 1].inputs[0]
         most = min(alone, length - (not any(c.defn is TRANSPOSE for c in chain[:length])))
-        if (made := _changed(b, source, target, most)) is not None:
-            return made
-    return rebuilt(b, op, [chain[1].inputs[0], *op.operands[1:]]) if op.defn is RESHAPE else None
+        if (changed := _change_shape(b, source, target, most)) is not None:
+            return changed
+    return rebuild(b, op, [chain[1].inputs[0], *op.operands[1:]]) if op.defn is RESHAPE else None
 
 
 def _chain(op: Op) -> list[Op]:
@@ -59,27 +59,27 @@ def _chain(op: Op) -> list[Op]:
     return chain
 
 
-def _changed(b: Builder, source: Value, target: Shape, most: int = 1) -> Value | None:
+def _change_shape(b: Builder, source: Value, target: Shape, most: int = 1) -> Value | None:
     """The source in another shape by so many operations at most, None where that takes more."""
     if source.dims == target:
         return source
-    made: Value = source
+    changed: Value = source
     if (vector := constant_target(target)) is not None:
-        made = b.reshape(source, np.array(vector, np.int32))
-        return made
+        changed = b.reshape(source, np.array(vector, np.int32))
+        return changed
     steps = unit_steps(source.dims, target)
     if steps is None or bool(steps[0]) + len(steps[1]) > most:
         return None
     dropped, added = steps
     if dropped:
-        made = b.squeeze(made, squeeze_dims=tuple(dropped))
+        changed = b.squeeze(changed, squeeze_dims=tuple(dropped))
     for axis in added:
-        made = b.expand_dims(made, axis)
-    return made
+        changed = b.expand_dims(changed, axis)
+    return changed
 
 
 def transpose_without(op: Op, b: Builder) -> Outcome:
-    """A change that drops the dimensions of size 1 which were added before a TRANSPOSE, or a RESHAPE after it."""
+    """A change that drops the unit dimensions which were added before a TRANSPOSE, or a RESHAPE after it."""
     transpose = sole_producer(op.inputs[0], TRANSPOSE)
     perm = permutation_of(transpose)
     added = producer(transpose["x"], Trait.KEEPS_ORDER) if transpose is not None else None
@@ -92,14 +92,14 @@ def transpose_without(op: Op, b: Builder) -> Outcome:
     kept = [places[p] for p in perm if places[p] is not None]
     if len(kept) != source.rank:
         return None
-    made: Value = b.transpose(source, np.array(kept, np.int32))
-    if made.dims == op.result.type.shape:
-        return made
-    return rebuilt(b, op, [made, *op.operands[1:]]) if op.defn is RESHAPE else None
+    transposed: Value = b.transpose(source, np.array(kept, np.int32))
+    if transposed.dims == op.result.type.shape:
+        return transposed
+    return rebuild(b, op, [transposed, *op.operands[1:]]) if op.defn is RESHAPE else None
 
 
 def transpose_with(op: Op, b: Builder) -> Outcome:
-    """A change that puts the dimensions of size 1 back which were dropped before a TRANSPOSE."""
+    """A change that puts the unit dimensions back which were dropped before a TRANSPOSE."""
     transpose = sole_producer(op.inputs[0], TRANSPOSE)
     perm = permutation_of(transpose)
     dropped = producer(transpose["x"], Trait.KEEPS_ORDER) if transpose is not None else None
@@ -127,22 +127,22 @@ def merge_around(op: Op, b: Builder) -> Outcome:
         return None
     while (step := value.op) is not None and value.use_count == 1 and _is_plain(step):
         steps.append(step)
-        value = step.operands[_place(step)] or value
+        value = step.operands[_operand_index(step)] or value
     source = before_changes(value)
     if not steps or source is value or source.type.shape is None or op.result.type.shape is None:
         return None
     if any(is_any(s, Trait.BY_ROW) for s in steps) and source.dims[-1:] != value.dims[-1:]:
         return Declined("the last dimension changes")
     for step in reversed(steps):
-        trial = Op(step.defn, [source if i == _place(step) else v for i, v in enumerate(step.operands)], step.attrs)
+        trial = Op(step.defn, [source if i == _operand_index(step) else v for i, v in enumerate(step.operands)], step.attrs)
         if step.defn.check is not None and step.defn.check(trial) is not None:
             return Declined("the kernel does not take the shape before")
-        source = rebuilt(b, step, trial.operands)
-    made = _changed(b, source, op.result.type.shape)
-    return rebuilt(b, op, [source, *op.operands[1:]]) if made is None and op.defn is RESHAPE else made
+        source = rebuild(b, step, trial.operands)
+    changed = _change_shape(b, source, op.result.type.shape)
+    return rebuild(b, op, [source, *op.operands[1:]]) if changed is None and op.defn is RESHAPE else changed
 
 
-def _place(op: Op) -> int:
+def _operand_index(op: Op) -> int:
     """Which operand varies."""
     return next((i for i, v in enumerate(op.operands) if v is not None and not v.is_const), 0)
 
@@ -153,7 +153,7 @@ def _is_plain(op: Op) -> bool:
         return op.inputs[0].rank > 0
     if not op.defn.traits & Trait.ELEMENTWISE or len(op.results) != 1 or len(op.inputs) != len(op.operands):
         return False
-    place = _place(op)
+    place = _operand_index(op)
     others = [v for i, v in enumerate(op.inputs) if i != place]
     return op.result.type.shape == op.inputs[place].type.shape and all(is_single_number(v) for v in others)
 

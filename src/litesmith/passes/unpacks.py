@@ -54,11 +54,11 @@ def _parts(first: Op, axis: int) -> dict[int, list[Op]]:
 
 
 def _axis_inside(op: Op) -> int | None:
-    """`axis_taken` of a slice that is no output of the graph, which keeps its name."""
-    return None if op.defn is not STRIDED_SLICE or op.result.output_uses else axis_taken(op)
+    """`indexed_axis` of a slice that is no output of the graph, which keeps its name."""
+    return None if op.defn is not STRIDED_SLICE or op.result.output_uses else indexed_axis(op)
 
 
-def axis_taken(op: Op) -> int | None:
+def indexed_axis(op: Op) -> int | None:
     """The dimension of which a STRIDED_SLICE takes one index, and all of the others."""
     if op.defn is not STRIDED_SLICE or op["x"].type.shape is None or op["x"].type.quant is not None:
         return None

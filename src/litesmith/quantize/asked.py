@@ -55,7 +55,7 @@ def _calibration(given: Any) -> tuple[Calibration | None, Any]:
         return None, given
     if isinstance(given, (str, Path)) and Path(given).suffix in _DATA_SETS:
         return None, CalibrationData(given)
-    if given is not None and not given_is_data(given):
+    if given is not None and not is_data(given):
         raise UsageError(f"calibrate= takes samples, a path or a saved calibration, not {type(given).__name__}")
     return None, given
 
@@ -64,7 +64,7 @@ _DATA_SETS = {".tfrecord", ".tfrecords", ".parquet", ".csv"}
 """Files whose columns are features by the names of the inputs."""
 
 
-def given_is_data(given: Any) -> bool:
+def is_data(given: Any) -> bool:
     """Whether samples can be read off this."""
     return isinstance(given, (str, Path)) or callable(given) or hasattr(given, "__iter__") or hasattr(given, "input_gen")
 

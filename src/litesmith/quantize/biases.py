@@ -34,7 +34,7 @@ def least_weight_scales(op: Op, count: int) -> Array | None:
     return np.asarray(most / (LARGEST_BIAS * float(quant.scale[0]))).astype(np.float32)
 
 
-def quantized_bias(op: Op, plan: OpPlan, recipe: Recipe, shift: Array | None = None) -> tuple[Value, DType]:
+def quantize_bias(op: Op, plan: OpPlan, recipe: Recipe, shift: Array | None = None) -> tuple[Value, DType]:
     """The bias of a layer whose operands are integers already, and its element type.
 
     shift: what is added to it first, by channel.
@@ -57,9 +57,9 @@ def quantized_bias(op: Op, plan: OpPlan, recipe: Recipe, shift: Array | None = N
     steps = np.rint(bias / np.broadcast_to(scale.astype(np.float64), (units,)))
     kind = _bias_type(op, plan, recipe, steps, weights)
     limit = float(LARGEST_SUM if kind is DType.INT32 else 2**62)
-    made = np.clip(steps, -limit, limit).astype(kind.numpy).reshape(old.const.shape)
+    integers = np.clip(steps, -limit, limit).astype(kind.numpy).reshape(old.const.shape)
     quant = quantization(scale)
-    return Value(TensorType(kind, old.const.shape, quant), old.name, Constant.of(made, kind)), kind
+    return Value(TensorType(kind, old.const.shape, quant), old.name, Constant.of(integers, kind)), kind
 
 
 def _bias_type(op: Op, plan: OpPlan, recipe: Recipe, steps: Array, weights: Value) -> DType:

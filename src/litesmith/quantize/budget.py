@@ -42,12 +42,12 @@ def within_budget(
         count = min(max(1, count * 2), len(order))
         best = again(order[:count])
         points.append(_point(best, count, samples))
-    best, points = _fewer(best, count, order, samples, least, again, points)
+    best, points = _bisect(best, count, order, samples, least, again, points)
     best.curve = tuple(sorted(points, key=lambda p: p.floats))
     return best
 
 
-def _fewer(
+def _bisect(
     best: Quantized,
     count: int,
     order: Sequence[str],

@@ -105,7 +105,7 @@ class Observed:
         self._seen: dict[int, list[str]] = {}
         self.keys: dict[str, list[str]] = {}
         for signature in self.copy.program.signatures:
-            self.keys[signature.key] = self._inside(signature.graph)
+            self.keys[signature.key] = self._observe_graph(signature.graph)
             count = len(signature.graph.outputs)
             signature.outputs.update({LOWS: count - 2, HIGHS: count - 1})
 
@@ -125,24 +125,24 @@ class Observed:
                     keys += inner[2]
         own = [v for v in seen if id(v) in self._keys]
         if own:
-            lows.insert(0, _packed(b, _extremes(b, own, "reduce_min")))
-            highs.insert(0, _packed(b, _extremes(b, own, "reduce_max")))
+            lows.insert(0, _pack(b, _extremes(b, own, "reduce_min")))
+            highs.insert(0, _pack(b, _extremes(b, own, "reduce_max")))
         keys = [*(self._keys[id(v)] for v in own), *keys]
         if not lows:
             nothing = b.constant(np.zeros(1, np.float32))
             return nothing, nothing, []
-        return _joined(b, lows), _joined(b, highs), keys
+        return _concatenate(b, lows), _concatenate(b, highs), keys
 
     def _observe_call(self, b: Builder, op: Op) -> tuple[Value, Value, list[str]] | None:
         graphs = [op.attrs["body_subgraph"]] if op.name == "WHILE" else op.subgraphs
-        keys = [self._inside(graph) for graph in graphs]
+        keys = [self._observe_graph(graph) for graph in graphs]
         if not any(keys):
             return None
         if op.name == "WHILE":
             return (*self._carry(b, op, len(keys[0])), keys[0])
         return (*self._choose(op, [len(k) for k in keys]), [k for part in keys for k in part])
 
-    def _inside(self, graph: Graph) -> list[str]:
+    def _observe_graph(self, graph: Graph) -> list[str]:
         """The keys of a called graph; its observers become its last two outputs, once."""
         if id(graph) not in self._seen:
             b = Builder(graph, OPS, folding=NO_FOLDING)
@@ -182,36 +182,36 @@ class Observed:
 def _pad_branch(graph: Graph, start: int, count: int, total: int) -> None:
     b = Builder(graph, OPS, folding=NO_FOLDING)
     kept, seen = (graph.outputs[:-2], graph.outputs[-2:]) if count else (list(graph.outputs), ())
-    made = []
+    extremes = []
     for index, nothing in enumerate((np.inf, -np.inf)):
         before, after = (np.full(n, nothing, np.float32) for n in (start, total - start - count))
         parts = [b.constant(before)] * bool(start) + ([seen[index]] if count else [])
         parts += [b.constant(after)] * bool(total - start - count)
         # an operation of the branch has to make its output: constants alone are not copied
-        made.append(b.concatenation(*parts, axis=0) if len(parts) > 1 else b.maximum(parts[0], parts[0]))
-    graph.outputs = [*kept, *made]
+        extremes.append(b.concatenation(*parts, axis=0) if len(parts) > 1 else b.maximum(parts[0], parts[0]))
+    graph.outputs = [*kept, *extremes]
 
 
 def _new_results(op: Op, *types: TensorType) -> tuple[Value, Value]:
-    made = [Value(t) for t in types]
-    for value in made:
+    results = [Value(t) for t in types]
+    for value in results:
         value.op, value.index = op, len(op.results)
         op.results.append(value)
-    return made[0], made[1]
+    return results[0], results[1]
 
 
 def _extremes(b: Builder, values: Sequence[Value], reduction: str) -> list[Value]:
     """A scalar for each tensor; one reduction serves all that hold the same elements."""
-    made: dict[int, Value] = {}
+    known: dict[int, Value] = {}
     observed = {id(v) for v in values}
     found = []
     for value in values:
         first = value
         while first.op is not None and _reorders(first.op) and id(first.op.inputs[0]) in observed:
             first = first.op.inputs[0]
-        if id(first) not in made:
-            made[id(first)] = _extreme(b, first, reduction)
-        found.append(made[id(first)])
+        if id(first) not in known:
+            known[id(first)] = _extreme(b, first, reduction)
+        found.append(known[id(first)])
     if all(v.is_const for v in found):  # an operation of the graph has to make its output
         return [getattr(b, reduction)(b.reshape(values[0], np.array([-1], np.int32)), np.array([0], np.int32)), *found[1:]]
     return found
@@ -240,20 +240,20 @@ def _extreme(b: Builder, value: Value, reduction: str) -> Value:
         value = b.reshape(value, np.array([-1], np.int32))
     if value.rank == 0:
         return value
-    made: Value = getattr(b, reduction)(value, np.arange(value.rank, dtype=np.int32), keep_dims=False)
-    return made
+    extreme: Value = getattr(b, reduction)(value, np.arange(value.rank, dtype=np.int32), keep_dims=False)
+    return extreme
 
 
 WIDEST = 100
 """More operands than this are joined in steps."""
 
 
-def _packed(b: Builder, scalars: Sequence[Value]) -> Value:
+def _pack(b: Builder, scalars: Sequence[Value]) -> Value:
     """A vector of them."""
-    return _joined(b, [b.pack(*scalars[i : i + WIDEST], axis=0) for i in range(0, len(scalars), WIDEST)])
+    return _concatenate(b, [b.pack(*scalars[i : i + WIDEST], axis=0) for i in range(0, len(scalars), WIDEST)])
 
 
-def _joined(b: Builder, parts: Sequence[Value]) -> Value:
+def _concatenate(b: Builder, parts: Sequence[Value]) -> Value:
     while len(parts) > 1:
         groups = [parts[i : i + WIDEST] for i in range(0, len(parts), WIDEST)]
         parts = [b.concatenation(*g, axis=0) if len(g) > 1 else g[0] for g in groups]
@@ -281,8 +281,8 @@ def calibrate(
     found = Calibration()
     for number, (key, inputs) in enumerate(calls, 1):
         answer = runner.run(dict(inputs), key)
-        seen = ranges_seen(observed.keys[key], answer)
-        found = found.merge(_smoothed(found, seen, smoothing) if smoothing else seen)
+        seen = ranges_of(observed.keys[key], answer)
+        found = found.merge(_smooth(found, seen, smoothing) if smoothing else seen)
         if progress is not None:
             progress(number)
     require_ranges(found)
@@ -296,7 +296,7 @@ def require_ranges(found: Calibration) -> None:
     _require_numbers(found)
 
 
-def _smoothed(before: Calibration, seen: Calibration, weight: float) -> Calibration:
+def _smooth(before: Calibration, seen: Calibration, weight: float) -> Calibration:
     """What was seen, averaged with what was before; takes the place of the latter."""
     for key, now in seen.ranges.items():
         old = before.ranges.pop(key, Range())
@@ -320,7 +320,7 @@ def record_ranges(program: Program, seen: Calibration) -> None:
                 value.type = replace(value.type, quant=stats)
 
 
-def ranges_seen(keys: Sequence[str], answer: Mapping[str, Array]) -> Calibration:
+def ranges_of(keys: Sequence[str], answer: Mapping[str, Array]) -> Calibration:
     """What the observed tensors of a signature held in one call. keys: theirs, in the order of the observers' vectors."""
     pairs = zip(keys, answer[LOWS], answer[HIGHS], strict=False)
     return Calibration({name: Range(float(low), float(high)) for name, low, high in pairs}, 1)

@@ -122,7 +122,7 @@ class Pairs:
 
     def __init__(self, quantized: Quantized) -> None:
         self.quantized = quantized
-        self.ops: list[tuple[str, Op, Op]] = _paired(quantized)
+        self.ops: list[tuple[str, Op, Op]] = _pair_ops(quantized)
         self._float = with_outputs(quantized.float_program, [a.results[0] for _, a, _ in self.ops], "layer")
         self._narrow = with_outputs(quantized.program, [b.results[0] for _, _, b in self.ops], "layer")
 
@@ -138,7 +138,7 @@ class Pairs:
             yield [(a[f"layer/{i}"], *b[f"layer/{i}"]) for i in range(len(self.ops)) if f"layer/{i}" in a]
 
 
-def _paired(quantized: Quantized) -> list[tuple[str, Op, Op]]:
+def _pair_ops(quantized: Quantized) -> list[tuple[str, Op, Op]]:
     from litesmith.quantize.plan import Keys
 
     originals = {key: op for key, op in Keys(quantized.float_program).all if key.startswith("0:")}
@@ -180,10 +180,10 @@ def debug(quantized: Quantized, calls: Iterable[Call], alone: bool = True) -> De
 def costs_alone(quantized: Quantized, samples: Sequence[Call], keys: Sequence[str]) -> dict[str, float]:
     """SQNR of the output, in dB, when one operation alone is quantized."""
     exact = FloatAnswers(write_model(quantized.float_program), samples)
-    return {key: exact.compare(write_model(_only(quantized, key))).worst for key in keys}
+    return {key: exact.compare(write_model(_quantize_only(quantized, key))).worst for key in keys}
 
 
-def _only(quantized: Quantized, key: str) -> Program:
+def _quantize_only(quantized: Quantized, key: str) -> Program:
     plan = quantized.plan
     ops = {k: op if k == key else OpPlan(op.operator, op.layer, FLOAT) for k, op in plan.ops.items()}
     single = Plan(ops, plan.tensors, plan.fixed)

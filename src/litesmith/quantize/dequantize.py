@@ -25,7 +25,7 @@ def is_quantized(program: Program) -> bool:
     )
 
 
-def dequantized(program: Program) -> Program:
+def dequantize_program(program: Program) -> Program:
     """The float program: every quantized tensor holds the real numbers it stood for, and nothing is rounded between.
 
     Raises QuantizationError for operators whose meaning on floats is another one.
@@ -103,9 +103,9 @@ def _drop(graph: Graph, op: Op) -> None:
     entry = result.output_uses and (source in graph.inputs or source.is_const)
     if entry:  # an output that is an input is not copied by every runtime
         b = Builder(graph, OPS, op, op.origins, NO_FOLDING)
-        made: Value = b.reshape(source, b.shape(source))
-        made.name = result.name
-        graph.replace_value(result, made)
+        copy: Value = b.reshape(source, b.shape(source))
+        copy.name = result.name
+        graph.replace_value(result, copy)
     else:
         if result.output_uses and result.name and source.op is not None:
             source.name = result.name

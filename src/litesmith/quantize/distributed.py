@@ -11,7 +11,7 @@ from litesmith.errors import UsageError
 from litesmith.formats.tflite import read_model, write_model
 from litesmith.ir import Program
 from litesmith.ir.constant import Array
-from litesmith.quantize.calibrate import Calibration, Observed, ranges_seen, require_ranges
+from litesmith.quantize.calibrate import Calibration, Observed, ranges_of, require_ranges
 from litesmith.quantize.samples import Call, calls_of
 
 _BATCH = 64  # examples that are read at once
@@ -81,7 +81,7 @@ class _Work:
         found = Calibration()
         for batch in shard.batches(_BATCH, self.skip):
             for key, inputs in _calls(program, batch, self.signature, self.inputs):
-                found = found.merge(ranges_seen(self.keys[key], runner.run(dict(inputs), key)))
+                found = found.merge(ranges_of(self.keys[key], runner.run(dict(inputs), key)))
         return found
 
     def merge(self, total: Calibration, part: Calibration) -> Calibration:

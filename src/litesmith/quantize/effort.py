@@ -24,9 +24,9 @@ def representative(samples: list[Call], keys: Keys, plan: Plan, rounding: str) -
     """So many of the samples, evenly spread, as the quantized model can be run with."""
     cost = 0.0
     for key, op in keys.all:
-        made = plan.ops[key]
-        is_integer = made.form == STATIC and op.name not in ACCESSES
-        cost += integer_cost(op, made.activations) if is_integer else float_cost(op)
+        op_plan = plan.ops[key]
+        is_integer = op_plan.form == STATIC and op.name not in ACCESSES
+        cost += integer_cost(op, op_plan.activations) if is_integer else float_cost(op)
     count = int(min(max(AFFORDABLE / max(cost, 1.0), LEAST), ENOUGH_TO_LEARN if rounding == "gptq" else ENOUGH))
     step = max(1, len(samples) // count)
     return samples[::step][:count]

@@ -87,7 +87,7 @@ def _balance(pair: _Pair) -> bool:
     """Whether some factor was other than 1."""
     (first, axis), (second, _) = weights_of(pair.first), weights_of(pair.second)
     a, b = _array(pair.first, first), _array(pair.second, second)
-    out, taken = _largest(a, axis), _largest(b, b.ndim - 1)
+    out, taken = _largest_magnitudes(a, axis), _largest_magnitudes(b, b.ndim - 1)
     both = (out > 0) & (taken > 0)
     steps = np.rint(np.log2(np.where(both, out, 1) / np.where(both, taken, 1)) / 2)
     if not steps.any():
@@ -107,7 +107,7 @@ def _array(op: Op, name: str) -> Array:
     return const.array()
 
 
-def _largest(array: Array, axis: int) -> Array:
+def _largest_magnitudes(array: Array, axis: int) -> Array:
     return np.asarray(np.abs(array).max(axis=tuple(i for i in range(array.ndim) if i != axis), initial=0), np.float64)
 
 

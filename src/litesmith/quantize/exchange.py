@@ -10,7 +10,7 @@ from litesmith.formats.tflite import write_model
 from litesmith.ir import DType, Program, Quantization, Value
 from litesmith.ir.clone import clone
 from litesmith.ir.constant import Array
-from litesmith.quantize.ranges import quantization, real, stored
+from litesmith.quantize.ranges import quantization, quantize_array, real
 from litesmith.runtime import Runner, TensorInfo
 
 
@@ -27,19 +27,19 @@ class RealRunner:
     def run_stored(self, inputs: Mapping[str, Array], signature: str | None = None) -> dict[str, tuple[Array, Array]]:
         """Outputs by name: the real numbers, and as the file stores them."""
         info = self.runner.signature(signature)
-        given = {t.name: _stored(np.asarray(inputs[t.name]), t) for t in info.inputs}
+        given = {t.name: _to_stored(np.asarray(inputs[t.name]), t) for t in info.inputs}
         answer = self.runner.run(given, signature)
-        return {t.name: (_real(answer[t.name], t), answer[t.name]) for t in info.outputs}
+        return {t.name: (_to_real(answer[t.name], t), answer[t.name]) for t in info.outputs}
 
 
-def _stored(array: Array, tensor: TensorInfo) -> Array:
+def _to_stored(array: Array, tensor: TensorInfo) -> Array:
     quant = _quantization(tensor)
     if quant is None or array.dtype.kind != "f":
         return array
-    return stored(array, quant, DType.of(tensor.dtype))
+    return quantize_array(array, quant, DType.of(tensor.dtype))
 
 
-def _real(array: Array, tensor: TensorInfo) -> Array:
+def _to_real(array: Array, tensor: TensorInfo) -> Array:
     quant = _quantization(tensor)
     return array if quant is None else real(array, quant)
 

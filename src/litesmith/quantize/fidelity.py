@@ -56,7 +56,7 @@ class Comparison:
                 continue
             label = f"{key}/{name}" if key else name
             wide, other = value.astype(np.float64), np.asarray(actual[name], np.float64)
-            finite = np.isfinite(wide) & np.isfinite(other) & ~_kept_masks(wide, other)
+            finite = np.isfinite(wide) & np.isfinite(other) & ~_common_masks(wide, other)
             error = np.where(finite, wide - np.where(finite, other, 0), 0)
             self.signal[label] = self.signal.get(label, 0.0) + float(np.square(np.where(finite, wide, 0)).sum())
             self.noise[label] = self.noise.get(label, 0.0) + float(np.square(np.where(finite, error, 0)).sum())
@@ -78,7 +78,7 @@ class Comparison:
         return Fidelity(sqnr, {k: right / max(n, 1) for k, (right, n) in self.agreed.items()}, self.samples)
 
 
-def _kept_masks(wide: Array, other: Array) -> Array:
+def _common_masks(wide: Array, other: Array) -> Array:
     """Which elements stand for minus infinity in an output, and still are the least: how far they are from it is nothing."""
     seen = range_of(wide)
     if wide.shape != other.shape or seen.is_empty or not is_mask(seen):

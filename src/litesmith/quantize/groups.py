@@ -1,6 +1,6 @@
 """Which tensors share scale and zero point, and what these are.
 
-Kernels that only move data copy stored numbers, so what goes in and what comes out have the same parameters: tensors that
+Data movements copy stored numbers, so what goes in and what comes out have the same parameters: tensors that
 are tied to each other in this way form a group, whose range holds all of theirs.
 """
 
@@ -17,7 +17,7 @@ from litesmith.ops import OPS
 from litesmith.ops.elementwise import MAXIMUM, MINIMUM
 from litesmith.quantize.plan import STATIC, TABLE, Keys, Plan, TensorPlan
 from litesmith.quantize.ranges import Range, parameters, representable
-from litesmith.quantize.recipe import Recipe, mode_named
+from litesmith.quantize.recipe import Recipe, find_mode
 from litesmith.quantize.roles import MASK, clamp_of, float_operands, is_mask
 from litesmith.quantize.tables import Functions
 from litesmith.quantize.trained import Trained
@@ -86,7 +86,7 @@ class Groups:
         if self.recipe.integer_only:
             self._tie_calls()
         self._tie_entries()
-        groups = self._gathered()
+        groups = self._gather()
         for root, group in groups.items():
             self._settle(plan, root[1], group)
         self._respect_multipliers(plan, groups)
@@ -130,9 +130,9 @@ class Groups:
     def _tie_variables(self, plan: Plan) -> None:
         """What is read from a variable and assigned to it, as far as they are integers."""
         for variable in float_variables(op for _, op in self.keys.all):
-            made = plan.ops[self.keys.op(variable.accesses[0])]
-            if made.form == STATIC:
-                self._unite(variable.values, made.activations)
+            op_plan = plan.ops[self.keys.op(variable.accesses[0])]
+            if op_plan.form == STATIC:
+                self._unite(variable.values, op_plan.activations)
 
     def _tie_entries(self) -> None:
         """Inputs and outputs that are to be integers."""
@@ -145,7 +145,7 @@ class Groups:
 
     @property
     def _activations(self) -> DType:
-        return mode_named(self.recipe.mode).activations
+        return find_mode(self.recipe.mode).activations
 
     def _find(self, value: Value, dtype: DType) -> Node:
         node = (id(value), dtype)
@@ -172,7 +172,7 @@ class Groups:
 
     # -- parameters ---------------------------------------------------------------------------------------------------
 
-    def _gathered(self) -> dict[Node, _Group]:
+    def _gather(self) -> dict[Node, _Group]:
         groups: dict[Node, _Group] = {}
         for node in list(self._parents):
             value = self._values[node[0]]
@@ -185,10 +185,10 @@ class Groups:
             elif value.is_const:
                 group.constants = group.constants.union(self._without_mask(group, self.range_of(value)))
             else:
-                self._see(group, value, node[1])
+                self._widen_group(group, value, node[1])
         return groups
 
-    def _see(self, group: _Group, value: Value, dtype: DType) -> None:
+    def _widen_group(self, group: _Group, value: Value, dtype: DType) -> None:
         seen = self._range_that_matters(value, dtype)
         if seen.is_empty:
             return
@@ -210,27 +210,27 @@ class Groups:
         return seen if found.is_empty else found
 
     def _cuts(self, op: Op, dtype: DType) -> bool:
-        made = self._plan.ops[self.keys.op(op)] if op.defn in CUTTING else None
-        return made is not None and made.form == STATIC and made.activations is dtype
+        op_plan = self._plan.ops[self.keys.op(op)] if op.defn in CUTTING else None
+        return op_plan is not None and op_plan.form == STATIC and op_plan.activations is dtype
 
     def _respect_multipliers(self, plan: Plan, groups: dict[Node, _Group]) -> None:
         """Scales of results large enough for what XNNPACK multiplies sums by: beyond it refuses the whole file."""
         for key, op in self.keys.all:
-            made = plan.ops[key]
-            if made.form != STATIC or made.weights is None or op.defn.quant is None or op.defn.quant.bias is None:
+            op_plan = plan.ops[key]
+            if op_plan.form != STATIC or op_plan.weights is None or op.defn.quant is None or op.defn.quant.bias is None:
                 continue
-            x, (result,) = plan.tensors.get((self.keys.tensors.get(id(op["x"]), ""), made.activations)), op.results
-            at = (self.keys.tensors[id(result)], made.activations)
+            x, (result,) = plan.tensors.get((self.keys.tensors.get(id(op["x"]), ""), op_plan.activations)), op.results
+            at = (self.keys.tensors[id(result)], op_plan.activations)
             (name,) = op.defn.quant.weights
             if x is None or at not in plan.tensors:
                 continue
             const = op[name].const
             if const is None:
                 continue
-            form = Form(made.weights, op.defn.quant.weights[name] if made.per_channel else None)
+            form = Form(op_plan.weights, op.defn.quant.weights[name] if op_plan.per_channel else None)
             least = x.scale * float(weight_scales(const.array(), form).max()) / LARGEST_MULTIPLIER
             if plan.tensors[at].scale < least:
-                self._raise_scale(plan, groups[self._find(result, made.activations)], made.activations, least)
+                self._raise_scale(plan, groups[self._find(result, op_plan.activations)], op_plan.activations, least)
 
     def _raise_scale(self, plan: Plan, group: _Group, dtype: DType, scale: float) -> None:
         for value in group.members:
@@ -253,11 +253,11 @@ class Groups:
                 plan.tensors[(self.keys.tensors[id(value)], dtype)] = TensorPlan(dtype, scale, zero, why)
         for value, fixed_scale, fixed_zero in group.fixed:
             if (fixed_scale, fixed_zero) != (scale, zero):
-                made = TensorPlan(dtype, fixed_scale, fixed_zero, "what the kernel gives")
-                plan.fixed[(self.keys.tensors[id(value)], dtype)] = made
+                fixed = TensorPlan(dtype, fixed_scale, fixed_zero, "what the kernel gives")
+                plan.fixed[(self.keys.tensors[id(value)], dtype)] = fixed
 
     def _parameters(self, dtype: DType, group: _Group) -> tuple[float, int, str]:
-        wide = group.seen.union(_clipped(group.constants, group.seen))
+        wide = group.seen.union(_clip_constants(group.constants, group.seen))
         if group.masked and not wide.is_empty:
             wide = Range(wide.low - BELOW, wide.high)
         for _, scale, zero in group.fixed:
@@ -267,7 +267,7 @@ class Groups:
             else:
                 wide = wide.union(representable(scale, zero, dtype))
         headroom = HEADROOM_16 if dtype is DType.INT16 else self.recipe.headroom
-        widened = wide.widened(headroom)
+        widened = wide.widen(headroom)
         if not group.bound.is_empty:
             low = max(widened.low, min(group.bound.low, wide.low))
             widened = Range(low, min(widened.high, max(group.bound.high, wide.high)))
@@ -278,7 +278,7 @@ class Groups:
         return scale, zero, f"range [{wide.low:.4g}, {wide.high:.4g}]{tied}"
 
 
-def _clipped(constants: Range, seen: Range) -> Range:
+def _clip_constants(constants: Range, seen: Range) -> Range:
     """The range of constants as far as it matters beside that of the tensors they are tied to."""
     if seen.is_empty or constants.is_empty:
         return constants

@@ -70,17 +70,17 @@ def percentile(histogram: Histogram, seen: Range) -> Range:
 
 def least_squares(histogram: Histogram, seen: Range) -> Range:
     """The range that 8 bits say the distribution with in the least squared error."""
-    return _best(histogram, seen, _squared_error)
+    return _best_range(histogram, seen, _squared_error)
 
 
 def least_entropy(histogram: Histogram, seen: Range) -> Range:
     """The range that loses the least information (Kullback–Leibler divergence) in 8 bits."""
-    return _best(histogram, seen, _divergence)
+    return _best_range(histogram, seen, _divergence)
 
 
-def _best(histogram: Histogram, seen: Range, loss: Callable[[Array, Array, Range], float]) -> Range:
+def _best_range(histogram: Histogram, seen: Range, loss: Callable[[Array, Array, Range], float]) -> Range:
     values, counts = histogram.distribution()
-    tried = [seen.widened(float(share)) for share in SHARES]
+    tried = [seen.widen(float(share)) for share in SHARES]
     return min(tried, key=lambda r: float(loss(values, counts, r)))
 
 
@@ -134,7 +134,7 @@ def histograms(program: Program, calls: Iterable[tuple[str, Mapping[str, Array]]
     return found
 
 
-def estimated(seen: Calibration, counted: Mapping[str, Histogram], estimator: str) -> Calibration:
+def estimate_ranges(seen: Calibration, counted: Mapping[str, Histogram], estimator: str) -> Calibration:
     """The calibration with the ranges of the counted tensors estimated anew."""
     estimate = ESTIMATORS[estimator]
     ranges = dict(seen.ranges)

@@ -74,7 +74,7 @@ def improvements(quantized: Quantized, samples: Sequence[Call]) -> Improvements:
         _look_at_inputs(quantized.program, layers, [y.narrow for y in layers], samples, gptq=True)
         for same in _by_weights([y for y in layers if y.products is not None]):
             same[0].products = np.asarray(sum(y.products for y in same if y.products is not None))
-            found.rounded |= dict.fromkeys([y.key for y in same], _rounded(same[0]))
+            found.rounded |= dict.fromkeys([y.key for y in same], _round_weights(same[0]))
     return found
 
 
@@ -86,13 +86,13 @@ def _by_weights(layers: Sequence[Layer]) -> list[list[Layer]]:
     return list(groups.values())
 
 
-def corrected(
+def correct_biases(
     quantized: Quantized, samples: Sequence[Call], again: Callable[[Improvements], Quantized], found: Improvements
 ) -> Improvements:
     """The same with biases that make up for mean errors. again: quantizes with what was found so far."""
-    made = replace(found)
-    made.shifts = _shifts(quantized, samples[:CORRECTING], again, made)
-    return made
+    better = replace(found)
+    better.shifts = _shifts(quantized, samples[:CORRECTING], again, better)
+    return better
 
 
 CLUSTERS, EACH = 64, 16
@@ -248,7 +248,7 @@ def _block_scales(layer: Layer) -> Array | None:
     return np.repeat(details.scales.array(), details.block_size, axis=1) if isinstance(details, Blockwise) else None
 
 
-def _rounded(layer: Layer) -> Array:
+def _round_weights(layer: Layer) -> Array:
     assert layer.products is not None
     array, scales = layer.exact, _scales(layer).scale
     most = LIMITS[layer.form.dtype][1]

@@ -35,14 +35,14 @@ def choose_islands(candidates: Mapping[Op, DType], graph_ops: Iterable[Op], keep
             sides[op] = None
     ops = list(graph_ops)
     order = [op for op in ops if op in candidates and not _has_weights(op) and sides[op] is not None]
-    as_integers = _settled(sides, order, candidates)
-    as_floats = _settled({**sides, **dict.fromkeys(order)}, order, candidates)
-    for part in _connected(order):
+    as_integers = _settle(sides, order, candidates)
+    as_floats = _settle({**sides, **dict.fromkeys(order)}, order, candidates)
+    for part in _components(order):
         if _total(part, candidates, as_floats) <= _total(part, candidates, as_integers) * TOLERANCE:
             as_integers.update({op: as_floats[op] for op in part})
     _free_lonely_layers(as_integers)
     _free_small_depthwise(as_integers)
-    return as_integers if keeps_layers else _no_slower(as_integers, candidates, ops, dict.fromkeys(order))
+    return as_integers if keeps_layers else _free_slow_layers(as_integers, candidates, ops, dict.fromkeys(order))
 
 
 LEAST_COST = 15_000.0
@@ -53,7 +53,7 @@ NO_SLOWER = 1.05
 """Integers may cost this much of what floats do."""
 
 
-def _no_slower(sides: Sides, candidates: Mapping[Op, DType], ops: list[Op], movable: Collection[Op]) -> Sides:
+def _free_slow_layers(sides: Sides, candidates: Mapping[Op, DType], ops: list[Op], movable: Collection[Op]) -> Sides:
     """Where integers would be slower than the float model (small images, few channels), the layers that lose most by them
     are floats, with integer weights in the file: as many as it takes. movable: what may change sides with them."""
     whole = _total(ops, candidates, {})
@@ -64,16 +64,16 @@ def _no_slower(sides: Sides, candidates: Mapping[Op, DType], ops: list[Op], mova
     slow = sorted((op for op in losses if losses[op] > 0), key=lambda op: -losses[op])
     ways, count = [sides], 1
     while count < 2 * len(slow):
-        ways.append(_settled({**sides, **dict.fromkeys(slow[:count])}, movable, candidates))
+        ways.append(_settle({**sides, **dict.fromkeys(slow[:count])}, movable, candidates))
         if _total(ops, candidates, ways[-1]) <= whole * NO_SLOWER:
             return ways[-1]
         count *= 2
     every = [op for op in ops if op in movable or (op in candidates and _has_weights(op))]
-    ways.append(_settled({}, every, candidates))
+    ways.append(_settle({}, every, candidates))
     return min(ways, key=lambda way: _total(ops, candidates, way))
 
 
-def _settled(sides: Sides, order: Collection[Op], candidates: Mapping[Op, DType]) -> Sides:
+def _settle(sides: Sides, order: Collection[Op], candidates: Mapping[Op, DType]) -> Sides:
     """Sides that no operation wants to change alone."""
     sides = dict(sides)
     for _ in range(ROUNDS):
@@ -87,7 +87,7 @@ def _settled(sides: Sides, order: Collection[Op], candidates: Mapping[Op, DType]
     return sides
 
 
-def _connected(order: list[Op]) -> Iterator[list[Op]]:
+def _components(order: list[Op]) -> Iterator[list[Op]]:
     """The operations that may change sides, in groups that tensors join: a whole LayerNorm is cheaper in floats where each
     part of it alone is not."""
     waiting = dict.fromkeys(order)

@@ -65,7 +65,7 @@ def within_size_and_time(result: Quantized, samples: Sequence[Call], again: Agai
     """
     plain, recipe = result, replace(result.recipe, integer_layers=True)  # the budgets say which are floats
     most, share = recipe.budget_size or float("inf"), recipe.budget_time or float("inf")
-    result = again(_bare(recipe))
+    result = again(_without_budgets(recipe))
     layers = _layers(result, samples, again)
     exact = FloatAnswers(write_model(result.float_program), samples)
     others = _other_costs(result, layers)
@@ -74,10 +74,10 @@ def within_size_and_time(result: Quantized, samples: Sequence[Call], again: Agai
     aim, points, best = most - (size - sum(y.now.size for y in layers)), [_point(result, layers, exact)], None
     for _ in range(ATTEMPTS):
         _choose(layers, aim, time_left)
-        made = again(_as_recipe(recipe, layers))
-        points.append(_point(made, layers, exact))
+        smaller = again(_as_recipe(recipe, layers))
+        points.append(_point(smaller, layers, exact))
         if points[-1].size <= most:
-            best = made
+            best = smaller
             break
         aim -= points[-1].size - most
     if best is not None and sum(y.now.cost for y in layers) > time_left:
@@ -85,7 +85,7 @@ def within_size_and_time(result: Quantized, samples: Sequence[Call], again: Agai
     if (best is None or points[-1].sqnr < exact.compare(write_model(plain.program)).mean) and _keeps(plain, most, share):
         best = plain
     if best is None:
-        raise _out_of_reach(recipe, points, sum(y.now.cost for y in layers) + others, _float_total(result))
+        raise _budget_error(recipe, points, sum(y.now.cost for y in layers) + others, _float_total(result))
     best.curve = tuple(points)
     return best
 
@@ -102,14 +102,14 @@ def _layers(result: Quantized, samples: Sequence[Call], again: Again) -> list[La
     looked = samples[:LOOKED_AT]
     noises = costs_alone(result, looked, keys)
     mode = result.recipe.mode
-    narrow = again(replace(_bare(result.recipe), mode=NARROW)) if mode == "int8" else None
+    narrow = again(replace(_without_budgets(result.recipe), mode=NARROW)) if mode == "int8" else None
     smaller = costs_alone(narrow, looked, keys) if narrow is not None else {}
     found = []
     for key in keys:
         op, plan = ops[key], result.plan.ops[key]
         count = float(sum(const.size for name in weight_operands(op) if (const := op[name].const) is not None))
         cost = integer_cost(op, plan.activations)
-        forms = [Form(mode, _noise(noises[key]), count, cost), Form(FLOAT, 0.0, 4 * count, _as_floats(op))]
+        forms = [Form(mode, _noise(noises[key]), count, cost), Form(FLOAT, 0.0, 4 * count, _float_cost(op))]
         if narrow is not None and narrow.plan.ops[key].weights is DType.INT4:
             forms.append(Form(NARROW, _noise(smaller[key]), count / 2, cost))
         found.append(Layer(op.results[0].name, {form.mode: form for form in forms}, mode))
@@ -120,7 +120,7 @@ def _noise(decibels: float) -> float:
     return float(10 ** (-min(decibels, CAP) / 10))
 
 
-def _as_floats(op: Op) -> float:
+def _float_cost(op: Op) -> float:
     """Of the float kernel between integer layers."""
     return float_cost(op) + conversion_cost(op["x"], False) + conversion_cost(op.results[0], True)
 
@@ -166,7 +166,7 @@ def _best_step(layers: Sequence[Layer], figure: str, over: float) -> bool:
         for form in y.forms.values()
         if (saved := getattr(y.now, figure) - getattr(form, figure)) > 0
     ]
-    return _take(layers, min(steps, default=None))
+    return _take_step(layers, min(steps, default=None))
 
 
 def _spend(layers: Sequence[Layer], size: float, cost: float) -> bool:
@@ -177,10 +177,10 @@ def _spend(layers: Sequence[Layer], size: float, cost: float) -> bool:
         for form in y.forms.values()
         if form.noise < y.now.noise and form.size - y.now.size <= size and form.cost - y.now.cost <= cost
     ]
-    return _take(layers, min(steps, default=None))
+    return _take_step(layers, min(steps, default=None))
 
 
-def _take(layers: Sequence[Layer], step: tuple[float, int, str] | None) -> bool:
+def _take_step(layers: Sequence[Layer], step: tuple[float, int, str] | None) -> bool:
     if step is not None:
         layers[step[1]].mode = step[2]
     return step is not None
@@ -189,13 +189,13 @@ def _take(layers: Sequence[Layer], step: tuple[float, int, str] | None) -> bool:
 # -- making -----------------------------------------------------------------------------------------------------------
 
 
-def _bare(recipe: Recipe) -> Recipe:
+def _without_budgets(recipe: Recipe) -> Recipe:
     return replace(recipe, budget_size=None, budget_time=None, budget_sqnr=None)
 
 
 def _as_recipe(recipe: Recipe, layers: Sequence[Layer]) -> Recipe:
     rules = [Rule(match=f"re:^{re.escape(y.name)}$", mode=y.mode) for y in layers if y.mode != recipe.mode]
-    return replace(_bare(recipe), rules=(*recipe.rules, *rules))
+    return replace(_without_budgets(recipe), rules=(*recipe.rules, *rules))
 
 
 def _point(result: Quantized, layers: Sequence[Layer], exact: FloatAnswers) -> Point:
@@ -204,7 +204,7 @@ def _point(result: Quantized, layers: Sequence[Layer], exact: FloatAnswers) -> P
     return Point(floats, len(model), exact.compare(model).mean)
 
 
-def _out_of_reach(recipe: Recipe, points: Sequence[Point], cost: float, whole: float) -> QuantizationError:
+def _budget_error(recipe: Recipe, points: Sequence[Point], cost: float, whole: float) -> QuantizationError:
     size = min(p.size for p in points)
     reason = (
         f"no choice of layers keeps the budget: the smallest file found has {size:,} bytes "

@@ -166,10 +166,10 @@ class Keys:
         self.graphs: list[Graph] = program.all_graphs()
         self.tensors: dict[int, str] = tensor_keys(program)
         self._ops: dict[int, str] = {}
-        self.all: list[tuple[str, Op]] = list(self._numbered())
+        self.all: list[tuple[str, Op]] = list(self._number_ops())
         self._ops = {id(op): key for key, op in self.all}
 
-    def _numbered(self) -> Iterator[tuple[str, Op]]:
+    def _number_ops(self) -> Iterator[tuple[str, Op]]:
         for number, graph in enumerate(self.graphs):
             for index, op in enumerate(graph.ops):
                 yield f"{number}:{index}", op

@@ -19,32 +19,32 @@ ATTEMPTS = 4
 """Plans tried before kernels that refuse their operands are given up on."""
 
 
-def planned(
+def apply_plan(
     original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan | None, floats: Collection[str] = ()
 ) -> Quantized:
     """The program as the plan has it, or one made here, with operations float whose kernels refuse what they would get."""
     avoid: set[str] = set(floats)
     for _ in range(ATTEMPTS):
         chosen = plan or make_plan(original, recipe, calibration, avoid)
-        made = rewritten(original, recipe, calibration, chosen, None)
-        problems = kernel_problems(made.program)
+        result = rewrite_program(original, recipe, calibration, chosen, None)
+        problems = kernel_problems(result.program)
         if not problems:
-            return made
-        refused = _refusing(made, chosen)
+            return result
+        refused = _refused_keys(result, chosen)
         if plan is not None or recipe.integer_only or not refused - avoid:
             raise ConverterError(problems)
         avoid |= refused
     raise ConverterError(problems)
 
 
-def _refusing(made: Quantized, plan: Plan) -> set[str]:
+def _refused_keys(result: Quantized, plan: Plan) -> set[str]:
     """The keys of operations whose kernels refuse what they got."""
-    ops = [op for graph in made.program.all_graphs() for op in graph.ops if any(True for _ in problems_of(op))]
-    keys = {made.keys[id(op)] for op in ops if id(op) in made.keys}
+    ops = [op for graph in result.program.all_graphs() for op in graph.ops if any(True for _ in problems_of(op))]
+    keys = {result.keys[id(op)] for op in ops if id(op) in result.keys}
     return {key for key in keys if plan.ops[key].form == STATIC}
 
 
-def rewritten(
+def rewrite_program(
     original: Program, recipe: Recipe, calibration: Calibration | None, plan: Plan, better: Improvements | None
 ) -> Quantized:
     """The program as the plan has it, with what is known of its layers beyond that."""

@@ -17,7 +17,7 @@ from litesmith.quantize.groups import Groups
 from litesmith.quantize.islands import choose_islands
 from litesmith.quantize.plan import HYBRID, STATIC, TABLE, WIDENED, WITHIN, Keys, OpPlan, Plan
 from litesmith.quantize.ranges import LIMITS, Range, range_of
-from litesmith.quantize.recipe import Mode, Recipe, mode_named
+from litesmith.quantize.recipe import Mode, Recipe, find_mode
 from litesmith.quantize.roles import (
     float_operands,
     is_mask,
@@ -90,7 +90,7 @@ class _Planner:
             return dict(static)  # trained ranges clamp, too: nothing that has one may stay a float
         recipe = self.recipe
         is_for_integers = {recipe.input_type, recipe.output_type} != {DType.FLOAT32}
-        is_for_size = mode_named(recipe.mode).weights in FEW_BITS  # floats would have weights of 8 bits
+        is_for_size = find_mode(recipe.mode).weights in FEW_BITS  # floats would have weights of 8 bits
         keeps_layers = recipe.integer_layers or is_for_integers or is_for_size
         return choose_islands(static, (op for _, op in self.keys.all), keeps_layers)
 
@@ -162,22 +162,22 @@ class _Planner:
     def _op_plan(self, op: Op, mode: Mode, side: DType | None, could: bool) -> OpPlan:
         label = op.origin.label or (op.results[0].name if op.results else "")
         weights = weight_operands(op)
-        made = OpPlan(op.name, label)
+        plan = OpPlan(op.name, label)
         if side is not None:
             assert op.defn.quant is not None
             kernel = op.defn.quant.kernels[side]
             kind = self._weight_type(op, kernel, mode) if weights else None
             return replace(
-                made, form=STATIC, activations=side, weights=kind, per_channel=kernel.per_channel and self._by_channel(op)
+                plan, form=STATIC, activations=side, weights=kind, per_channel=kernel.per_channel and self._by_channel(op)
             )
         why = "floats are faster here" if could else self.reasons.get(op, "")
         if mode.weights is DType.FLOAT16 and (weights or large_constants(op)):
-            return replace(made, form=WIDENED, weights=DType.FLOAT16)
+            return replace(plan, form=WIDENED, weights=DType.FLOAT16)
         if mode.weights in (DType.FLOAT32, DType.FLOAT16) or not weights:
-            return replace(made, why=why)
+            return replace(plan, why=why)
         if not could and not self._is_worth_it(op):  # what was to be integers has integer weights, whatever their size
-            return self._small_beside_floats(op, mode, made)
-        return replace(self._beside_floats(op, mode, made), why=why)
+            return self._small_beside_floats(op, mode, plan)
+        return replace(self._beside_floats(op, mode, plan), why=why)
 
     def _weight_type(self, op: Op, kernel: Kernel, mode: Mode) -> DType | None:
         """The element type of weights beside integers: 4 bits where they were trained on a grid of so many."""
@@ -195,7 +195,7 @@ class _Planner:
             return True
         return self.recipe.low_bit_weights and _on_grids(op, self._by_channel(op), LIMITS[DType.INT8][1])
 
-    def _beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
+    def _beside_floats(self, op: Op, mode: Mode, plan: OpPlan) -> OpPlan:
         """Integer weights beside float activations."""
         kernel = op.defn.quant.kernels.get(DType.FLOAT32) if op.defn.quant is not None else None
         kind = mode.weights if mode.weights in INTEGER_WEIGHTS[:3] else DType.INT8
@@ -204,23 +204,23 @@ class _Planner:
         if kernel is not None and mode.compute and not wide and kernel.time <= SLOW_HYBRID:
             kind = kind if kind in kernel.weights else DType.INT8
             by_channel = self._by_channel(op) and _channels_of_hybrid(op)
-            return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)
+            return replace(plan, form=HYBRID, weights=kind, per_channel=by_channel)
         if op.name in ONLY_HYBRID:
             widens_itself = op.name == "EMBEDDING_LOOKUP"
             if kernel is None or not (mode.compute or widens_itself):
-                return made
+                return plan
             kind = kind if kind in kernel.weights else DType.INT8
             by_channel = self._by_channel(op) and widens_itself
-            return replace(made, form=HYBRID, weights=kind, per_channel=by_channel)
+            return replace(plan, form=HYBRID, weights=kind, per_channel=by_channel)
         if mode.is_static or (op.name == "DEPTHWISE_CONV_2D" and mode.compute):
             kind = DType.INT8  # those of 4 bits are made floats anew in each run
-        return replace(made, form=WIDENED, weights=kind, per_channel=self.recipe.per_channel)
+        return replace(plan, form=WIDENED, weights=kind, per_channel=self.recipe.per_channel)
 
-    def _small_beside_floats(self, op: Op, mode: Mode, made: OpPlan) -> OpPlan:
+    def _small_beside_floats(self, op: Op, mode: Mode, plan: OpPlan) -> OpPlan:
         """Where weights are of 4 bits and fewer, small ones of 8 take no more room than their layer is worth in floats."""
         if mode.weights not in FEW_BITS or op.name in ONLY_HYBRID or not self._is_worth_it(op, SMALLEST_WIDENED):
-            return made
-        return replace(made, form=WIDENED, weights=DType.INT8, per_channel=self.recipe.per_channel)
+            return plan
+        return replace(plan, form=WIDENED, weights=DType.INT8, per_channel=self.recipe.per_channel)
 
     def _by_channel(self, op: Op) -> bool:
         return self.recipe.per_channel and (self.recipe.per_channel_dense or op.name != "FULLY_CONNECTED")

@@ -17,7 +17,7 @@ from litesmith.quantize.calibrate import Calibration, is_observed, tensor_keys
 from litesmith.quantize.dequantize import widen_weights
 from litesmith.quantize.equalize import equalize
 from litesmith.quantize.ranges import Range, representable
-from litesmith.quantize.recipe import Recipe, mode_named
+from litesmith.quantize.recipe import Recipe, find_mode
 from litesmith.quantize.rotate import rotations
 from litesmith.quantize.trained import Trained, take_trained_ranges
 
@@ -33,7 +33,7 @@ def prepare(program: Program, recipe: Recipe) -> dict[int, Trained]:
     spell_out(program)
     if recipe.equalize and not trained:
         equalize(program)
-    trained |= _settled_inputs(program, recipe)
+    trained |= _input_grids(program, recipe)
     for one in _forms(recipe):
         run_pass(one, program)
     return trained
@@ -43,7 +43,7 @@ NARROW = (DType.INT8, DType.INT4, DType.INT2)
 
 
 def _forms(recipe: Recipe) -> list[Pass]:
-    modes = [mode_named(name) for name in (recipe.mode, *(r.mode for r in recipe.rules))]
+    modes = [find_mode(name) for name in (recipe.mode, *(r.mode for r in recipe.rules))]
     is_wide = any(m.activations is DType.INT16 for m in modes)
     pools = [POOLS] if not is_wide and recipe.is_static else []
     if recipe.integer_only:
@@ -103,7 +103,7 @@ def _zeros(op: Op, b: Builder) -> Outcome:
     return b.mul(op["x"], np.float32(0)) if op["x"].type.dtype is DType.FLOAT32 else None
 
 
-def _wide(op: Op, b: Builder) -> Outcome:
+def _replace_for_16_bits(op: Op, b: Builder) -> Outcome:
     """What has no kernel of 16 bits that is right, said by what has."""
     x, zero = op["x"], np.float32(0)
     if x.type.dtype is not DType.FLOAT32:
@@ -119,11 +119,11 @@ def _wide(op: Op, b: Builder) -> Outcome:
 
 SQUARES = Pass("squares", (SQUARE,), _square)
 SUMS = Pass("sums-of-many", (ADD_N,), _sum)
-WIDE = Pass("forms-of-16-bits", (PRELU, ELU, HARD_SWISH, RELU_N1_TO_1, RELU_0_TO_1), _wide)
+WIDE = Pass("forms-of-16-bits", (PRELU, ELU, HARD_SWISH, RELU_N1_TO_1, RELU_0_TO_1), _replace_for_16_bits)
 ZEROS = Pass("zeros", (ZEROS_LIKE,), _zeros)
 
 
-def _negative(op: Op, b: Builder) -> Outcome:
+def _replace_negative(op: Op, b: Builder) -> Outcome:
     """NEG has no integer kernel that is right for the least integer."""
     if op["x"].type.dtype is not DType.FLOAT32:
         return None
@@ -144,11 +144,11 @@ def _mean_of_all(op: Op, b: Builder) -> Outcome:
 
 
 POOLS = Pass("pools-of-whole-images", (AVERAGE_POOL_2D,), _mean_of_all)
-NEGATIVES = Pass("negatives", (NEG,), _negative)
+NEGATIVES = Pass("negatives", (NEG,), _replace_negative)
 PRODUCTS = Pass("squares-of-differences", (SQUARED_DIFFERENCE,), _square_of_difference)
 
 
-def _settled_inputs(program: Program, recipe: Recipe) -> dict[int, Trained]:
+def _input_grids(program: Program, recipe: Recipe) -> dict[int, Trained]:
     """Inputs whose grid the recipe says."""
     found: dict[int, Trained] = {}
     for name, scale, zero in recipe.input_grids:
@@ -177,8 +177,8 @@ def with_trained_ranges(program: Program, seen: Calibration, trained: dict[int, 
     ranges |= {key: t.range for key, t in settled.items()}
     ops = [op for graph in program.all_graphs() for op in graph.ops]
     for op in (*ops, *reversed(ops)):
-        known = [ranges[keys[id(v)]] for v in _sharing(op) if keys.get(id(v), "") in ranges]
-        for value in _sharing(op) if known else ():
+        known = [ranges[keys[id(v)]] for v in _tied_tensors(op) if keys.get(id(v), "") in ranges]
+        for value in _tied_tensors(op) if known else ():
             if id(value) in keys:
                 ranges.setdefault(keys[id(value)], known[0])
     for op in ops:
@@ -186,7 +186,7 @@ def with_trained_ranges(program: Program, seen: Calibration, trained: dict[int, 
     return Calibration(ranges, seen.samples, settled)
 
 
-def _sharing(op: Op) -> list[Value]:
+def _tied_tensors(op: Op) -> list[Value]:
     """The tensors of an operation that hold the same numbers."""
     rule = op.defn.quant
     if rule is None or not rule.same_scale:

@@ -12,21 +12,21 @@ from litesmith.ir import Program
 from litesmith.ir.clone import clone
 from litesmith.quantize.budget import within_budget
 from litesmith.quantize.calibrate import Calibration, calibrate
-from litesmith.quantize.dequantize import dequantized, is_quantized
+from litesmith.quantize.dequantize import dequantize_program, is_quantized
 from litesmith.quantize.distributed import CalibrationData
 from litesmith.quantize.effort import representative
 from litesmith.quantize.fidelity import Fidelity, compare
-from litesmith.quantize.histograms import ESTIMATORS, estimated, histograms
+from litesmith.quantize.histograms import ESTIMATORS, estimate_ranges, histograms
 from litesmith.quantize.improve import has_integer_weights
 from litesmith.quantize.mixed import within_size_and_time
 from litesmith.quantize.plan import Keys, Plan
-from litesmith.quantize.planned import planned
+from litesmith.quantize.planned import apply_plan
 from litesmith.quantize.prepare import prepare, with_default_range, with_trained_ranges
 from litesmith.quantize.quantized import Quantized
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.samples import Call
 from litesmith.quantize.sparse import expand_sparse, store_sparsely
-from litesmith.quantize.ways import improved
+from litesmith.quantize.ways import improve_result
 
 SMOOTHING = 0.95
 """Weight of what was seen before, in a moving average."""
@@ -57,7 +57,7 @@ def quantize(
     """
     if not requantize:
         _require_floats(program)
-    original = clone(program if not requantize else _as_floats(program)).program
+    original = clone(program if not requantize else _float_program(program)).program
     interface = Interface.of(original)
     sparse = expand_sparse(original) or recipe.sparse
     trained = prepare(original, recipe)
@@ -68,21 +68,21 @@ def quantize(
         raise _needs_data(recipe)
     if calls is not None:
         if recipe.is_static and calibration is None and not recipe.trained_only:
-            calibration = _calibrated(original, recipe, calls, samples, threads, progress)
+            calibration = _calibrate(original, recipe, calls, samples, threads, progress)
         else:
             samples = list(islice(_stream(calls, original), KEPT))
     if trained:
         calibration = with_trained_ranges(original, calibration or Calibration(), trained)
     if recipe.default_range is not None:
         calibration = with_default_range(original, calibration or Calibration(), recipe.default_range)
-    result = planned(original, recipe, calibration, plan)
-    samples = _some(result, samples)
+    result = apply_plan(original, recipe, calibration, plan)
+    samples = _affordable_samples(result, samples)
     if samples and plan is None:
-        result = _bettered(result, samples)
+        result = _improve(result, samples)
     if sparse:
         store_sparsely(result.program)
     if check and samples:
-        result.fidelity = _checked(result, samples)
+        result.fidelity = _check_fidelity(result, samples)
     follow(result.program, interface)
     return result
 
@@ -101,16 +101,16 @@ def _keep_constants(program: Program, left: int) -> None:
             value.const.keep()
 
 
-def _some(result: Quantized, samples: list[Call]) -> list[Call]:
+def _affordable_samples(result: Quantized, samples: list[Call]) -> list[Call]:
     """As many samples as the result can be judged with in time."""
     return representative(samples, Keys(result.float_program), result.plan, result.recipe.rounding)
 
 
-def _bettered(result: Quantized, samples: list[Call]) -> Quantized:
+def _improve(result: Quantized, samples: list[Call]) -> Quantized:
     """As near to the float model as the recipe wants it."""
     recipe = result.recipe
     if any(has_integer_weights(op) for op in result.plan.ops.values()):
-        result = improved(result, samples)
+        result = improve_result(result, samples)
     if recipe.is_static and (recipe.budget_size is not None or recipe.budget_time is not None):
         return _within_size_and_time(result, samples)
     return result if recipe.budget_sqnr is None else _within_budget(result, samples, recipe.budget_sqnr)
@@ -120,7 +120,7 @@ def _stream(calls: Iterable[Call] | CalibrationData, program: Program) -> Iterab
     return calls.calls(program) if isinstance(calls, CalibrationData) else calls
 
 
-def _calibrated(
+def _calibrate(
     program: Program,
     recipe: Recipe,
     calls: Iterable[Call] | CalibrationData,
@@ -136,24 +136,24 @@ def _calibrated(
         found = calls.calibrate(program)
         samples += islice(calls.calls(program), KEPT)
     else:
-        stream = _keeping(_stream(calls, program), samples)
+        stream = _keep_first(_stream(calls, program), samples)
         found = calibrate(program, stream, threads, progress, SMOOTHING if is_moving else 0.0)
     if recipe.ranges in ESTIMATORS:
-        found = estimated(found, histograms(program, samples, threads), recipe.ranges)
+        found = estimate_ranges(found, histograms(program, samples, threads), recipe.ranges)
     return found
 
 
 def _within_size_and_time(result: Quantized, samples: list[Call]) -> Quantized:
     def again(recipe: Recipe) -> Quantized:
-        return improved(planned(result.float_program, recipe, result.calibration, None), samples)
+        return improve_result(apply_plan(result.float_program, recipe, result.calibration, None), samples)
 
     return within_size_and_time(result, samples, again)
 
 
 def _within_budget(result: Quantized, samples: list[Call], least: float) -> Quantized:
     def again(floats: Collection[str]) -> Quantized:
-        plain = planned(result.float_program, result.recipe, result.calibration, None, floats)
-        return improved(plain, samples)
+        plain = apply_plan(result.float_program, result.recipe, result.calibration, None, floats)
+        return improve_result(plain, samples)
 
     return within_budget(result, samples, least, again)
 
@@ -162,7 +162,7 @@ def _fidelity(result: Quantized, samples: list[Call]) -> Fidelity:
     return compare(write_model(result.float_program), write_model(result.program), samples)
 
 
-def _keeping(calls: Iterable[Call], kept: list[Call]) -> Iterator[Call]:
+def _keep_first(calls: Iterable[Call], kept: list[Call]) -> Iterator[Call]:
     """The calls; the first ones are kept."""
     size = 0
     for call in calls:
@@ -179,8 +179,8 @@ def _require_floats(program: Program) -> None:
         raise QuantizationError([Problem("LS046", reason, fix)])
 
 
-def _as_floats(program: Program) -> Program:
-    return dequantized(program) if is_quantized(program) else program
+def _float_program(program: Program) -> Program:
+    return dequantize_program(program) if is_quantized(program) else program
 
 
 def _needs_data(recipe: Recipe) -> QuantizationError:
@@ -189,7 +189,7 @@ def _needs_data(recipe: Recipe) -> QuantizationError:
     return QuantizationError([Problem("LS040", reason, fix)])
 
 
-def _checked(result: Quantized, samples: list[Call]) -> Fidelity:
+def _check_fidelity(result: Quantized, samples: list[Call]) -> Fidelity:
     found = _fidelity(result, samples)
     if found.worst < result.recipe.least_sqnr:
         reason = (

@@ -51,7 +51,7 @@ class Range:
         """The smallest range that holds both."""
         return Range(min(self.low, other.low), max(self.high, other.high))
 
-    def widened(self, factor: float) -> Range:
+    def widen(self, factor: float) -> Range:
         """Both ends moved away from 0 by this factor."""
         return Range(self.low * factor if self.low < 0 else self.low, self.high * factor if self.high > 0 else self.high)
 
@@ -99,7 +99,7 @@ SLICE = 1 << 20
 """Elements that are divided and rounded at once: in float64 they take eight times the room of the integers."""
 
 
-def stored(array: Array, quant: Quantization, dtype: DType) -> Array:
+def quantize_array(array: Array, quant: Quantization, dtype: DType) -> Array:
     """Real numbers as stored ones: divided, rounded to the nearest (ties to even), shifted, clipped."""
     shape = _along_axis(quant, array.ndim)
     scale, zero = quant.scale.astype(np.float64).reshape(shape), quant.zero_point.reshape(shape)

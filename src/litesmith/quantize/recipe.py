@@ -59,7 +59,7 @@ ALIASES = {
 }  # fmt: skip
 
 
-def mode_named(name: str) -> Mode:
+def find_mode(name: str) -> Mode:
     """The mode of this name. Raises UsageError, with the nearest known name, where there is none."""
     key = ALIASES.get(name.lower(), name.lower())
     if key not in MODES:
@@ -173,26 +173,26 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in (self.mode, *(r.mode for r in self.rules)):
-            mode_named(name)
+            find_mode(name)
         _one_of("ranges", self.ranges, RANGES)
         _one_of("rounding", self.rounding, ROUNDINGS)
         if self.block_size not in BLOCKS:
             raise UsageError(f"block_size is {self.block_size}; the kernel takes {', '.join(map(str, BLOCKS))}")
         for rule in self.rules:
             if rule.match.startswith("re:"):
-                _compiled(rule.match[3:])
+                _check_pattern(rule.match[3:])
 
     @property
     def is_static(self) -> bool:
         """Whether some layer has integer activations, so that calibration data is needed."""
-        return any(mode_named(n).is_static for n in (self.mode, *(r.mode for r in self.rules)))
+        return any(find_mode(n).is_static for n in (self.mode, *(r.mode for r in self.rules)))
 
     def mode_of(self, op: Op) -> Mode:
         """What is asked for an operation."""
         for rule in reversed(self.rules):
             if rule.holds_for(op):
-                return mode_named(rule.mode)
-        return mode_named(self.mode)
+                return find_mode(rule.mode)
+        return find_mode(self.mode)
 
     def excluding(self, patterns: Sequence[str]) -> Recipe:
         """The same with the layers of these patterns left in float32."""
@@ -223,8 +223,8 @@ class Recipe:
         if not isinstance(data, Mapping):
             raise UsageError(f"a recipe is a mapping of its options, not {type(data).__name__}")
         options = {k.replace("-", "_"): v for k, v in data.items()}
-        rules = tuple(Rule(**_known("rule", Rule, r)) for r in options.pop("rules", ()) or ())
-        options = _known("recipe", Recipe, options)
+        rules = tuple(Rule(**_check_names("rule", Rule, r)) for r in options.pop("rules", ()) or ())
+        options = _check_names("recipe", Recipe, options)
         for name in ("input_type", "output_type", "bias_type"):
             if options.get(name) is not None:
                 options[name] = element_type(options[name])
@@ -245,7 +245,7 @@ def as_recipe(given: Any) -> Recipe:
         return Recipe.from_json(_read(Path(text)))
     if text.lower() == "int8-best":
         return Recipe("int8", rounding="gptq", search=True)
-    few = mode_named(text).weights in (DType.INT4, DType.INT2)  # where the rounding is what counts
+    few = find_mode(text).weights in (DType.INT4, DType.INT2)  # where the rounding is what counts
     return Recipe(text, rounding="gptq" if few else "nearest")
 
 
@@ -281,7 +281,7 @@ def element_type(given: Any) -> DType:
     return _TYPES[str(name).lower()]
 
 
-def _known(what: str, kind: Any, given: Any) -> dict[str, Any]:
+def _check_names(what: str, kind: Any, given: Any) -> dict[str, Any]:
     names = [f.name for f in fields(kind)]
     for name in given:
         if name not in names:
@@ -296,7 +296,7 @@ def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
         raise UsageError(f"{name} is {value!r}; it is one of {', '.join(allowed)}")
 
 
-def _compiled(pattern: str) -> None:
+def _check_pattern(pattern: str) -> None:
     try:
         re.compile(pattern)
     except re.error as error:

@@ -16,13 +16,13 @@ from litesmith.quantize import biases, fused_lstm
 from litesmith.quantize.costs import is_clamp_of_bytes
 from litesmith.quantize.groups import call_ties
 from litesmith.quantize.plan import HYBRID, STATIC, TABLE, WIDENED, WITHIN, Keys, OpPlan, Plan, TensorPlan
-from litesmith.quantize.ranges import LIMITS, parameters, quantization, range_of, stored
+from litesmith.quantize.ranges import LIMITS, parameters, quantization, quantize_array, range_of
 from litesmith.quantize.recipe import Recipe
 from litesmith.quantize.roles import float_operands, large_constants, weight_operands
 from litesmith.quantize.tables import Functions, look_up
 from litesmith.quantize.trained import grid_scales
 from litesmith.quantize.variables import ACCESSES, float_variables
-from litesmith.quantize.weights import Form, blockwise, halved, quantized, weight_quantization
+from litesmith.quantize.weights import Form, blockwise, halve, quantize_constant, weight_quantization
 
 
 @dataclass
@@ -102,8 +102,8 @@ class _Rewriter:
         """From here on the tensor is integers with its planned parameters."""
         if dtype is DType.FLOAT32 or value.type.dtype is not DType.FLOAT32 or value.is_const:
             return
-        planned = self._planned(value, dtype)
-        value.type = _typed(value.type, planned)
+        planned = self._parameters(value, dtype)
+        value.type = _with_parameters(value.type, planned)
         self.home[id(value)] = dtype
 
     def _finish(self, graph: Graph) -> None:
@@ -111,9 +111,9 @@ class _Rewriter:
         for index, value in enumerate(outputs):
             wanted = self.outputs.get((id(graph), index), DType.FLOAT32)
             if value.type.dtype is DType.FLOAT32 or id(value) in self.home:
-                outputs[index] = made = self._as(Builder(graph, OPS), value, wanted)
-                if made is not value and value not in graph.inputs and not value.is_const and value.name:
-                    made.name, value.name = value.name, f"{value.name}/{value.type.dtype}"
+                outputs[index] = output = self._convert(Builder(graph, OPS), value, wanted)
+                if output is not value and value not in graph.inputs and not value.is_const and value.name:
+                    output.name, value.name = value.name, f"{value.name}/{value.type.dtype}"
         graph.outputs = outputs
         for op in graph.reversed_ops:
             plan = self.plan.ops.get(self.known.get(id(op), ""))
@@ -139,7 +139,7 @@ class _Rewriter:
         calls = self._call_rows(op) if self.recipe.integer_only else {}
         for index, value in enumerate(op.operands):
             if value is not None and (id(value) in self.home or index in calls):
-                op.set_operand(index, self._as(b, value, calls.get(index, DType.FLOAT32)))
+                op.set_operand(index, self._convert(b, value, calls.get(index, DType.FLOAT32)))
         if calls:
             for result in op.results:
                 self._give_home(result, self._planned_type(result))
@@ -152,10 +152,10 @@ class _Rewriter:
             return {}
         first = 1 if op.name == "IF" else 0
         rows = list(call_ties(op))[: len(op.operands) - first]
-        types = {first + i: self._planned_or_home(row[1]) for i, row in enumerate(rows)}
+        types = {first + i: self._home_type(row[1]) for i, row in enumerate(rows)}
         return {i: d for i, d in types.items() if d is not DType.FLOAT32}
 
-    def _planned_or_home(self, value: Value) -> DType:
+    def _home_type(self, value: Value) -> DType:
         return self.home.get(id(value), DType.FLOAT32)
 
     def _access(self, b: Builder, op: Op, dtype: DType) -> None:
@@ -164,25 +164,25 @@ class _Rewriter:
             self._give_result(result, dtype)
         if op.name == "ASSIGN_VARIABLE":
             value = op["value"]
-            shared = self._planned_of_variable(op, dtype) if value.is_const else None
-            op.set_operand(op.defn.operand_index("value"), self._as(b, value, dtype, shared))
+            shared = self._variable_parameters(op, dtype) if value.is_const else None
+            op.set_operand(op.defn.operand_index("value"), self._convert(b, value, dtype, shared))
 
-    def _planned_of_variable(self, op: Op, dtype: DType) -> TensorPlan:
+    def _variable_parameters(self, op: Op, dtype: DType) -> TensorPlan:
         """The parameters of the variable an operation assigns a constant to: those of any tensor it shares them with."""
         values = next(v.values for v in self.variables if op in v.accesses)
-        return next(self._planned(v, dtype) for v in values if id(v) in self.keys.tensors)
+        return next(self._parameters(v, dtype) for v in values if id(v) in self.keys.tensors)
 
     def _integers(self, b: Builder, op: Op, key: str, plan: OpPlan) -> None:
         dtype = plan.activations
         weights = weight_operands(op)
         activations = self.activations[id(op)]
-        tied = self._tied_constants(op, dtype)
+        tied = self._constant_parameters(op, dtype)
         for index, value in enumerate(op.operands):
             if value is not None and (id(value) in activations or id(value) in self.home):
                 if id(value) in activations:
-                    op.set_operand(index, self._as(b, value, dtype, tied))
+                    op.set_operand(index, self._convert(b, value, dtype, tied))
                 else:
-                    op.set_operand(index, self._as(b, value, DType.FLOAT32))
+                    op.set_operand(index, self._convert(b, value, DType.FLOAT32))
         divisor = op.defn.quant.not_zero if op.defn.quant is not None else None
         if divisor is not None and not op[divisor].is_const:
             self._keep_above_zero(b, op, divisor)
@@ -213,69 +213,70 @@ class _Rewriter:
         assert quant is not None
         step = np.array(int(quant.zero_point[0]) + 1, dtype.numpy)
         least = Value(TensorType(dtype, (), quant), "", Constant.of(step, dtype))
-        (made,) = b.emit(OPS["MAXIMUM"], [value, least], result_types=[value.type])
-        op.set_operand(op.defn.operand_index(name), made)
+        (clamped,) = b.emit(OPS["MAXIMUM"], [value, least], result_types=[value.type])
+        op.set_operand(op.defn.operand_index(name), clamped)
 
     def _give_result(self, result: Value, dtype: DType) -> None:
         if result.type.dtype is not DType.FLOAT32:
             return
-        planned = self.plan.fixed.get((self.keys.tensors[id(result)], dtype)) or self._planned(result, dtype)
-        result.type = _typed(result.type, planned)
+        planned = self.plan.fixed.get((self.keys.tensors[id(result)], dtype)) or self._parameters(result, dtype)
+        result.type = _with_parameters(result.type, planned)
         self.home[id(result)] = dtype
 
     def _clamp_by_range(self, b: Builder, op: Op) -> None:
         """A clamp is a QUANTIZE into the range of its result; nothing at all where its operand has that range."""
         (result,), x = op.results, op["x"]
-        if x.op is not None and x.type.dtype is result.type.dtype and _has(x, self._planned(result, result.type.dtype)):
+        dtype = result.type.dtype
+        if x.op is not None and x.type.dtype is dtype and _has_plan(x, self._parameters(result, dtype)):
             self._replace(op, x)
             return
-        (made,) = b.emit(OPS["QUANTIZE"], [x], result_types=[result.type])
-        self._replace(op, made)
+        (clamped,) = b.emit(OPS["QUANTIZE"], [x], result_types=[result.type])
+        self._replace(op, clamped)
 
     def _tabulate(self, b: Builder, op: Op, dtype: DType) -> None:
         """A function of one tensor, read from a table."""
         (result,) = op.results
         root = self.functions.root(result)
-        x = self._as(b, self.replaced.get(id(root), root), dtype)
-        planned = self.plan.fixed.get((self.keys.tensors[id(result)], dtype)) or self._planned(result, dtype)
-        made = look_up(b, self.functions, op, x, _typed(result.type, planned))
+        x = self._convert(b, self.replaced.get(id(root), root), dtype)
+        planned = self.plan.fixed.get((self.keys.tensors[id(result)], dtype)) or self._parameters(result, dtype)
+        looked_up = look_up(b, self.functions, op, x, _with_parameters(result.type, planned))
         self.home[id(result)] = dtype
-        self._replace(op, made)
+        self._replace(op, looked_up)
 
-    def _replace(self, op: Op, made: Value) -> None:
+    def _replace(self, op: Op, fresh: Value) -> None:
         """The operation's result by another tensor of its parameters."""
         (result,) = op.results
-        self.replaced[id(result)] = made
-        made.name = result.name if result.output_uses or not made.name else made.name
+        self.replaced[id(result)] = fresh
+        fresh.name = result.name if result.output_uses or not fresh.name else fresh.name
         assert op.graph is not None
-        self.home[id(made)] = self.home[id(result)]
-        self.keys.tensors[id(made)] = self.keys.tensors[id(result)]
-        op.graph.replace_value(result, made)
-        for user in made.users:
+        self.home[id(fresh)] = self.home[id(result)]
+        self.keys.tensors[id(fresh)] = self.keys.tensors[id(result)]
+        op.graph.replace_value(result, fresh)
+        for user in fresh.users:
             if id(result) in self.activations.get(id(user), ()):
-                self.activations[id(user)].add(id(made))
+                self.activations[id(user)].add(id(fresh))
         op.graph.erase(op)
 
-    def _tied_constants(self, op: Op, dtype: DType) -> TensorPlan | None:
+    def _constant_parameters(self, op: Op, dtype: DType) -> TensorPlan | None:
         """The parameters of constants beside tensors that they share them with."""
         rule = op.defn.quant
         if rule is None or not rule.same_scale:
             return None
         result = next((r for r in op.results if r.type.dtype is DType.FLOAT32), None)
-        return None if result is None else self._planned(result, dtype)
+        return None if result is None else self._parameters(result, dtype)
 
     # -- tensors ------------------------------------------------------------------------------------------------------
 
-    def _planned(self, value: Value, dtype: DType) -> TensorPlan:
+    def _parameters(self, value: Value, dtype: DType) -> TensorPlan:
         return self.plan.tensors[(self.keys.tensors[id(value)], dtype)]
 
-    def _as(self, b: Builder, value: Value, dtype: DType, tied: TensorPlan | None = None) -> Value:
+    def _convert(self, b: Builder, value: Value, dtype: DType, tied: TensorPlan | None = None) -> Value:
         """The tensor in an element type, converted once for all who take it so."""
         if value.is_const and value.type.dtype is DType.FLOAT32:
             return value if dtype is DType.FLOAT32 else self._constant(value, dtype, tied)
         home = self.home.get(id(value), DType.FLOAT32)
-        wanted = None if dtype is DType.FLOAT32 else self._planned(value, dtype)
-        if home is dtype and (wanted is None or _has(value, wanted)):
+        wanted = None if dtype is DType.FLOAT32 else self._parameters(value, dtype)
+        if home is dtype and (wanted is None or _has_plan(value, wanted)):
             return value
         key = (id(value), dtype, id(b.graph))
         if key not in self.converted:
@@ -284,13 +285,13 @@ class _Rewriter:
 
     def _conversion(self, b: Builder, value: Value, wanted: TensorPlan | None) -> Value:
         origins = value.op.origins if value.op is not None else b.origins
-        at = Builder(b.graph, OPS, _after(b.graph, value) or b.before, origins, NO_FOLDING)
+        at = Builder(b.graph, OPS, _op_after(b.graph, value) or b.before, origins, NO_FOLDING)
         if wanted is None:
-            made: Value = at.dequantize(value)
+            converted: Value = at.dequantize(value)
         else:
-            (made,) = at.emit(OPS["QUANTIZE"], [value], result_types=[_typed(value.type, wanted)])
-        made.name = f"{value.name}/{'float' if wanted is None else wanted.dtype.text}" if value.name else ""
-        return made
+            (converted,) = at.emit(OPS["QUANTIZE"], [value], result_types=[_with_parameters(value.type, wanted)])
+        converted.name = f"{value.name}/{'float' if wanted is None else wanted.dtype.text}" if value.name else ""
+        return converted
 
     def _constant(self, value: Value, dtype: DType, tied: TensorPlan | None) -> Value:
         assert value.const is not None
@@ -303,7 +304,7 @@ class _Rewriter:
         key = (id(value), dtype, quant.scale.tobytes(), zero)
         if key not in self.constants:
             const = value.const
-            lazy = Constant.lazy(dtype, const.shape, lambda: stored(const.array(), quant, dtype))
+            lazy = Constant.lazy(dtype, const.shape, lambda: quantize_array(const.array(), quant, dtype))
             self.constants[key] = Value(TensorType(dtype, const.shape, quant), value.name, lazy)
         return self.constants[key]
 
@@ -317,7 +318,7 @@ class _Rewriter:
         which = id(rounded) if rounded is not None else id(value)
         cached = (which, form.dtype, quant.scale.tobytes(), form.axis if form.axis is not None else -1)
         if cached not in self.constants:
-            self.constants[cached] = quantized(value, form, quant, rounded)
+            self.constants[cached] = quantize_constant(value, form, quant, rounded)
         op.set_operand(op.defn.operand_index(name), self.constants[cached])
         return quant
 
@@ -335,7 +336,7 @@ class _Rewriter:
         rule = op.defn.quant
         assert rule is not None
         assert rule.bias is not None
-        bias, kind = biases.quantized_bias(op, plan, self.recipe, self.improved.shifts.get(key))
+        bias, kind = biases.quantize_bias(op, plan, self.recipe, self.improved.shifts.get(key))
         op.set_operand(op.defn.operand_index(rule.bias), bias)
         if plan.activations is DType.INT16 and "quantized_bias_type" in op.attrs:
             op.attrs["quantized_bias_type"] = kind
@@ -348,7 +349,7 @@ class _Rewriter:
             for index in dict.fromkeys([*weights, *large_constants(op)]):
                 value = op.operands[index]
                 assert value is not None
-                op.set_operand(index, self._widened(b, self._halved(value)))
+                op.set_operand(index, self._widen(b, self._halve(value)))
             return
         assert rule is not None
         for name in weight_operands(op):
@@ -360,7 +361,7 @@ class _Rewriter:
             self._set_weights(op, name, key, Form(plan.weights, axis if plan.per_channel else None))
             narrow = op[name]
             if plan.form == WIDENED:
-                narrow = self._widened(b, narrow)
+                narrow = self._widen(b, narrow)
             op.set_operand(op.defn.operand_index(name), narrow)
         self._shift_float_bias(op, key)
         if plan.form == HYBRID and "asymmetric_quantize_inputs" in op.attrs and op.name != "UNIDIRECTIONAL_SEQUENCE_LSTM":
@@ -384,13 +385,13 @@ class _Rewriter:
         dense = op.name == "FULLY_CONNECTED" and plan.form == HYBRID and plan.weights is DType.INT4
         return bool(block) and dense and op["weights"].type.static_shape[1] % block == 0
 
-    def _halved(self, value: Value) -> Value:
+    def _halve(self, value: Value) -> Value:
         key = (id(value), DType.FLOAT16, b"", 0)
         if key not in self.constants:
-            self.constants[key] = halved(value)
+            self.constants[key] = halve(value)
         return self.constants[key]
 
-    def _widened(self, b: Builder, narrow: Value) -> Value:
+    def _widen(self, b: Builder, narrow: Value) -> Value:
         key = (id(narrow), DType.FLOAT32, id(b.graph))
         if key not in self.converted:
             first = next(iter(b.graph.ops), None)
@@ -405,16 +406,16 @@ def _output_axis(op: Op, name: str) -> int:
     return rank - 2 if op.attrs["adj_y"] else rank - 1
 
 
-def _typed(kind: TensorType, planned: TensorPlan) -> TensorType:
+def _with_parameters(kind: TensorType, planned: TensorPlan) -> TensorType:
     return replace(kind, dtype=planned.dtype, quant=quantization(planned.scale, planned.zero_point))
 
 
-def _has(value: Value, planned: TensorPlan) -> bool:
+def _has_plan(value: Value, planned: TensorPlan) -> bool:
     quant = value.type.quant
     same = quant is not None and np.float32(planned.scale) == quant.scale[0] and planned.zero_point == quant.zero_point[0]
     return bool(same)
 
 
-def _after(graph: Graph, value: Value) -> Op | None:
+def _op_after(graph: Graph, value: Value) -> Op | None:
     """The operation before which a conversion of the tensor stands: the next one after what makes it."""
     return next(iter(graph.ops), None) if value.op is None else value.op.next

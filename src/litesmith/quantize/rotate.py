@@ -42,8 +42,8 @@ def rotations(recipe: Recipe) -> Pass:
         (rotated,) = b.custom(x, custom_code=ROTATION, custom_options=options, result_types=[x.type])
         turned = Constant.lazy(DType.FLOAT32, const.shape, lambda: rotate(const.array(), length))
         operands = [rotated, Value(TensorType(DType.FLOAT32, const.shape), weights.name, turned), *op.operands[2:]]
-        (made,) = b.emit(op.defn, operands, result_types=[op.results[0].type], **op.attrs)
-        return made
+        (result,) = b.emit(op.defn, operands, result_types=[op.results[0].type], **op.attrs)
+        return result
 
     return Pass("rotations", ("FULLY_CONNECTED",), rewrite)
 
@@ -55,10 +55,10 @@ def _block(op: Op) -> int:
 
 def rotate(rows: Array, length: int) -> Array:
     """Blocks of the last axis times the orthogonal Hadamard matrix of this size, a power of two."""
-    made = rows.astype(np.float32).reshape(-1, length)
+    rotated = rows.astype(np.float32).reshape(-1, length)
     half = 1
     while half < length:
-        pairs = made.reshape(-1, length // (2 * half), 2, half)
-        made = np.stack([pairs[:, :, 0] + pairs[:, :, 1], pairs[:, :, 0] - pairs[:, :, 1]], axis=2).reshape(-1, length)
+        pairs = rotated.reshape(-1, length // (2 * half), 2, half)
+        rotated = np.stack([pairs[:, :, 0] + pairs[:, :, 1], pairs[:, :, 0] - pairs[:, :, 1]], axis=2).reshape(-1, length)
         half *= 2
-    return np.asarray(made * np.float32(length**-0.5), np.float32).reshape(rows.shape)
+    return np.asarray(rotated * np.float32(length**-0.5), np.float32).reshape(rows.shape)

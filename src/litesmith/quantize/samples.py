@@ -88,9 +88,9 @@ def _samples(signature: Signature, data: Any) -> Iterable[Any]:
     if isinstance(data, (str, Path)):
         data = load(Path(data), signature)
     if isinstance(data, Mapping):
-        return _rows(signature, _named(signature, data, "the calibration data"))
+        return _rows(signature, _by_name(signature, data, "the calibration data"))
     if isinstance(data, np.ndarray):
-        return _rows(signature, _named(signature, [data], "the calibration data"))
+        return _rows(signature, _by_name(signature, [data], "the calibration data"))
     if callable(data):
         data = data()
     try:
@@ -163,7 +163,7 @@ def _directory(path: Path, signature: Signature) -> Iterator[Any]:
             yield _image(file, signature)
         else:
             loaded = load(file, signature)
-            yield from _rows(signature, _named(signature, loaded if isinstance(loaded, dict) else [loaded], str(file)))
+            yield from _rows(signature, _by_name(signature, loaded if isinstance(loaded, dict) else [loaded], str(file)))
 
 
 def _image(path: Path, signature: Signature) -> Array:
@@ -192,7 +192,7 @@ def _image(path: Path, signature: Signature) -> Array:
 # -- one sample -------------------------------------------------------------------------------------------------------
 
 
-def _named(signature: Signature, given: Any, where: str) -> dict[str, Array]:
+def _by_name(signature: Signature, given: Any, where: str) -> dict[str, Array]:
     names = list(signature.inputs)
     if isinstance(given, Mapping):
         missing = [n for n in names if n not in given]
@@ -212,9 +212,9 @@ def _named(signature: Signature, given: Any, where: str) -> dict[str, Array]:
 
 
 def _inputs(signature: Signature, given: Any, where: str) -> dict[str, Array]:
-    named = _named(signature, given, where)
+    named = _by_name(signature, given, where)
     try:
-        return {n: _fitting(a, type_of(signature, n), f"{where}, input {n!r}") for n, a in named.items()}
+        return {n: _fit(a, type_of(signature, n), f"{where}, input {n!r}") for n, a in named.items()}
     except UsageError as error:
         if isinstance(given, Mapping) or len(named) < 2:
             raise
@@ -222,7 +222,7 @@ def _inputs(signature: Signature, given: Any, where: str) -> dict[str, Array]:
         raise UsageError(f"{error} (a list is in the order of the file's inputs, {order}; a dict names them)") from None
 
 
-def _fitting(array: Array, kind: TensorType, where: str) -> Array:
+def _fit(array: Array, kind: TensorType, where: str) -> Array:
     wanted = kind.dtype
     if wanted is DType.STRING:
         return array
@@ -232,12 +232,12 @@ def _fitting(array: Array, kind: TensorType, where: str) -> Array:
         raise UsageError(f"{where} is {array.dtype}; the model takes {kind}")
     if array.dtype.kind == "f" and np.isnan(array).any():
         raise UsageError(f"{where} holds NaN")
-    made = array.astype(wanted.numpy, copy=False)
-    if kind.shape is not None and not _fits(made.shape, kind):
-        made = _with_unit_dims(made, kind)
-    if kind.shape is not None and not _fits(made.shape, kind):
+    fitted = array.astype(wanted.numpy, copy=False)
+    if kind.shape is not None and not _fits(fitted.shape, kind):
+        fitted = _with_unit_dims(fitted, kind)
+    if kind.shape is not None and not _fits(fitted.shape, kind):
         raise UsageError(f"{where} has shape {list(array.shape)}; the model takes {shape_text(kind.shape)}")
-    return made
+    return fitted
 
 
 def _fits(shape: tuple[int, ...], kind: TensorType) -> bool:
@@ -246,7 +246,7 @@ def _fits(shape: tuple[int, ...], kind: TensorType) -> bool:
 
 
 def _with_unit_dims(array: Array, kind: TensorType) -> Array:
-    """The array with dimensions of size 1 added in front, or taken from there, until its rank is the model's."""
+    """The array with unit dimensions added in front, or taken from there, until its rank is the model's."""
     while array.ndim < len(kind.dims):
         array = array[np.newaxis]
     while array.ndim > len(kind.dims) and array.shape[0] == 1:

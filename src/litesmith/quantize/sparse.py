@@ -65,7 +65,7 @@ def expand_sparse(program: Program) -> bool:
         for op in list(graph.ops):
             for index, value in enumerate(op.operands):
                 if value is not None and value.const is not None and value.const.sparsity is not None:
-                    op.set_operand(index, _dense(value, dense))
+                    op.set_operand(index, _dense_constant(value, dense))
                     found = True
             if op.name == "DENSIFY" and op["x"].is_const:
                 graph.replace_value(op.results[0], op["x"])
@@ -73,7 +73,7 @@ def expand_sparse(program: Program) -> bool:
     return found
 
 
-def _dense(value: Value, known: dict[int, Value]) -> Value:
+def _dense_constant(value: Value, known: dict[int, Value]) -> Value:
     if id(value) not in known:
         const = value.const
         assert const is not None
@@ -138,7 +138,7 @@ def _store(place: _Place) -> bool:
     sparse.sparsity = sparsity
     stored = Value(value.type, value.name, sparse)
     users = list(value.users)
-    target = stored if direct else _densified(place.graph, stored, users[0])
+    target = stored if direct else _densify(place.graph, stored, users[0])
     for user in users:
         for index, operand in enumerate(user.operands):
             if operand is value:
@@ -157,14 +157,14 @@ def _sparsity(place: _Place, direct: bool) -> Sparsity | None:
     array = const.array()
     if array.ndim < 2 or (array == 0).mean() < LEAST_ZEROS or (direct and not _kernel_takes(place, array)):
         return None
-    return smallest(array, (KERNEL_BLOCK,) if direct else BLOCKS)
+    return smallest_sparsity(array, (KERNEL_BLOCK,) if direct else BLOCKS)
 
 
-def _densified(graph: Graph, stored: Value, user: Op) -> Value:
+def _densify(graph: Graph, stored: Value, user: Op) -> Value:
     b = Builder(graph, OPS, next(iter(graph.ops)), user.origins, NO_FOLDING)
-    (made,) = b.emit(OPS["DENSIFY"], [stored], result_types=[stored.type])
-    made.name = f"{stored.name}/dense" if stored.name else ""
-    return made
+    (dense,) = b.emit(OPS["DENSIFY"], [stored], result_types=[stored.type])
+    dense.name = f"{stored.name}/dense" if stored.name else ""
+    return dense
 
 
 def _kernel_takes(place: _Place, array: Array) -> bool:
@@ -190,10 +190,10 @@ def _kernel_takes(place: _Place, array: Array) -> bool:
 # -- how --------------------------------------------------------------------------------------------------------------
 
 
-def smallest(array: Array, blocks: tuple[int, ...] = BLOCKS) -> Sparsity | None:
+def smallest_sparsity(array: Array, blocks: tuple[int, ...] = BLOCKS) -> Sparsity | None:
     """How an array takes the fewest bytes, in blocks along its last axis; None where that is not worth it."""
     fitting = [block for block in blocks if array.shape[-1] % block == 0]
-    found = [compressed_rows(array, block) for block in fitting]
+    found = [compress_rows(array, block) for block in fitting]
     if not found:
         return None
     least = min(map(_bytes, found))
@@ -207,7 +207,7 @@ def _bytes(sparsity: Sparsity) -> int:
     return sparsity.stored_bytes + sum(int(v.nbytes) for v in vectors)
 
 
-def compressed_rows(array: Array, block: int = 1) -> Sparsity:
+def compress_rows(array: Array, block: int = 1) -> Sparsity:
     """The last axis compressed, row by row, in blocks of so many elements."""
     *outer, length = array.shape
     rows = (array.reshape(-1, length // block, block) != 0).any(axis=2)

@@ -20,7 +20,7 @@ from litesmith.ir.constant import Array, Constant
 from litesmith.ir.opdef import Trait
 from litesmith.ops import OPS
 from litesmith.ops.quantization import DEQUANTIZE, QUANTIZE
-from litesmith.quantize.ranges import LIMITS, real, stored
+from litesmith.quantize.ranges import LIMITS, quantize_array, real
 
 TABLE_TYPES = (DType.INT8, DType.UINT8)
 
@@ -133,8 +133,8 @@ def look_up(b: Builder, functions: Functions, last: Op, x: Value, result: Tensor
     (index,) = b.emit(OPS["CAST"], [x], result_types=[TensorType(DType.INT32, x.type.shape)], out_data_type=DType.INT32)
     if LIMITS[dtype][0]:
         index = b.add(index, np.int32(-LIMITS[dtype][0]))
-    (made,) = b.emit(OPS["GATHER"], [table, index], result_types=[result], axis=0, batch_dims=0)
-    return made
+    (values,) = b.emit(OPS["GATHER"], [table, index], result_types=[result], axis=0, batch_dims=0)
+    return values
 
 
 def _table(
@@ -143,4 +143,4 @@ def _table(
     least, most = LIMITS[dtype]
     points = real(np.arange(least, most + 1), quant)
     values = np.nan_to_num(functions.values(last, points).astype(np.float32))
-    return Constant(wanted, (256,), stored(values, given, wanted))
+    return Constant(wanted, (256,), quantize_array(values, given, wanted))

@@ -8,7 +8,7 @@ import numpy as np
 
 from litesmith.ir import DType, Program, Value
 from litesmith.ir.constant import Array
-from litesmith.ops.quantization import nudged
+from litesmith.ops.quantization import nudged_grid
 from litesmith.quantize.ranges import LIMITS, Range
 
 
@@ -58,8 +58,8 @@ def _rename(x: Value, result: Value) -> None:
         x.name = result.name
 
 
-def _trained(attrs: dict[str, float]) -> Trained:
-    scale, zero, _, last = nudged(np.float32(attrs["min"]), np.float32(attrs["max"]), int(attrs["num_bits"]), False)
+def _read_trained(attrs: dict[str, float]) -> Trained:
+    scale, zero, _, last = nudged_grid(np.float32(attrs["min"]), np.float32(attrs["max"]), int(attrs["num_bits"]), False)
     return Trained(float(scale), int(zero), int(last))
 
 
@@ -68,7 +68,7 @@ def _of_grid(attrs: dict[str, float]) -> Trained:
     return Trained(step, round(-attrs["least"] / step), round((attrs["greatest"] - attrs["least"]) / step))
 
 
-TRAINED = {"FAKE_QUANT": _trained, "TRAINED_GRID": _of_grid}
+TRAINED = {"FAKE_QUANT": _read_trained, "TRAINED_GRID": _of_grid}
 """The grid that an operation rounds to, by its name."""
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from litesmith.quantize.calibrate import Calibration, calibrate
-from litesmith.quantize.improve import corrected, improvements
+from litesmith.quantize.improve import correct_biases, improvements
 from litesmith.quantize.nearness import nearness
-from litesmith.quantize.planned import planned, rewritten
+from litesmith.quantize.planned import apply_plan, rewrite_program
 from litesmith.quantize.quantized import Quantized, is_on_grid
 from litesmith.quantize.rewrite import Improvements
 from litesmith.quantize.samples import Call
@@ -38,49 +38,49 @@ class Way:
     corrects: bool
 
 
-def improved(result: Quantized, samples: list[Call]) -> Quantized:
+def improve_result(result: Quantized, samples: list[Call]) -> Quantized:
     """The same plan with better weights and biases, where they make the outputs better; and by the best headroom."""
     recipe = result.recipe
     is_searched = recipe.search or recipe.rounding == "gptq"
     if recipe.search:
         recipe = replace(recipe, search=False, headroom=_best_headroom(result, samples))
         if recipe.headroom != result.recipe.headroom:
-            result = planned(result.float_program, recipe, result.calibration, None)
+            result = apply_plan(result.float_program, recipe, result.calibration, None)
         result = replace(result, recipe=recipe)
     if not recipe.bias_correction and recipe.rounding == "nearest":
         return result
     seen, apart = _split(samples) if is_searched else (samples, samples)
-    best, way = max(_tried(result, seen), key=lambda one: nearness(one[0], apart) + _worth(one[1]) * is_searched)
+    best, way = max(_attempts(result, seen), key=lambda one: nearness(one[0], apart) + _worth(one[1]) * is_searched)
     if seen is samples or not way.corrects or way.rounding != "nearest":
         return best
     on_grid = is_on_grid(recipe, result.calibration)
-    return _corrected(result, samples, Improvements(on_grid=on_grid))  # quick as it is: with all samples
+    return _correct(result, samples, Improvements(on_grid=on_grid))  # quick as it is: with all samples
 
 
 def _worth(way: Way) -> float:
     return LEARNT * ((way.rounding == "gptq") + way.corrects)
 
 
-def _tried(plain: Quantized, seen: list[Call]) -> Iterator[tuple[Quantized, Way]]:
+def _attempts(plain: Quantized, seen: list[Call]) -> Iterator[tuple[Quantized, Way]]:
     recipe = plain.recipe
     yield plain, Way("nearest", False)
     for rounding in dict.fromkeys((recipe.rounding, "nearest")):
         found = improvements(replace(plain, recipe=replace(recipe, rounding=rounding)), seen)
         if found.rounded:
-            yield _again(plain, found), Way(rounding, False)
+            yield _rewrite(plain, found), Way(rounding, False)
         if recipe.bias_correction:
-            yield _corrected(plain, seen, found), Way(rounding, True)
+            yield _correct(plain, seen, found), Way(rounding, True)
 
 
-def _again(plain: Quantized, better: Improvements) -> Quantized:
-    return rewritten(plain.float_program, plain.recipe, plain.calibration, plain.plan, better)
+def _rewrite(plain: Quantized, better: Improvements) -> Quantized:
+    return rewrite_program(plain.float_program, plain.recipe, plain.calibration, plain.plan, better)
 
 
-def _corrected(plain: Quantized, samples: list[Call], found: Improvements) -> Quantized:
+def _correct(plain: Quantized, samples: list[Call], found: Improvements) -> Quantized:
     def again(better: Improvements) -> Quantized:
-        return _again(plain, better)
+        return _rewrite(plain, better)
 
-    return again(corrected(plain, samples, again, found))
+    return again(correct_biases(plain, samples, again, found))
 
 
 def _split(samples: list[Call]) -> tuple[list[Call], list[Call]]:
@@ -99,7 +99,7 @@ def _best_headroom(result: Quantized, samples: list[Call]) -> float:
     found = {}
     for headroom in HEADROOMS:
         recipe = replace(result.recipe, headroom=headroom, search=False)
-        found[headroom] = nearness(planned(result.float_program, recipe, part, None), apart)
+        found[headroom] = nearness(apply_plan(result.float_program, recipe, part, None), apart)
     return max(found, key=lambda h: found[h] - (NOISE if h != HEADROOMS[0] else 0.0))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from litesmith.ir import Constant, DType, Quantization, TensorType, Value
 from litesmith.ir.constant import Array
 from litesmith.ir.types import Blockwise
-from litesmith.quantize.ranges import LIMITS, SMALLEST_SCALE, quantization, stored
+from litesmith.quantize.ranges import LIMITS, SMALLEST_SCALE, quantization, quantize_array
 
 SMALLEST_WEIGHT_SCALE = 2.0**-40
 """Of channels whose weights are next to nothing: their products with other scales stay normal numbers."""
@@ -23,7 +23,7 @@ class Form:
     axis: int | None
 
 
-def largest_stored(dtype: DType) -> int:
+def largest_integer(dtype: DType) -> int:
     """Weights are symmetric: the least number of the type is not used."""
     return 127 if dtype is DType.UINT8 else LIMITS[dtype][1]
 
@@ -33,12 +33,12 @@ def weight_scales(array: Array, form: Form) -> Array:
 
     A dead channel takes the scale of the others: XNNPACK refuses whole files where products of scales are far apart.
     """
-    most = _largest(array, form.axis).astype(np.float64)
+    most = _largest_magnitudes(array, form.axis).astype(np.float64)
     if not np.isfinite(most).all():
         raise ValueError("the weights hold NaN or infinite numbers")
     live = most[most > SMALLEST_WEIGHT_SCALE]
     usual = float(np.median(live)) if live.size else 1.0
-    scales = np.where(most > SMALLEST_WEIGHT_SCALE, most, usual) / largest_stored(form.dtype)
+    scales = np.where(most > SMALLEST_WEIGHT_SCALE, most, usual) / largest_integer(form.dtype)
     if form.dtype in FACTORS and array.ndim > 1:
         scales = scales * _least_noise(array, scales, form)
     return np.maximum(scales, SMALLEST_SCALE).astype(np.float32)
@@ -53,7 +53,7 @@ LOOKED_AT = 1 << 18
 
 def _least_noise(array: Array, scales: Array, form: Form) -> Array:
     """The factors of the scales that leave the least squared error."""
-    axis, most, factors = form.axis, largest_stored(form.dtype), FACTORS[form.dtype]
+    axis, most, factors = form.axis, largest_integer(form.dtype), FACTORS[form.dtype]
     rows = array.reshape(1, -1) if axis is None else np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
     errors = np.zeros((len(factors), len(rows)))
     count = max(1, LOOKED_AT // max(rows.shape[1], 1))
@@ -66,7 +66,7 @@ def _least_noise(array: Array, scales: Array, form: Form) -> Array:
     return np.asarray(factors[np.argmin(errors, axis=0)])
 
 
-def _largest(array: Array, axis: int | None) -> Array:
+def _largest_magnitudes(array: Array, axis: int | None) -> Array:
     if axis is None or array.ndim == 0:
         return np.asarray([np.abs(array).max(initial=0)], array.dtype)
     others = tuple(a for a in range(array.ndim) if a != axis % array.ndim)
@@ -79,7 +79,7 @@ def weight_quantization(array: Array, form: Form) -> Quantization:
     return quantization(weight_scales(array, form), middle, form.axis or 0)
 
 
-def quantized(value: Value, form: Form, quant: Quantization, rounded: Array | None = None) -> Value:
+def quantize_constant(value: Value, form: Form, quant: Quantization, rounded: Array | None = None) -> Value:
     """The constant as integers with these scales, made when they are written.
 
     rounded: the integers, where they were found in a better way than by rounding each weight.
@@ -88,13 +88,13 @@ def quantized(value: Value, form: Form, quant: Quantization, rounded: Array | No
     assert const is not None
 
     def integers() -> Array:
-        return stored(const.array(), quant, form.dtype)
+        return quantize_array(const.array(), quant, form.dtype)
 
     if rounded is not None:
-        made = Constant(form.dtype, const.shape, np.asarray(rounded, form.dtype.numpy))
+        stored = Constant(form.dtype, const.shape, np.asarray(rounded, form.dtype.numpy))
     else:
-        made = Constant.lazy(form.dtype, const.shape, integers)
-    fresh = Value(TensorType(form.dtype, const.shape, quant), value.name, made)
+        stored = Constant.lazy(form.dtype, const.shape, integers)
+    fresh = Value(TensorType(form.dtype, const.shape, quant), value.name, stored)
     return fresh
 
 
@@ -110,7 +110,7 @@ def blockwise(value: Value, dtype: DType, block: int, rounded: Array | None = No
     const = value.const
     assert const is not None
     units, length = const.shape
-    most = largest_stored(dtype)
+    most = largest_integer(dtype)
 
     def blocks() -> Array:
         return const.array().reshape(units, length // block, block)
@@ -129,7 +129,7 @@ def blockwise(value: Value, dtype: DType, block: int, rounded: Array | None = No
     return Value(TensorType(dtype, const.shape, quant), value.name, Constant.lazy(dtype, const.shape, integers))
 
 
-def halved(value: Value) -> Value:
+def halve(value: Value) -> Value:
     """The constant in float16; numbers beyond its range become its largest."""
     const = value.const
     assert const is not None

@@ -61,22 +61,22 @@ class AffineForms:
     def of(self, value: Value) -> Affine:
         """The affine form of a value; the value times one where nothing better is known."""
         if value not in self._known:
-            self._known[value] = self._of(value)
+            self._known[value] = self._compute(value)
         return self._known[value]
 
     def keep(self, value: Value) -> None:
         """From now on a value is a function of itself alone, whatever it is computed from."""
         self._known[value] = self.atom(value)
 
-    def _of(self, value: Value) -> Affine:
+    def _compute(self, value: Value) -> Affine:
         return self.atom(value) if value.op is None or activation(value.op) != "NONE" else self.before_activation(value)
 
     def before_activation(self, value: Value) -> Affine:
         """The affine form of what an operation computes before its fused activation."""
         op = value.op
         rule = _RULES.get(op.defn, _same_vector if is_any(op, Trait.KEEPS_ORDER) else None) if op is not None else None
-        made = rule(self, op, value) if rule is not None and op is not None else None
-        return made or self.atom(value)
+        form = rule(self, op, value) if rule is not None and op is not None else None
+        return form or self.atom(value)
 
     def atom(self, value: Value) -> Affine:
         """A value as a function of itself."""
@@ -89,10 +89,10 @@ class AffineForms:
 
     def constant(self, defn: OpDef, *operands: Value | np.ndarray, **attrs: Any) -> Value:
         """An operation on constants, folded. Raises UnclearError where it is not."""
-        (made,) = self.b.emit(defn, operands, **attrs)
-        if not made.is_const:
+        (result,) = self.b.emit(defn, operands, **attrs)
+        if not result.is_const:
             raise UnclearError(f"{defn} of weights is not known")
-        return made
+        return result
 
     def vector(self, value: Value, width: int) -> Value:
         """A constant that broadcasts to [width], as such a vector."""
@@ -111,24 +111,24 @@ class AffineForms:
         eye = np.eye(width, dtype=np.float32)
         return self.b.constant(eye if term.factor is None else eye * term.factor.numpy())
 
-    def added(self, x: Affine, y: Affine) -> Affine:
+    def add(self, x: Affine, y: Affine) -> Affine:
         """The sum of two."""
         if x.width != y.width:
             raise UnclearError("tensors of different widths are added")
         terms = dict(x.terms)
         for source, term in y.terms.items():
-            terms[source] = self._added(terms[source], term, x.width) if source in terms else term
+            terms[source] = self._add_terms(terms[source], term, x.width) if source in terms else term
         biases = [v for v in (x.bias, y.bias) if v is not None]
         bias = self.constant(ADD, *biases) if len(biases) == 2 else next(iter(biases), None)
         return Affine(x.width, terms, bias)
 
-    def _added(self, x: Term, y: Term, width: int) -> Term:
+    def _add_terms(self, x: Term, y: Term, width: int) -> Term:
         if x.diagonal != y.diagonal:
             x, y = Term(self.matrix(x, width)), Term(self.matrix(y, width))
         ones = self.b.constant(np.ones(width, np.float32))
         return Term(self.constant(ADD, x.factor or ones, y.factor or ones), x.diagonal)
 
-    def scaled(self, x: Affine, by: Value) -> Affine:
+    def scale(self, x: Affine, by: Value) -> Affine:
         """Each of the features times a number of its own. by: [width]."""
         column = self.constant(RESHAPE, by, np.array([x.width, 1], np.int32))
         terms = {
@@ -168,7 +168,7 @@ class AffineForms:
             size = part.dims[-1]
             if not isinstance(size, int):
                 raise UnclearError("tensors of unknown width are joined")
-            total = self.added(total, self._product(part, self.columns(weights, begin, size)))
+            total = self.add(total, self._product(part, self.columns(weights, begin, size)))
             begin += size
         return total
 
@@ -187,8 +187,8 @@ def _fully_connected(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     weights, bias = op["weights"], op.get("bias")
     if not weights.is_const or not is_float(weights) or (bias is not None and not bias.is_const):
         return None
-    made = forms.product(op["x"], weights)
-    return made if bias is None else forms.added(made, Affine(made.width, bias=forms.vector(bias, made.width)))
+    total = forms.product(op["x"], weights)
+    return total if bias is None else forms.add(total, Affine(total.width, bias=forms.vector(bias, total.width)))
 
 
 def _batch_matmul(forms: AffineForms, op: Op, value: Value) -> Affine | None:
@@ -206,8 +206,8 @@ def _sum(forms: AffineForms, op: Op, value: Value) -> Affine | None:
         Affine(width, bias=forms.vector(v, width)) if v.is_const else forms.of(v) for v in op.inputs
     ]
     if op.defn is SUB:
-        parts[1] = forms.scaled(parts[1], forms.b.constant(np.full(width, -1, np.float32)))
-    return forms.added(*parts)
+        parts[1] = forms.scale(parts[1], forms.b.constant(np.full(width, -1, np.float32)))
+    return forms.add(*parts)
 
 
 def _scaling(forms: AffineForms, op: Op, value: Value) -> Affine | None:
@@ -216,7 +216,7 @@ def _scaling(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     if len(constants) != 1 or len(others) != 1 or others[0].dims[-1] != value.dims[-1]:
         return None
     x = forms.of(others[0])
-    return forms.scaled(x, forms.vector(constants[0], x.width))
+    return forms.scale(x, forms.vector(constants[0], x.width))
 
 
 def _split(forms: AffineForms, op: Op, value: Value) -> Affine | None:
@@ -245,22 +245,22 @@ def _slice(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     return forms.part(forms.of(x), first + width if first < 0 else first, value.dims[-1])
 
 
-def _repeated(forms: AffineForms, op: Op, value: Value) -> Affine | None:
+def _tile(forms: AffineForms, op: Op, value: Value) -> Affine | None:
     """TILE along the last dimension."""
     times = const_ints(op, "multiples")
     if times is None or set(times[:-1]) - {1} or not isinstance(value.dims[-1], int):
         return None
     x, count = forms.of(op.inputs[0]), times[-1]
 
-    def stacked(part: Value) -> Value:
+    def stack(part: Value) -> Value:
         return forms.constant(CONCATENATION, *[part] * count, axis=0)
 
-    terms = {source: Term(stacked(forms.matrix(t, x.width))) for source, t in x.terms.items()}
-    return Affine(value.dims[-1], terms, None if x.bias is None else stacked(x.bias))
+    terms = {source: Term(stack(forms.matrix(t, x.width))) for source, t in x.terms.items()}
+    return Affine(value.dims[-1], terms, None if x.bias is None else stack(x.bias))
 
 
 def _same_vector(forms: AffineForms, op: Op, value: Value) -> Affine | None:
-    """RESHAPE, SQUEEZE, EXPAND_DIMS that add and drop dimensions of size 1 and leave the last one."""
+    """RESHAPE, SQUEEZE, EXPAND_DIMS that add and drop unit dimensions and leave the last one."""
     x = op.inputs[0]
     if not x.type.shape or x.dims[-1] != value.dims[-1]:
         return None
@@ -276,7 +276,7 @@ _RULES: dict[OpDef, Rule] = {
     MUL: _scaling,
     **dict.fromkeys((SPLIT, SPLIT_V), _split),
     **dict.fromkeys((SLICE, STRIDED_SLICE), _slice),
-    TILE: _repeated,
+    TILE: _tile,
 }
 
 

@@ -17,7 +17,7 @@ from litesmith.ops.activation import RELU, RELU6, RELU_N1_TO_1, TANH
 from litesmith.passes.match import activation, producer
 from litesmith.passes.recurrent.affine import Affine, AffineForms, Term, UnclearError, same_value, terms_of
 from litesmith.passes.recurrent.loops import Scan
-from litesmith.passes.recurrent.normalized import normalized
+from litesmith.passes.recurrent.normalized import normalization_input
 from litesmith.passes.rules import Match, find, patterns
 
 
@@ -53,7 +53,7 @@ def read_cell(scan: Scan) -> Cell:
     if len(scan.carried) == 2:
         return _lstm(scan, forms)
     if len(scan.carried) == 1:
-        return _simple(scan, forms)
+        return _read_simple(scan, forms)
     raise UnclearError(f"{len(scan.carried)} states are carried, a known cell has one or two")
 
 
@@ -68,7 +68,7 @@ CLIPS = patterns("MINIMUM~(MAXIMUM~(%x, $low), $high)", "MAXIMUM~(MINIMUM~(%x, $
 
 def _lstm(scan: Scan, forms: AffineForms) -> Cell:
     for c, h in (scan.carried, scan.carried[::-1]):
-        unclipped, clip = _clipped(scan.body.outputs[c])
+        unclipped, clip = _strip_clip(scan.body.outputs[c])
         update = next(find(unclipped, UPDATES, same_value, c=scan.body.inputs[c]), None)
         if update is not None:
             return _lstm_with(scan, forms, h, c, update, clip)
@@ -79,7 +79,7 @@ def _lstm_with(scan: Scan, forms: AffineForms, h: int, c: int, update: Match, cl
     new_h, new_c = same_value(scan.body.outputs[h]), same_value(scan.body.outputs[c])
     cell = Cell(LSTM, _the_row(scan), h, new_h, c, new_c, cell_clip=clip)
     forms.keep(new_c)
-    unclipped, cell.projection_clip = _clipped(new_h)
+    unclipped, cell.projection_clip = _strip_clip(new_h)
     output = _output_gate(unclipped, new_c)
     if output is None:
         output = _project(cell, forms, unclipped, new_c)
@@ -97,7 +97,7 @@ def _lstm_with(scan: Scan, forms: AffineForms, h: int, c: int, update: Match, cl
 def _take_normalization(cell: Cell, form: Affine, gate: str, forms: AffineForms) -> Affine:
     """The gate before its layer normalization, scale and bias, which go to the cell; as it is where it has none."""
     ((source, term),) = form.terms.items() if len(form.terms) == 1 else ((None, None),)
-    if source is None or term is None or not term.diagonal or (z := normalized(source)) is None:
+    if source is None or term is None or not term.diagonal or (z := normalization_input(source)) is None:
         return form
     inner = forms.of(z)
     if inner.bias is not None:
@@ -124,7 +124,7 @@ def _project(cell: Cell, forms: AffineForms, h: Value, c: Value) -> Value:
     return output
 
 
-def _clipped(value: Value) -> tuple[Value, float]:
+def _strip_clip(value: Value) -> tuple[Value, float]:
     """The value before it is clipped to -limit .. limit, and the limit; 0 where it is not."""
     value = same_value(value)
     if (op := producer(value, RELU_N1_TO_1)) is not None:
@@ -141,7 +141,7 @@ def _clipped(value: Value) -> tuple[Value, float]:
 _ACTIVATIONS = (TANH, RELU, RELU6, RELU_N1_TO_1)
 
 
-def _simple(scan: Scan, forms: AffineForms) -> Cell:
+def _read_simple(scan: Scan, forms: AffineForms) -> Cell:
     (h,) = scan.carried
     new_h = same_value(scan.body.outputs[h])
     applied = producer(new_h, *_ACTIVATIONS)

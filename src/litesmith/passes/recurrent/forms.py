@@ -45,7 +45,7 @@ def _unroll(program: Program, small_only: bool) -> PassResult:
         for op in list(graph.ops):
             if op.defn is not WHILE:
                 continue
-            reason = _tried(op, _unroll_small if small_only else repeating.unroll)
+            reason = _try_rewrite(op, _unroll_small if small_only else repeating.unroll)
             if reason is None:
                 result.rewrites += 1
             else:
@@ -57,7 +57,7 @@ def _unroll_small(scan: Scan) -> str | None:
     return repeating.unroll(scan) if repeating.is_faster_unrolled(scan) else "the loop is faster"
 
 
-def _tried(op: Op, rewrite: Callable[[Scan], str | None]) -> str | None:
+def _try_rewrite(op: Op, rewrite: Callable[[Scan], str | None]) -> str | None:
     try:
         return rewrite(read_scan(op))
     except UnclearError as reason:

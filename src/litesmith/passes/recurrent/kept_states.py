@@ -11,7 +11,7 @@ from zeros and a fused operator computes the layer, they are its own. Elsewhere 
 beside the layer (`keep_in_tensors`):
 
     %h, %0, %flag = SPLIT_V(%state, …)                     %state: a variable tensor
-    %1, … = WHILE(0, SELECT_V2(%flag > 0, %h, saved), …)   without the choice where the first state is zeros
+    %1, … = WHILE(0, SELECT_V2(%flag > 0, %h, saved), …)   without the select where the first state is zeros
     SVDF(CONCATENATION(%1, …, 1), 1, 1, %state)            leaves in its state what it is given: times one
 
 SVDF is the operator of every runtime, TFLite Micro too, that stores exactly what it gets; it depends on what was read, so
@@ -79,7 +79,7 @@ class _Uses:
     others: int = 0
 
 
-def stored(program: Program) -> dict[Value, Stored]:
+def find_stored(program: Program) -> dict[Value, Stored]:
     """The variables that nobody but one entry graph touches, by the value it reads."""
     first = {g for graph in program.graphs for op in graph.ops if op.defn is CALL_ONCE for g in op.subgraphs}
     found = {}
@@ -138,7 +138,7 @@ def keep_in_tensors(program: Program, *, saved_only: bool = False) -> int:
 
     Returns how many states that are.
     """
-    known = stored(program)
+    known = find_stored(program)
     changes = 0
     for graph in program.graphs:
         states = dict.fromkeys(_states_of_loops(graph, known, saved_only)) if known else {}
@@ -154,7 +154,7 @@ def _states_of_loops(graph: Graph, known: Mapping[Value, Stored], saved_only: bo
     for op in graph.ops:
         if op.defn is not WHILE:
             continue
-        states = [known[v] for v in map(_behind, op.inputs) if v in known]
+        states = [known[v] for v in map(_before_reshapes, op.inputs) if v in known]
         if saved_only and all(s.is_zero for s in states):
             continue
         if all(_fits(s) for s in states):
@@ -163,8 +163,8 @@ def _states_of_loops(graph: Graph, known: Mapping[Value, Stored], saved_only: bo
 
 def _states_of_cells(states: Sequence[Stored]) -> Iterator[Stored]:
     """States that are multiplied by weights to make the next ones, and those of the same cell that are not."""
-    after = {s: _after([s.read]) for s in states}
-    through = {s: _after([op for op in after[s] if _is_product(op)]) for s in states}
+    after = {s: _dependents([s.read]) for s in states}
+    through = {s: _dependents([op for op in after[s] if _is_product(op)]) for s in states}
     multiplied = [s for s in states if s.assignment in through[s]]
     for s in states:
         if any(s.assignment in through[m] for m in multiplied):
@@ -176,7 +176,7 @@ def _is_product(op: Op) -> bool:
     return is_any(op, *PRODUCTS) and op.inputs[1].is_const
 
 
-def _after(ops: Sequence[Op]) -> set[Op]:
+def _dependents(ops: Sequence[Op]) -> set[Op]:
     """Whatever depends on the results of operations."""
     found: set[Op] = set()
     stack = list(ops)
@@ -188,7 +188,7 @@ def _after(ops: Sequence[Op]) -> set[Op]:
     return found
 
 
-def _behind(value: Value) -> Value:
+def _before_reshapes(value: Value) -> Value:
     """The value that operations on its form alone were made of."""
     while (op := producer(value, Trait.KEEPS_ORDER, TRANSPOSE)) is not None:
         value = op.inputs[0]
@@ -226,7 +226,7 @@ def _keep(graph: Graph, states: Sequence[Stored]) -> None:
     variable = Value.variable(TensorType(DType.FLOAT32, (sum(lengths), 1)), "state")
     b = Builder(graph, OPS, before=next(op for op in graph.ops if op in reads))
     b.origins = tuple(dict.fromkeys(o for op in reads for o in op.origins))
-    parts = _taken_apart(b, variable, lengths)
+    parts = _split_variable(b, variable, lengths)
     has_run = b.greater(parts[-1], np.float32(0)) if flagged else None
     for state, part in zip(states, parts, strict=False):
         old = part if state.is_zero or has_run is None else b.select_v2(has_run, part, _column(b, state.start))
@@ -242,7 +242,7 @@ def _keep(graph: Graph, states: Sequence[Stored]) -> None:
     erase_dead(graph, reads)
 
 
-def _taken_apart(b: Builder, variable: Value, lengths: Sequence[int]) -> list[Value]:
+def _split_variable(b: Builder, variable: Value, lengths: Sequence[int]) -> list[Value]:
     """The parts of the variable, in tensors of their own."""
     operands = [variable, b.constant(np.array(lengths, np.int32)), b.constant(np.array(0, np.int32))]
     return list(b.emit(SPLIT_V, operands, as_is=True, num_splits=len(lengths)))

@@ -118,7 +118,7 @@ def _is_one(after: Value) -> bool:
 def _length(op: Op, counters: set[int]) -> Dim:
     """How many steps: every part of the condition says that a counter is less than this number."""
     cond: Graph = op.attrs["cond_subgraph"]
-    lengths = [_bound(op, cond, part, counters) for part in _conjuncts(cond.outputs[0])]
+    lengths = [_step_count(op, cond, part, counters) for part in _conjuncts(cond.outputs[0])]
     if not lengths or any(n != lengths[0] for n in lengths):
         raise UnclearError("the number of steps is not told by one comparison")
     return lengths[0]
@@ -133,7 +133,7 @@ def _conjuncts(condition: Value) -> Iterator[Value]:
             yield from _conjuncts(value)
 
 
-def _bound(op: Op, cond: Graph, condition: Value, counters: set[int]) -> Dim:
+def _step_count(op: Op, cond: Graph, condition: Value, counters: set[int]) -> Dim:
     less = producer(condition, LESS, GREATER)
     if less is None:
         raise UnclearError("the loop does not run a number of steps")
@@ -179,9 +179,9 @@ class _Places:
             return None if known is None or known.size != 1 else (0, known.item())
         if value.sym is not None and value.sym.size == 1:
             return 0, value.sym.item()
-        return self._computed(value)
+        return self._compute_place(value)
 
-    def _computed(self, value: Value) -> tuple[int, Dim] | None:
+    def _compute_place(self, value: Value) -> tuple[int, Dim] | None:
         op = value.op
         if op is None or len(op.results) != 1:
             return None
@@ -197,7 +197,7 @@ class _Places:
 
 
 def _row(scan: Scan, places: _Places, op: Op) -> Row | None:
-    found = _taken(op)
+    found = _read_index(op)
     if found is None or op.inputs[0] not in scan.body.inputs:
         return None
     index, axis = found
@@ -208,7 +208,7 @@ def _row(scan: Scan, places: _Places, op: Op) -> Row | None:
     return None if reverse is None else Row(variable, reverse, axis)
 
 
-def _taken(op: Op) -> tuple[Value, int] | None:
+def _read_index(op: Op) -> tuple[Value, int] | None:
     """The index an operation takes of its first operand, and along which axis; None where it does anything else."""
     if op.defn is GATHER:
         plain = op.inputs[0].type.shape and not op.attrs["batch_dims"] and op["indices"].type.count == 1
@@ -238,7 +238,7 @@ def _classify(scan: Scan, places: _Places, index: int) -> None:
     if not before.users and not any(before is v for v in scan.body.outputs):
         scan.written[index] = after
         return
-    collected = _collected(places, before, after)
+    collected = _find_collected(places, before, after)
     if collected is None:
         scan.carried.append(index)
     elif before.dims[0] != scan.length:
@@ -247,7 +247,7 @@ def _classify(scan: Scan, places: _Places, index: int) -> None:
         scan.collected[index] = collected
 
 
-def _collected(places: _Places, before: Value, after: Value) -> Collected | None:
+def _find_collected(places: _Places, before: Value, after: Value) -> Collected | None:
     update = producer(after, DYNAMIC_UPDATE_SLICE)
     if update is None or update["x"] is not before or before.use_count != 1:
         return None

@@ -28,7 +28,7 @@ _FORMS = tuple(
 PATTERNS = patterns(*_FORMS)
 
 
-def normalized(value: Value) -> Value | None:
+def normalization_input(value: Value) -> Value | None:
     """What a value is the layer normalization of; None where it is none. Raises UnclearError for another epsilon."""
     for match in find(value, PATTERNS):
         epsilon = match.number("$epsilon")

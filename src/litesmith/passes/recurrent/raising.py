@@ -30,7 +30,7 @@ from litesmith.passes.driver import PassResult, between, erase_dead, merge_origi
 from litesmith.passes.match import producer
 from litesmith.passes.recurrent.affine import UnclearError
 from litesmith.passes.recurrent.cells import read_cell
-from litesmith.passes.recurrent.kept_states import KeptStates, Stored, kept_states, stored
+from litesmith.passes.recurrent.kept_states import KeptStates, Stored, find_stored, kept_states
 from litesmith.passes.recurrent.loops import label_of, read_scan
 from litesmith.passes.recurrent.repeating import is_faster_unrolled
 from litesmith.passes.recurrent.results import LoopResults
@@ -44,7 +44,7 @@ def raise_loops(program: Program, asked: str) -> PassResult:
     Says in the result why a loop stays one.
     """
     result = PassResult(NAME)
-    known = stored(program)
+    known = find_stored(program)
     for graph in program.graphs:
         _Raising(graph, known, asked, result).run()
     return result
@@ -88,13 +88,13 @@ class _Loop:
         )
 
     @property
-    def flipped(self) -> bool:
+    def is_flipped(self) -> bool:
         """Whether the loop collects its outputs in another order than the description says."""
         scan = self.results.scan
         return scan.rows[self.results.cell.row].reverse != self.layer.reverse
 
     @property
-    def wanted(self) -> list[bool]:
+    def wanted_states(self) -> list[bool]:
         """Which of the last states are wanted."""
         return self.results.final(self.kept.assignments if self.kept else ())
 
@@ -103,7 +103,7 @@ class _Loop:
         if asked == AUTO and self.kept is None and is_faster_unrolled(self.results.scan):
             return "so few steps are faster one after the other"
         choice = choose(self.layer, bool(self.results.sequence), asked)
-        return choice.reason if choice.form != FUSED else obstacle(b, self.layer, _dying(self.op, self.layer))
+        return choice.reason if choice.form != FUSED else obstacle(b, self.layer, _dying_ops(self.op, self.layer))
 
 
 class _Raising:
@@ -151,30 +151,30 @@ class _Raising:
             del other.__dict__["layer"]
 
     def _replace(self, b: Builder, loop: _Loop, previous: Op | None) -> None:
-        results = fuse(b, loop.layer, loop.wanted, _dying(loop.op, loop.layer))
-        loop.results.replace(b, loop.layer, results, loop.flipped)
+        results = fuse(b, loop.layer, loop.wanted_states, _dying_ops(loop.op, loop.layer))
+        loop.results.replace(b, loop.layer, results, loop.is_flipped)
         self._finish([loop], previous)
 
     def _replace_pair(self, b: Builder, loop: _Loop, twin: _Loop, previous: Op | None) -> None:
         b.origins = tuple(dict.fromkeys((*loop.op.origins, *twin.op.origins)))
         pair = (twin, loop) if loop.layer.reverse else (loop, twin)
-        both = fuse_pair(b, (pair[0].layer, pair[1].layer), [p.wanted for p in pair])
+        both = fuse_pair(b, (pair[0].layer, pair[1].layer), [p.wanted_states for p in pair])
         for one, results in zip(pair, both, strict=True):
-            one.results.replace(b, one.layer, results, one.flipped)
+            one.results.replace(b, one.layer, results, one.is_flipped)
         self._finish([loop, twin], previous)
 
     def _finish(self, loops: list[_Loop], previous: Op | None) -> None:
-        made = list(between(self.graph, previous, loops[0].op))
+        fresh = list(between(self.graph, previous, loops[0].op))
         origins = [loop.op for loop in loops]
         for loop in loops:
             for assignment in loop.kept.assignments if loop.kept else ():
                 self.graph.erase(assignment)
         erase_dead(self.graph, origins)
-        merge_origins([m for m in made if m.graph is self.graph], origins, origins[-1], NAME)
+        merge_origins([m for m in fresh if m.graph is self.graph], origins, origins[-1], NAME)
         self.result.rewrites += len(loops)
 
 
-def _dying(loop: Op, layer: RecurrentLayer) -> set[Op]:
+def _dying_ops(loop: Op, layer: RecurrentLayer) -> set[Op]:
     """The operations before the loop that nobody uses when the layer stands in its place."""
     needed = {layer.x, *(v for v in layer.initial if not is_zero(v))}
     dying: set[Op] = {loop}

@@ -34,19 +34,19 @@ from litesmith.passes.recurrent.loops import Row, Scan
 def replay(b: Builder, outputs: Sequence[Value], known: Mapping[Value, Value]) -> list[Value]:
     """What the outputs of a graph are where these of its values are known: its operations, made again."""
     values = dict(known)
-    needed = _needed(outputs, known)
+    needed = _dependencies(outputs, known)
     for op in next((o.graph.ops for o in needed if o.graph is not None), ()):
         if op not in needed:
             continue
         operands = [None if v is None else values.get(v, v) for v in op.operands]
         types = [r.type for r in op.results] if op.defn.infer is None else None
         b.origins = op.origins
-        made = b.emit(op.defn, operands, result_types=types, **op.attrs)
-        values.update(zip(op.results, made, strict=True))
+        results = b.emit(op.defn, operands, result_types=types, **op.attrs)
+        values.update(zip(op.results, results, strict=True))
     return [values.get(v, v) for v in outputs]
 
 
-def _needed(outputs: Sequence[Value], known: Mapping[Value, Value]) -> set[Op]:
+def _dependencies(outputs: Sequence[Value], known: Mapping[Value, Value]) -> set[Op]:
     """The operations the outputs depend on, where some values are known already."""
     needed: set[Op] = set()
     stack = list(outputs)
@@ -118,8 +118,8 @@ def join_steps(scan: Scan, steps: int) -> None:
 
 
 def _plus(b: Builder, value: Value, number: int) -> Value:
-    made: Value = b.add(value, np.array(number, value.type.dtype.numpy)) if number else value
-    return made
+    total: Value = b.add(value, np.array(number, value.type.dtype.numpy)) if number else value
+    return total
 
 
 # -- all steps, one after the other -----------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def unroll(scan: Scan) -> str | None:
     """Puts the steps of a loop in its place. Returns why not, where that cannot be."""
     if not isinstance(scan.length, int) or not scan.length:
         return "the number of steps is not known"
-    for dtype, name in _taken_apart(scan):
+    for dtype, name in _row_operators(scan):
         if not _takes(name, dtype):
             return f"{name} takes no {dtype}"
     op, graph = scan.op, scan.op.graph
@@ -173,7 +173,7 @@ def unroll(scan: Scan) -> str | None:
     return None
 
 
-def _taken_apart(scan: Scan) -> Iterator[tuple[DType, str]]:
+def _row_operators(scan: Scan) -> Iterator[tuple[DType, str]]:
     """Element types of the rows that steps take and give, and the operator that takes them apart or together."""
     for row in scan.rows.values():
         yield scan.outer(row.variable).type.dtype, "UNPACK"
@@ -195,26 +195,26 @@ def _run_steps(b: Builder, scan: Scan, steps: int) -> list[Value]:
     values = [scan.outer(index) for index in range(len(outputs))]
     collected: dict[int, list[Value]] = {index: [] for index in scan.collected}
     for step in range(steps):
-        known = dict(zip(body.inputs, values, strict=True)) | {value: made[step] for value, made in rows.items()}
+        known = dict(zip(body.inputs, values, strict=True)) | {value: parts[step] for value, parts in rows.items()}
         for index in scan.counters:
             known[body.inputs[index]] = b.constant(np.array(step, values[index].type.dtype.numpy))
         after = replay(b, outputs, known)
-        for index, made in collected.items():
-            made.append(_shaped(b, after[index], body.inputs[index].dims[1:]))
+        for index, parts in collected.items():
+            parts.append(_reshape_rank(b, after[index], body.inputs[index].dims[1:]))
         values = [values[i] if i in collected else v for i, v in enumerate(after)]
     b.origins = scan.op.origins
-    for index, made in collected.items():
-        values[index] = b.pack(*(made[::-1] if scan.collected[index].reverse else made), axis=0)
+    for index, parts in collected.items():
+        values[index] = b.pack(*(parts[::-1] if scan.collected[index].reverse else parts), axis=0)
     return values
 
 
 def _rows(b: Builder, scan: Scan, value: Value, row: Row, steps: int) -> list[Value]:
     """What each step takes of a tensor."""
     b.origins = scan.op.origins
-    made = b.emit(UNPACK, [scan.outer(row.variable)], num=steps, axis=row.axis)
-    shaped = [_shaped(b, v, value.dims) for v in made]
+    parts = b.emit(UNPACK, [scan.outer(row.variable)], num=steps, axis=row.axis)
+    shaped = [_reshape_rank(b, v, value.dims) for v in parts]
     return shaped[::-1] if row.reverse else shaped
 
 
-def _shaped(b: Builder, value: Value, dims: Sequence[Dim]) -> Value:
+def _reshape_rank(b: Builder, value: Value, dims: Sequence[Dim]) -> Value:
     return value if value.rank == len(dims) else reshape(b, value, [*dims], value)

@@ -30,11 +30,11 @@ class LoopResults:
         self.counts: list[int] = []
         for index, result in enumerate(scan.op.results):
             if result.users or result.output_uses:
-                self._see(index)
+                self._classify_result(index)
         if any(scan.collected[i].reverse != scan.rows[cell.row].reverse for i in self.sequence):
             raise UnclearError("the outputs are collected in another order than the inputs are read")
 
-    def _see(self, index: int) -> None:
+    def _classify_result(self, index: int) -> None:
         scan = self.scan
         states = [self.cell.new_h, self.cell.new_c]
         if index in scan.counters:
@@ -63,13 +63,13 @@ class LoopResults:
         op, graph = self.scan.op, b.graph
         for index in self.counts:
             count = size_value(b, self.scan.length, layer.x)
-            replace_result(graph, op.results[index], _like(b, count, op.results[index]))
+            replace_result(graph, op.results[index], _restore_type(b, count, op.results[index]))
         for index in self.sequence:
             replace_result(graph, op.results[index], _as_collected(b, layer, results.sequence, flipped))
         for index, state in self.last.items():
             value = results.final[state]
             if value is not None:
-                replace_result(graph, op.results[index], _like(b, value, op.results[index]))
+                replace_result(graph, op.results[index], _restore_type(b, value, op.results[index]))
         for index, result in enumerate(op.results):
             if self.scan.is_invariant(index) and (result.users or result.output_uses):
                 replace_result(graph, result, self.scan.outer(index))
@@ -81,7 +81,7 @@ def _as_collected(b: Builder, layer: RecurrentLayer, sequence: Value, flipped: b
     return sequence if layer.time_major else transpose(b, sequence, [1, 0, 2])
 
 
-def _like(b: Builder, value: Value, result: Value) -> Value:
+def _restore_type(b: Builder, value: Value, result: Value) -> Value:
     """A state in the shape, and a count in the type, the loop gave it."""
     if value.type.dtype is not result.type.dtype:
         value = b.cast(value, in_data_type=value.type.dtype, out_data_type=result.type.dtype)

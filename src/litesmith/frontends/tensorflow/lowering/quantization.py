@@ -17,7 +17,7 @@ from litesmith.frontends.tensorflow.lowering.operands import const_ints
 from litesmith.frontends.tensorflow.registry import lowers
 from litesmith.ir import Builder, Value
 from litesmith.ir.constant import Array
-from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP, nudged
+from litesmith.ops.quantization import SHIFTED, TO_EVEN, TRAINED_GRID, UP, nudged_grid
 
 F = np.float32
 
@@ -70,7 +70,7 @@ def _trained_grid(b: Builder, x: Value, numbers: Sequence[Array], rounding: int)
 
 def _grid(low: Array, high: Array, bits: int, narrow: bool) -> tuple[Array, Array, Array]:
     """Least and greatest number and step of the grid nearest to the range on which 0 lies."""
-    scale, zero, first, last = nudged(low, high, bits, narrow)
+    scale, zero, first, last = nudged_grid(low, high, bits, narrow)
     return (first - zero) * scale, (last - zero) * scale, scale
 
 

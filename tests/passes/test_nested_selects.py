@@ -1,4 +1,4 @@
-from litesmith.passes import nested_choices
+from litesmith.passes import nested_selects
 from tests.passes.harness import Rewrite, Unchanged, rewrites, unchanged
 from tests.passes.texts import graph
 
@@ -7,16 +7,16 @@ FULL = "float32[n, 4]"
 CONDITION = "GREATER(%x, float32[](0)) : bool[n, 4]"
 
 
-def chosen(*between: str, inner: str = "float32[](0), %x", outer: str = "%x, {}", condition: str = "%0") -> str:
+def selects(*between: str, inner: str = "float32[](0), %x", outer: str = "%x, {}", condition: str = "%0") -> str:
     steps = [CONDITION, f"SELECT_V2({condition}, {inner}) : {FULL}", *(f"{step} : {FULL}" for step in between)]
     return graph(X, *steps, f"SELECT_V2(%0, {outer.format(f'%{len(steps) - 1}')}) : {FULL}")
 
 
 test_nested = rewrites(
-    nested_choices.PASSES,
+    nested_selects.PASSES,
     Rewrite(
         "behind_a_formula",
-        chosen("ELU(%1)", "MUL(%2, float32[](0.7))"),
+        selects("ELU(%1)", "MUL(%2, float32[](0.7))"),
         graph(
             X,
             CONDITION,
@@ -27,15 +27,15 @@ test_nested = rewrites(
     ),
     Rewrite(
         "first_branch",
-        chosen("SQRT(%1)", inner="%x, float32[](1)", outer="{}, %x"),
+        selects("SQRT(%1)", inner="%x, float32[](1)", outer="{}, %x"),
         graph(X, CONDITION, f"SQRT(%x) : {FULL}", f"SELECT_V2(%0, %1, %x) : {FULL}"),
     ),
 )
 
 test_kept = unchanged(
-    nested_choices.PASSES,
-    Unchanged("a_number_remains", chosen("ELU(%1)", inner="%x, float32[](0)")),
-    Unchanged("by_vector", chosen("MUL(%1, float32[4](1, 2, 3, 4))")),
+    nested_selects.PASSES,
+    Unchanged("a_number_remains", selects("ELU(%1)", inner="%x, float32[](0)")),
+    Unchanged("by_vector", selects("MUL(%1, float32[4](1, 2, 3, 4))")),
     Unchanged(
         "other_condition",
         graph(
