@@ -133,7 +133,7 @@ def test_a_file_that_contradicts_itself_is_an_error(tmp_path: Path, monkeypatch:
     def fails(*_: Any) -> None:
         raise IndexError("list index out of range")
 
-    monkeypatch.setattr("litesmith.checking.optimized", fails)
+    monkeypatch.setattr("litesmith.checking.optimized_program", fails)
     path = str(dense_model(tmp_path / "model"))
     with pytest.raises(litesmith.ConverterError, match=r"LS090.*contradicts itself: IndexError"):
         litesmith.check(path)
