@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from litesmith.ir import DType, Graph, Op, Program, Value
+from litesmith.ir.opdef import OpDef
+from litesmith.ops.quantization import DEQUANTIZE, QUANTIZE
 
 QUANTIZE_NAME = "tfl.quantize"
 """What the tensor is called that a float input is quantized to."""
@@ -21,10 +23,10 @@ def keep_float_entries(program: Program) -> None:
     for graph in program.graphs:
         for value in graph.inputs:
             users = list(value.users)
-            if users and not value.output_uses and all(_is(user, "DEQUANTIZE") for user in users):
+            if users and not value.output_uses and all(user.defn is DEQUANTIZE for user in users):
                 value.type = users[0].results[0].type
                 _bypass(graph, users, value)
-        _take_operands(graph, "QUANTIZE")
+        _take_operands(graph, QUANTIZE)
 
 
 def hand_out_integers(program: Program) -> None:
@@ -35,19 +37,15 @@ def hand_out_integers(program: Program) -> None:
     for graph in program.graphs:
         for value in graph.inputs:
             users = list(value.users)
-            if len(users) == 1 and not value.output_uses and _is(users[0], "QUANTIZE"):
+            if len(users) == 1 and not value.output_uses and users[0].defn is QUANTIZE:
                 value.type = users[0].results[0].type
                 _bypass(graph, users, value)
-        _take_operands(graph, "DEQUANTIZE")
+        _take_operands(graph, DEQUANTIZE)
 
 
-def _is(op: Op, name: str) -> bool:
-    return op.name == name
-
-
-def _converts(op: Op, name: str) -> bool:
-    """Whether it is an operation of this name between floats and integers."""
-    return _is(op, name) and DType.FLOAT32 in (op["x"].type.dtype, op.results[0].type.dtype)
+def _converts(op: Op, defn: OpDef) -> bool:
+    """Whether it is such an operation between floats and integers."""
+    return op.defn is defn and DType.FLOAT32 in (op["x"].type.dtype, op.results[0].type.dtype)
 
 
 def _bypass(graph: Graph, ops: list[Op], value: Value) -> None:
@@ -56,12 +54,12 @@ def _bypass(graph: Graph, ops: list[Op], value: Value) -> None:
         graph.erase(op)
 
 
-def _take_operands(graph: Graph, name: str) -> None:
+def _take_operands(graph: Graph, defn: OpDef) -> None:
     """Each output that such an operation makes is the operation's operand, under the output's name."""
     outputs = list(graph.outputs)
     taken: dict[Op, None] = {}
     for index, value in enumerate(outputs):
-        if value.op is None or not _converts(value.op, name):
+        if value.op is None or not _converts(value.op, defn):
             continue
         operand, taken[value.op] = value.op["x"], None
         if not operand.is_const:
@@ -79,7 +77,7 @@ def name_tensors(program: Program) -> None:
     for graph in program.all_graphs():
         known = {value.name for value in _tensors(graph)}
         for op in graph.ops:
-            if _is(op, "QUANTIZE") and op["x"] in graph.inputs:
+            if op.defn is QUANTIZE and op["x"] in graph.inputs:
                 op.results[0].name = _unique(QUANTIZE_NAME, known)
             elif op.defn.quant is not None and op.defn.quant.weights:
                 _name_layer(op, known)
@@ -102,7 +100,7 @@ def _name_layer(op: Op, known: set[str]) -> None:
     named = dict.fromkeys(rule.weights, node) | {bias: f"{added}/ReadVariableOp" if added != node else node}
     for operand, name in named.items():
         value = op.get(operand) if operand else None
-        if value is not None and value.op is not None and _is(value.op, "DEQUANTIZE"):
+        if value is not None and value.op is not None and value.op.defn is DEQUANTIZE:
             value = value.op["x"]
         if value is not None and value.is_const and name and value.name not in known:
             value.name = _unique(name, known)

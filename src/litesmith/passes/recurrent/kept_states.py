@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 
@@ -202,25 +203,13 @@ def _fits(state: Stored) -> bool:
         return False
     if not before.type.count or not (state.is_zero or (start is not None and start.is_const)):
         return False
-    return _depends(after, state.read)
-
-
-def _depends(value: Value, on: Op) -> bool:
-    stack, seen = [value], set[Op]()
-    while stack:
-        op = stack.pop().op
-        if op is on:
-            return True
-        if op is not None and op not in seen:
-            seen.add(op)
-            stack += op.inputs
-    return False
+    return after is before or after.op in _dependents([state.read])
 
 
 def _keep(graph: Graph, states: Sequence[Stored]) -> None:
     """One variable tensor for all of them: a column, with a one at its end as soon as it holds what was assigned."""
     reads, assignments = [s.read for s in states], [s.assignment for s in states]
-    sizes = [_count(s.read.result) for s in states]
+    sizes = [prod(s.read.result.type.static_shape) for s in states]
     flagged = not all(s.is_zero for s in states)
     lengths = [*sizes, 1] if flagged else sizes
     variable = Value.variable(TensorType(DType.FLOAT32, (sum(lengths), 1)), "state")
@@ -250,10 +239,4 @@ def _split_variable(b: Builder, variable: Value, lengths: Sequence[int]) -> list
 
 def _column(b: Builder, value: Value | None) -> Value:
     assert value is not None
-    return reshape(b, value, [_count(value), 1])
-
-
-def _count(value: Value) -> int:
-    count = value.type.count
-    assert isinstance(count, int)
-    return count
+    return reshape(b, value, [prod(value.type.static_shape), 1])
